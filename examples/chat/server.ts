@@ -1,0 +1,136 @@
+// A chat room: the page at `/` and the socket at `/message`, on one port. The same file runs on
+// three runtimes:
+//   deno run -A examples/chat/server.ts
+//   bun examples/chat/server.ts
+//   node --import tsx examples/chat/server.ts
+//
+// Every message is a small JSON object with a `type`:
+//   page to server   { type: "name", name }         who I am (again: my new name)
+//                    { type: "text", text }         what I say
+//   server to page   { type: "people", names }      who is here now
+//                    { type: "text", name, text }   what somebody says
+//                    { type: "notice", text }       what happened: somebody joined, left, was renamed
+//                    { type: "error", text }        what was wrong with your message
+
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { serve } from "@sansocket/ws";
+import type { WebSocketConnection } from "@sansocket/ws";
+
+type FromPage =
+  | { type: "name"; name: string }
+  | { type: "text"; text: string }
+  | { type: "error"; text: string };
+
+type ToPage =
+  | { type: "people"; names: string[] }
+  | { type: "text"; name: string; text: string }
+  | { type: "notice" | "error"; text: string };
+
+const { values: flags } = parseArgs({
+  options: {
+    port: { type: "string", default: "8002" },
+    hostname: { type: "string", default: "127.0.0.1" },
+  },
+});
+
+// Read once: the page is the same for everybody.
+const page = await readFile(new URL("index.html", import.meta.url));
+
+/** Who is here. A connection is listed from its first name until it closes. */
+const names = new Map<WebSocketConnection, string>();
+
+// One object of hooks serves all connections; `ws` says which one is meant.
+const chat = {
+  message(ws: WebSocketConnection, data: string | Uint8Array): void {
+    const message = parse(data);
+    const name = names.get(ws);
+    switch (message.type) {
+      case "name":
+        if (message.name === name) return;
+        names.set(ws, message.name);
+        sendToAll({
+          type: "notice",
+          text: name ? `${name} is now ${message.name}` : `${message.name} joined`,
+        });
+        return sendPeople();
+      case "text":
+        if (!name) return sendTo(ws, { type: "error", text: "Send your name first" });
+        return sendToAll({ type: "text", name, text: message.text });
+      case "error":
+        return sendTo(ws, message);
+    }
+  },
+
+  close(ws: WebSocketConnection): void {
+    const name = names.get(ws);
+    if (!name) return;
+    names.delete(ws);
+    sendToAll({ type: "notice", text: `${name} left` });
+    sendPeople();
+  },
+};
+
+const server = await serve({
+  port: Number(flags.port),
+  hostname: flags.hostname,
+  fetch(request, { upgrade }) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/message") return upgrade(chat);
+    if (pathname === "/") {
+      return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
+    }
+    return new Response("Not found\n", { status: 404 });
+  },
+});
+console.log(`Chat: http://${flags.hostname}:${server.port}`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, async () => {
+    await server.close(); // Each page is told: close code 1001, "going away".
+    process.exit();
+  });
+}
+
+/** Reads a message from a page. Anybody can connect and send anything: nothing is taken on trust. */
+function parse(data: string | Uint8Array): FromPage {
+  if (typeof data !== "string") return { type: "error", text: "Expected text, got binary" };
+  let message: unknown;
+  try {
+    message = JSON.parse(data);
+  } catch {
+    return { type: "error", text: "Expected JSON" };
+  }
+  const { type, name, text } = Object(message) as Record<string, unknown>;
+  if (type === "name") {
+    return isText(name, 30)
+      ? { type, name: name.trim() }
+      : { type: "error", text: "Expected a name of 1 to 30 characters" };
+  }
+  if (type === "text") {
+    return isText(text, 1000)
+      ? { type, text: text.trim() }
+      : { type: "error", text: "Expected a text of 1 to 1000 characters" };
+  }
+  return { type: "error", text: 'Expected the type "name" or "text"' };
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === "string" && value.trim() !== "" && value.length <= maxLength;
+}
+
+function sendTo(ws: WebSocketConnection, message: ToPage): void {
+  ws.send(JSON.stringify(message));
+}
+
+function sendToAll(message: ToPage): void {
+  const text = JSON.stringify(message);
+  // Nobody waits for the promises of `send()`: one slow reader must not hold up the room. What it
+  // has not read yet is kept for it up to a limit, and past that the library closes its connection.
+  for (const ws of server.connections) ws.send(text);
+}
+
+function sendPeople(): void {
+  sendToAll({ type: "people", names: [...names.values()] });
+}

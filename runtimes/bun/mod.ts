@@ -1,0 +1,19 @@
+/**
+ * `serve()` and `connect()` over `Bun.listen` and `Bun.connect`, by name. The main entry point picks
+ * the right ones by itself.
+ *
+ * @module
+ */
+
+import { type Connect, createConnect } from "../../src/client.ts";
+import { createServe, type Serve } from "../../src/server.ts";
+import { bunRuntime } from "./runtime.ts";
+
+export { bunRuntime };
+export type { Connect, Serve };
+
+/** Starts a server on Bun; see the main entry point. */
+export const serve: Serve = createServe(bunRuntime);
+
+/** Opens a connection from Bun; see the main entry point. */
+export const connect: Connect = createConnect(bunRuntime);

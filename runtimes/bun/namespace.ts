@@ -1,0 +1,79 @@
+// The part of the Bun namespace that the shim uses, as types of our own: no other runtime has Bun's.
+
+/** A `Bun.Socket`. */
+export interface BunSocket<Data> {
+  /** Whatever the owner put there. */
+  data: Data;
+  /** The peer's address. */
+  readonly remoteAddress: string;
+  /** The peer's port. */
+  readonly remotePort: number;
+  /** This end's address. */
+  readonly localAddress: string;
+  /** This end's port. */
+  readonly localPort: number;
+  /** Hands bytes to the operating system at once: how many it took, 0 or less for none. */
+  write(chunk: Uint8Array): number;
+  /** Stops reading. */
+  pause(): void;
+  /** Reads again. */
+  resume(): void;
+  /** Half-close. */
+  shutdown(): void;
+  /** Closes both sides; calls the `close` hook before it returns. */
+  close(): void;
+  /** TCP_NODELAY. */
+  setNoDelay(noDelay?: boolean): void;
+}
+
+/** The hooks of a socket. */
+export interface BunSocketHandler<Data> {
+  /** The class of chunks. */
+  binaryType: "uint8array";
+  /** Connected. */
+  open(socket: BunSocket<Data>): void;
+  /** Bytes, in a buffer of their own. */
+  data(socket: BunSocket<Data>, chunk: Uint8Array<ArrayBuffer>): void;
+  /** Writable again. */
+  drain(socket: BunSocket<Data>): void;
+  /** The peer's half-close. */
+  end(socket: BunSocket<Data>): void;
+  /** Gone, with the system's error if there was one. */
+  close(socket: BunSocket<Data>, error?: Error): void;
+  /** A hook threw. */
+  error(socket: BunSocket<Data>, error: Error): void;
+}
+
+/** What both ways to a socket take. */
+export interface BunSocketOptions<Data> {
+  /** Where. */
+  hostname: string;
+  /** The TCP port. */
+  port: number;
+  /** Keeps our side open after the peer's half-close. */
+  allowHalfOpen: boolean;
+  /** The hooks. */
+  socket: BunSocketHandler<Data>;
+}
+
+/** The `Bun` global. */
+export interface BunNamespace {
+  /** Listens on TCP. */
+  listen<Data>(
+    options: BunSocketOptions<Data>,
+  ): { readonly hostname: string; readonly port: number; stop(): void };
+  /** Connects over TCP. */
+  connect<Data>(options: BunSocketOptions<Data>): Promise<unknown>;
+}
+
+/**
+ * Bun's global object.
+ *
+ * @returns `globalThis.Bun`.
+ * @throws {Error} On another runtime.
+ */
+export function bun(): BunNamespace {
+  const { Bun } = globalThis as unknown as { Bun?: BunNamespace };
+  if (Bun === undefined) throw new Error("The Bun shim needs the Bun runtime");
+  return Bun;
+}

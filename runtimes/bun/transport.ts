@@ -1,0 +1,154 @@
+// A `Bun.Socket` as a Transport.
+//
+// 1. `write()` hands a part to the kernel at once; the rest waits here for Bun's `drain` hook.
+// 2. `shutdown()` is the half-close and keeps reading; Bun's `end()` closes both sides.
+// 3. Bun calls the `close` hook inside `close()`, so `closed()` always goes through a microtask.
+// 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added here.
+// 5. Whatever still comes in while paused is held, and an orderly `close` behind it.
+
+import type { Address, Transport, TransportSink } from "../../src/transport.ts";
+import { WriteQueue } from "../write_queue.ts";
+import type { BunSocket } from "./namespace.ts";
+
+const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
+
+/** A {@linkcode BunSocket} as a {@linkcode Transport}. */
+export class BunTransport implements Transport {
+  sink: TransportSink = unowned;
+  readonly remoteAddress: Address | undefined;
+  readonly localAddress: Address | undefined;
+  readonly #socket: BunSocket<BunTransport>;
+  readonly #queue = new WriteQueue();
+  #gone = false;
+  #ended = false;
+  #awaitsDrain = false;
+
+  #paused = true;
+  #held: Uint8Array<ArrayBuffer>[] = [];
+  #peerEnded = false;
+  #endReported = false;
+  #closeHeld = false;
+  #error: Error | undefined;
+
+  /** @param socket The open socket, whose hooks lead here; it belongs to the transport from now on. */
+  constructor(socket: BunSocket<BunTransport>) {
+    this.#socket = socket;
+    this.remoteAddress = { hostname: socket.remoteAddress, port: socket.remotePort };
+    this.localAddress = { hostname: socket.localAddress, port: socket.localPort };
+    socket.setNoDelay(true);
+    socket.pause();
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.size;
+  }
+
+  write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#ended || this.#gone || chunk.length === 0) return true;
+    if (this.#queue.size > 0) {
+      this.#queue.push(chunk);
+      return false;
+    }
+    const count = this.#socket.write(chunk);
+    if (count === chunk.length || this.#gone) return true;
+    this.#queue.push(count > 0 ? chunk.subarray(count) : chunk);
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (!this.#gone) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.#gone) this.#socket.resume();
+    if (this.#peerEnded || this.#held.length > 0) queueMicrotask(() => this.#release());
+  }
+
+  end(): void {
+    if (this.#ended || this.#gone) return;
+    this.#ended = true;
+    if (this.#queue.size === 0) this.#socket.shutdown();
+  }
+
+  destroy(): void {
+    if (this.#gone) {
+      if (this.#closeHeld) this.#reportClosed();
+      return;
+    }
+    this.#gone = true;
+    this.#socket.close();
+    this.#reportClosed();
+  }
+
+  /** Bun's `data` hook. */
+  received(chunk: Uint8Array<ArrayBuffer>): void {
+    if (this.#gone) return;
+    if (this.#paused || this.#held.length > 0) this.#held.push(chunk);
+    else this.sink.data(chunk);
+  }
+
+  /** Bun's `drain` hook, which also comes when nothing waits. */
+  writable(): void {
+    if (this.#gone) return;
+    for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
+      const count = Math.max(this.#socket.write(chunk), 0);
+      if (this.#gone) return;
+      if (count < chunk.length) return this.#queue.unshift(chunk.subarray(count));
+    }
+    const drained = this.#awaitsDrain;
+    this.#awaitsDrain = false;
+    if (drained) {
+      if (this.#ended) this.#socket.shutdown();
+      this.sink.drain();
+    }
+  }
+
+  /** Bun's `end` hook. */
+  peerEnded(): void {
+    if (this.#gone) return;
+    this.#peerEnded = true;
+    this.#release();
+  }
+
+  /** Bun's `close` hook. */
+  socketClosed(error: Error | undefined): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#queue.clear();
+    this.#error = error;
+    this.#peerEnded = true;
+    if (error) {
+      this.#held = [];
+      this.#endReported = true;
+    }
+    this.#closeHeld = true;
+    if (error && this.sink !== unowned) this.#reportClosed();
+    else this.#release();
+  }
+
+  #release(): void {
+    while (!this.#paused) {
+      const chunk = this.#held.shift();
+      if (chunk === undefined) break;
+      this.sink.data(chunk);
+    }
+    if (this.#paused) return;
+    if (this.#peerEnded && !this.#endReported) {
+      this.#endReported = true;
+      this.sink.end();
+    }
+    if (this.#closeHeld) this.#reportClosed();
+  }
+
+  #reportClosed(): void {
+    this.#closeHeld = false;
+    this.#held = [];
+    this.#endReported = true;
+    this.#queue.clear();
+    queueMicrotask(() => this.sink.closed(this.#error));
+  }
+}

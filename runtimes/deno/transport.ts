@@ -1,0 +1,171 @@
+// A `Deno.TcpConn` as a Transport.
+//
+// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once and never reused. It starts
+//    small, since an idle connection waits with one; it grows when reads fill it and shrinks when they do not.
+// 2. Deno writes a part, as a promise. One write is under way at a time; what comes meanwhile is queued and
+//    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
+// 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
+
+import type { Address, Transport, TransportSink } from "../../src/transport.ts";
+import { asError } from "../failure.ts";
+import { WriteQueue } from "../write_queue.ts";
+import type { DenoConn } from "./namespace.ts";
+
+const minimumSlab = 2048;
+const maximumSlab = 65_536;
+/** A slab that served this many reads was larger than they needed. */
+const manyReads = 16;
+const highWaterMark = 65_536;
+
+const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
+
+/** A {@linkcode DenoConn} as a {@linkcode Transport}. */
+export class DenoTransport implements Transport {
+  sink: TransportSink = unowned;
+  readonly remoteAddress: Address | undefined;
+  readonly localAddress: Address | undefined;
+  readonly #conn: DenoConn;
+  #gone = false;
+
+  #paused = true;
+  #reading = false;
+  #peerEnded = false;
+  /** The result of a read that has not been passed on yet. */
+  #arrived: number | null | undefined;
+  #slab: Uint8Array<ArrayBuffer> | undefined;
+  #position = 0;
+  #slabSize = minimumSlab;
+  #reads = 0;
+
+  readonly #queue = new WriteQueue();
+  #sending: Uint8Array<ArrayBuffer> | undefined;
+  #ended = false;
+  #writeClosed = false;
+  #awaitsDrain = false;
+
+  readonly #onRead = (count: number | null): void => {
+    this.#reading = false;
+    this.#arrived = count;
+    this.#pump();
+  };
+  readonly #onWritten = (count: number): void => this.#written(count);
+  readonly #onError = (error: unknown): void => this.#close(asError(error));
+
+  /** @param conn The connection; it belongs to the transport from now on. */
+  constructor(conn: DenoConn) {
+    this.#conn = conn;
+    this.remoteAddress = { hostname: conn.remoteAddr.hostname, port: conn.remoteAddr.port };
+    this.localAddress = { hostname: conn.localAddr.hostname, port: conn.localAddr.port };
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.size + (this.#sending?.length ?? 0);
+  }
+
+  write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#ended || this.#gone || chunk.length === 0) return true;
+    if (this.#sending === undefined) this.#send(chunk);
+    else this.#queue.push(chunk);
+    if (this.bufferedAmount < highWaterMark) return true;
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#arrived === undefined) this.#read();
+    else queueMicrotask(() => this.#pump());
+  }
+
+  end(): void {
+    if (this.#ended || this.#gone) return;
+    this.#ended = true;
+    if (this.#sending === undefined) this.#closeWrite();
+  }
+
+  destroy(): void {
+    this.#close(undefined);
+  }
+
+  #pump(): void {
+    if (this.#gone || this.#paused) return;
+    const count = this.#arrived;
+    this.#arrived = undefined;
+    if (count === null) {
+      this.#peerEnded = true;
+      this.sink.end();
+      if (this.#writeClosed) this.#close(undefined);
+      return;
+    }
+    if (count !== undefined) this.sink.data(this.#take(count));
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.#gone || this.#paused || this.#reading || this.#peerEnded) return;
+    if (this.#arrived !== undefined) return;
+    this.#reading = true;
+    this.#slab ??= new Uint8Array(this.#slabSize);
+    this.#conn.read(this.#slab.subarray(this.#position)).then(this.#onRead, this.#onError);
+  }
+
+  #take(count: number): Uint8Array<ArrayBuffer> {
+    const slab = this.#slab as Uint8Array<ArrayBuffer>;
+    const end = this.#position + count;
+    const chunk = slab.subarray(this.#position, end);
+    this.#position = end;
+    this.#reads++;
+    if (slab.length - end < slab.length / 4) {
+      if (end === slab.length && this.#reads < manyReads) this.#slabSize *= 4;
+      else if (this.#reads >= manyReads) this.#slabSize /= 2;
+      this.#slabSize = Math.min(Math.max(this.#slabSize, minimumSlab), maximumSlab);
+      this.#slab = undefined;
+      this.#position = 0;
+      this.#reads = 0;
+    }
+    return chunk;
+  }
+
+  #send(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#sending = chunk;
+    this.#conn.write(chunk).then(this.#onWritten, this.#onError);
+  }
+
+  #written(count: number): void {
+    const sent = this.#sending;
+    if (this.#gone || sent === undefined) return;
+    const next = count < sent.length ? sent.subarray(count) : this.#queue.shift();
+    this.#sending = undefined;
+    if (next !== undefined) return this.#send(next);
+    if (this.#awaitsDrain) {
+      this.#awaitsDrain = false;
+      this.sink.drain();
+    }
+    // The sink may have written again, ended or destroyed.
+    if (this.#ended && this.#sending === undefined) this.#closeWrite();
+  }
+
+  #closeWrite(): void {
+    if (this.#gone || this.#writeClosed) return;
+    this.#writeClosed = true;
+    this.#conn.closeWrite().then(() => {
+      if (this.#peerEnded) this.#close(undefined);
+    }, this.#onError);
+  }
+
+  /** Reports once; what the closing itself makes reject finds `#gone` set. */
+  #close(error: Error | undefined): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#queue.clear();
+    this.#sending = undefined;
+    this.#slab = undefined;
+    this.#conn.close();
+    queueMicrotask(() => this.sink.closed(error));
+  }
+}

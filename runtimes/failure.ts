@@ -1,0 +1,34 @@
+import type { Address } from "../src/transport.ts";
+
+/**
+ * The error of a failed listen or dial, worded the same on every runtime.
+ *
+ * @param attempt What was tried: "listen on" or "connect to".
+ * @param address The address as it was asked for.
+ * @param cause What the runtime threw.
+ * @returns An error that names the address and keeps the cause.
+ */
+export function failure(
+  attempt: "listen on" | "connect to",
+  { hostname, port }: Address,
+  cause: unknown,
+): Error {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return new Error(`Could not ${attempt} ${host}:${port}: ${reasonOf(cause)}`, { cause });
+}
+
+/**
+ * What a runtime threw or reported, as an `Error`.
+ *
+ * @param thrown The value.
+ * @returns The value itself when it is an `Error`.
+ */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}
+
+/** Node's AggregateError of several refused addresses has a code but an empty message. */
+function reasonOf(cause: unknown): string {
+  const error = asError(cause) as Error & { code?: string };
+  return error.message || error.code || error.name;
+}

@@ -1,0 +1,183 @@
+// Any `{ readable, writable }` pair of byte streams as a Transport.
+//
+// 1. A chunk that was read belongs to its reader, as is usual among web streams. A subclass such as Buffer is
+//    handed on as a plain Uint8Array over the same bytes; shared memory is copied, for it can change.
+// 2. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
+// 3. The writable queues; `bufferedAmount` counts what its promises have not confirmed. `write()` answers
+//    false only from 64 KiB on, since every write is asynchronous.
+
+import type { Address, Transport, TransportSink } from "../../src/transport.ts";
+import { asError } from "../failure.ts";
+
+const highWaterMark = 65_536;
+
+const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
+
+/** A readable and a writable side, each of bytes. */
+export interface ByteStreamPair {
+  /** What the peer sends. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** What the peer gets. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** What is known about the two ends of a {@linkcode ByteStreamPair}. */
+export interface WebTransportAddresses {
+  /** The peer's address. */
+  readonly remoteAddress?: Address | undefined;
+  /** This end's address. */
+  readonly localAddress?: Address | undefined;
+}
+
+/**
+ * Makes a {@linkcode Transport} of a pair of web streams, which it locks.
+ *
+ * @param pair The two byte streams.
+ * @param addresses What is known about the two ends.
+ * @returns The transport, paused.
+ * @throws {TypeError} When one of the streams is locked.
+ *
+ * @example
+ * ```ts
+ * import { webTransport } from "@sansocket/ws/web";
+ *
+ * const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+ * const loop = webTransport({ readable, writable });
+ * loop.destroy();
+ * ```
+ */
+export function webTransport(
+  pair: ByteStreamPair,
+  addresses: WebTransportAddresses = {},
+): Transport {
+  return new WebTransport(pair, addresses);
+}
+
+type Result = ReadableStreamReadResult<Uint8Array>;
+
+class WebTransport implements Transport {
+  sink: TransportSink = unowned;
+  readonly remoteAddress: Address | undefined;
+  readonly localAddress: Address | undefined;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #gone = false;
+
+  #paused = true;
+  #reading = false;
+  #peerEnded = false;
+  /** The result of a read that has not been passed on yet. */
+  #arrived: Result | undefined;
+
+  #unwritten = 0;
+  #ended = false;
+  #writeClosed = false;
+  #awaitsDrain = false;
+
+  readonly #onRead = (result: Result): void => {
+    this.#reading = false;
+    this.#arrived = result;
+    this.#pump();
+  };
+  readonly #onError = (error: unknown): void => this.#close(asError(error));
+
+  constructor(pair: ByteStreamPair, addresses: WebTransportAddresses) {
+    this.remoteAddress = addresses.remoteAddress;
+    this.localAddress = addresses.localAddress;
+    this.#reader = pair.readable.getReader();
+    this.#writer = pair.writable.getWriter();
+    // An error of either stream ends both, even when nobody reads or writes just then.
+    this.#reader.closed.catch(this.#onError);
+    this.#writer.closed.catch(this.#onError);
+    this.#writer.ready.catch(() => {});
+  }
+
+  get bufferedAmount(): number {
+    return this.#unwritten;
+  }
+
+  write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#ended || this.#gone || chunk.length === 0) return true;
+    this.#unwritten += chunk.length;
+    this.#writer.write(chunk).then(() => this.#written(chunk.length), this.#onError);
+    if (this.#unwritten < highWaterMark) return true;
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#arrived === undefined) this.#read();
+    else queueMicrotask(() => this.#pump());
+  }
+
+  end(): void {
+    if (this.#ended || this.#gone) return;
+    this.#ended = true;
+    this.#writer.close().then(() => {
+      this.#writeClosed = true;
+      if (this.#peerEnded) this.#close(undefined);
+    }, this.#onError);
+  }
+
+  destroy(): void {
+    this.#close(undefined);
+  }
+
+  #pump(): void {
+    if (this.#gone || this.#paused) return;
+    const result = this.#arrived;
+    this.#arrived = undefined;
+    if (result?.done) {
+      this.#peerEnded = true;
+      this.sink.end();
+      if (this.#writeClosed) this.#close(undefined);
+      return;
+    }
+    if (result !== undefined) {
+      const chunk = plain(result.value);
+      if (chunk === undefined) return this.#close(new TypeError("Expected a stream of Uint8Array"));
+      if (chunk.length > 0) this.sink.data(chunk);
+    }
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.#gone || this.#paused || this.#reading || this.#peerEnded) return;
+    if (this.#arrived !== undefined) return;
+    this.#reading = true;
+    this.#reader.read().then(this.#onRead, this.#onError);
+  }
+
+  #written(count: number): void {
+    if (this.#gone) return;
+    this.#unwritten -= count;
+    if (this.#unwritten > 0 || !this.#awaitsDrain) return;
+    this.#awaitsDrain = false;
+    this.sink.drain();
+  }
+
+  /** Reports once; what the closing itself makes reject finds `#gone` set. */
+  #close(error: Error | undefined): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#unwritten = 0;
+    const reason = error ?? new Error("The transport was destroyed");
+    this.#reader.cancel(reason).catch(() => {});
+    this.#writer.abort(reason).catch(() => {});
+    queueMicrotask(() => this.sink.closed(error));
+  }
+}
+
+function plain(chunk: unknown): Uint8Array<ArrayBuffer> | undefined {
+  if (!(chunk instanceof Uint8Array)) return undefined;
+  const { buffer } = chunk;
+  if (!(buffer instanceof ArrayBuffer)) return new Uint8Array(chunk);
+  if (chunk.constructor === Uint8Array) return chunk as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(buffer, chunk.byteOffset, chunk.byteLength);
+}

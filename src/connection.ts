@@ -1,0 +1,211 @@
+// The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
+
+import { type Bytes, EMPTY, viewBytes } from "./bytes.ts";
+import { CloseCode } from "./close.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Address } from "./transport.ts";
+
+/** A message: a text is a string, a binary message its bytes. */
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** What the opening handshake settled. */
+export interface HandshakeResult {
+  /** The subprotocol; empty when none was chosen. */
+  readonly protocol: string;
+  /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
+  readonly extensions: string;
+  /** Makes the request, when somebody asks for it: most never do. */
+  readonly request: () => Request;
+  /** The peer's address. */
+  readonly remoteAddress: Address | undefined;
+}
+
+/**
+ * An open WebSocket connection, of a server or a client.
+ *
+ * A connection reads only when somebody takes its messages: a `message` hook, `receive()` or an iteration.
+ * While that is behind, at most one chunk is held, and TCP slows the peer down.
+ *
+ * @typeParam Data What the server attached to the connection with `upgrade(handler, { data })`.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: async (ws) => {
+ *     for await (const message of ws) await ws.send(message);
+ *   },
+ * });
+ * const ws = await connect(server.url);
+ * await ws.send("hello");
+ * console.log(await ws.receive()); // hello
+ * const { code, wasClean } = await ws.close();
+ * console.log(code, wasClean); // 1000 true
+ * ```
+ */
+export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
+  /** The subprotocol that was chosen; empty when there is none (RFC 6455 section 1.9). */
+  readonly protocol: string;
+  /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
+  readonly extensions: string;
+  /** The peer's address; undefined when the byte stream has none. */
+  readonly remoteAddress: Address | undefined;
+  /** Yours. On a server, what `upgrade()` was given as `data`. */
+  data: Data;
+
+  readonly #endpoint: Endpoint;
+  readonly #inbox: Inbox;
+  #request: Request | (() => Request);
+
+  /** Made by `serve()`, `connect()` and `pair()`. */
+  constructor(endpoint: Endpoint, inbox: Inbox, result: HandshakeResult, data: Data) {
+    this.#endpoint = endpoint;
+    this.#inbox = inbox;
+    this.#request = result.request;
+    this.protocol = result.protocol;
+    this.extensions = result.extensions;
+    this.remoteAddress = result.remoteAddress;
+    this.data = data;
+  }
+
+  /** The request that opened the connection. */
+  get request(): Request {
+    if (typeof this.#request === "function") this.#request = this.#request();
+    return this.#request;
+  }
+
+  /** How the connection ended. Resolves in every case, and never rejects. */
+  get closed(): Promise<CloseInfo> {
+    return this.#inbox.whenClosed;
+  }
+
+  /** Octets that were sent and still wait for the network, frame headers included. */
+  get bufferedAmount(): number {
+    return this.#endpoint.bufferedAmount;
+  }
+
+  /**
+   * Sends a message (RFC 6455 section 6.1): a string as text, bytes as a binary message.
+   *
+   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed: nothing is
+   * dropped in silence, a rejection that nobody awaits harms nothing, and once more than `maxBufferedAmount`
+   * octets wait, the connection is closed.
+   *
+   * @param data The message. Bytes must not change before the promise has settled.
+   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
+   * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
+   * @throws {TypeError} When `data` is neither a string nor bytes.
+   *
+   * @example
+   * ```ts
+   * import { connect, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({
+   *   port: 0,
+   *   websocket: { message: (ws, data) => ws.send(data) },
+   * });
+   * const ws = await connect(server.url);
+   * await ws.send(new Uint8Array([1, 2, 3]));
+   * console.log(await ws.receive()); // Uint8Array [ 1, 2, 3 ]
+   * await ws.close();
+   * ```
+   */
+  send(data: string | BufferSource): Promise<void> {
+    return this.#endpoint.send(
+      typeof data === "string" || data instanceof Uint8Array ? data : toBytes(data),
+    );
+  }
+
+  /**
+   * Sends a Ping (RFC 6455 section 5.5.2).
+   *
+   * @param data The payload, at most 125 octets (as UTF-8 when it is a string); eight random ones unless told.
+   * @returns The round trip in milliseconds, once the Pong has come. Rejects with {@linkcode ConnectionClosed}
+   * when the connection ends first.
+   * @throws {RangeError} When the payload is too long.
+   */
+  ping(data?: string | BufferSource): Promise<number> {
+    const payload = data === undefined
+      ? crypto.getRandomValues(new Uint8Array(8))
+      : typeof data === "string"
+      ? new TextEncoder().encode(data)
+      : toBytes(data).slice();
+    const roundTrip = this.#inbox.ping(payload);
+    roundTrip.catch(() => {});
+    return roundTrip;
+  }
+
+  /**
+   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves; messages that
+   * come from now on are discarded. Does nothing when the connection is closing already.
+   *
+   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999.
+   * @param reason At most 123 octets of UTF-8.
+   * @returns How the connection ended: the same as `closed`.
+   * @throws {RangeError} When the code may not be sent or the reason is too long.
+   */
+  close(code: number = CloseCode.normal, reason = ""): Promise<CloseInfo> {
+    this.#endpoint.close(code, reason);
+    return this.closed;
+  }
+
+  /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
+  terminate(): void {
+    this.#endpoint.terminate(new Error("The connection was terminated"));
+  }
+
+  /**
+   * Takes the next message. Not for a connection whose handler has a `message` hook.
+   *
+   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended.
+   */
+  receive(): Promise<Message> {
+    return this.#inbox.receive();
+  }
+
+  /**
+   * Takes messages until the connection ends. Ends by itself after a clean close that this end began or that
+   * says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed} after any other end.
+   * Leaving the loop early does not close the connection.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    const next = (): Promise<IteratorResult<Message>> => this.receive().then(toResult, finish);
+    const stop = (): Promise<IteratorResult<Message>> =>
+      Promise.resolve({ done: true, value: undefined });
+    return {
+      next,
+      return: stop,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+function toResult(value: Message): IteratorResult<Message> {
+  return { done: false, value };
+}
+
+function finish(error: unknown): IteratorResult<Message> {
+  if (error instanceof ConnectionClosed && isOrderly(error.info)) {
+    return { done: true, value: undefined };
+  }
+  throw error;
+}
+
+function isOrderly(info: CloseInfo | undefined): boolean {
+  if (info === undefined || !info.wasClean) return false;
+  return info.initiator === "local" || info.code === CloseCode.normal ||
+    info.code === CloseCode.goingAway || info.code === CloseCode.noStatus;
+}
+
+function toBytes(data: BufferSource): Uint8Array | Bytes {
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+    return data.byteLength === 0 ? EMPTY : viewBytes(data);
+  }
+  throw new TypeError(`Expected a string or bytes, got ${data === null ? "null" : typeof data}`);
+}

@@ -1,0 +1,88 @@
+/**
+ * The pure core: frames, messages, the protocol's state machine, HTTP/1.1 heads and the opening handshake, as
+ * functions and classes that do no I/O. For those who bring their own byte stream.
+ *
+ * @module
+ */
+
+export type { Bytes } from "./bytes.ts";
+export {
+  CloseCode,
+  type CloseStatus,
+  decodeCloseBody,
+  encodeCloseBody,
+  isWireCloseCode,
+} from "./close.ts";
+export { FrameDecoder } from "./decoder.ts";
+export { FrameEncoder } from "./encoder.ts";
+export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./errors.ts";
+export {
+  type ExtensionOffer,
+  type ExtensionParameter,
+  formatExtensions,
+  parseExtensions,
+} from "./extension.ts";
+export {
+  checkHeader,
+  createFrameHeader,
+  type FrameHeader,
+  headerLength,
+  Opcode,
+  readHeader,
+  type Role,
+  type Violation,
+  writeHeader,
+} from "./frame.ts";
+export {
+  type ClientHandshake,
+  type ClientHandshakeOptions,
+  createRequest,
+  type EstablishedHandshake,
+  type FailedHandshake,
+  judgeResponse,
+  parseUrl,
+} from "./handshake/client.ts";
+export { computeAccept, createKey, isKey } from "./handshake/key.ts";
+export { isOriginAllowed, type Peers } from "./handshake/origin.ts";
+export {
+  type AcceptanceOptions,
+  formatAcceptance,
+  formatRefusal,
+  type HandshakeAcceptance,
+  type HandshakeRefusal,
+  isUpgradeRequest,
+  judgeRequest,
+  refuseOrigin,
+} from "./handshake/server.ts";
+export {
+  BodyDecoder,
+  type BodyFraming,
+  type BodyLimits,
+  type BodyStep,
+  encodeChunk,
+  LAST_CHUNK,
+  requestFraming,
+  responseFraming,
+} from "./http/body.ts";
+export {
+  HeaderFields,
+  type ListElement,
+  type Parameter,
+  parseParameterizedList,
+} from "./http/fields.ts";
+export { formatRequestHead, formatResponseHead, standardStatusText } from "./http/format.ts";
+export {
+  createRequestParser,
+  createResponseParser,
+  type HeadFault,
+  type HeadLimits,
+  HeadParser,
+  type HeadResult,
+  type RequestHead,
+  type ResponseHead,
+} from "./http/head.ts";
+export { applyMask, createMaskingKey } from "./mask.ts";
+export { MessageAssembler, type MessageLimits } from "./message.ts";
+export { Protocol, type ProtocolEvent, type ProtocolState } from "./protocol.ts";
+export type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
+export { Utf8Validator } from "./utf8.ts";

@@ -1,0 +1,105 @@
+// Chunks in, frame headers and pieces of payload out, in place.
+//
+// The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are those of a
+// header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks 10 times slower).
+// A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say where, so that no view has to be made.
+
+import { type Bytes, EMPTY } from "./bytes.ts";
+import { createFrameHeader, type FrameHeader, MAX_HEADER_LENGTH, readHeader } from "./frame.ts";
+import { applyMask } from "./mask.ts";
+
+/** Reads frames from chunks of any size. */
+export class FrameDecoder {
+  /** The header last read. */
+  readonly header: FrameHeader = createFrameHeader();
+  /** Octets of the current frame's payload that have not been read. */
+  remaining = 0;
+  /** The memory of the piece last read: the chunk itself. */
+  bytes: Bytes = EMPTY;
+  /** Where the piece starts in `bytes`. */
+  start = 0;
+  /** Where the piece ends in `bytes`. */
+  end = 0;
+
+  #cursor = 0;
+  /** The octets of a header that the last chunk cut short. */
+  readonly #spill = new Uint8Array(MAX_HEADER_LENGTH);
+  #spilled = 0;
+
+  /** Whether the chunk has been read to its end. */
+  get empty(): boolean {
+    return this.#cursor === this.bytes.length;
+  }
+
+  /** Takes the next chunk, which becomes the decoder's own. The one before must have been read to its end. */
+  push(chunk: Bytes): void {
+    if (!this.empty) throw new Error("Chunk pushed before the last one was read");
+    this.bytes = chunk;
+    this.#cursor = 0;
+  }
+
+  /** Drops what is unread, and lets go of the chunk. */
+  discard(): void {
+    this.bytes = EMPTY;
+    this.#cursor = this.start = this.end = this.#spilled = this.remaining = 0;
+  }
+
+  /** Reads the next header into `header`; false when its last octet has not come. */
+  readHeader(): boolean {
+    if (this.#spilled > 0) return this.#readSpilledHeader();
+    const length = readHeader(this.bytes, this.#cursor, this.bytes.length, this.header);
+    if (length === 0) {
+      this.#spilled = this.bytes.length - this.#cursor;
+      this.#spill.set(this.bytes.subarray(this.#cursor));
+      this.#release();
+      return false;
+    }
+    this.#cursor += length;
+    this.remaining = this.header.payloadLength;
+    return true;
+  }
+
+  #readSpilledHeader(): boolean {
+    const spilled = this.#spilled;
+    const added = Math.min(MAX_HEADER_LENGTH - spilled, this.bytes.length - this.#cursor);
+    for (let i = 0; i < added; i++) this.#spill[spilled + i] = this.bytes[this.#cursor + i]!;
+    const length = readHeader(this.#spill, 0, spilled + added, this.header);
+    if (length === 0) {
+      this.#spilled = spilled + added;
+      this.#release();
+      return false;
+    }
+    this.#spilled = 0;
+    this.#cursor += length - spilled;
+    this.remaining = this.header.payloadLength;
+    return true;
+  }
+
+  /**
+   * Reads as much of the payload as the chunk holds: afterwards `bytes`, `start` and `end` tell the piece.
+   * False when payload is due and the chunk has none; a frame without payload gives one empty piece.
+   */
+  readPayload(): boolean {
+    const available = this.bytes.length - this.#cursor;
+    if (available === 0 && this.remaining > 0) {
+      this.#release();
+      return false;
+    }
+    const { header } = this;
+    const length = Math.min(this.remaining, available);
+    this.start = this.#cursor;
+    this.end = this.#cursor += length;
+    if (header.masked) {
+      const phase = header.payloadLength - this.remaining;
+      applyMask(this.bytes, this.start, this.end, header.maskingKey, phase);
+    }
+    this.remaining -= length;
+    return true;
+  }
+
+  /** Lets go of a chunk that has been read, so that an idle connection holds none. */
+  #release(): void {
+    this.bytes = EMPTY;
+    this.#cursor = this.start = this.end = 0;
+  }
+}

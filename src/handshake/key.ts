@@ -1,0 +1,82 @@
+// Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 1.3, 4.1, 4.2.2). They prove that the peer
+// speaks WebSocket and that no cache answered in its place; they are no authentication.
+//
+// The key is hashed as the text that was sent, never decoded first (4.2.2 item 5.4).
+
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // 1.3
+const KEY_BYTES = 16;
+const KEY_DIGITS = 22; // 16 bytes in base64, before "=="
+const encoder = new TextEncoder();
+
+/**
+ * Creates a value for `Sec-WebSocket-Key`: 16 random bytes in base64, fresh for each connection
+ * (RFC 6455 4.1, item 7 of the request).
+ *
+ * @returns 24 characters.
+ *
+ * @example
+ * ```ts
+ * import { createKey } from "@sansocket/ws/core";
+ *
+ * createKey().length; // 24
+ * ```
+ */
+export function createKey(): string {
+  return encodeBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
+}
+
+/**
+ * Says whether a value of `Sec-WebSocket-Key` is the base64 of exactly 16 bytes (RFC 6455 4.2.1
+ * item 5), in the one form that an encoder produces: with padding, and with unused bits zero
+ * (RFC 4648 3.5).
+ *
+ * @param value The field value.
+ * @returns Whether it is a key.
+ *
+ * @example
+ * ```ts
+ * import { isKey } from "@sansocket/ws/core";
+ *
+ * isKey("dGhlIHNhbXBsZSBub25jZQ=="); // true
+ * ```
+ */
+export function isKey(value: string): boolean {
+  if (value.length !== KEY_DIGITS + 2 || !value.endsWith("==")) return false;
+  for (let i = 0; i < KEY_DIGITS - 1; i++) {
+    if (!isBase64Digit(value.charCodeAt(i))) return false;
+  }
+  // 22 digits carry 132 bits: the last 4 are unused, which leaves the digits 0, 16, 32 and 48.
+  const last = value.charAt(KEY_DIGITS - 1);
+  return last === "A" || last === "Q" || last === "g" || last === "w";
+}
+
+/**
+ * Computes the `Sec-WebSocket-Accept` that answers a key: base64 of the SHA-1 of the key followed by
+ * the protocol's GUID (RFC 6455 4.2.2 item 5.4).
+ *
+ * @param key The value of `Sec-WebSocket-Key` as it was sent.
+ * @returns 28 characters.
+ *
+ * @example
+ * ```ts
+ * import { computeAccept } from "@sansocket/ws/core";
+ *
+ * await computeAccept("dGhlIHNhbXBsZSBub25jZQ=="); // "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+ * ```
+ */
+export async function computeAccept(key: string): Promise<string> {
+  return encodeBase64(
+    new Uint8Array(await crypto.subtle.digest("SHA-1", encoder.encode(key + GUID))),
+  );
+}
+
+function encodeBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function isBase64Digit(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || // A-Z
+    (code >= 0x61 && code <= 0x7a) || // a-z
+    (code >= 0x2f && code <= 0x39) || // / 0-9
+    code === 0x2b; // +
+}

@@ -1,0 +1,117 @@
+// The origin rule (RFC 6455 4.2.2 item 4, 10.2): browsers let any page open a WebSocket to any host
+// and send the user's cookies along, so that the server has to look at Origin itself.
+//
+// 1. No Origin: not a browser, which could send what it likes; allowed.
+// 2. Same origin: the Origin's host and port are the request's. The scheme cannot be compared, since
+//    TLS may end in a proxy; it only gives a missing port its default.
+// 3. Loopback on all sides: a developer's page on one port, the server on another.
+// 4. The rest, "null" included, has to be listed.
+
+import type { RequestHead } from "../http/head.ts";
+import type { Address } from "../transport.ts";
+import { requestAuthority } from "./authority.ts";
+
+/** The two ends of the connection that a request came in on, as far as they are known. */
+export interface Peers {
+  /** The address of the client. */
+  readonly remote: Address | undefined;
+  /** The address of the server. */
+  readonly local: Address | undefined;
+}
+
+/**
+ * Says whether the origin of a handshake may connect: no `Origin`, the same origin, loopback on all
+ * sides, or listed. More than one `Origin` is never allowed (RFC 6454 7.3).
+ *
+ * @param head The request.
+ * @param allowed More origins, each as browsers send it (`https://example.org`, lower case, without
+ * a default port or a final slash); `"*"` for any, `"null"` for opaque origins.
+ * @param peers The addresses of both ends.
+ * @returns Whether the handshake may go on; if not, answer 403 (RFC 6455 4.2.2 item 4).
+ *
+ * @example
+ * ```ts
+ * import { HeaderFields, isOriginAllowed } from "@sansocket/ws/core";
+ *
+ * const headers = new HeaderFields();
+ * headers.append("Host", "example.org");
+ * headers.append("Origin", "https://example.org");
+ * const head = { method: "GET", target: "/", version: "1.1", headers } as const;
+ * isOriginAllowed(head, [], { remote: undefined, local: undefined }); // true
+ * ```
+ */
+export function isOriginAllowed(
+  head: RequestHead,
+  allowed: readonly string[],
+  peers: Peers,
+): boolean {
+  const origins = head.headers.getAll("origin");
+  if (origins.length === 0) return true;
+  const [origin = ""] = origins;
+  if (origins.length > 1) return false;
+  if (allowed.includes("*") || allowed.includes(origin)) return true;
+
+  const authority = requestAuthority(head);
+  // What browsers send is in normal form, as is their Host: no need to parse the usual case.
+  if (
+    authority !== undefined &&
+    (origin === "https://" + authority || origin === "http://" + authority)
+  ) return true;
+
+  const url = parseOrigin(origin);
+  if (url === undefined) return false;
+  return (authority !== undefined && isSameHost(url, authority)) ||
+    (isLoopbackName(url.hostname) && isLoopbackAddress(peers.remote) &&
+      isLoopbackAddress(peers.local));
+}
+
+/** RFC 6454 6.2: scheme "://" host [ ":" port ], and nothing else. */
+function parseOrigin(origin: string): URL | undefined {
+  const start = origin.indexOf("://") + 3;
+  if (start < 3) return undefined;
+  for (let i = start; i < origin.length; i++) {
+    const c = origin[i];
+    if (c === "/" || c === "\\" || c === "?" || c === "#" || c === "@" || c === " ") {
+      return undefined;
+    }
+  }
+  const url = parse(origin);
+  return url?.protocol === "https:" || url?.protocol === "http:" ? url : undefined;
+}
+
+function isSameHost(origin: URL, authority: string): boolean {
+  return parse(`${origin.protocol}//${authority}`)?.host === origin.host;
+}
+
+function parse(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 6761 6.3 for the names; the URL parser has brought addresses into normal form. */
+function isLoopbackName(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
+    isLoopbackIPv4(hostname);
+}
+
+function isLoopbackAddress(address: Address | undefined): boolean {
+  if (address === undefined) return false;
+  const hostname = address.hostname.toLowerCase();
+  return hostname === "::1" ||
+    isLoopbackIPv4(hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname);
+}
+
+/** 127.0.0.0/8 (RFC 1122 3.2.1.3); all digits, so that `127.0.0.1.example.org` is not taken for one. */
+function isLoopbackIPv4(text: string): boolean {
+  if (!text.startsWith("127.")) return false;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x2e) dots++;
+    else if (code < 0x30 || code > 0x39) return false;
+  }
+  return dots === 3;
+}

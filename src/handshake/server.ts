@@ -1,0 +1,301 @@
+// The server's side of the opening handshake (RFC 6455 4.2), as pure functions.
+//
+// 1. A request is judged as a whole before anything is answered; the first rule that it breaks says
+//    how it is refused. The rules stand in one table, in that order.
+// 2. A refusal is a complete HTTP response that ends the connection: nothing that follows a broken
+//    handshake is read.
+// 3. Origin and subprotocol are policy: judged elsewhere, answered here.
+
+import { type ExtensionOffer, parseExtensions } from "../extension.ts";
+import { hasToken, type HeaderFields, parseTokenList } from "../http/fields.ts";
+import { formatResponseHead } from "../http/format.ts";
+import type { RequestHead } from "../http/head.ts";
+import { isAuthority, isResourceTarget } from "./authority.ts";
+import { computeAccept, isKey } from "./key.ts";
+import { printable } from "./printable.ts";
+import { checkNotReserved } from "./reserved.ts";
+
+/** What a valid opening handshake asks for. */
+export interface HandshakeAcceptance {
+  /** The value of `Sec-WebSocket-Key`. */
+  readonly key: string;
+  /** The subprotocols that the client offers, the one it prefers first. */
+  readonly protocols: readonly string[];
+  /** The extensions that the client offers, the one it prefers first. */
+  readonly extensions: readonly ExtensionOffer[];
+}
+
+/** How a request that is not a valid opening handshake is answered. */
+export interface HandshakeRefusal {
+  /** The status code. */
+  readonly status: number;
+  /** What was expected and what was got: the body of the response. */
+  readonly reason: string;
+  /** Header fields that the status asks for. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** What the server decides about a handshake that it accepts. */
+export interface AcceptanceOptions {
+  /** The subprotocol, one of those offered; undefined for none. */
+  readonly protocol: string | undefined;
+  /** More header fields for the response, such as `Set-Cookie`, which may be repeated. */
+  readonly headers: Iterable<readonly [name: string, value: string]>;
+}
+
+const VERSION = "13"; // 4.1, item 9 of the request
+const UPGRADE: readonly (readonly [string, string])[] = [
+  ["Upgrade", "websocket"],
+  ["Connection", "Upgrade"],
+];
+const encoder = new TextEncoder();
+
+type Rule = (headers: HeaderFields, head: RequestHead) => HandshakeRefusal | undefined;
+
+/** The rules for a request, in the order in which they are judged. */
+const RULES: readonly Rule[] = [
+  // 4.2.1 item 2; RFC 9112 3.2: 400 for any request whose Host is missing, repeated or malformed
+  (headers) => {
+    const [host = "", ...more] = headers.getAll("host");
+    if (isAuthority(host) && more.length === 0) return undefined;
+    return badField(headers, "Host", "a host and an optional port");
+  },
+  // 4.2.1 items 3 and 4; RFC 9110 15.5.22: the 426 says what to upgrade to
+  (headers) => {
+    const upgrade = headers.get("upgrade");
+    if (hasToken(upgrade, "websocket")) return undefined;
+    return upgradeRequired(`Expected Upgrade: websocket, got ${field(upgrade)}`);
+  },
+  (headers) => {
+    const connection = headers.get("connection");
+    if (hasToken(connection, "upgrade")) return undefined;
+    return upgradeRequired(`Expected Connection: Upgrade, got ${field(connection)}`);
+  },
+  // 4.2.1 item 1
+  (_headers, { method }) => {
+    if (method === "GET") return undefined;
+    return refuse(405, `Expected method GET, got ${printable(method)}`, [["Allow", "GET"]]);
+  },
+  (_headers, { version }) => {
+    if (version === "1.1") return undefined;
+    return refuse(400, `Expected HTTP/1.1 or higher, got HTTP/${version}`);
+  },
+  (_headers, { target }) => {
+    if (isResourceTarget(target)) return undefined;
+    return refuse(
+      400,
+      `Expected a path or an http URI without a fragment, got ${field(target)}`,
+    );
+  },
+  // A body would stand where frames are expected, and whose bytes are whose must never be a guess.
+  (headers) => {
+    const coding = headers.get("transfer-encoding");
+    const length = headers.get("content-length") ?? "0";
+    if (coding !== undefined) {
+      return refuse(400, `Expected no body, got Transfer-Encoding ${field(coding)}`);
+    }
+    if (length === "0") return undefined;
+    return refuse(400, `Expected no body, got Content-Length ${field(length)}`);
+  },
+  // 4.2.1 item 6, 4.2.2 item 4, 4.4; 11.3.5: at most once
+  (headers) => {
+    const versions = headers.getAll("sec-websocket-version");
+    if (versions.length !== 1) return badField(headers, "Sec-WebSocket-Version", VERSION);
+    const [version = ""] = versions;
+    if (version === VERSION) return undefined;
+    return upgradeRequired(
+      `Expected Sec-WebSocket-Version ${VERSION}, got ${printable(version)}`,
+      ["Sec-WebSocket-Version", VERSION],
+    );
+  },
+  // 4.2.1 item 5; 11.3.1: at most once
+  (headers) => {
+    const [key = "", ...more] = headers.getAll("sec-websocket-key");
+    if (isKey(key) && more.length === 0) return undefined;
+    return badField(headers, "Sec-WebSocket-Key", "the base64 of 16 bytes");
+  },
+];
+
+/**
+ * Judges a request as an opening handshake (RFC 6455 4.2.1).
+ *
+ * @param head The request.
+ * @returns What it asks for, or how it has to be refused (the one with a `status`).
+ *
+ * @example
+ * ```ts
+ * import { HeaderFields, judgeRequest } from "@sansocket/ws/core";
+ *
+ * const headers = new HeaderFields();
+ * headers.append("Host", "server.example.com");
+ * headers.append("Upgrade", "websocket");
+ * headers.append("Connection", "Upgrade");
+ * headers.append("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+ * headers.append("Sec-WebSocket-Version", "8");
+ * judgeRequest({ method: "GET", target: "/chat", version: "1.1", headers });
+ * // { status: 426, reason: "Expected Sec-WebSocket-Version 13, got 8", headers: [...] }
+ * ```
+ */
+export function judgeRequest(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
+  const { headers } = head;
+  for (const rule of RULES) {
+    const refusal = rule(headers, head);
+    if (refusal !== undefined) return refusal;
+  }
+  const protocols = parseProtocols(headers.get("sec-websocket-protocol"));
+  if (protocols === undefined) {
+    return badField(headers, "Sec-WebSocket-Protocol", "a list of unique tokens");
+  }
+  const offers = headers.get("sec-websocket-extensions");
+  const extensions = offers === undefined ? [] : parseExtensions(offers); // 4.2.1 item 9, 9.1
+  if (extensions === undefined) {
+    return badField(headers, "Sec-WebSocket-Extensions", "a list of extensions");
+  }
+  return { key: headers.get("sec-websocket-key") ?? "", protocols, extensions };
+}
+
+/**
+ * Says whether a request asks for a WebSocket at all, well-formed or not: HTTP/1.1 with `websocket`
+ * in `Upgrade` and `upgrade` in `Connection` (RFC 9110 7.8: an `Upgrade` in HTTP/1.0, or one that
+ * `Connection` does not name, has no meaning).
+ *
+ * @param head The request.
+ * @returns Whether to judge it as an opening handshake.
+ */
+export function isUpgradeRequest(head: RequestHead): boolean {
+  return head.version === "1.1" && hasToken(head.headers.get("upgrade"), "websocket") &&
+    hasToken(head.headers.get("connection"), "upgrade");
+}
+
+/**
+ * Formats the response that completes the opening handshake (RFC 6455 4.2.2 item 5). No extension is
+ * accepted.
+ *
+ * @param acceptance What {@linkcode judgeRequest} returned.
+ * @param options The server's decisions.
+ * @returns The head of the 101 response; frames follow it.
+ * @throws {TypeError} (rejects) When the subprotocol was not offered, or when a header field is
+ * reserved for the handshake or malformed.
+ *
+ * @example
+ * ```ts
+ * import { formatAcceptance } from "@sansocket/ws/core";
+ *
+ * const acceptance = { key: "dGhlIHNhbXBsZSBub25jZQ==", protocols: ["chat"], extensions: [] };
+ * await formatAcceptance(acceptance, { protocol: "chat", headers: [] }); // HTTP/1.1 101 ...
+ * ```
+ */
+export async function formatAcceptance(
+  acceptance: HandshakeAcceptance,
+  options: AcceptanceOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { protocol } = options;
+  const extra: (readonly [string, string])[] = [];
+  for (const field of options.headers) {
+    checkNotReserved(field[0]);
+    extra.push(field);
+  }
+  // 4.2.2 item 4: one of the client's, or none
+  if (protocol !== undefined && !acceptance.protocols.includes(protocol)) {
+    const offered = acceptance.protocols.join(", ") || "none";
+    throw new TypeError(
+      `Expected a subprotocol that the client offers (${printable(offered)}), got ${
+        JSON.stringify(protocol)
+      }`,
+    );
+  }
+  const headers: (readonly [string, string])[] = [
+    ...UPGRADE,
+    ["Sec-WebSocket-Accept", await computeAccept(acceptance.key)],
+  ];
+  if (protocol !== undefined) headers.push(["Sec-WebSocket-Protocol", protocol]);
+  headers.push(...extra);
+  return formatResponseHead(101, "", headers);
+}
+
+/**
+ * The refusal for an origin that is not allowed: 403 (RFC 6455 4.2.2 item 4).
+ *
+ * @param head The request.
+ * @returns The refusal, whose reason says what to set.
+ */
+export function refuseOrigin(head: RequestHead): HandshakeRefusal {
+  const origins = head.headers.getAll("origin");
+  if (origins.length > 1) return refuse(403, `Expected one Origin, got ${origins.length}`);
+  return refuse(
+    403,
+    `Expected the same origin or one of the server's \`origins\` option, got ${field(origins[0])}`,
+  );
+}
+
+/**
+ * Formats a refusal as a complete response with a text body, after which the connection ends.
+ *
+ * @param refusal What {@linkcode judgeRequest} returned.
+ * @param method The method of the request: the response to HEAD has no body (RFC 9110 9.3.2).
+ * @returns The head and the body.
+ *
+ * @example
+ * ```ts
+ * import { formatRefusal } from "@sansocket/ws/core";
+ *
+ * formatRefusal({ status: 404, reason: "Expected path /chat, got /", headers: [] });
+ * ```
+ */
+export function formatRefusal(
+  refusal: HandshakeRefusal,
+  method: string = "GET",
+): Uint8Array<ArrayBuffer> {
+  const body = encoder.encode(refusal.reason);
+  const headers: (readonly [string, string])[] = [];
+  let connection = "close";
+  for (const field of refusal.headers) {
+    // RFC 9110 7.8 asks for "Upgrade" beside an Upgrade field
+    if (field[0].toLowerCase() === "connection") connection = `${field[1]}, ${connection}`;
+    else headers.push(field);
+  }
+  headers.push(
+    ["Connection", connection],
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Content-Length", String(body.length)],
+  );
+  const head = formatResponseHead(refusal.status, "", headers);
+  if (method === "HEAD") return head;
+  const response = new Uint8Array(head.length + body.length);
+  response.set(head);
+  response.set(body, head.length);
+  return response;
+}
+
+/** 4.2.1 item 8: undefined when malformed, empty (1#token, 4.3) or not unique (4.1 item 10). */
+function parseProtocols(value: string | undefined): readonly string[] | undefined {
+  if (value === undefined) return [];
+  const protocols = parseTokenList(value);
+  if (protocols === undefined || protocols.length === 0) return undefined;
+  return protocols.length === 1 || new Set(protocols).size === protocols.length
+    ? protocols
+    : undefined;
+}
+
+function refuse(
+  status: number,
+  reason: string,
+  headers: HandshakeRefusal["headers"] = [],
+): HandshakeRefusal {
+  return { status, reason, headers };
+}
+
+function upgradeRequired(
+  reason: string,
+  ...more: (readonly [string, string])[]
+): HandshakeRefusal {
+  return refuse(426, reason, [...UPGRADE, ...more]);
+}
+
+function badField(headers: HeaderFields, name: string, expected: string): HandshakeRefusal {
+  return refuse(400, `Expected ${name} to be ${expected}, got ${field(headers.get(name))}`);
+}
+
+function field(value: string | undefined): string {
+  return value === undefined ? "none" : `"${printable(value)}"`;
+}

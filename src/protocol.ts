@@ -1,0 +1,263 @@
+// The WebSocket protocol of one connection behind the opening handshake, RFC 6455 sections 5 to 7: bytes in,
+// events out; commands in, bytes out. No I/O, no time.
+//
+// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. Whoever is busy does not ask.
+// 2. State is one value, and every way to stop reading is a state:
+//      open        -> closing      we sent a Close frame and wait for the peer's; its messages are discarded
+//      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
+//      closing     -> discarding   the peer answered, or sent something that fails the connection
+//      any         -> closed       the byte stream is gone
+// 3. The peer's mistakes go through `#fail()`, the caller's are exceptions.
+// 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3).
+
+import { type Bytes, EMPTY } from "./bytes.ts";
+import { CloseCode, type CloseStatus, decodeCloseBody, encodeCloseBody } from "./close.ts";
+import { FrameDecoder } from "./decoder.ts";
+import { FrameEncoder } from "./encoder.ts";
+import { type CloseInfo, ProtocolError } from "./errors.ts";
+import { checkHeader, MAX_CONTROL_LENGTH, Opcode, type Role, type Violation } from "./frame.ts";
+import { MessageAssembler, type MessageLimits } from "./message.ts";
+
+/** Where a connection stands; see the head of this file. */
+export type ProtocolState = "open" | "closing" | "discarding" | "closed";
+
+/** What `nextEvent()` found. */
+export type ProtocolEvent = "message" | "ping" | "pong" | "close";
+
+/** The RFC 6455 state machine of one end of a connection. */
+export class Protocol {
+  /** Which end this is. */
+  readonly role: Role;
+  /** Where the connection stands. */
+  state: ProtocolState = "open";
+  /** What the last event carries: the message, or the payload of the Ping or Pong. */
+  data: string | Bytes = EMPTY;
+  /** Bytes to write. */
+  readonly output: FrameEncoder;
+  /** Set while the transport takes nothing: a Pong then waits, and only the newest is kept. */
+  congested = false;
+
+  readonly #decoder = new FrameDecoder();
+  readonly #assembler: MessageAssembler;
+  /** Whether a header has been read whose payload is not complete. */
+  #inFrame = false;
+  /** The payload of a control frame in progress. */
+  readonly #control = new Uint8Array(MAX_CONTROL_LENGTH);
+  #controlLength = 0;
+  #pendingPong: Bytes | undefined;
+
+  #initiator: "local" | "remote" | undefined;
+  #sent: CloseStatus | undefined;
+  #received: CloseStatus | undefined;
+  #cause: Error | undefined;
+
+  /** The protocol for one end, with its limits. */
+  constructor(role: Role, limits: MessageLimits) {
+    this.role = role;
+    this.output = new FrameEncoder(role === "client");
+    this.#assembler = new MessageAssembler(limits);
+  }
+
+  /** Whether a close timer must run: closing has begun and the byte stream has not ended. */
+  get closeTimerDue(): boolean {
+    return this.state === "closing" || this.state === "discarding";
+  }
+
+  /** Whether this end must end the byte stream once the output is written: the server is first (section 7.1.1), and whoever fails. */
+  get endDue(): boolean {
+    return this.state === "discarding" && (this.role === "server" || this.#cause !== undefined);
+  }
+
+  /** Whether the last chunk has been parsed to its end, so that the next may come. */
+  get needsChunk(): boolean {
+    return this.#decoder.empty;
+  }
+
+  /** Stores a chunk, whose memory is the protocol's from here on. The one before must be parsed: see `needsChunk`. */
+  receive(chunk: Bytes): void {
+    if (this.state === "open" || this.state === "closing") this.#decoder.push(chunk);
+  }
+
+  /** Parses as far as the next event; undefined when the chunk is used up. */
+  nextEvent(): ProtocolEvent | undefined {
+    const decoder = this.#decoder;
+    while (this.state === "open" || this.state === "closing") {
+      if (!this.#inFrame) {
+        if (!decoder.readHeader()) return undefined;
+        const violation = this.#beginFrame();
+        if (violation !== undefined) return this.#fail(violation);
+        this.#inFrame = true;
+      }
+      if (!decoder.readPayload()) return undefined;
+      const complete = decoder.remaining === 0;
+      this.#inFrame = !complete;
+      const { opcode, fin } = decoder.header;
+      if (opcode >= Opcode.close) {
+        this.#control.set(decoder.bytes.subarray(decoder.start, decoder.end), this.#controlLength);
+        this.#controlLength += decoder.end - decoder.start;
+        if (complete) return this.#receiveControl(opcode);
+      } else if (this.state === "open") {
+        const last = complete && fin;
+        const violation = this.#assembler.push(decoder.bytes, decoder.start, decoder.end, last);
+        if (violation !== undefined) return this.#fail(violation);
+        if (last) {
+          this.data = this.#assembler.message;
+          return "message";
+        }
+      } else if (complete && fin) {
+        this.#assembler.reset();
+      }
+    }
+    return undefined;
+  }
+
+  #beginFrame(): Violation | undefined {
+    const { header } = this.#decoder;
+    const assembler = this.#assembler;
+    const violation = checkHeader(header, this.role, assembler.inProgress, 0);
+    if (violation !== undefined) return violation;
+    if (header.opcode >= Opcode.close) {
+      this.#controlLength = 0;
+      return undefined;
+    }
+    if (header.opcode !== Opcode.continuation) assembler.begin(header.opcode === Opcode.text);
+    return assembler.frame(header.payloadLength);
+  }
+
+  #receiveControl(opcode: number): ProtocolEvent {
+    const payload = this.#control.slice(0, this.#controlLength);
+    this.data = payload;
+    if (opcode === Opcode.close) return this.#receiveClose(payload);
+    if (opcode === Opcode.pong) return "pong";
+    if (this.state === "open") {
+      this.#pendingPong = payload;
+      if (!this.congested) this.flushPong();
+    }
+    return "ping";
+  }
+
+  #receiveClose(body: Bytes): ProtocolEvent {
+    const status = decodeCloseBody(body);
+    if (typeof status === "number") {
+      const reason = status === CloseCode.invalidData
+        ? "Close reason is not valid UTF-8"
+        : "Close frame with a body that is not valid";
+      return this.#fail({ code: status, reason });
+    }
+    this.#received = status;
+    this.#initiator ??= "remote";
+    // Section 5.5.1: the answer typically echoes the code.
+    if (this.state === "open") this.#writeClose(status.code, "");
+    this.#discard();
+    return "close";
+  }
+
+  /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
+  #fail(violation: Violation): ProtocolEvent {
+    this.#cause = new ProtocolError(violation.code, violation.reason);
+    this.#initiator ??= "local";
+    if (this.state === "open") this.#writeClose(violation.code, violation.reason);
+    this.#discard();
+    return "close";
+  }
+
+  #writeClose(code: number, reason: string): void {
+    const wire = code === CloseCode.noStatus ? undefined : code;
+    this.flushPong();
+    this.output.binary(Opcode.close, encodeCloseBody(wire, reason));
+    this.#sent = { code, reason };
+  }
+
+  #discard(): void {
+    this.state = "discarding";
+    this.#decoder.discard();
+    this.#assembler.reset();
+    this.#pendingPong = undefined;
+  }
+
+  /** Encodes a message. The state must be open. */
+  send(data: string | Uint8Array): void {
+    this.#assertOpen();
+    if (typeof data === "string") this.output.text(Opcode.text, data);
+    else this.output.binary(Opcode.binary, data);
+  }
+
+  /**
+   * Encodes a Ping. The state must be open.
+   *
+   * @throws {RangeError} When the payload is longer than 125 octets.
+   */
+  ping(payload: Uint8Array): void {
+    this.#assertOpen();
+    if (payload.length > MAX_CONTROL_LENGTH) {
+      throw new RangeError(
+        `Ping payload must be at most ${MAX_CONTROL_LENGTH} octets, got ${payload.length}`,
+      );
+    }
+    this.output.binary(Opcode.ping, payload);
+  }
+
+  /** Encodes the Pong that waits, if one does. */
+  flushPong(): void {
+    if (this.#pendingPong === undefined) return;
+    this.output.binary(Opcode.pong, this.#pendingPong);
+    this.#pendingPong = undefined;
+  }
+
+  /**
+   * Starts the closing handshake (section 7.1.2); does nothing when it has begun.
+   *
+   * @param code The close code; a Close frame without one says nothing about why.
+   * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of UTF-8.
+   */
+  close(code: number | undefined, reason: string): void {
+    encodeCloseBody(code, reason);
+    if (this.state !== "open") return;
+    this.#writeClose(code ?? CloseCode.noStatus, reason);
+    this.#initiator = "local";
+    this.state = "closing";
+  }
+
+  /** The peer has ended its side of the byte stream. Without a Close frame the connection was dropped (section 7.1.5). */
+  receiveEnd(): void {
+    if (this.state === "open" || this.state === "closing") {
+      this.abort(new Error("The peer ended the connection without a Close frame"), "remote");
+    }
+  }
+
+  /** Gives the connection up without a closing handshake, for the reason given. */
+  abort(cause: Error, initiator: "local" | "remote"): void {
+    if (this.state === "closed") return;
+    if (!this.#handshakeDone) this.#cause ??= cause;
+    this.#initiator ??= initiator;
+    this.#discard();
+  }
+
+  /** The byte stream is gone: tells how the connection ended. */
+  end(error: Error | undefined): CloseInfo {
+    this.abort(error ?? new Error("The connection was lost"), "remote");
+    this.state = "closed";
+    const cause = this.#cause;
+    const failure = cause instanceof ProtocolError
+      ? { code: cause.code, reason: cause.message }
+      : undefined;
+    const status = this.#received ?? failure ?? { code: CloseCode.abnormal, reason: "" };
+    return {
+      code: status.code,
+      reason: status.reason,
+      wasClean: this.#handshakeDone && cause === undefined,
+      initiator: this.#initiator ?? "remote",
+      sent: this.#sent,
+      received: this.#received,
+      cause,
+    };
+  }
+
+  get #handshakeDone(): boolean {
+    return this.#sent !== undefined && this.#received !== undefined;
+  }
+
+  #assertOpen(): void {
+    if (this.state !== "open") throw new Error(`Sent in state ${this.state}, expected open`);
+  }
+}

@@ -1,0 +1,152 @@
+// From an HTTP/1.1 head to the Request that `fetch` gets.
+
+import type { Bytes } from "../bytes.ts";
+import { BodyDecoder, type BodyFraming } from "../http/body.ts";
+import { requestAuthority } from "../handshake/authority.ts";
+import type { HeadFault, RequestHead } from "../http/head.ts";
+import type { TransportReader } from "../reader.ts";
+
+const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** Methods that a Request cannot have (WHATWG Fetch section 2.2.1). */
+const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
+
+/** The URL of a request; undefined when its Host or target is malformed (RFC 9112 section 3.2). */
+export function requestUrl(head: RequestHead): string | undefined {
+  const { target } = head;
+  const authority = requestAuthority(head) ??
+    (head.version === "1.0" && !head.headers.has("host") ? "localhost" : undefined);
+  if (authority === undefined) return undefined;
+  const path = target.startsWith("/") ? target : absolutePath(target);
+  try {
+    return path === undefined ? undefined : new URL(`http://${authority}${path}`).href;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path and query of an absolute-form target, or "/" for `OPTIONS *` (RFC 9112 section 3.2). */
+function absolutePath(target: string): string | undefined {
+  if (target === "*") return "/";
+  const start = target.indexOf("://");
+  if (start < 0) return undefined;
+  const path = target.slice(start + 3).search(/[/?]/);
+  if (path < 0) return "/";
+  const rest = target.slice(start + 3 + path);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** Makes the Request; a fault when it cannot be one. */
+export function createRequest(
+  head: RequestHead,
+  body: ReadableStream<Uint8Array> | undefined,
+): Request | HeadFault {
+  const url = requestUrl(head);
+  if (url === undefined) {
+    return { status: 400, reason: "Expected one valid Host and a target that is a path" };
+  }
+  if (FORBIDDEN_METHODS.includes(head.method)) {
+    return { status: 501, reason: `Method ${head.method} is not implemented` };
+  }
+  const hasBody = body !== undefined && head.method !== "GET" && head.method !== "HEAD";
+  const init: RequestInit & { duplex?: "half" } = {
+    method: head.method,
+    headers: head.headers.toHeaders(),
+  };
+  if (hasBody) {
+    init.body = body;
+    init.duplex = "half";
+  }
+  return new Request(url, init);
+}
+
+/** How a body's bytes are bounded. */
+export interface RequestBodyLimits {
+  /** The most octets of a body. */
+  readonly maxBodySize: number;
+  /** Milliseconds that the peer may be silent. */
+  readonly timeout: number;
+}
+
+/** A request's body, read from the transport as it is asked for. */
+export class RequestBody {
+  /** The body for a Request. */
+  readonly stream: ReadableStream<Uint8Array>;
+  /** What was wrong with the body, if something was. */
+  fault: HeadFault | undefined;
+
+  readonly #reader: TransportReader;
+  readonly #decoder: BodyDecoder;
+  readonly #limits: RequestBodyLimits;
+  #expectsContinue: boolean;
+  #size = 0;
+  #done = false;
+
+  /** The body behind `head`. */
+  constructor(
+    head: RequestHead,
+    framing: BodyFraming,
+    reader: TransportReader,
+    limits: RequestBodyLimits,
+  ) {
+    this.#reader = reader;
+    this.#decoder = new BodyDecoder(framing);
+    this.#limits = limits;
+    this.#expectsContinue = head.version === "1.1" &&
+      head.headers.get("expect")?.toLowerCase() === "100-continue";
+    this.stream = new ReadableStream({
+      pull: async (controller) => {
+        const pieces = await this.#read();
+        for (const piece of pieces ?? []) controller.enqueue(piece);
+        if (this.fault !== undefined) controller.error(new Error(this.fault.reason));
+        else if (this.#done) controller.close();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Whether the body has been read to its end. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Reads what the application left of the body; false when it did not end. A client that waits for leave to send it has sent nothing. */
+  async discard(): Promise<boolean> {
+    if (this.#expectsContinue) return false;
+    while (!this.#done && this.fault === undefined) await this.#read();
+    return this.#done;
+  }
+
+  async #read(): Promise<readonly Uint8Array[] | undefined> {
+    if (this.#expectsContinue) {
+      this.#expectsContinue = false;
+      await this.#reader.write(CONTINUE, this.#limits.timeout);
+    }
+    for (;;) {
+      const chunk = await this.#reader.read(this.#limits.timeout);
+      if (typeof chunk === "string") {
+        this.fault = chunk === "timeout"
+          ? { status: 408, reason: "The body did not arrive in time" }
+          : { status: 400, reason: "The connection ended before the body" };
+        return undefined;
+      }
+      const step = this.#decoder.push(chunk);
+      if ("fault" in step) {
+        this.fault = step.fault;
+        return undefined;
+      }
+      for (const piece of step.data) this.#size += piece.length;
+      if (this.#size > this.#limits.maxBodySize) {
+        this.fault = tooLarge(this.#limits.maxBodySize);
+        return undefined;
+      }
+      this.#done = step.done;
+      if (step.done) this.#reader.unread(step.rest);
+      if (step.done || step.data.length > 0) return step.data;
+    }
+  }
+}
+
+/** The fault of a body above the limit. */
+export function tooLarge(maxBodySize: number): HeadFault {
+  return { status: 413, reason: `Expected a body of at most ${maxBodySize} octets (maxBodySize)` };
+}

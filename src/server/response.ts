@@ -1,0 +1,113 @@
+// From the Response that `fetch` returned to HTTP/1.1 on the wire (RFC 9112 section 6).
+//
+// 1. A body whose Content-Length is given is held to it; any other is chunked for HTTP/1.1 and ended by the
+//    connection for HTTP/1.0.
+// 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not copied.
+// 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer must not take it for whole.
+
+import { type Bytes, concat } from "../bytes.ts";
+import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
+import { formatResponseHead } from "../http/format.ts";
+import type { RequestHead } from "../http/head.ts";
+import type { TransportReader } from "../reader.ts";
+
+const HOP_BY_HOP = ["connection", "transfer-encoding", "keep-alive", "content-length"];
+
+/** What `writeResponse()` needs to know of the exchange. */
+export interface Exchange {
+  /** Where to write. */
+  readonly reader: TransportReader;
+  /** The request that is answered. */
+  readonly head: RequestHead;
+  /** Whether the connection is to live on. */
+  readonly keepAlive: boolean;
+  /** Milliseconds that the peer may take nothing. */
+  readonly timeout: number;
+}
+
+/**
+ * Writes a response.
+ *
+ * @returns Whether the connection can be used again.
+ * @throws What the body's stream failed with.
+ */
+export async function writeResponse(response: Response, exchange: Exchange): Promise<boolean> {
+  const { reader, head, timeout } = exchange;
+  const { status } = response;
+  // RFC 9112 section 6.3: these never have a body, whatever the Response holds.
+  const bodiless = head.method === "HEAD" || status < 200 || status === 204 || status === 304;
+  const { body } = response;
+  const empty = body === null;
+  const declared = empty && !bodiless ? 0 : declaredLength(response);
+  const chunked = declared === undefined && !empty && head.version === "1.1";
+  const untilClose = declared === undefined && !empty && !chunked && !bodiless;
+  const keepAlive = exchange.keepAlive && !untilClose;
+
+  const headers: [string, string][] = [];
+  for (const [name, value] of response.headers) {
+    if (!HOP_BY_HOP.includes(name)) headers.push([name, value]);
+  }
+  if (!response.headers.has("date")) headers.push(["date", new Date().toUTCString()]);
+  if (chunked) headers.push(["transfer-encoding", "chunked"]);
+  else if (declared !== undefined) headers.push(["content-length", String(declared)]);
+  const connection = response.headers.has("upgrade") ? ["upgrade"] : [];
+  if (!keepAlive) connection.push("close");
+  else if (head.version === "1.0") connection.push("keep-alive");
+  if (connection.length > 0) headers.push(["connection", connection.join(", ")]);
+
+  const bytes = formatResponseHead(status, response.statusText, headers);
+  if (bodiless || empty) {
+    await body?.cancel();
+    return await reader.write(bytes, timeout) && keepAlive;
+  }
+  const encode = chunked ? encodeChunk : undefined;
+  const complete = await writeBody(body, bytes, encode, declared, exchange);
+  return complete && keepAlive;
+}
+
+async function writeBody(
+  body: ReadableStream<Uint8Array>,
+  head: Bytes,
+  encode: ((data: Uint8Array) => Bytes) | undefined,
+  declared: number | undefined,
+  { reader, timeout }: Exchange,
+): Promise<boolean> {
+  const source = body.getReader();
+  let waiting: Bytes | undefined = head;
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await source.read();
+      if (done) break;
+      if (!(value instanceof Uint8Array)) {
+        throw new TypeError(`Expected the body's chunks to be Uint8Array, got ${typeof value}`);
+      }
+      if (value.length === 0) continue;
+      length += value.length;
+      if (declared !== undefined && length > declared) {
+        throw new RangeError(`The body is longer than its Content-Length of ${declared}`);
+      }
+      // The head leaves with the first chunk, in one write.
+      const bytes: Bytes = encode?.(value) ?? value as Bytes;
+      const joined: Bytes = waiting === undefined ? bytes : concat([waiting, bytes]);
+      waiting = undefined;
+      if (!await reader.write(joined, timeout)) return false;
+    }
+    if (declared !== undefined && length < declared) {
+      throw new RangeError(
+        `The body has ${length} octets, its Content-Length says ${declared}`,
+      );
+    }
+    const end = encode === undefined ? [] : [LAST_CHUNK];
+    const last = waiting === undefined ? end : [waiting, ...end];
+    return last.length === 0 || await reader.write(concat(last), timeout);
+  } finally {
+    source.cancel().catch(() => {});
+  }
+}
+
+/** The length that the Response's own Content-Length gives, when that is a number. */
+function declaredLength(response: Response): number | undefined {
+  const value = response.headers.get("content-length");
+  return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}

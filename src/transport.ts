@@ -1,0 +1,69 @@
+// The contract between the library and a runtime's byte stream: types only.
+//
+// 1. A transport starts paused. Its owner assigns `sink`, then calls `resume()`.
+// 2. No method of a transport calls the sink before it has returned.
+// 3. After `pause()` has returned, neither `data()` nor `end()` is called until `resume()`.
+// 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again.
+//    A chunk given to `write()` belongs to the transport and must not change until it has been sent.
+// 5. `closed()` is called exactly once and is the last call, however the stream ended.
+
+/** An IP address and port of one end of a connection. */
+export interface Address {
+  /** The IP address, without brackets. */
+  readonly hostname: string;
+  /** The TCP port. */
+  readonly port: number;
+}
+
+/** What a {@linkcode Transport} reports to its owner. */
+export interface TransportSink {
+  /** Bytes from the peer, at least one. */
+  data(chunk: Uint8Array<ArrayBuffer>): void;
+  /** The peer has sent its last byte (half-close). Writing still works. */
+  end(): void;
+  /** All that was written has left, after a `write()` that returned false. */
+  drain(): void;
+  /** The stream is gone, with the error that ended it if it was not an orderly end. */
+  closed(error?: Error): void;
+}
+
+/** A full-duplex byte stream: what a shim makes of a runtime's socket. */
+export interface Transport {
+  /** Whom to tell; assigned by the owner before the first `resume()`, and again when the owner changes. */
+  sink: TransportSink;
+  /** The peer's address, when the stream has one. */
+  readonly remoteAddress: Address | undefined;
+  /** This end's address, when the stream has one. */
+  readonly localAddress: Address | undefined;
+  /** Bytes accepted by `write()` that have not yet been handed to the operating system. */
+  readonly bufferedAmount: number;
+  /**
+   * Accepts all of `chunk`, in order. Returns false when some of it had to be buffered: `drain()`
+   * follows when that has left. Bytes written after `end()` or `destroy()` are dropped.
+   */
+  write(chunk: Uint8Array<ArrayBuffer>): boolean;
+  /** Stops reading. */
+  pause(): void;
+  /** Reads (again). */
+  resume(): void;
+  /** Ends our side of the stream after what was written (half-close). */
+  end(): void;
+  /** Closes both sides now and drops what was not sent yet. */
+  destroy(): void;
+}
+
+/** A listening socket. */
+export interface Listener {
+  /** The address it listens on, with the port that the system chose for port 0. */
+  readonly address: Address;
+  /** Stops accepting. Connections that were accepted live on. */
+  close(): Promise<void>;
+}
+
+/** What a runtime gives the library: the two ways to get a transport. */
+export interface Runtime {
+  /** Listens and calls `accept` with each new connection, paused; rejects when it cannot listen. */
+  listen(address: Address, accept: (transport: Transport) => void): Promise<Listener>;
+  /** Connects; rejects when it cannot, or with the signal's reason when that fires first. */
+  dial(address: Address, options: { signal: AbortSignal | undefined }): Promise<Transport>;
+}

@@ -1,0 +1,208 @@
+// The chat page in a real browser, with each runtime as its server.
+//
+// 1. One browser run, under Node, covers the servers on all three runtimes.
+// 2. Without a browser the test is skipped, and says so; on CI that is a failure.
+// 3. Every wait is for something the page shows, never for time to pass.
+// 4. SCREENSHOTS=folder keeps pictures of the page.
+
+import { assert, assertEquals } from "@std/assert";
+import { join } from "node:path";
+import process from "node:process";
+import type { Browser, Page } from "playwright-core";
+import { findExecutable, runtimeNames, start } from "../support/process.ts";
+import type { Child, RuntimeName } from "../support/process.ts";
+import { runtime, test } from "../support/test.ts";
+
+const executablePath = findExecutable(["chromium", "chromium-browser", "google-chrome"]);
+
+const skip = runtime !== "node"
+  ? "one browser run covers servers on all three runtimes"
+  : !executablePath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
+
+for (const name of runtimeNames) {
+  test(`chat page with a ${name} server works`, () => withBrowser(name, chat), {
+    skip,
+    timeout: 120_000,
+  });
+}
+
+interface Visit {
+  readonly name: RuntimeName;
+  /** The page's console errors and exceptions. */
+  readonly errors: string[];
+  /** Opens the chat as somebody new, on a phone's screen if asked. */
+  open(options?: { phone: boolean }): Promise<Page>;
+  /** Starts the server again on the port it had. */
+  restart(): Promise<void>;
+  /** Stops the server with SIGTERM. */
+  stop(): Promise<void>;
+}
+
+async function chat(visit: Visit): Promise<void> {
+  const { name, open, restart, stop, errors } = visit;
+  const ada = await open();
+  const grace = await open({ phone: true });
+
+  // Keyboard only: the cursor starts in the message field, and Shift+Tab leads to the name.
+  await shows(ada, "#status", "Connected");
+  await focused(ada, "text");
+  await ada.keyboard.press("Shift+Tab");
+  await focused(ada, "name");
+  await ada.keyboard.press("ControlOrMeta+A");
+  await ada.keyboard.type("Ada");
+  await ada.keyboard.press("Enter");
+  await focused(ada, "text");
+
+  await grace.getByRole("textbox", { name: "Your name" }).fill("Grace");
+  await grace.getByRole("textbox", { name: "Message" }).focus();
+  await people(ada, ["Ada", "Grace"]);
+  await people(grace, ["Ada", "Grace"]);
+
+  // Both ways, and markup stays text.
+  await ada.keyboard.type("Hello <b>Grace</b> ☎");
+  await ada.keyboard.press("Enter");
+  await shows(grace, "#log", "AdaHello <b>Grace</b> ☎");
+  await shows(ada, "#log", "AdaHello <b>Grace</b> ☎");
+  await grace.getByRole("textbox", { name: "Message" }).fill(
+    `Hi! ${"o".repeat(200)}`,
+  );
+  await grace.getByRole("button", { name: "Send" }).click();
+  await shows(ada, "#log", "GraceHi! ooo");
+  assertEquals(await grace.getByRole("textbox", { name: "Message" }).inputValue(), "");
+
+  // The server judges what the page lets through.
+  await ada.keyboard.type("   ");
+  await ada.keyboard.press("Enter");
+  await shows(ada, "#log .error", "Expected a text of 1 to 1000 characters");
+
+  await ada.screenshot(picture(name, "wide"));
+  await grace.screenshot(picture(name, "phone"));
+  for (const page of [ada, grace]) await fitsItsScreen(page);
+
+  await grace.reload();
+  await shows(ada, "#log", "Grace left");
+  await people(ada, ["Ada", "Grace"]);
+  await people(grace, ["Ada", "Grace"]);
+  assertEquals(await grace.getByRole("textbox", { name: "Your name" }).inputValue(), "Grace");
+
+  await stop();
+  for (const page of [ada, grace]) {
+    await shows(page, "#status.disconnected", "Disconnected: the server has stopped");
+    assert(await page.getByRole("button", { name: "Send" }).isDisabled());
+    await people(page, []);
+    await fitsItsScreen(page);
+  }
+  await ada.screenshot(picture(name, "wide-stopped"));
+  await grace.screenshot(picture(name, "phone-stopped"));
+
+  await restart();
+  await ada.keyboard.type("A draft");
+  await ada.getByRole("button", { name: "Reconnect" }).focus();
+  await ada.keyboard.press("Enter");
+  await shows(ada, "#status.connected", "Connected");
+  await focused(ada, "text");
+  await grace.getByRole("button", { name: "Reconnect" }).click();
+  await people(ada, ["Ada", "Grace"]);
+  await people(grace, ["Ada", "Grace"]);
+  assert(await ada.getByRole("button", { name: "Reconnect" }).isHidden());
+  await ada.keyboard.type(" that was kept");
+  await ada.keyboard.press("Enter");
+  await shows(grace, "#log", "AdaA draft that was kept");
+
+  assertEquals(errors, []);
+}
+
+/** Runs `body` with a browser and a server, and ends both whatever happens. */
+async function withBrowser(name: RuntimeName, body: (visit: Visit) => Promise<void>) {
+  assert(executablePath, "Expected chromium, chromium-browser or google-chrome in PATH");
+  const errors: string[] = [];
+  let server: Child | undefined;
+  let browser: Browser | undefined;
+  let url = "";
+
+  const listen = async (port: string) => {
+    server = start(name, "examples/chat/server.ts", ["--port", port]);
+    url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+  };
+  try {
+    await listen("0");
+    browser = await launch(executablePath);
+    await body({ name, errors, open, restart: () => listen(new URL(url).port), stop });
+  } catch (error) {
+    throw new Error(`${name} server said:\n${server?.output()}`, { cause: error });
+  } finally {
+    await browser?.close();
+    await server?.stop();
+  }
+
+  async function open({ phone } = { phone: false }): Promise<Page> {
+    const context = await browser!.newContext({
+      viewport: phone ? { width: 360, height: 640 } : { width: 1000, height: 600 },
+      colorScheme: phone ? "dark" : "light",
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  async function stop(): Promise<void> {
+    const stopped = server!;
+    assertEquals(await stopped.stop(), 0, stopped.output());
+    assertEquals(stopped.output(), `Chat: ${url}\n`);
+  }
+}
+
+async function launch(executablePath: string): Promise<Browser> {
+  const { chromium } = await import("playwright-core");
+  return await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** Waits until an element that `selector` names is on the screen with this text in it. */
+async function shows(page: Page, selector: string, text: string): Promise<void> {
+  await page.locator(selector).filter({ hasText: text }).first().waitFor();
+}
+
+/** Waits until exactly these people are listed, in any order. */
+async function people(page: Page, names: string[]): Promise<void> {
+  await page.waitForFunction(
+    (expected) => {
+      const items = [...document.querySelectorAll("#names li")];
+      return items.map((item) => item.textContent).sort().join("\n") === expected;
+    },
+    [...names].sort().join("\n"),
+  );
+}
+
+async function focused(page: Page, id: string): Promise<void> {
+  await page.waitForFunction((expected) => document.activeElement?.id === expected, id);
+}
+
+/** Nothing sticks out of the screen at the side, and the page itself need not be scrolled. */
+async function fitsItsScreen(page: Page): Promise<void> {
+  const size = await page.evaluate(() => {
+    const { scrollWidth: width, scrollHeight: height } = document.documentElement;
+    return { width, height };
+  });
+  assertEquals(size, page.viewportSize() ?? undefined);
+}
+
+function picture(name: RuntimeName, what: string): { path?: string } {
+  const folder = process.env["SCREENSHOTS"];
+  return folder ? { path: join(folder, `chat-${name}-${what}.png`) } : {};
+}

@@ -1,0 +1,209 @@
+// What a runtime's `listen()` and `dial()` do, on loopback; and the stream suite over them.
+
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { decodeHex } from "@std/encoding";
+import net from "node:net";
+import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
+import { test } from "../support/test.ts";
+import { type Pair, Peer, turns } from "./peer.ts";
+import { streamSuite } from "./stream_suite.ts";
+
+const anyPort: Address = { hostname: "127.0.0.1", port: 0 };
+const notAborted = { signal: undefined };
+
+/** A listener and the transports it has accepted, in order. */
+class Host {
+  readonly listener: Listener;
+  readonly #accepted: Transport[];
+  readonly #waiting: ((transport: Transport) => void)[];
+
+  constructor(
+    listener: Listener,
+    accepted: Transport[],
+    waiting: ((transport: Transport) => void)[],
+  ) {
+    this.listener = listener;
+    this.#accepted = accepted;
+    this.#waiting = waiting;
+  }
+
+  static async start(runtime: Runtime): Promise<Host> {
+    const accepted: Transport[] = [];
+    const waiting: ((transport: Transport) => void)[] = [];
+    const listener = await runtime.listen(anyPort, (transport) => {
+      const resolve = waiting.shift();
+      if (resolve) resolve(transport);
+      else accepted.push(transport);
+    });
+    return new Host(listener, accepted, waiting);
+  }
+
+  next(): Promise<Transport> {
+    const transport = this.#accepted.shift();
+    if (transport) return Promise.resolve(transport);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Stops listening and gets rid of what nobody asked for, such as an attempt that was given up. */
+  async close(): Promise<void> {
+    await this.listener.close();
+    for (const transport of this.#accepted) transport.destroy();
+  }
+}
+
+async function connectPair(runtime: Runtime): Promise<Pair & { listener: Listener }> {
+  const host = await Host.start(runtime);
+  const [dialled, accepted] = await Promise.all([
+    runtime.dial(host.listener.address, notAborted),
+    host.next(),
+  ]);
+  const a = new Peer(dialled);
+  const b = new Peer(accepted);
+  const finish = async () => {
+    await Promise.all([a.finish(), b.finish()]);
+    await host.close();
+  };
+  return { a, b, finish, listener: host.listener };
+}
+
+async function refusedAddress(runtime: Runtime): Promise<Address> {
+  const listener = await runtime.listen(anyPort, () => {});
+  await listener.close();
+  return listener.address;
+}
+
+/**
+ * Registers the tests of one runtime's listen and dial.
+ *
+ * @param name The name of the runtime object.
+ * @param runtime The runtime object.
+ * @param skip Why it cannot run here.
+ */
+export function networkSuite(name: string, runtime: Runtime, skip: string | undefined): void {
+  streamSuite(name, () => connectPair(runtime), skip);
+
+  const check = (criterion: string, body: () => Promise<void>) =>
+    test(`${name} ${criterion}`, body, { skip });
+
+  check("listen() on port 0 reports the port, and both ends their addresses", async () => {
+    const { a, b, listener, finish } = await connectPair(runtime);
+    assertEquals(listener.address.hostname, "127.0.0.1");
+    assert(listener.address.port > 0);
+    assertEquals(a.transport.remoteAddress, listener.address);
+    assertEquals(b.transport.localAddress, listener.address);
+    assertEquals(b.transport.remoteAddress?.hostname, "127.0.0.1");
+    assertEquals(a.transport.localAddress, b.transport.remoteAddress);
+    await finish();
+    assertEquals(a.transport.remoteAddress, listener.address);
+  });
+
+  check("listen() on a busy port rejects with the address and the cause", async () => {
+    const listener = await runtime.listen(anyPort, () => {});
+    const { port } = listener.address;
+    const error = await assertRejects(
+      () => runtime.listen(listener.address, () => {}),
+      Error,
+      `Could not listen on 127.0.0.1:${port}: `,
+    );
+    assertInstanceOf(error.cause, Error);
+    await listener.close();
+  });
+
+  check("close() of a listener stops accepting; connections live on", async () => {
+    const { a, b, listener, finish } = await connectPair(runtime);
+    await listener.close();
+    await listener.close();
+    await assertRejects(() => runtime.dial(listener.address, notAborted), Error);
+    a.resume();
+    b.resume();
+    await turns(a, b, 3);
+    await turns(b, a, 3);
+    assertEquals([a.received, b.received], [3, 3]);
+    await finish();
+  });
+
+  check("dial() refused rejects with the address and the cause", async () => {
+    const address = await refusedAddress(runtime);
+    const error = await assertRejects(
+      () => runtime.dial(address, notAborted),
+      Error,
+      `Could not connect to 127.0.0.1:${address.port}: `,
+    );
+    assertInstanceOf(error.cause, Error);
+  });
+
+  check("dial() with a signal that has fired rejects with its reason", async () => {
+    const reason = new Error("Changed my mind");
+    const signal = AbortSignal.abort(reason);
+    const address = await refusedAddress(runtime);
+    const error = await assertRejects(() => runtime.dial(address, { signal }), Error);
+    assertStrictEquals(error, reason);
+  });
+
+  check("dial() rejects with the reason of a signal that fires meanwhile", async () => {
+    const host = await Host.start(runtime);
+    const reason = new Error("Changed my mind");
+    const controller = new AbortController();
+    const dialling = runtime.dial(host.listener.address, { signal: controller.signal });
+    controller.abort(reason);
+    const error = await assertRejects(() => dialling, Error);
+    assertStrictEquals(error, reason);
+    await host.close();
+  });
+
+  check("dial() forgets its signal once it has connected", async () => {
+    const host = await Host.start(runtime);
+    const controller = new AbortController();
+    const [dialled, accepted] = await Promise.all([
+      runtime.dial(host.listener.address, { signal: controller.signal }),
+      host.next(),
+    ]);
+    const [a, b] = [new Peer(dialled), new Peer(accepted)];
+    controller.abort();
+    a.resume();
+    b.resume();
+    await turns(a, b, 2);
+    await turns(b, a, 2);
+    assertEquals([a.closed, b.closed], [false, false]);
+    await Promise.all([a.finish(), b.finish()]);
+    await host.close();
+  });
+
+  check("a reset by the peer is closed() with an error, once and last", async () => {
+    const host = await Host.start(runtime);
+    const raw = net.connect({ host: "127.0.0.1", port: host.listener.address.port });
+    const closed = new Promise((resolve) => raw.once("close", resolve));
+    const peer = new Peer(await host.next());
+    peer.resume();
+    raw.write(decodeHex("8100"));
+    await peer.until(() => peer.received === 2);
+    raw.resetAndDestroy();
+    await peer.until(() => peer.closed);
+    assertInstanceOf(peer.error, Error);
+    assertEquals(peer.ended, false);
+    await closed;
+    await peer.finish();
+    await host.close();
+  });
+
+  check("writing to a peer that is gone is closed() with an error", async () => {
+    const { a, b, finish } = await connectPair(runtime);
+    a.resume();
+    b.destroy();
+    await a.until(() => a.ended);
+    // The kernel answers the first bytes with a reset; a socket at its end learns of that by writing more.
+    while (!a.closed) {
+      a.write(decodeHex("8100"));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assertInstanceOf(a.error, Error);
+    assertEquals(a.bufferedAmount, 0);
+    await finish();
+  });
+}

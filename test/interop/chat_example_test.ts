@@ -1,0 +1,55 @@
+// examples/chat/server.ts without its page: what it says to those who do not keep to the page's rules.
+
+import { assertEquals } from "@std/assert";
+import { connect } from "@sansocket/ws";
+import { start } from "../support/process.ts";
+import { runtime, test } from "../support/test.ts";
+
+test("chat example answers bad input with an error, and lives on", async () => {
+  const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
+  try {
+    const url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+    const ws = await connect(new URL("/message", url.replace("http", "ws")));
+    const answer = async (message: string | Uint8Array<ArrayBuffer>) => {
+      await ws.send(message);
+      return JSON.parse(String(await ws.receive()));
+    };
+    for (const [message, text] of BAD_INPUT) {
+      assertEquals(await answer(message), { type: "error", text });
+    }
+    const name = "n".repeat(30);
+    assertEquals(await answer(JSON.stringify({ type: "name", name: ` ${name.slice(2)} ` })), {
+      type: "notice",
+      text: `${name.slice(2)} joined`,
+    });
+    await ws.close();
+    const missing = await fetch(new URL("/missing", url), { headers: { connection: "close" } });
+    assertEquals([missing.status, await missing.text()], [404, "Not found\n"]);
+  } finally {
+    assertEquals(await server.stop(), 0, server.output());
+  }
+});
+
+const NAME = "Expected a name of 1 to 30 characters";
+const TEXT = "Expected a text of 1 to 1000 characters";
+const TYPE = 'Expected the type "name" or "text"';
+
+const BAD_INPUT: [string | Uint8Array<ArrayBuffer>, string][] = [
+  [new Uint8Array([0x7b, 0x7d]), "Expected text, got binary"],
+  ["", "Expected JSON"],
+  ["{", "Expected JSON"],
+  ["null", TYPE],
+  ["1", TYPE],
+  ["[]", TYPE],
+  ['{"type":"people"}', TYPE],
+  ['{"__proto__":{"type":"name"}}', TYPE],
+  ['{"type":"name"}', NAME],
+  ['{"type":"name","name":7}', NAME],
+  ['{"type":"name","name":""}', NAME],
+  ['{"type":"name","name":" \\n "}', NAME],
+  [JSON.stringify({ type: "name", name: "n".repeat(31) }), NAME],
+  ['{"type":"text","text":["a"]}', TEXT],
+  ['{"type":"text","text":"   "}', TEXT],
+  [JSON.stringify({ type: "text", text: "t".repeat(1001) }), TEXT],
+  ['{"type":"text","text":"hello"}', "Send your name first"],
+];

@@ -1,0 +1,15 @@
+// Each runtime's own WebSocket client and server. Node 20 has no client of its own in the global
+// scope; undici from npm is the one that later versions of Node have there. Node has no server.
+
+import { runtime } from "../support/test.ts";
+import { testClient, testServer } from "./behaviours.ts";
+import { bunServer, denoServer, whatwgClient } from "./native_peer.ts";
+
+if (runtime === "node") {
+  const undici = await import("undici");
+  testServer(whatwgClient("undici's WebSocket", undici.WebSocket as unknown as typeof WebSocket));
+} else {
+  testServer(whatwgClient(`the WebSocket of ${runtime}`, WebSocket));
+}
+if (runtime === "deno") testClient(denoServer);
+if (runtime === "bun") testClient(bunServer);

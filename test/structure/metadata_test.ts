@@ -1,0 +1,123 @@
+// What several files must say alike, because each tool reads its own.
+
+import { assertEquals, assertGreater } from "@std/assert";
+import { posix } from "node:path";
+import { test } from "../support/test.ts";
+import { imports, list, readJson } from "./sources.ts";
+
+interface Conditions {
+  readonly import: { readonly types: string; readonly default: string };
+  readonly require: { readonly types: string; readonly default: string };
+}
+interface PackageJson {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Record<string, Conditions>;
+}
+interface JsrJson {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Record<string, string>;
+}
+
+/** Source files without a test file of their own, and where they are tested instead. */
+const testedElsewhere: Record<string, string> = {
+  "src/transport.ts": "types only; test/contract drives every implementation of them",
+};
+
+const packageJson = readJson<PackageJson>("package.json");
+const jsrJson = readJson<JsrJson>("jsr.json");
+const denoJson = readJson<{ imports: Record<string, string> }>("deno.json");
+const importMap = readJson<{ imports: Record<string, string> }>("test/support/import_map.json");
+const tsconfig = readJson<{ compilerOptions: { paths: Record<string, string[]> } }>(
+  "tsconfig.json",
+);
+
+/** An import map's targets as paths from the top level, given the folder that holds the map. */
+function fromTop(map: Record<string, string>, folder: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(map).map(([name, target]) => [name, posix.join(folder, target)]),
+  );
+}
+
+/** Only the entries that name this package. */
+function own<T>(map: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(map).filter(([name]) => `${name}/`.startsWith(`${jsrJson.name}/`)),
+  );
+}
+
+test("package.json names the same package, version and entry points as jsr.json", () => {
+  assertEquals(packageJson.name, jsrJson.name);
+  assertEquals(packageJson.version, jsrJson.version);
+  assertEquals(Object.keys(packageJson.exports), Object.keys(jsrJson.exports));
+});
+
+test("package.json exports the same file name under every condition of an entry point", () => {
+  for (const [key, entry] of Object.entries(packageJson.exports)) {
+    const name = key === "." ? "mod" : key.slice(2);
+    assertEquals(entry, {
+      import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+      require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+    });
+  }
+});
+
+test("deno.json leaves the package to jsr.json", () => {
+  // `deno publish` would read deno.json, and publish from it, if it had these.
+  const present = Object.keys(denoJson).filter((key) => /^(?:name|version|exports)$/.test(key));
+  assertEquals(present, []);
+});
+
+test("deno.json, import_map.json and tsconfig.json name the entry points of jsr.json", () => {
+  const expected = Object.fromEntries(
+    Object.entries(jsrJson.exports).map((
+      [key, path],
+    ) => [posix.join(jsrJson.name, key), posix.normalize(path)]),
+  );
+  const paths = Object.fromEntries(
+    Object.entries(tsconfig.compilerOptions.paths).map(([name, [path = ""]]) => [name, path]),
+  );
+  assertEquals(fromTop(own(denoJson.imports), "."), expected);
+  assertEquals(fromTop(own(importMap.imports), "test/support"), expected);
+  assertEquals(fromTop(own(paths), "."), expected);
+});
+
+test("deno.json, import_map.json and tsconfig.json name the same libraries", () => {
+  const names = (map: Record<string, unknown>) => Object.keys(map).sort();
+  assertEquals(names(importMap.imports), names(denoJson.imports));
+  assertEquals(names(tsconfig.compilerOptions.paths), names(denoJson.imports));
+  for (const [name, target] of Object.entries(denoJson.imports)) {
+    if (!name.startsWith("@std/")) continue;
+    assertEquals(target.startsWith(`jsr:${name}@`), true, name);
+    const local = posix.join("test/support", importMap.imports[name] ?? "");
+    assertEquals([`./${local}`], tsconfig.compilerOptions.paths[name]);
+  }
+});
+
+test("src has a test file for each source file", () => {
+  const sources = list("src", ".ts");
+  const tests = list("test", "_test.ts");
+  assertGreater(sources.length, 0);
+  const missing = sources.filter((path) =>
+    testedElsewhere[path] === undefined &&
+    !tests.includes(path.replace(/^src\//, "test/").replace(/\.ts$/, "_test.ts"))
+  );
+  assertEquals(missing, []);
+  // An exception that is no longer one is taken out of the list.
+  assertEquals(Object.keys(testedElsewhere).filter((path) => !sources.includes(path)), []);
+});
+
+test("examples import the package by its name", () => {
+  // `node:` is built into all three runtimes; a relative import must stay within examples/.
+  const entryPoints = Object.keys(own(denoJson.imports));
+  const wrong = list("examples", ".ts", ".js", ".mjs").flatMap((path) =>
+    imports(path)
+      .filter(({ target }) =>
+        !entryPoints.includes(target) && !target.startsWith("node:") &&
+        !target.startsWith("examples/")
+      )
+      .map(({ specifier }) => `${path} imports ${specifier}`)
+  );
+  assertEquals(wrong, []);
+});

@@ -1,0 +1,19 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import tsconfig from "./tsconfig.json" with { type: "json" };
+
+const paths: Record<string, string[]> = tsconfig.compilerOptions.paths;
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*_test.ts"],
+    testTimeout: 60_000,
+  },
+  resolve: {
+    // One list of names for every tool: the `paths` of tsconfig.json.
+    alias: Object.entries(paths).map(([name, [path = ""]]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(path, import.meta.url)),
+    })),
+  },
+});
