@@ -91,7 +91,7 @@ export async function openConnection(
       remoteAddress: transport.remoteAddress,
     };
     const connection = new WebSocketConnection<undefined>(endpoint, inbox, result, undefined);
-    endpoint.proceed();
+    endpoint.start();
     return connection;
   } catch (error) {
     transport.destroy();
@@ -145,7 +145,11 @@ async function refused(
     }
   }
   const body = new TextDecoder().decode(concat(pieces).subarray(0, MAX_BODY));
-  return new HandshakeError(reason, { status: head.status, headers: head.headers.toHeaders(), body });
+  return new HandshakeError(reason, {
+    status: head.status,
+    headers: head.headers.toHeaders(),
+    body,
+  });
 }
 
 function addressOf(url: URL): Address {

@@ -134,22 +134,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       : typeof data === "string"
       ? new TextEncoder().encode(data)
       : toBytes(data).slice();
-    const roundTrip = this.#inbox.ping(payload);
-    roundTrip.catch(() => {});
-    return roundTrip;
+    return this.#inbox.ping(payload);
   }
 
   /**
    * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves; messages that
    * come from now on are discarded. Does nothing when the connection is closing already.
    *
-   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999.
+   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close frame that says
+   * nothing, which the peer sees as 1005.
    * @param reason At most 123 octets of UTF-8.
    * @returns How the connection ended: the same as `closed`.
    * @throws {RangeError} When the code may not be sent or the reason is too long.
+   * @throws {TypeError} When there is a reason and the code is null.
    */
-  close(code: number = CloseCode.normal, reason = ""): Promise<CloseInfo> {
-    this.#endpoint.close(code, reason);
+  close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
+    this.#endpoint.close(code ?? undefined, reason);
     return this.closed;
   }
 

@@ -41,7 +41,12 @@ export class FrameDecoder {
   /** Drops what is unread, and lets go of the chunk. */
   discard(): void {
     this.bytes = EMPTY;
-    this.#cursor = this.start = this.end = this.#spilled = this.remaining = 0;
+    this.#cursor =
+      this.start =
+      this.end =
+      this.#spilled =
+      this.remaining =
+        0;
   }
 
   /** Reads the next header into `header`; false when its last octet has not come. */

@@ -35,7 +35,11 @@ export class FrameEncoder {
   #start = 0;
   #end = 0;
 
-  /** @param masked Whether frames are masked: a client's are (RFC 6455 section 5.1). */
+  /**
+   * An encoder for one connection.
+   *
+   * @param masked Whether frames are masked: a client's are (RFC 6455 section 5.1).
+   */
   constructor(masked: boolean) {
     this.#masked = masked;
   }

@@ -2,12 +2,14 @@
 //
 // 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
 //    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
-// 2. Nothing is parsed and nothing is read while the consumer is behind, until the closing handshake has begun:
-//    from then on messages are discarded and only Close frames count, so reading goes on.
+// 2. While the consumer is behind, parsing and reading stop at the next data frame: one chunk is held, no message is
+//    put together. Control frames that stand before it are answered. Once the closing handshake has begun messages
+//    are discarded, so reading goes on.
 // 3. User code is called from `#pump()` only, between two events.
 
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import { defer, type Deferred, handled } from "./promises.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
@@ -45,16 +47,14 @@ export class Endpoint implements TransportSink {
   readonly #transport: Transport;
   readonly #consumer: EndpointConsumer;
   readonly #limits: EndpointLimits;
-  /** The consumer is behind: it must call `proceed()`. */
-  #stalled = true;
   #reading = false;
   #pumping = false;
   #flushScheduled = false;
   #ended = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
-  #drained: PromiseWithResolvers | undefined;
+  #drained: Deferred<void> | undefined;
 
-  /** Takes a transport over. Nothing is read before `proceed()`; `rest` is what came behind the handshake. */
+  /** Takes a transport over. `rest` is what came behind the handshake. */
   constructor(
     protocol: Protocol,
     transport: Transport,
@@ -81,9 +81,14 @@ export class Endpoint implements TransportSink {
     return this.#protocol.state === "open";
   }
 
-  /** The consumer takes messages again. */
+  /** Begins to read. The consumer gets its first message after `proceed()`. */
+  start(): void {
+    this.#pump();
+  }
+
+  /** The consumer takes messages, or takes them again. */
   proceed(): void {
-    this.#stalled = false;
+    this.#protocol.holding = false;
     this.#pump();
   }
 
@@ -95,9 +100,8 @@ export class Endpoint implements TransportSink {
     return this.#writable();
   }
 
-  /** Sends a Ping. */
+  /** Sends a Ping. The connection must be open. */
   ping(payload: Uint8Array): void {
-    if (this.#protocol.state !== "open") throw new ConnectionClosed(this.info);
     this.#protocol.ping(payload);
     this.#written();
   }
@@ -162,11 +166,11 @@ export class Endpoint implements TransportSink {
     if (this.#pumping) return;
     this.#pumping = true;
     const protocol = this.#protocol;
-    while (!this.#behind) {
+    for (;;) {
       const event = protocol.nextEvent();
       if (event === undefined) break;
       if (event === "message") {
-        if (!this.#consumer.message(protocol.data)) this.#stalled = true;
+        if (!this.#consumer.message(protocol.data)) protocol.holding = true;
       } else if (event === "pong") {
         this.#consumer.pong(protocol.data as Bytes);
       }
@@ -177,13 +181,9 @@ export class Endpoint implements TransportSink {
     if (protocol.closeTimerDue) this.#closing();
   }
 
-  get #behind(): boolean {
-    return this.#stalled && this.#protocol.state === "open";
-  }
-
-  /** Reads on when the chunk is used up and the consumer wants more; stops reading when it is behind. */
+  /** Reads on when the chunk is used up; stops reading when a message waits for the consumer. */
   #read(): void {
-    const reading = !this.#behind;
+    const reading = !this.#protocol.blocked;
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.#transport.resume();
@@ -230,33 +230,11 @@ export class Endpoint implements TransportSink {
     if (!this.#protocol.congested) return RESOLVED;
     if (!this.open) return this.#rejected();
     if (this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
-    this.#drained ??= withResolvers();
+    this.#drained ??= defer<void>();
     return this.#drained.promise;
   }
 
   #rejected(): Promise<never> {
     return handled(Promise.reject(new ConnectionClosed(this.info)));
   }
-}
-
-interface PromiseWithResolvers {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-function withResolvers(): PromiseWithResolvers {
-  let resolve!: () => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise: handled(promise), resolve, reject };
-}
-
-/** Marks a rejection as handled: one that nobody awaits must not end the process. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

@@ -26,6 +26,7 @@ export interface CloseInfo {
 
 /** The peer broke the protocol (RFC 6455 section 7.1.7). */
 export class ProtocolError extends Error {
+  /** The class's name. */
   override readonly name = "ProtocolError";
   /** The close code that this end failed the connection with. */
   readonly code: number;
@@ -39,6 +40,7 @@ export class ProtocolError extends Error {
 
 /** The connection has ended, so nothing can be sent or received any more. */
 export class ConnectionClosed extends Error {
+  /** The class's name. */
   override readonly name = "ConnectionClosed";
   /** How it ended. Undefined while the closing handshake is still under way. */
   readonly info: CloseInfo | undefined;
@@ -52,6 +54,7 @@ export class ConnectionClosed extends Error {
 
 /** The opening handshake failed. */
 export class HandshakeError extends Error {
+  /** The class's name. */
   override readonly name = "HandshakeError";
   /** The status that the server answered with; undefined when there was no valid answer. */
   readonly status: number | undefined;

@@ -54,7 +54,7 @@ async function runFunction<Data>(
   endpoint: Endpoint,
   report: (error: unknown) => void,
 ): Promise<void> {
-  endpoint.proceed();
+  endpoint.start();
   try {
     await handler(ws);
     endpoint.close(CloseCode.normal, "");
@@ -119,6 +119,7 @@ function runHooks<Data>(
     await running;
   });
   if (hooks.open === undefined || call(() => hooks.open?.(ws))) endpoint.proceed();
+  else endpoint.start();
   return done;
 }
 

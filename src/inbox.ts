@@ -1,22 +1,16 @@
-// Where messages go: to a hook when there is one, or else to `receive()`, one at a time.
+// Where messages go: to a hook when there is one, or else to whoever waits in `receive()`.
 //
-// Without a hook one message at most waits here; nothing behind it is parsed or read until it is taken.
-// So Pings and Close frames are answered while nobody receives, as long as no message stands before them.
+// No message waits here: the endpoint holds back its bytes until somebody asks for it.
 
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { Endpoint, EndpointConsumer } from "./endpoint.ts";
-
-interface Receiver {
-  readonly resolve: (message: string | Bytes) => void;
-  readonly reject: (error: Error) => void;
-}
+import { defer, type Deferred, handled } from "./promises.ts";
 
 interface PendingPing {
   readonly payload: Uint8Array;
   readonly sentAt: number;
-  readonly resolve: (milliseconds: number) => void;
-  readonly reject: (error: Error) => void;
+  readonly roundTrip: Deferred<number>;
 }
 
 /** The consumer of one endpoint. */
@@ -26,64 +20,57 @@ export class Inbox implements EndpointConsumer {
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
   /** Resolves when the connection has ended; never rejects. */
-  readonly whenClosed: Promise<CloseInfo>;
-
-  #resolveClosed!: (info: CloseInfo) => void;
-  #waiting: string | Bytes | undefined;
-  #receivers: Receiver[] = [];
-  #pings: PendingPing[] = [];
-
-  /** An inbox whose endpoint is assigned next. */
-  constructor() {
-    this.whenClosed = new Promise((resolve) => this.#resolveClosed = resolve);
+  get whenClosed(): Promise<CloseInfo> {
+    return this.#closed.promise;
   }
+
+  readonly #closed = defer<CloseInfo>();
+  #receivers: Deferred<string | Bytes>[] = [];
+  #pings: PendingPing[] = [];
 
   /** Implements {@linkcode EndpointConsumer}. */
   message(data: string | Bytes): boolean {
     if (this.onMessage !== undefined) return this.onMessage(data);
-    const receiver = this.#receivers.shift();
-    if (receiver !== undefined) {
-      receiver.resolve(data);
-      return true;
-    }
-    this.#waiting = data;
-    return false;
+    this.#receivers.shift()?.resolve(data);
+    return this.#receivers.length > 0;
   }
 
   /** The next message. */
   receive(): Promise<string | Bytes> {
-    const message = this.#waiting;
-    if (message !== undefined) {
-      this.#waiting = undefined;
-      this.endpoint.proceed();
-      return Promise.resolve(message);
-    }
     const { info } = this.endpoint;
-    if (info !== undefined) return Promise.reject(new ConnectionClosed(info));
-    return new Promise((resolve, reject) => this.#receivers.push({ resolve, reject }));
+    if (info !== undefined) return handled(Promise.reject(new ConnectionClosed(info)));
+    const receiver = defer<string | Bytes>();
+    this.#receivers.push(receiver);
+    this.endpoint.proceed();
+    return receiver.promise;
   }
 
   /** Sends a Ping and resolves with the round trip when its Pong comes. */
   ping(payload: Uint8Array): Promise<number> {
+    if (!this.endpoint.open) {
+      return handled(Promise.reject(new ConnectionClosed(this.endpoint.info)));
+    }
     this.endpoint.ping(payload);
-    return new Promise((resolve, reject) => {
-      this.#pings.push({ payload, sentAt: performance.now(), resolve, reject });
-    });
+    const roundTrip = defer<number>();
+    this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
+    return roundTrip.promise;
   }
 
   /** Implements {@linkcode EndpointConsumer}. A Pong also answers every Ping sent before its own (section 5.5.3). */
   pong(payload: Bytes): void {
     const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
     const now = performance.now();
-    for (const ping of this.#pings.splice(0, index + 1)) ping.resolve(now - ping.sentAt);
+    for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
+      roundTrip.resolve(now - sentAt);
+    }
   }
 
   /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
     const error = new ConnectionClosed(info);
-    for (const { reject } of this.#receivers.splice(0)) reject(error);
-    for (const { reject } of this.#pings.splice(0)) reject(error);
-    this.#resolveClosed(info);
+    for (const receiver of this.#receivers.splice(0)) receiver.reject(error);
+    for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
+    this.#closed.resolve(info);
   }
 }
 

@@ -1,7 +1,8 @@
 // The WebSocket protocol of one connection behind the opening handshake, RFC 6455 sections 5 to 7: bytes in,
 // events out; commands in, bytes out. No I/O, no time.
 //
-// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. Whoever is busy does not ask.
+// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. For a consumer that is behind,
+//    `holding` stops it at the next data frame; control frames before that are still answered.
 // 2. State is one value, and every way to stop reading is a state:
 //      open        -> closing      we sent a Close frame and wait for the peer's; its messages are discarded
 //      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
@@ -36,6 +37,8 @@ export class Protocol {
   readonly output: FrameEncoder;
   /** Set while the transport takes nothing: a Pong then waits, and only the newest is kept. */
   congested = false;
+  /** Set while the consumer is behind: parsing stops at the next data frame, behind its header. */
+  holding = true;
 
   readonly #decoder = new FrameDecoder();
   readonly #assembler: MessageAssembler;
@@ -68,17 +71,18 @@ export class Protocol {
     return this.state === "discarding" && (this.role === "server" || this.#cause !== undefined);
   }
 
-  /** Whether the last chunk has been parsed to its end, so that the next may come. */
-  get needsChunk(): boolean {
-    return this.#decoder.empty;
+  /** Whether a data frame stands behind a consumer that is behind: nothing may be read until it is not. */
+  get blocked(): boolean {
+    return this.holding && this.#inFrame && this.state === "open" &&
+      this.#decoder.header.opcode < Opcode.close;
   }
 
-  /** Stores a chunk, whose memory is the protocol's from here on. The one before must be parsed: see `needsChunk`. */
+  /** Stores a chunk, whose memory is the protocol's from here on. The one before must be parsed to its end. */
   receive(chunk: Bytes): void {
     if (this.state === "open" || this.state === "closing") this.#decoder.push(chunk);
   }
 
-  /** Parses as far as the next event; undefined when the chunk is used up. */
+  /** Parses as far as the next event; undefined when the chunk is used up or the protocol is blocked. */
   nextEvent(): ProtocolEvent | undefined {
     const decoder = this.#decoder;
     while (this.state === "open" || this.state === "closing") {
@@ -88,6 +92,7 @@ export class Protocol {
         if (violation !== undefined) return this.#fail(violation);
         this.#inFrame = true;
       }
+      if (this.blocked) return undefined;
       if (!decoder.readPayload()) return undefined;
       const complete = decoder.remaining === 0;
       this.#inFrame = !complete;

@@ -11,7 +11,7 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["bytes", "mask", "utf8", "close", "errors"],
+  ["bytes", "mask", "utf8", "close", "errors", "promises"],
   ["frame"],
   ["decoder", "encoder", "message"],
   // Below extension, which reads a header field of the same list grammar as the others.
@@ -24,7 +24,7 @@ const levels: readonly (readonly string[])[] = [
   ["turn", "reader", "endpoint", "inbox", "limits"],
   ["connection", "handler", "upgrade"],
   ["server", "server/", "client", "websocket", "stream"],
-  ["core", "testing"],
+  ["core", "memory", "testing"],
 ];
 
 /** Neither of these may import the other, whatever their levels. */
@@ -101,10 +101,7 @@ test("layers keep protocol apart from handshake and transport", () => {
 test("layers keep core.ts pure: nothing above protocol", () => {
   const ceiling = levels.findIndex((names) => names.includes("protocol"));
   assertEquals(
-    violations(
-      ["src/core.ts"].filter((path) => sources.includes(path)),
-      (_, { target }) => level(target) >= ceiling,
-    ),
+    violations(["src/core.ts"], (_, { target }) => level(target) > ceiling),
     [],
   );
 });

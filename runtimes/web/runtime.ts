@@ -1,67 +1,78 @@
-// A Runtime over pairs of web streams: what arrives as a stream of pairs is served, what a function opens is dialled.
+// A Runtime over web streams: the connections of a stream of pairs are served, what a function opens is dialled.
 
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
-import { webTransport } from "./transport.ts";
+import { type ByteStreamPair, webTransport } from "./transport.ts";
 
-/** A byte stream as web streams have it. */
-export interface StreamPair {
-  /** What the peer sends. */
-  readonly readable: ReadableStream<Uint8Array>;
-  /** What the peer is sent. */
-  readonly writable: WritableStream<Uint8Array>;
-}
-
-/** Where the pairs come from. */
+/** Where connections come from and how they are opened. */
 export interface StreamSource {
-  /** The pairs to serve, one for each connection; without it nothing can be served. */
-  readonly incoming?: AsyncIterable<StreamPair>;
-  /** Opens a pair to an address; without it nothing can be dialled. */
-  readonly open?: (
-    address: Address,
-    options: { signal: AbortSignal | undefined },
-  ) => StreamPair | Promise<StreamPair>;
+  /** The connections to serve; without it nothing can be served. */
+  readonly incoming?: ReadableStream<ByteStreamPair>;
+  /** Opens a connection; without it nothing can be dialled. */
+  readonly open?: (address: Address) => ByteStreamPair | Promise<ByteStreamPair>;
 }
 
 /**
- * Makes the runtime for `createServe()` and `createConnect()`.
+ * Makes the runtime for `createServe()` and `createConnect()` over byte streams of any origin.
  *
- * @param source Where the byte streams come from.
+ * @param source Where connections come from and how they are opened.
+ * @returns The runtime. Its `listen()` serves `incoming` until that ends or the server is closed; addresses are
+ * what the caller says they are.
  *
  * @example
  * ```ts
- * import { createConnect, createServe, createWebRuntime } from "@sansocket/ws/web";
+ * import { type ByteStreamPair, createConnect, createServe, createWebRuntime } from "@sansocket/ws/web";
  *
  * const up = new TransformStream<Uint8Array, Uint8Array>();
  * const down = new TransformStream<Uint8Array, Uint8Array>();
- * const serve = createServe(createWebRuntime({
- *   async *incoming() {
- *     yield { readable: up.readable, writable: down.writable };
- *   },
- * }.incoming()));
+ * const incoming = new ReadableStream<ByteStreamPair>({
+ *   start: (controller) => controller.enqueue({ readable: up.readable, writable: down.writable }),
+ * });
+ * const open = () => ({ readable: down.readable, writable: up.writable });
+ * const runtime = createWebRuntime({ incoming, open });
+ *
+ * const server = await createServe(runtime)({ websocket: (ws) => ws.send("over streams") });
+ * const ws = await createConnect(runtime)(server.url);
+ * console.log(await ws.receive()); // over streams
+ * await server.close();
  * ```
  */
 export function createWebRuntime(source: StreamSource): Runtime {
   return {
     listen(address, accept): Promise<Listener> {
-      const { incoming } = source;
-      if (incoming === undefined) {
-        return Promise.reject(new TypeError("Expected `incoming`, the pairs of streams to serve"));
+      if (source.incoming === undefined) {
+        return Promise.reject(new TypeError("Expected `incoming`, the connections to serve"));
       }
-      const iterator = incoming[Symbol.asyncIterator]();
-      const done = acceptAll(iterator, accept);
+      const reader = source.incoming.getReader();
+      const over = acceptAll(reader, accept);
       return Promise.resolve({
         address,
         close: async () => {
-          // A source that is waiting for its next pair ends when it can; nobody waits for it.
-          void iterator.return?.();
-          await Promise.race([done, Promise.resolve()]);
+          await reader.cancel();
+          await over;
         },
       });
     },
     async dial(address, { signal }): Promise<Transport> {
-      const { open } = source;
-      if (open === undefined) throw new TypeError("Expected `open`, which connects to an address");
-      return webTransport(await open(address, { signal }), { remote: address });
+      signal?.throwIfAborted();
+      if (source.open === undefined) {
+        throw new TypeError("Expected `open`, which connects to an address");
+      }
+      return webTransport(await source.open(address), { remoteAddress: address });
     },
   };
+}
+
+async function acceptAll(
+  reader: ReadableStreamDefaultReader<ByteStreamPair>,
+  accept: (transport: Transport) => void,
+): Promise<void> {
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      accept(webTransport(value));
+    }
+  } catch {
+    // A source that fails brings no more connections; those it brought live on.
+  }
 }

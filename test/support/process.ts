@@ -37,6 +37,8 @@ export interface Child {
    * @throws {Error} When the process ends first.
    */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
+  /** The exit code, once the process has ended. */
+  readonly exit: Promise<number | null>;
   /** Sends a signal, SIGTERM unless told, and waits for the exit; the result is the exit code. */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | null>;
 }
@@ -92,6 +94,7 @@ export function run(command: readonly string[]): Child {
   return {
     output: () => output,
     ended: () => ended,
+    exit,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
         const watch = () => {
@@ -106,7 +109,8 @@ export function run(command: readonly string[]): Child {
       }),
     async stop(signal = "SIGTERM") {
       if (ended) return await exit;
-      child.kill(signal);
+      // Not `child.kill()`: after that, Deno reports the signal in place of the exit code.
+      if (child.pid !== undefined) process.kill(child.pid, signal);
       const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
       const code = await exit;
       clearTimeout(timer);

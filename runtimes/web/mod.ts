@@ -1,0 +1,10 @@
+/**
+ * WebSocket over any pair of byte streams: another platform's sockets, a tunnel, a test.
+ *
+ * @module
+ */
+
+export { type Connect, createConnect } from "../../src/client.ts";
+export { createServe, type Serve } from "../../src/server.ts";
+export { createWebRuntime, type StreamSource } from "./runtime.ts";
+export { type ByteStreamPair, webTransport, type WebTransportAddresses } from "./transport.ts";

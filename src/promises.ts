@@ -1,0 +1,28 @@
+// Promises that must not end the process, and promises that are settled from outside.
+
+/** Marks a rejection as handled: one that nobody awaits is no accident, and must not end the process. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** A promise with what settles it. */
+export interface Deferred<T> {
+  /** The promise; its rejection counts as handled. */
+  readonly promise: Promise<T>;
+  /** Fulfils it. */
+  readonly resolve: (value: T) => void;
+  /** Rejects it. */
+  readonly reject: (error: Error) => void;
+}
+
+/** Makes a promise that is settled from outside. */
+export function defer<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise: handled(promise), resolve, reject };
+}

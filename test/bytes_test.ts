@@ -1,0 +1,45 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { decodeHex, encodeHex } from "@std/encoding";
+import { concat, EMPTY, viewBytes } from "../src/bytes.ts";
+import { test } from "./support/test.ts";
+
+test("EMPTY has no bytes", () => {
+  assertEquals(EMPTY.length, 0);
+});
+
+test("viewBytes returns a Uint8Array as it is", () => {
+  const bytes = decodeHex("010203").subarray(1);
+  assertStrictEquals(viewBytes(bytes), bytes);
+});
+
+test("viewBytes views an ArrayBuffer without a copy", () => {
+  const buffer = new ArrayBuffer(3);
+  const view = viewBytes(buffer);
+  assertEquals(view.length, 3);
+  assertStrictEquals(view.buffer, buffer);
+});
+
+test("viewBytes views the part that another view covers", () => {
+  const bytes = decodeHex("0102030405060708");
+  for (
+    const [source, hex] of [
+      [new DataView(bytes.buffer, 3, 2), "0405"],
+      [new Uint16Array(bytes.buffer, 2, 2), "03040506"],
+      [new Int8Array(bytes.buffer, 7), "08"],
+      [new Float64Array(bytes.buffer), "0102030405060708"],
+      [new Uint8ClampedArray(bytes.buffer, 1, 0), ""],
+    ] as const
+  ) {
+    const view = viewBytes(source);
+    assertEquals(encodeHex(view), hex);
+    assert(view.buffer === bytes.buffer);
+  }
+});
+
+test("concat joins in order, in memory of its own", () => {
+  const first = decodeHex("0102");
+  const joined = concat([first, EMPTY, decodeHex("ff030405").subarray(1)]);
+  first.fill(0);
+  assertEquals(encodeHex(joined), "0102030405");
+  assertEquals(concat([]).length, 0);
+});

@@ -1,0 +1,59 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "../src/errors.ts";
+import { test } from "./support/test.ts";
+
+const info: CloseInfo = {
+  code: 1000,
+  reason: "",
+  wasClean: true,
+  initiator: "remote",
+  sent: { code: 1000, reason: "" },
+  received: { code: 1000, reason: "" },
+  cause: undefined,
+};
+
+test("ProtocolError carries the close code", () => {
+  const error = new ProtocolError(1002, "Reserved opcode");
+  assert(error instanceof Error);
+  assertEquals([error.name, error.code, error.message], ["ProtocolError", 1002, "Reserved opcode"]);
+});
+
+test("ConnectionClosed says who closed, with what, and why", () => {
+  const lost = new Error("The connection was lost");
+  for (
+    const [closed, message] of [
+      [undefined, "The connection is closing"],
+      [info, "The connection was closed by the peer with 1000"],
+      [
+        { ...info, initiator: "local", code: 4000, reason: "done" },
+        "The connection was closed by this end with 4000 (done)",
+      ],
+      [
+        { ...info, code: 1006, cause: lost },
+        "The connection was closed by the peer with 1006: The connection was lost",
+      ],
+    ] as const
+  ) {
+    const error = new ConnectionClosed(closed);
+    assertEquals([error.name, error.message], ["ConnectionClosed", message]);
+    assertStrictEquals(error.info, closed);
+    assertStrictEquals(error.cause, closed?.cause);
+    assertEquals("cause" in error, closed?.cause !== undefined);
+  }
+});
+
+test("HandshakeError carries the answer", () => {
+  const headers = new Headers({ "retry-after": "1" });
+  const cause = new Error("inner");
+  const error = new HandshakeError("Refused", { status: 503, headers, body: "later", cause });
+  assertEquals([error.name, error.message], ["HandshakeError", "Refused"]);
+  assertEquals([error.status, error.body], [503, "later"]);
+  assertStrictEquals(error.headers, headers);
+  assertStrictEquals(error.cause, cause);
+});
+
+test("HandshakeError has no answer and no cause unless told", () => {
+  const error = new HandshakeError("No answer");
+  assertEquals([error.status, error.headers, error.body], [undefined, undefined, undefined]);
+  assertEquals("cause" in error, false);
+});
