@@ -21,12 +21,15 @@
 import type { ConnectOptions } from "./src/client.ts";
 import type { WebSocketConnection } from "./src/connection.ts";
 import type { ServeOptions, Server } from "./src/server.ts";
+import { WebSocketStreamBase } from "./src/stream.ts";
+import { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
 import type { Connect } from "./src/client.ts";
 import type { Serve } from "./src/server.ts";
 
 export type { ConnectOptions } from "./src/client.ts";
 export { CloseCode, type CloseStatus } from "./src/close.ts";
-export { type Message, WebSocketConnection } from "./src/connection.ts";
+export type { CompressionOptions } from "./src/deflate/options.ts";
+export { type Message, type SendOptions, WebSocketConnection } from "./src/connection.ts";
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./src/errors.ts";
 export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
 export type { ConnectionLimits } from "./src/limits.ts";
@@ -38,8 +41,23 @@ export type {
   ServerOptions,
   WebSocketServerOptions,
 } from "./src/server.ts";
+export {
+  type WebSocketCloseInfo,
+  WebSocketError,
+  type WebSocketOpenInfo,
+  WebSocketStreamBase,
+} from "./src/stream.ts";
 export type { Address } from "./src/transport.ts";
 export type { Upgrade, UpgradeOptions } from "./src/upgrade.ts";
+export { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
+export type {
+  WebSocketCloseEvent,
+  WebSocketCloseEventInit,
+  WebSocketErrorEvent,
+  WebSocketEventHandler,
+  WebSocketEventMap,
+  WebSocketMessageEvent,
+} from "./src/whatwg/events.ts";
 
 /** JSR has no conditional exports, so the choice of the shim is made here, once, when it is first needed. */
 function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
@@ -98,4 +116,68 @@ export async function connect(
   options?: ConnectOptions,
 ): Promise<WebSocketConnection<undefined>> {
   return await (await loadRuntime()).connect(url, options);
+}
+
+/**
+ * The WHATWG's WebSocket, for code that is written against it. It has no backpressure: prefer {@linkcode connect}.
+ *
+ * @example
+ * ```ts
+ * import { serve, WebSocket } from "@sansocket/ws";
+ *
+ * const server = await serve({ port: 0, websocket: { message: (ws, data) => ws.send(data) } });
+ * const ws = new WebSocket(server.url);
+ * ws.onopen = () => ws.send("hello");
+ * ws.onmessage = ({ data }) => {
+ *   console.log(data); // hello
+ *   ws.close();
+ * };
+ * ws.onclose = () => server.close();
+ * ```
+ */
+export class WebSocket extends WebSocketBase {
+  /**
+   * Opens a connection.
+   *
+   * @param url Where to: `ws:`, or `http:`, which means the same.
+   * @param protocols The subprotocols to offer, or one, or options of `connect()`.
+   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
+   * subprotocol is not a token or is there twice.
+   */
+  constructor(url: string | URL, protocols?: string | readonly string[] | WebSocketOptions) {
+    super(connect, url, protocols);
+  }
+}
+
+/**
+ * The WHATWG's WebSocketStream: a connection as a pair of streams, with backpressure.
+ *
+ * @example
+ * ```ts
+ * import { serve, WebSocketStream } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: { message: (ws, data) => ws.send(data) },
+ * });
+ * const stream = new WebSocketStream(server.url);
+ * const { readable, writable } = await stream.opened;
+ * await writable.getWriter().write("hello");
+ * console.log((await readable.getReader().read()).value); // hello
+ * stream.close({ closeCode: 1000, reason: "done" });
+ * console.log(await stream.closed); // { closeCode: 1000, reason: "" }
+ * ```
+ */
+export class WebSocketStream extends WebSocketStreamBase {
+  /**
+   * Opens a connection.
+   *
+   * @param url Where to: `ws:`, or `http:`, which means the same.
+   * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else `connect()` takes.
+   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
+   * subprotocol is not a token or is there twice.
+   */
+  constructor(url: string | URL, options?: ConnectOptions) {
+    super(connect, url, options);
+  }
 }

@@ -13,6 +13,7 @@ const { values } = parseArgs({
     port: { type: "string", default: "9001" },
     hostname: { type: "string", default: "127.0.0.1" },
     "max-message-size": { type: "string", default: "1048576" },
+    compression: { type: "boolean", default: false },
   },
 });
 
@@ -20,6 +21,7 @@ const server = await serve({
   port: Number(values.port),
   hostname: values.hostname,
   maxMessageSize: Number(values["max-message-size"]),
+  compression: values.compression,
   websocket: {
     // Returning the promise of `send()` is the backpressure: while the peer reads too slowly, its
     // next message waits, and in the end so does the peer.

@@ -1,20 +1,25 @@
 // connect(), for whichever runtime dials.
 
 import { concat } from "./bytes.ts";
-import { WebSocketConnection } from "./connection.ts";
-import { Endpoint } from "./endpoint.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { type Compression, createCompression } from "./deflate/compression.ts";
+import type { CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
+import { establish } from "./establish.ts";
 import { createRequest, judgeResponse, parseUrl } from "./handshake/client.ts";
 import { BodyDecoder, responseFraming } from "./http/body.ts";
 import { createResponseParser, type ResponseHead } from "./http/head.ts";
-import { Inbox } from "./inbox.ts";
 import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "./limits.ts";
-import { Protocol } from "./protocol.ts";
 import { TransportReader } from "./reader.ts";
 import type { Address, Runtime, Transport } from "./transport.ts";
 
 /** The options of `connect()`. */
 export interface ConnectOptions extends ConnectionLimits {
+  /**
+   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Offered unless told, where the
+   * runtime has DEFLATE.
+   */
+  readonly compression?: boolean | CompressionOptions;
   /** The subprotocols to offer, the preferred one first (RFC 6455 section 1.9). */
   readonly protocols?: readonly string[];
   /** More header fields for the request; `Host`, `Origin` and `Authorization` may be set. */
@@ -39,6 +44,10 @@ export function createConnect(runtime: Runtime): Connect {
     if (url.protocol === "wss:") throw new TypeError("wss: is not supported yet, expected ws:");
     const limits = resolveLimits(options);
     const { handshakeTimeout } = limits;
+    const compression = createCompression(
+      options.compression ?? runtime.deflate !== undefined,
+      runtime.deflate,
+    );
     options.signal?.throwIfAborted();
 
     // AbortSignal.any() and timeout() would say this shorter; Node has them from 20.3 on only.
@@ -52,7 +61,7 @@ export function createConnect(runtime: Runtime): Connect {
     }, handshakeTimeout);
     try {
       const transport = await runtime.dial(addressOf(url), { signal });
-      return await openConnection(transport, url, options, limits, signal);
+      return await openConnection(transport, url, options, limits, compression, signal);
     } finally {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
@@ -61,44 +70,54 @@ export function createConnect(runtime: Runtime): Connect {
 }
 
 /** Runs the client's opening handshake over a transport (RFC 6455 section 4.1). */
-export async function openConnection(
+async function openConnection(
   transport: Transport,
   url: URL,
   options: ConnectOptions,
   limits: ResolvedLimits,
-  signal?: AbortSignal,
+  compression: Compression | undefined,
+  signal: AbortSignal,
 ): Promise<WebSocketConnection<undefined>> {
   const abort = (): void => transport.destroy();
-  signal?.addEventListener("abort", abort);
+  signal.addEventListener("abort", abort);
   try {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const reader = new TransportReader(transport);
     const protocols = options.protocols ?? [];
     const headers = new Headers(options.headers);
-    const { key, bytes } = createRequest(url, { protocols, headers });
+    const extensions = compression === undefined ? [] : [compression.offer()];
+    const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     await reader.write(bytes, limits.handshakeTimeout);
     const head = await readHead(reader, limits.handshakeTimeout);
-    const judged = await judgeResponse(head, key, { protocols });
+    const judged = await judgeResponse(head, key, { protocols, extensions });
     if ("reason" in judged) throw await refused(judged.reason, head, reader, limits);
-    signal?.throwIfAborted();
-    const inbox = new Inbox();
-    const protocol = new Protocol("client", limits);
-    const endpoint = new Endpoint(protocol, transport, reader.release(), inbox, limits);
-    inbox.endpoint = endpoint;
-    const result = {
-      ...judged,
-      request: () => new Request(`http${url.href.slice(2)}`, { headers }),
-      remoteAddress: transport.remoteAddress,
-    };
-    const connection = new WebSocketConnection<undefined>(endpoint, inbox, result, undefined);
+    const negotiated = compression?.judge(judged.extensions);
+    if (negotiated !== undefined && "reason" in negotiated) {
+      throw await refused(negotiated.reason, head, reader, limits);
+    }
+    signal.throwIfAborted();
+    const { connection, endpoint } = establish(
+      {
+        role: "client",
+        transport,
+        rest: reader.release(),
+        compression: negotiated,
+        result: {
+          protocol: judged.protocol,
+          request: () => new Request(`http${url.href.slice(2)}`, { headers }),
+        },
+      },
+      limits,
+      undefined,
+    );
     endpoint.start();
     return connection;
   } catch (error) {
     transport.destroy();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     throw error;
   } finally {
-    signal?.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", abort);
   }
 }
 

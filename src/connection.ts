@@ -7,8 +7,20 @@ import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Address } from "./transport.ts";
 
-/** A message: a text is a string, a binary message its bytes. */
+/**
+ * A message: a text is a string, a binary message its bytes. The bytes may be a view on the chunk that they came in:
+ * keep a `slice()` of a small message that is to live long.
+ */
 export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** How to send one message. */
+export interface SendOptions {
+  /**
+   * Whether to compress the message, where the connection negotiated that and the message reaches the threshold.
+   * True unless told. Say false for what is compressed already, or mixes a secret with what an attacker chose.
+   */
+  readonly compress?: boolean;
+}
 
 /** What the opening handshake settled. */
 export interface HandshakeResult {
@@ -96,6 +108,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * octets wait, the connection is closed.
    *
    * @param data The message. Bytes must not change before the promise has settled.
+   * @param options Whether to compress it.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
    * @throws {TypeError} When `data` is neither a string nor bytes.
@@ -114,9 +127,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await ws.close();
    * ```
    */
-  send(data: string | BufferSource): Promise<void> {
+  send(data: string | BufferSource, options?: SendOptions): Promise<void> {
     return this.#endpoint.send(
       typeof data === "string" || data instanceof Uint8Array ? data : toBytes(data),
+      options?.compress ?? true,
     );
   }
 

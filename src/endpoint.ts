@@ -93,9 +93,9 @@ export class Endpoint implements TransportSink {
   }
 
   /** Sends a message; see `WebSocketConnection.send()`. */
-  send(data: string | Uint8Array): Promise<void> {
+  send(data: string | Uint8Array, compress = true): Promise<void> {
     if (this.#protocol.state !== "open") return this.#rejected();
-    this.#protocol.send(data);
+    this.#protocol.send(data, compress);
     this.#written();
     return this.#writable();
   }

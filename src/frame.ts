@@ -89,8 +89,11 @@ export function readHeader(
     header.payloadLength = (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
     header.minimal = header.payloadLength > 125;
   } else {
-    header.payloadLength = readUint32(bytes, offset + 2) * 0x1_0000_0000 +
-      readUint32(bytes, offset + 6);
+    const high = readUint32(bytes, offset + 2);
+    // What no Number holds exactly must not be rounded up into another violation.
+    header.payloadLength = high > 0x1f_ffff
+      ? (high > 0x7fff_ffff ? 2 ** 63 : 2 ** 53)
+      : high * 0x1_0000_0000 + readUint32(bytes, offset + 6);
     header.minimal = header.payloadLength > 0xffff;
   }
   header.maskingKey = masked ? readUint32(bytes, offset + keyOffset) | 0 : 0;

@@ -107,7 +107,7 @@ class MemoryTransport implements Transport {
     const over = this.#ended && this.#endTold && this.#incoming.length === 0;
     if (this.#destroyed || over) {
       this.#closeTold = true;
-      this.sink.closed();
+      (this.sink as TransportSink | undefined)?.closed();
     }
   }
 

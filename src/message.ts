@@ -3,6 +3,8 @@
 // 1. A message that lies whole in one chunk is never copied: binary data is a view on the chunk, text is decoded from it.
 // 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing.
 // 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the message ends.
+// 4. Whether a message is compressed belongs to the message in progress. Its payload is collected, then inflated
+//    within the limit for messages (RFC 7692 section 7.2.2).
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
@@ -19,13 +21,26 @@ export interface MessageLimits {
 
 const invalidText: Violation = { code: CloseCode.invalidData, reason: "Text is not valid UTF-8" };
 
+/** Decompresses the payload of a message. */
+export interface MessageDecoder {
+  /** The plain bytes, at most `maxLength`, or what is wrong. */
+  decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid";
+}
+
+const invalidData: Violation = {
+  code: CloseCode.invalidData,
+  reason: "Compressed data is not valid DEFLATE",
+};
+
 /** Puts messages together. */
 export class MessageAssembler {
   /** The message last completed. */
   message: string | Bytes = EMPTY;
 
   readonly #limits: MessageLimits;
+  readonly #decoder: MessageDecoder | undefined;
   #text = false;
+  #compressed = false;
   #fragments = 0;
   /** Octets that the frames so far declare, checked before they arrive. */
   #declared = 0;
@@ -34,9 +49,10 @@ export class MessageAssembler {
   #length = 0;
   readonly #validator = new Utf8Validator();
 
-  /** An assembler for one connection. */
-  constructor(limits: MessageLimits) {
+  /** An assembler for one connection; without a decoder no message may be compressed. */
+  constructor(limits: MessageLimits, decoder?: MessageDecoder) {
     this.#limits = limits;
+    this.#decoder = decoder;
   }
 
   /** Whether a message has begun and not ended. */
@@ -44,14 +60,10 @@ export class MessageAssembler {
     return this.#fragments > 0;
   }
 
-  /** Whether the message in progress is text. */
-  get isText(): boolean {
-    return this.#text;
-  }
-
   /** Starts a message. */
-  begin(text: boolean): void {
+  begin(text: boolean, compressed = false): void {
     this.#text = text;
+    this.#compressed = compressed;
     this.#fragments = this.#declared = this.#length = 0;
     if (text) this.#validator.reset();
   }
@@ -60,12 +72,11 @@ export class MessageAssembler {
   frame(payloadLength: number): Violation | undefined {
     const { maxMessageSize, maxFragments } = this.#limits;
     this.#declared += payloadLength;
-    if (this.#declared > maxMessageSize) {
-      return {
-        code: CloseCode.messageTooBig,
-        reason: `Message of at least ${this.#declared} octets, the limit is ${maxMessageSize}`,
-      };
-    }
+    // Data that cannot be compressed grows by 5 octets for each block of up to 64 KiB.
+    const most = this.#compressed
+      ? maxMessageSize + Math.floor(maxMessageSize / 1024) + 64
+      : maxMessageSize;
+    if (this.#declared > most) return this.#tooBig(`at least ${this.#declared}`);
     if (++this.#fragments > maxFragments) {
       return {
         code: CloseCode.messageTooBig,
@@ -81,10 +92,11 @@ export class MessageAssembler {
       // The validator has seen nothing yet, so the decoder judges all of the text.
       return this.#complete(bytes, start, end);
     }
-    if (this.#text && !this.#validator.push(bytes, start, end)) return invalidText;
+    const validated = this.#text && !this.#compressed;
+    if (validated && !this.#validator.push(bytes, start, end)) return invalidText;
     this.#append(bytes, start, end);
     if (!last) return undefined;
-    if (this.#text && !this.#validator.complete) return invalidText;
+    if (validated && !this.#validator.complete) return invalidText;
     const buffer = this.#buffer;
     const length = this.#length;
     this.#buffer = EMPTY;
@@ -100,6 +112,15 @@ export class MessageAssembler {
 
   #complete(bytes: Bytes, start: number, end: number): Violation | undefined {
     this.#fragments = 0;
+    if (this.#compressed) {
+      const { maxMessageSize } = this.#limits;
+      const plain = this.#decoder?.decode(bytes.subarray(start, end), maxMessageSize) ?? "invalid";
+      if (plain === "too long") return this.#tooBig(`more than ${maxMessageSize}`);
+      if (plain === "invalid") return invalidData;
+      bytes = plain;
+      start = 0;
+      end = plain.length;
+    }
     if (!this.#text) {
       this.message = bytes.subarray(start, end);
       return undefined;
@@ -108,6 +129,14 @@ export class MessageAssembler {
     if (text === undefined) return invalidText;
     this.message = text;
     return undefined;
+  }
+
+  #tooBig(size: string): Violation {
+    const { maxMessageSize } = this.#limits;
+    return {
+      code: CloseCode.messageTooBig,
+      reason: `Message of ${size} octets, the limit is ${maxMessageSize}`,
+    };
   }
 
   /**

@@ -17,7 +17,21 @@ import { FrameDecoder } from "./decoder.ts";
 import { FrameEncoder } from "./encoder.ts";
 import { type CloseInfo, ProtocolError } from "./errors.ts";
 import { checkHeader, MAX_CONTROL_LENGTH, Opcode, type Role, type Violation } from "./frame.ts";
-import { MessageAssembler, type MessageLimits } from "./message.ts";
+import { MessageAssembler, type MessageDecoder, type MessageLimits } from "./message.ts";
+import { encodeUtf8 } from "./utf8.ts";
+
+/** An extension that transforms whole messages and marks them with RSV1: permessage-deflate. */
+export interface MessageTransform extends MessageDecoder {
+  /** Messages of fewer octets are sent as they are. */
+  readonly threshold: number;
+  /** The payload to send instead. */
+  encode(data: Uint8Array): Bytes;
+  /** Frees what it holds. */
+  close(): void;
+}
+
+/** RSV1 as one of three bits: on the first frame of a compressed message (RFC 7692 section 6). */
+const RSV1 = 4;
 
 /** Where a connection stands; see the head of this file. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
@@ -42,6 +56,7 @@ export class Protocol {
 
   readonly #decoder = new FrameDecoder();
   readonly #assembler: MessageAssembler;
+  readonly #transform: MessageTransform | undefined;
   /** Whether a header has been read whose payload is not complete. */
   #inFrame = false;
   /** The payload of a control frame in progress. */
@@ -54,11 +69,12 @@ export class Protocol {
   #received: CloseStatus | undefined;
   #cause: Error | undefined;
 
-  /** The protocol for one end, with its limits. */
-  constructor(role: Role, limits: MessageLimits) {
+  /** The protocol for one end, with its limits and the extension that was negotiated. */
+  constructor(role: Role, limits: MessageLimits, transform?: MessageTransform) {
     this.role = role;
     this.output = new FrameEncoder(role === "client");
-    this.#assembler = new MessageAssembler(limits);
+    this.#assembler = new MessageAssembler(limits, transform);
+    this.#transform = transform;
   }
 
   /** Whether a close timer must run: closing has begun and the byte stream has not ended. */
@@ -119,13 +135,15 @@ export class Protocol {
   #beginFrame(): Violation | undefined {
     const { header } = this.#decoder;
     const assembler = this.#assembler;
-    const violation = checkHeader(header, this.role, assembler.inProgress, 0);
+    const starts = header.opcode === Opcode.text || header.opcode === Opcode.binary;
+    const allowed = starts && this.#transform !== undefined ? RSV1 : 0;
+    const violation = checkHeader(header, this.role, assembler.inProgress, allowed);
     if (violation !== undefined) return violation;
     if (header.opcode >= Opcode.close) {
       this.#controlLength = 0;
       return undefined;
     }
-    if (header.opcode !== Opcode.continuation) assembler.begin(header.opcode === Opcode.text);
+    if (starts) assembler.begin(header.opcode === Opcode.text, header.reserved !== 0);
     return assembler.frame(header.payloadLength);
   }
 
@@ -134,10 +152,8 @@ export class Protocol {
     this.data = payload;
     if (opcode === Opcode.close) return this.#receiveClose(payload);
     if (opcode === Opcode.pong) return "pong";
-    if (this.state === "open") {
-      this.#pendingPong = payload;
-      if (!this.congested) this.flushPong();
-    }
+    this.#pendingPong = payload;
+    if (!this.congested) this.flushPong();
     return "ping";
   }
 
@@ -180,11 +196,24 @@ export class Protocol {
     this.#pendingPong = undefined;
   }
 
-  /** Encodes a message. The state must be open. */
-  send(data: string | Uint8Array): void {
+  /** Encodes a message, compressed where that was negotiated and is worth it. The state must be open. */
+  send(data: string | Uint8Array, compress = true): void {
     this.#assertOpen();
+    if (compress && this.#transform !== undefined && this.#sendCompressed(data)) return;
     if (typeof data === "string") this.output.text(Opcode.text, data);
     else this.output.binary(Opcode.binary, data);
+  }
+
+  #sendCompressed(data: string | Uint8Array): boolean {
+    const { threshold } = this.#transform!;
+    // A UTF-16 code unit has at most three octets.
+    const most = typeof data === "string" ? data.length * 3 : data.length;
+    if (most < threshold) return false;
+    const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+    if (bytes.length < threshold) return false;
+    const payload = this.#transform!.encode(bytes);
+    this.output.binary(typeof data === "string" ? Opcode.text : Opcode.binary, payload, true, RSV1);
+    return true;
   }
 
   /**
@@ -242,6 +271,7 @@ export class Protocol {
   end(error: Error | undefined): CloseInfo {
     this.abort(error ?? new Error("The connection was lost"), "remote");
     this.state = "closed";
+    this.#transform?.close();
     const cause = this.#cause;
     const failure = cause instanceof ProtocolError
       ? { code: cause.code, reason: cause.message }

@@ -49,6 +49,10 @@ export class TransportReader implements TransportSink {
     if (this.#closed) return "closed";
     if (this.#ended) return "ended";
     if (timeout <= 0) return "timeout";
+    return await this.#next(timeout);
+  }
+
+  async #next(timeout: number): Promise<Bytes | ReadFailure> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
       this.#reading = resolve;
@@ -78,8 +82,9 @@ export class TransportReader implements TransportSink {
     const deadline = performance.now() + timeout;
     let result: Bytes | ReadFailure = EMPTY;
     while (typeof result !== "string") result = await this.read(deadline - performance.now());
-    // Closed by both sides the stream goes by itself; one whose end the peer does not answer must go too.
-    if (result !== "closed") this.transport.destroy();
+    // Ended by both sides the stream goes by itself, once what was written has left; one that does not must go too.
+    if (!this.#closed && result === "ended") await this.#next(deadline - performance.now());
+    if (!this.#closed) this.transport.destroy();
   }
 
   /** Implements {@linkcode TransportSink}. */

@@ -2,6 +2,9 @@
 
 import { CloseCode } from "./close.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import { createCompression } from "./deflate/compression.ts";
+import type { DeflateBackend } from "./deflate/backend.ts";
+import type { CompressionOptions } from "./deflate/options.ts";
 import type { WebSocketHandler } from "./handler.ts";
 import { type ConnectionLimits, positive, resolveLimits } from "./limits.ts";
 import type { FetchHandler, ServerContext } from "./server/context.ts";
@@ -10,6 +13,11 @@ import type { Address, Listener, Runtime } from "./transport.ts";
 
 /** What every server can be told. */
 export interface ServerOptions extends ConnectionLimits {
+  /**
+   * Whether to compress messages where the client can (permessage-deflate, RFC 7692), and how. False unless told:
+   * it costs time for each message, and memory for each connection: see {@linkcode CompressionOptions}.
+   */
+  readonly compression?: boolean | CompressionOptions;
   /** The TCP port; 0 lets the system choose one. 8000 unless told. */
   readonly port?: number;
   /** The address to listen on: "0.0.0.0" or "::" for all of the machine's. "127.0.0.1" unless told. */
@@ -70,7 +78,7 @@ export type Serve = (options: ServeOptions) => Promise<Server>;
 /** Makes the `serve()` of a runtime. */
 export function createServe(runtime: Runtime): Serve {
   return async (options) => {
-    const server = new RunningServer(options);
+    const server = new RunningServer(options, runtime.deflate);
     await server.listen(runtime, {
       hostname: options.hostname ?? "127.0.0.1",
       port: options.port ?? 8000,
@@ -86,7 +94,7 @@ class RunningServer implements Server {
   #listener!: Listener;
   #closed: Promise<void> | undefined;
 
-  constructor(options: ServeOptions) {
+  constructor(options: ServeOptions, deflate: DeflateBackend | undefined) {
     if ((options.fetch === undefined) === (options.websocket === undefined)) {
       throw new TypeError("Expected either fetch or websocket");
     }
@@ -95,6 +103,7 @@ class RunningServer implements Server {
       ...resolveLimits(options),
       fetch: options.fetch,
       websocket: options.websocket,
+      compression: createCompression(options.compression ?? false, deflate),
       origins: options.origins ?? [],
       maxHeadSize: positive("maxHeadSize", options.maxHeadSize, 16_384),
       maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),

@@ -7,6 +7,8 @@
 //    A chunk given to `write()` belongs to the transport and must not change until it has been sent.
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
 
+import type { DeflateBackend } from "./deflate/backend.ts";
+
 /** An IP address and port of one end of a connection. */
 export interface Address {
   /** The IP address, without brackets. */
@@ -62,6 +64,8 @@ export interface Listener {
 
 /** What a runtime gives the library: the two ways to get a transport. */
 export interface Runtime {
+  /** DEFLATE, for permessage-deflate; without it nothing is compressed. */
+  readonly deflate?: DeflateBackend;
   /** Listens and calls `accept` with each new connection, paused; rejects when it cannot listen. */
   listen(address: Address, accept: (transport: Transport) => void): Promise<Listener>;
   /** Connects; rejects when it cannot, or with the signal's reason when that fires first. */

@@ -6,62 +6,29 @@
 // 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
 // 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
 
-import { CloseCode, MAX_REASON_LENGTH } from "./close.ts";
+import { viewBytes } from "./bytes.ts";
 import type { Connect, ConnectOptions } from "./client.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
-import { HandshakeError } from "./errors.ts";
-import { parseUrl } from "./handshake/client.ts";
-import { isToken } from "./http/fields.ts";
-import { encodeUtf8 } from "./utf8.ts";
+import {
+  createCloseEvent,
+  createErrorEvent,
+  defineEventHandlers,
+  type WebSocketEventHandler,
+  type WebSocketEventMap,
+} from "./whatwg/events.ts";
+import {
+  checkClose,
+  checkProtocols,
+  closeStatus,
+  connectChecked,
+  isBufferSource,
+  parseTarget,
+  sizeOf,
+  toArrayBuffer,
+} from "./whatwg/rules.ts";
 
 /** The options of `connect()` that `new WebSocket()` takes in place of the subprotocols. */
 export type WebSocketOptions = Omit<ConnectOptions, "signal">;
-
-/** A message has come. */
-export interface WebSocketMessageEvent extends Event {
-  /** A string, or for a binary message what `binaryType` says. */
-  readonly data: string | Blob | ArrayBuffer;
-  /** The origin of the server's URL. */
-  readonly origin: string;
-}
-
-/** The connection failed; a close event follows. */
-export interface WebSocketErrorEvent extends Event {
-  /** What went wrong. The standard's event does not tell. */
-  readonly error: unknown;
-}
-
-/** The connection has ended. */
-export interface WebSocketCloseEvent extends Event {
-  /** The peer's close code; 1005 when its Close frame had none, 1006 when there was no such frame. */
-  readonly code: number;
-  /** The peer's reason. */
-  readonly reason: string;
-  /** Whether both Close frames were exchanged. */
-  readonly wasClean: boolean;
-}
-
-/** The events of a WebSocket by type. */
-export interface WebSocketEventMap {
-  /** The opening handshake is complete. */
-  readonly open: Event;
-  /** A message has come. */
-  readonly message: WebSocketMessageEvent;
-  /** The connection failed. */
-  readonly error: WebSocketErrorEvent;
-  /** The connection has ended. */
-  readonly close: WebSocketCloseEvent;
-}
-
-type AddOptions = Parameters<EventTarget["addEventListener"]>[2];
-type Handler<Type extends keyof WebSocketEventMap> =
-  | ((event: WebSocketEventMap[Type]) => unknown)
-  | null;
-
-interface HandlerEntry {
-  handler: (event: Event) => unknown;
-  readonly listener: (event: Event) => void;
-}
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -72,7 +39,7 @@ const CLOSED = 3;
 const SETTLE_ROUNDS = 6;
 
 /**
- * The WHATWG's WebSocket for any `connect()`; the main entry point's `WebSocket` is this on the runtime at hand.
+ * The WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this on the runtime at hand.
  *
  * @example
  * ```ts
@@ -110,48 +77,35 @@ export abstract class WebSocketBase extends EventTarget {
   declare readonly CLOSED: 3;
 
   /** Called when the opening handshake is complete. */
-  declare onopen: Handler<"open">;
+  declare onopen: WebSocketEventHandler<"open">;
   /** Called with each message. */
-  declare onmessage: Handler<"message">;
+  declare onmessage: WebSocketEventHandler<"message">;
   /** Called when the connection failed, just before `onclose`. */
-  declare onerror: Handler<"error">;
+  declare onerror: WebSocketEventHandler<"error">;
   /** Called when the connection has ended. */
-  declare onclose: Handler<"close">;
+  declare onclose: WebSocketEventHandler<"close">;
+
+  static {
+    for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+      Object.defineProperty(this, name, { value, enumerable: true });
+      Object.defineProperty(this.prototype, name, { value, enumerable: true });
+    }
+    defineEventHandlers(this.prototype, ["open", "message", "error", "close"]);
+  }
 
   readonly #url: URL;
   readonly #handshake = new AbortController();
-  readonly #handlers = new Map<string, HandlerEntry>();
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #binaryType: "blob" | "arraybuffer" = "blob";
   #connection: WebSocketConnection<undefined> | undefined;
   /** The end of what waits for a Blob to be read. */
   #queue: Promise<void> | undefined;
-  /** Octets handed to the connection that it may not have sent, since it last had nothing to send. */
+  /** Octets given to the connection; `bufferedAmount` takes off what has left. */
   #pending = 0;
   /** Whether `#pending` must not fall: somebody who sends is running. */
   #frozen = false;
   /** Octets that wait for a Blob, or will never be sent. */
   #unsent = 0;
-
-  static {
-    const constants = Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED });
-    for (const [name, value] of constants) {
-      Object.defineProperty(this, name, { value, enumerable: true });
-      Object.defineProperty(this.prototype, name, { value, enumerable: true });
-    }
-    for (const type of ["open", "message", "error", "close"]) {
-      Object.defineProperty(this.prototype, `on${type}`, {
-        get(this: WebSocketBase) {
-          return this.#handlers.get(type)?.handler ?? null;
-        },
-        set(this: WebSocketBase, value: unknown) {
-          this.#handle(type, typeof value === "function" ? value as (e: Event) => unknown : null);
-        },
-        enumerable: true,
-        configurable: true,
-      });
-    }
-  }
 
   /**
    * Opens a connection.
@@ -171,10 +125,8 @@ export abstract class WebSocketBase extends EventTarget {
     this.#url = parseTarget(url);
     const options = toOptions(protocols);
     checkProtocols(options.protocols ?? []);
-    const { signal } = this.#handshake;
-    establish(connect, this.#url, { ...options, signal })
-      .then((connection) => this.#run(connection))
-      .catch((error) => this.#close(CloseCode.abnormal, "", false, error));
+    connectChecked(connect, this.#url, { ...options, signal: this.#handshake.signal })
+      .then((connection) => this.#run(connection), (error) => this.#fail(error));
   }
 
   /** Where the connection goes, with `ws:` or `wss:`. */
@@ -202,10 +154,11 @@ export abstract class WebSocketBase extends EventTarget {
     return this.#binaryType;
   }
   set binaryType(value: "blob" | "arraybuffer") {
+    // Web IDL: anything else is ignored.
     if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
   }
 
-  /** Octets of payload that were given to `send()` and have not left; does not fall to 0 when the connection ends. */
+  /** Octets given to `send()`, without headers, that have not left. Does not fall to 0 when the connection ends. */
   get bufferedAmount(): number {
     if (!this.#frozen && this.#readyState !== CLOSED) {
       this.#pending = Math.min(this.#pending, this.#connection?.bufferedAmount ?? 0);
@@ -214,12 +167,13 @@ export abstract class WebSocketBase extends EventTarget {
   }
 
   /**
-   * Sends a message: a string as text, anything of bytes as a binary message. Does nothing, except for
-   * `bufferedAmount`, once the connection is closing.
+   * Sends a message: a string as text, bytes as a binary message. When the connection is closing or has ended it
+   * is not sent, and only counted in `bufferedAmount`.
    *
    * @throws {DOMException} An InvalidStateError when the connection is not open yet.
    */
   send(data: string | Blob | BufferSource): void {
+    // Web IDL: whatever is none of these is converted to a string.
     const payload = data instanceof Blob || isBufferSource(data) ? data : `${data}`;
     if (this.#readyState === CONNECTING) {
       throw new DOMException("Expected an open connection, got CONNECTING", "InvalidStateError");
@@ -229,15 +183,15 @@ export abstract class WebSocketBase extends EventTarget {
     else if (payload instanceof Blob) this.#enqueue(() => payload.arrayBuffer(), size);
     else if (this.#queue === undefined) this.#transmit(payload, size);
     else {
-      const copy = typeof payload === "string" ? payload : copyOf(payload);
+      const copy = typeof payload === "string" ? payload : viewBytes(payload).slice();
       this.#enqueue(() => copy, size);
     }
   }
 
   /**
-   * Starts the closing handshake, or gives the opening handshake up. Does nothing when it was called before.
+   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was done before.
    *
-   * @param code 1000 or 3000 to 4999. When neither it nor a reason is given the Close frame says nothing.
+   * @param code 1000 or 3000 to 4999. Without it the Close frame says nothing, unless there is a reason.
    * @param reason At most 123 octets of UTF-8.
    * @throws {DOMException} An InvalidAccessError for another code, a SyntaxError for a longer reason.
    */
@@ -245,7 +199,7 @@ export abstract class WebSocketBase extends EventTarget {
     const status = checkClose(code, reason);
     if (this.#readyState === CONNECTING) {
       this.#readyState = CLOSING;
-      this.#handshake.abort(new DOMException("Closed before it was open", "AbortError"));
+      this.#handshake.abort(closedBeforeOpen());
     } else if (this.#readyState === OPEN) {
       this.#readyState = CLOSING;
       const start = (): unknown => this.#connection?.close(status.code, status.reason);
@@ -253,3 +207,91 @@ export abstract class WebSocketBase extends EventTarget {
       else this.#queue.then(start);
     }
   }
+
+  /** Adds a listener for events of a type. */
+  override addEventListener<Type extends keyof WebSocketEventMap>(
+    type: Type,
+    listener: WebSocketEventHandler<Type>,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
+  ): void;
+  /** Adds a listener for events of a type. */
+  override addEventListener(...listener: Parameters<EventTarget["addEventListener"]>): void;
+  override addEventListener(...listener: unknown[]): void {
+    super.addEventListener(...listener as Parameters<EventTarget["addEventListener"]>);
+  }
+
+  async #run(connection: WebSocketConnection<undefined>): Promise<void> {
+    if (this.#readyState !== CONNECTING) {
+      connection.terminate();
+      return this.#fail(closedBeforeOpen());
+    }
+    this.#connection = connection;
+    this.#readyState = OPEN;
+    this.dispatchEvent(new Event("open"));
+    for (;;) {
+      await settle();
+      const message = await connection.receive().catch(() => undefined);
+      if (message === undefined) break;
+      if (this.#readyState === OPEN) this.#deliver(message);
+    }
+    const info = await connection.closed;
+    this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
+  }
+
+  #deliver(message: Message): void {
+    const data = typeof message === "string"
+      ? message
+      : this.#binaryType === "blob"
+      ? new Blob([message])
+      : toArrayBuffer(message);
+    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#url.origin }));
+  }
+
+  /** The opening handshake failed: both events, whatever the reason. */
+  #fail(error: unknown): void {
+    this.#finish(error, { code: 1006, reason: "", wasClean: false });
+  }
+
+  /** RFC 6455 section 7.2.1: a connection that is lost has failed too, so it has an error event. */
+  #finish(error: unknown, init: { code: number; reason: string; wasClean: boolean }): void {
+    this.#pending = this.bufferedAmount - this.#unsent;
+    this.#readyState = CLOSED;
+    if (error !== undefined) this.dispatchEvent(createErrorEvent(error));
+    this.dispatchEvent(createCloseEvent(init));
+  }
+
+  #transmit(payload: string | BufferSource, size: number): void {
+    this.#pending = this.bufferedAmount - this.#unsent + size;
+    // The encoder of a client has copied the bytes when this returns: it masks them.
+    this.#connection?.send(payload);
+    if (this.#frozen) return;
+    this.#frozen = true;
+    queueMicrotask(() => this.#frozen = false);
+  }
+
+  #enqueue(read: () => string | BufferSource | Promise<ArrayBuffer>, size: number): void {
+    this.#unsent += size;
+    const queue = (this.#queue ?? Promise.resolve()).then(read).then((payload) => {
+      if (this.#readyState === CLOSED) return;
+      this.#unsent -= size;
+      this.#transmit(payload, size);
+    }).catch(() => this.#connection?.terminate()).then(() => {
+      if (this.#queue === queue) this.#queue = undefined;
+    });
+    this.#queue = queue;
+  }
+}
+
+function toOptions(protocols: string | readonly string[] | WebSocketOptions): WebSocketOptions {
+  if (typeof protocols === "string") return { protocols: [protocols] };
+  return Symbol.iterator in protocols ? { protocols: [...protocols] } : protocols;
+}
+
+function closedBeforeOpen(): DOMException {
+  return new DOMException("The connection was closed before it was open", "AbortError");
+}
+
+/** Lets what awaits an event run before the next one; see rule 1. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < SETTLE_ROUNDS; i++) await undefined;
+}

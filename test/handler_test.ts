@@ -284,12 +284,14 @@ scene(
   "WebSocketFunction is not at fault when its connection has ended",
   (log) => async (ws) => {
     log.push(await ws.receive());
+    ws.send("taken");
     // The peer is gone: this rejects with ConnectionClosed, which the function lets pass.
     await ws.receive();
   },
   async ({ log, reported, connect }) => {
     const ws = await connect();
     await ws.send("1");
+    await ws.receive();
     ws.terminate();
     await settled();
     assertEquals(log, ["1"]);
@@ -318,10 +320,11 @@ scene(
 test("WebSocketFunction is at fault for the end of another connection", async () => {
   const { serve, connect } = createNetwork();
   const reported: unknown[] = [];
-  const ended = await serve({ websocket: (ws) => ws.close() });
+  const ended = await serve({ port: 0, websocket: (ws) => ws.close() });
   const other = await connect(ended.url);
   await other.closed;
   const server = await serve({
+    port: 0,
     error: (error) => reported.push(error),
     websocket: () => other.send("to a connection that is gone"),
   });

@@ -22,8 +22,8 @@ const levels: readonly (readonly string[])[] = [
   ["handshake/"],
   ["protocol"],
   ["turn", "reader", "endpoint", "inbox", "limits"],
-  ["connection", "handler", "upgrade"],
-  ["server", "server/", "client", "websocket", "stream"],
+  ["connection", "handler", "upgrade", "establish"],
+  ["server", "server/", "client", "websocket", "stream", "whatwg/"],
   ["core", "memory", "testing"],
 ];
 

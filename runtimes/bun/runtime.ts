@@ -3,6 +3,7 @@
 
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
+import { zlibBackend } from "../zlib.ts";
 import { bun } from "./namespace.ts";
 import type { BunSocket, BunSocketHandler } from "./namespace.ts";
 import { BunTransport } from "./transport.ts";
@@ -20,7 +21,7 @@ import { BunTransport } from "./transport.ts";
  * await listener.close();
  * ```
  */
-export const bunRuntime: Runtime = { listen, dial };
+export const bunRuntime: Runtime = { listen, dial, deflate: zlibBackend };
 
 function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTransport> {
   return {

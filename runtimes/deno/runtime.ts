@@ -5,6 +5,7 @@
 
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
+import { zlibBackend } from "../zlib.ts";
 import { deno } from "./namespace.ts";
 import type { DenoConn, DenoListener } from "./namespace.ts";
 import { DenoTransport } from "./transport.ts";
@@ -24,7 +25,7 @@ const acceptRetryDelay = 20;
  * await listener.close();
  * ```
  */
-export const denoRuntime: Runtime = { listen, dial };
+export const denoRuntime: Runtime = { listen, dial, deflate: zlibBackend };
 
 // deno-lint-ignore require-await -- what `Deno.listen` throws becomes a rejection
 async function listen(

@@ -8,6 +8,7 @@ import { connect, createServer } from "node:net";
 import type { Server } from "node:net";
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
+import { zlibBackend } from "../zlib.ts";
 import { NodeTransport } from "./transport.ts";
 
 /**
@@ -23,7 +24,7 @@ import { NodeTransport } from "./transport.ts";
  * await listener.close();
  * ```
  */
-export const nodeRuntime: Runtime = { listen, dial };
+export const nodeRuntime: Runtime = { listen, dial, deflate: zlibBackend };
 
 function listen(address: Address, accept: (transport: Transport) => void): Promise<Listener> {
   return new Promise((resolve, reject) => {

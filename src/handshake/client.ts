@@ -4,6 +4,7 @@
 //    wrongly is a reason, for which the caller must fail the connection (4.1, 7.1.7).
 // 2. The response is compared with what was sent: nothing may be accepted that was not offered.
 
+import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
 import { hasToken, isToken } from "../http/fields.ts";
 import { formatRequestHead } from "../http/format.ts";
 import type { ResponseHead } from "../http/head.ts";
@@ -17,6 +18,8 @@ export interface ClientHandshakeOptions {
   readonly protocols: readonly string[];
   /** More header fields for the request; `Host`, `Origin` and `Authorization` may be set. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
+  /** The extensions to offer, the preferred one first; none unless given. */
+  readonly extensions?: readonly ExtensionOffer[];
 }
 
 /** A request that is ready to be sent. */
@@ -31,8 +34,8 @@ export interface ClientHandshake {
 export interface EstablishedHandshake {
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
-  /** The extensions in use, or the empty string. */
-  readonly extensions: string;
+  /** The extensions that the server accepts, as it says them. Whether their parameters fit is for them to judge. */
+  readonly extensions: readonly ExtensionOffer[];
 }
 
 /** Why a response does not establish a WebSocket connection. */
@@ -80,7 +83,7 @@ export function parseUrl(url: string | URL): URL {
 }
 
 /**
- * Creates the client's opening handshake (RFC 6455 4.1), with a fresh key. No extension is offered.
+ * Creates the client's opening handshake (RFC 6455 4.1), with a fresh key.
  *
  * @param url What {@linkcode parseUrl} returned; its user name and password become `Authorization`.
  * @param options The subprotocols and more header fields.
@@ -126,6 +129,9 @@ export function createRequest(url: URL, options: ClientHandshakeOptions): Client
     ["Sec-WebSocket-Key", key],
     ["Sec-WebSocket-Version", VERSION],
   ];
+  if (options.extensions !== undefined && options.extensions.length > 0) {
+    headers.push(["Sec-WebSocket-Extensions", formatExtensions(options.extensions)]);
+  }
   if (protocols.length > 0) headers.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
   if (!hasAuthorization && (url.username !== "" || url.password !== "")) {
     headers.push(["Authorization", formatBasic(url.username, url.password)]);
@@ -141,7 +147,7 @@ export function createRequest(url: URL, options: ClientHandshakeOptions): Client
  *
  * @param head The response.
  * @param key The key that was sent.
- * @param options The subprotocols that were offered.
+ * @param options The subprotocols and extensions that were offered.
  * @returns What the server agreed to, or the reason to fail the connection.
  *
  * @example
@@ -154,13 +160,13 @@ export function createRequest(url: URL, options: ClientHandshakeOptions): Client
  * headers.append("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
  * const head = { status: 101, statusText: "", version: "1.1", headers } as const;
  * await judgeResponse(head, "dGhlIHNhbXBsZSBub25jZQ==", { protocols: [] });
- * // { protocol: "", extensions: "" }
+ * // { protocol: "", extensions: [] }
  * ```
  */
 export async function judgeResponse(
   head: ResponseHead,
   key: string,
-  options: Pick<ClientHandshakeOptions, "protocols">,
+  options: Pick<ClientHandshakeOptions, "protocols" | "extensions">,
 ): Promise<EstablishedHandshake | FailedHandshake> {
   const { headers } = head;
   // Item 1
@@ -178,15 +184,20 @@ export async function judgeResponse(
   if (accept !== expectedAccept) {
     return expected(`Sec-WebSocket-Accept ${expectedAccept}`, field(accept));
   }
-  // Item 5: none was offered
-  const extensions = headers.get("sec-websocket-extensions");
-  if (extensions !== undefined) return expected("no Sec-WebSocket-Extensions", field(extensions));
+  // Item 5
+  const accepted = headers.get("sec-websocket-extensions");
+  const extensions = accepted === undefined ? [] : parseExtensions(accepted);
+  const offered = options.extensions ?? [];
+  const isOffered = ({ name }: ExtensionOffer) => offered.some((offer) => offer.name === name);
+  if (extensions === undefined || !extensions.every(isOffered)) {
+    return expected("no Sec-WebSocket-Extensions that was not offered", field(accepted));
+  }
   // Item 6; 11.3.4: at most once. Compared as it is: subprotocols are case-sensitive.
   const chosen = headers.getAll("sec-websocket-protocol");
   if (chosen.length > 1) return expected("one Sec-WebSocket-Protocol", String(chosen.length));
   const [protocol] = chosen;
-  if (protocol === undefined) return { protocol: "", extensions: "" };
-  if (options.protocols.includes(protocol)) return { protocol, extensions: "" };
+  if (protocol === undefined) return { protocol: "", extensions };
+  if (options.protocols.includes(protocol)) return { protocol, extensions };
   return options.protocols.length === 0
     ? expected("no Sec-WebSocket-Protocol", field(protocol))
     : expected(

@@ -6,7 +6,7 @@
 //    handshake is read.
 // 3. Origin and subprotocol are policy: judged elsewhere, answered here.
 
-import { type ExtensionOffer, parseExtensions } from "../extension.ts";
+import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
 import { hasToken, type HeaderFields, parseTokenList } from "../http/fields.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
@@ -41,6 +41,8 @@ export interface AcceptanceOptions {
   readonly protocol: string | undefined;
   /** More header fields for the response, such as `Set-Cookie`, which may be repeated. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
+  /** The extensions that are accepted, with their parameters; none unless given. */
+  readonly extensions?: readonly ExtensionOffer[];
 }
 
 const VERSION = "13"; // 4.1, item 9 of the request
@@ -168,8 +170,7 @@ export function isUpgradeRequest(head: RequestHead): boolean {
 }
 
 /**
- * Formats the response that completes the opening handshake (RFC 6455 4.2.2 item 5). No extension is
- * accepted.
+ * Formats the response that completes the opening handshake (RFC 6455 4.2.2 item 5).
  *
  * @param acceptance What {@linkcode judgeRequest} returned.
  * @param options The server's decisions.
@@ -209,6 +210,9 @@ export async function formatAcceptance(
     ["Sec-WebSocket-Accept", await computeAccept(acceptance.key)],
   ];
   if (protocol !== undefined) headers.push(["Sec-WebSocket-Protocol", protocol]);
+  if (options.extensions !== undefined && options.extensions.length > 0) {
+    headers.push(["Sec-WebSocket-Extensions", formatExtensions(options.extensions)]);
+  }
   headers.push(...extra);
   return formatResponseHead(101, "", headers);
 }

@@ -1,6 +1,7 @@
 // What all connections of one server share: its options with their defaults, and its state.
 
 import type { WebSocketConnection } from "../connection.ts";
+import type { Compression } from "../deflate/compression.ts";
 import type { WebSocketHandler } from "../handler.ts";
 import type { ResolvedLimits } from "../limits.ts";
 import type { Upgrade } from "../upgrade.ts";
@@ -17,6 +18,8 @@ export interface ServerContext extends ResolvedLimits {
   readonly fetch: FetchHandler | undefined;
   /** Takes the connections of a server without `fetch`. */
   readonly websocket: WebSocketHandler | undefined;
+  /** permessage-deflate, when it is on. */
+  readonly compression: Compression | undefined;
   /** More origins that may connect. */
   readonly origins: readonly string[];
   /** The most octets of a request's head. */

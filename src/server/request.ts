@@ -13,8 +13,9 @@ const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 
 /** The URL of a request; undefined when its Host or target is malformed (RFC 9112 section 3.2). */
 export function requestUrl(head: RequestHead): string | undefined {
-  const { target } = head;
-  const authority = requestAuthority(head) ??
+  // `OPTIONS *` asks about the server as a whole (RFC 9112 section 3.2.4).
+  const target = head.target === "*" && head.method === "OPTIONS" ? "/" : head.target;
+  const authority = requestAuthority({ ...head, target }) ??
     (head.version === "1.0" && !head.headers.has("host") ? "localhost" : undefined);
   if (authority === undefined) return undefined;
   const path = target.startsWith("/") ? target : absolutePath(target);
@@ -25,9 +26,8 @@ export function requestUrl(head: RequestHead): string | undefined {
   }
 }
 
-/** The path and query of an absolute-form target, or "/" for `OPTIONS *` (RFC 9112 section 3.2). */
+/** The path and query of an absolute-form target (RFC 9112 section 3.2.2). */
 function absolutePath(target: string): string | undefined {
-  if (target === "*") return "/";
   const start = target.indexOf("://");
   if (start < 0) return undefined;
   const path = target.slice(start + 3).search(/[/?]/);
@@ -45,10 +45,12 @@ export function createRequest(
   if (url === undefined) {
     return { status: 400, reason: "Expected one valid Host and a target that is a path" };
   }
-  if (FORBIDDEN_METHODS.includes(head.method)) {
+  // A Request knows its methods in any case: "get" becomes "GET", "trace" is refused.
+  const method = head.method.toUpperCase();
+  if (FORBIDDEN_METHODS.includes(method)) {
     return { status: 501, reason: `Method ${head.method} is not implemented` };
   }
-  const hasBody = body !== undefined && head.method !== "GET" && head.method !== "HEAD";
+  const hasBody = body !== undefined && method !== "GET" && method !== "HEAD";
   const init: RequestInit & { duplex?: "half" } = {
     method: head.method,
     headers: head.headers.toHeaders(),

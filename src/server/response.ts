@@ -38,7 +38,8 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
   const bodiless = head.method === "HEAD" || status < 200 || status === 204 || status === 304;
   const { body } = response;
   const empty = body === null;
-  const declared = empty && !bodiless ? 0 : declaredLength(response);
+  // RFC 9110 section 8.6: 204 says no length; 304 says the one that 200 would have.
+  const declared = status === 204 ? undefined : empty && !bodiless ? 0 : declaredLength(response);
   const chunked = declared === undefined && !empty && head.version === "1.1";
   const untilClose = declared === undefined && !empty && !chunked && !bodiless;
   const keepAlive = exchange.keepAlive && !untilClose;

@@ -5,8 +5,8 @@
 // 3. To end is to end our side, then to drop what still comes for a while: closing with bytes unread would
 //    reset the connection, and the answer with it (RFC 9112 section 9.6).
 
-import { WebSocketConnection } from "../connection.ts";
-import { Endpoint } from "../endpoint.ts";
+import type { WebSocketConnection } from "../connection.ts";
+import { establish } from "../establish.ts";
 import { runHandler } from "../handler.ts";
 import {
   formatAcceptance,
@@ -17,14 +17,19 @@ import {
 import { type BodyFraming, requestFraming } from "../http/body.ts";
 import { hasToken } from "../http/fields.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
-import { Inbox } from "../inbox.ts";
-import { Protocol } from "../protocol.ts";
+import { defer } from "../promises.ts";
 import { TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
 import { chooseProtocol, judgeUpgrade, type Upgrade, type UpgradeDecision } from "../upgrade.ts";
 import type { ServerContext } from "./context.ts";
 import { createRequest, RequestBody, tooLarge } from "./request.ts";
 import { writeResponse } from "./response.ts";
+
+const SHUTTING_DOWN: HandshakeRefusal = {
+  status: 503,
+  reason: "The server is shutting down",
+  headers: [],
+};
 
 /** Serves one connection until it has ended, as a WebSocket or before. */
 export class HttpSession {
@@ -36,6 +41,7 @@ export class HttpSession {
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
   readonly #parser;
+  readonly #cut = defer<void>();
 
   /** Takes an accepted transport over. */
   constructor(transport: Transport, context: ServerContext) {
@@ -47,10 +53,15 @@ export class HttpSession {
   /** Cuts the connection. */
   destroy(): void {
     this.#reader.transport.destroy();
+    this.#cut.resolve();
   }
 
-  /** Runs to the end of the connection. Never rejects. */
-  async run(): Promise<void> {
+  /** Runs to the end of the connection: a `fetch` that does not answer cannot hold up one that has been cut. Never rejects. */
+  run(): Promise<void> {
+    return Promise.race([this.#serve(), this.#cut.promise]);
+  }
+
+  async #serve(): Promise<void> {
     try {
       let keepAlive = true;
       while (keepAlive) {
@@ -110,13 +121,15 @@ export class HttpSession {
     if (framing.kind === "length" && framing.length > maxBodySize) {
       return this.#refuse(tooLarge(maxBodySize), head);
     }
+    const expectation = unmetExpectation(head);
+    if (expectation !== undefined) return this.#refuse(expectation, head);
     const body = hasBody(framing)
       ? new RequestBody(head, framing, this.#reader, { maxBodySize, timeout })
       : undefined;
     const request = createRequest(head, body?.stream);
     if ("reason" in request) return this.#refuse(request, head);
 
-    const { response, decision } = await this.#callFetch(request, head);
+    const { response, decision } = await this.#callFetch(request, head, body);
     if (body?.fault !== undefined) return this.#refuse(body.fault, head);
     if (decision !== undefined) return this.#upgrade(head, decision, request);
     const keepAlive = wantsKeepAlive(head) && !this.#context.closing &&
@@ -129,6 +142,7 @@ export class HttpSession {
   async #callFetch(
     request: Request,
     head: RequestHead,
+    body: RequestBody | undefined,
   ): Promise<{ response: Response; decision?: UpgradeDecision }> {
     const decisions = new Map<Response, UpgradeDecision>();
     const upgrade: Upgrade = (handler, options = {}) => {
@@ -141,21 +155,21 @@ export class HttpSession {
     };
     try {
       const response = await this.#context.fetch!(request, { upgrade });
-      if (!(response instanceof Response)) {
-        throw new TypeError(`Expected fetch to return a Response, got ${typeof response}`);
+      const obstacle = whyNotSendable(response);
+      if (obstacle !== undefined) {
+        throw new TypeError(`Expected fetch to return a Response, got ${obstacle}`);
       }
       const decision = decisions.get(response);
       return decision === undefined ? { response } : { response, decision };
     } catch (error) {
-      this.#context.report(error);
+      // What a body fails with is the peer's mistake, and answered as such.
+      if (body?.fault === undefined) this.#context.report(error);
       return { response: new Response("Internal server error", { status: 500 }) };
     }
   }
 
   #judge(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
-    if (this.#context.closing) {
-      return { status: 503, reason: "The server is shutting down", headers: [] };
-    }
+    if (this.#context.closing) return SHUTTING_DOWN;
     const { transport } = this.#reader;
     const peers = { remote: transport.remoteAddress, local: transport.localAddress };
     return judgeUpgrade(head, this.#context.origins, peers);
@@ -168,34 +182,35 @@ export class HttpSession {
   ): Promise<"upgraded" | "close"> {
     const context = this.#context;
     const protocol = chooseProtocol(options.protocol, acceptance.protocols);
+    const compression = context.compression?.accept(acceptance.extensions);
     let response;
     try {
       const headers = options.headers === undefined ? [] : new Headers(options.headers);
-      response = await formatAcceptance(acceptance, { protocol, headers });
+      const extensions = compression?.extensions ?? [];
+      response = await formatAcceptance(acceptance, { protocol, headers, extensions });
     } catch (error) {
       context.report(error);
       return this.#refuse({ status: 500, reason: "Internal server error" }, head);
     }
+    // The decision may be older than the shutdown, which closes only what is open when it begins.
+    if (context.closing) return this.#refuse(SHUTTING_DOWN, head);
     const { transport } = this.#reader;
     if (this.#reader.isClosed) return "upgraded";
     transport.write(response);
-    const inbox = new Inbox();
-    const rest = this.#reader.release();
-    const endpoint = new Endpoint(
-      new Protocol("server", context),
-      transport,
-      rest,
-      inbox,
+    const { connection, endpoint, inbox } = establish(
+      {
+        role: "server",
+        transport,
+        rest: this.#reader.release(),
+        compression,
+        result: {
+          protocol: protocol ?? "",
+          request: () => request ?? createHandshakeRequest(head),
+        },
+      },
       context,
+      options.data,
     );
-    inbox.endpoint = endpoint;
-    const result = {
-      protocol: protocol ?? "",
-      extensions: "",
-      request: () => request ?? createHandshakeRequest(head),
-      remoteAddress: transport.remoteAddress,
-    };
-    const connection = new WebSocketConnection(endpoint, inbox, result, options.data);
     this.connection = connection;
     context.connections.add(connection);
     connection.closed.then(() => context.connections.delete(connection));
@@ -215,6 +230,20 @@ export class HttpSession {
 
 function hasBody(framing: BodyFraming): boolean {
   return framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0);
+}
+
+/** RFC 9110 section 10.1.1: "100-continue" is the only expectation, and HTTP/1.0 has none. */
+function unmetExpectation(head: RequestHead): HeadFault | undefined {
+  const expected = head.version === "1.0" ? undefined : head.headers.get("expect");
+  if (expected === undefined || expected.toLowerCase() === "100-continue") return undefined;
+  return { status: 417, reason: "Expected Expect to be 100-continue" };
+}
+
+/** What `fetch` returned in place of a Response that can be sent. */
+function whyNotSendable(response: unknown): string | undefined {
+  if (!(response instanceof Response)) return response === null ? "null" : typeof response;
+  if (response.bodyUsed || response.body?.locked) return "one whose body is used";
+  return response.status < 200 ? `one with status ${response.status}` : undefined;
 }
 
 /** RFC 9112 section 9.3. */

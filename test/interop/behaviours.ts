@@ -4,14 +4,13 @@
 // "close CODE REASON" makes it close, "ping" makes it ping and report the pong, and "fragments"
 // makes it send FRAGMENTS in as many frames.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { connect, ConnectionClosed, HandshakeError, serve } from "@sansocket/ws";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ConnectionClosed } from "@sansocket/ws";
 import type { CloseInfo, WebSocketConnection } from "@sansocket/ws";
-import { test } from "../support/test.ts";
-import { Queue } from "./peer.ts";
-import type { Ability, Message, PeerClient, PeerConnection, PeerServer } from "./peer.ts";
+import type { Ability, Message, PeerConnection } from "./peer.ts";
 
-const FRAGMENTS: readonly string[] = ["Grü", "", "ße ", "☎".repeat(30_000), "!"];
+/** The parts of the message that is sent in fragments. */
+export const FRAGMENTS: readonly string[] = ["Grü", "", "ße ", "☎".repeat(30_000), "!"];
 const MANY = 200;
 
 const MESSAGES: [string, Message][] = [
@@ -26,25 +25,37 @@ const MESSAGES: [string, Message][] = [
   ["binary of 1 MiB", pattern(1 << 20)],
 ];
 
-interface ClientBehaviour {
-  criterion: string;
-  needs?: Ability;
-  path?: string;
-  protocols?: string[];
-  body(ws: WebSocketConnection, server: Seen): Promise<void>;
+interface Behaviour {
+  /** The part of a test's name that follows the peer's. */
+  readonly criterion: string;
+  /** What the peer must be able to do. */
+  readonly needs?: Ability;
+  /** The subprotocols that the client offers. */
+  readonly protocols?: string[];
 }
 
-interface ServerBehaviour {
-  criterion: string;
-  needs?: Ability;
-  protocols?: string[];
-  body(peer: PeerConnection, server: Queue<CloseInfo>): Promise<void>;
+/** What our client does with a foreign server. */
+export interface ClientBehaviour extends Behaviour {
+  /** Uses the connection; `closed` is what the foreign server sees of its end. */
+  body(ws: WebSocketConnection, closed: Promise<PeerClose>): Promise<void>;
 }
 
-/** The closes that a foreign server has seen. */
-type Seen = Queue<{ code: number; reason: string }>;
+/** What our server does with a foreign client. */
+export interface ServerBehaviour extends Behaviour {
+  /** Uses the connection; `closed` is what our server sees of its end. */
+  body(peer: PeerConnection, closed: Promise<CloseInfo>): Promise<void>;
+}
 
-const clientBehaviours: ClientBehaviour[] = [
+/** What a peer sees of a connection's end. */
+export interface PeerClose {
+  /** The close code. */
+  readonly code: number;
+  /** The reason. */
+  readonly reason: string;
+}
+
+/** What must work with every foreign server. */
+export const clientBehaviours: readonly ClientBehaviour[] = [
   ...MESSAGES.map(([what, message]): ClientBehaviour => ({
     criterion: `exchanges ${what}`,
     async body(ws) {
@@ -69,6 +80,7 @@ const clientBehaviours: ClientBehaviour[] = [
   },
   {
     criterion: "agrees on a subprotocol",
+    needs: "subprotocol",
     protocols: ["chat.v1", "chat.v2"],
     body: (ws) => Promise.resolve(assertEquals(ws.protocol, "chat.v2")),
   },
@@ -86,9 +98,10 @@ const clientBehaviours: ClientBehaviour[] = [
   },
   {
     criterion: "closes with a code and a reason",
-    async body(ws, seen) {
+    needs: "reason",
+    async body(ws, closed) {
       ws.close(4001, "Grüße");
-      assertEquals(await seen.shift(), { code: 4001, reason: "Grüße" });
+      assertEquals(await closed, { code: 4001, reason: "Grüße" });
       const { code, wasClean, initiator } = await ws.closed;
       assertEquals({ code, wasClean, initiator }, {
         code: 4001,
@@ -99,7 +112,8 @@ const clientBehaviours: ClientBehaviour[] = [
   },
   {
     criterion: "is told the peer's close code and reason",
-    async body(ws, seen) {
+    needs: "reason",
+    async body(ws, closed) {
       await ws.send("close 4002 Bis später");
       const { code, reason, wasClean, initiator } = await ws.closed;
       assertEquals({ code, reason, wasClean, initiator }, {
@@ -109,12 +123,13 @@ const clientBehaviours: ClientBehaviour[] = [
         initiator: "remote",
       });
       await assertRejects(() => ws.receive(), ConnectionClosed);
-      assertEquals((await seen.shift()).code, 4002);
+      assertEquals((await closed).code, 4002);
     },
   },
 ];
 
-const serverBehaviours: ServerBehaviour[] = [
+/** What must work with every foreign client. */
+export const serverBehaviours: readonly ServerBehaviour[] = [
   ...MESSAGES.map(([what, message]): ServerBehaviour => ({
     criterion: `exchanges ${what}`,
     async body(peer) {
@@ -139,6 +154,7 @@ const serverBehaviours: ServerBehaviour[] = [
   },
   {
     criterion: "agrees on a subprotocol",
+    needs: "subprotocol",
     protocols: ["chat.v1", "chat.v2"],
     body: (peer) => Promise.resolve(assertEquals(peer.protocol, "chat.v2")),
   },
@@ -159,10 +175,11 @@ const serverBehaviours: ServerBehaviour[] = [
   },
   {
     criterion: "closes with a code and a reason",
-    async body(peer, seen) {
+    needs: "reason",
+    async body(peer, closed) {
       peer.send("close 4002 Bis später");
       assertEquals(await peer.closed, { code: 4002, reason: "Bis später" });
-      const { code, wasClean, initiator } = await seen.shift();
+      const { code, wasClean, initiator } = await closed;
       assertEquals({ code, wasClean, initiator }, {
         code: 4002,
         wasClean: true,
@@ -172,9 +189,10 @@ const serverBehaviours: ServerBehaviour[] = [
   },
   {
     criterion: "is told the peer's close code and reason",
-    async body(peer, seen) {
+    needs: "reason",
+    async body(peer, closed) {
       peer.close(4001, "Grüße");
-      const { code, reason, wasClean, initiator } = await seen.shift();
+      const { code, reason, wasClean, initiator } = await closed;
       assertEquals({ code, reason, wasClean, initiator }, {
         code: 4001,
         reason: "Grüße",
@@ -186,99 +204,8 @@ const serverBehaviours: ServerBehaviour[] = [
   },
 ];
 
-/** Registers the tests of our client with a foreign server. */
-export function testClient(peer: PeerServer): void {
-  for (const { criterion, needs, protocols = [], body } of clientBehaviours) {
-    test(`connect() to ${peer.name} ${criterion}`, () =>
-      withPeerServer(peer, async (url, seen) => {
-        const ws = await connect(`${url}/script`, { protocols });
-        await body(ws, seen);
-        await ws.close();
-      }), { skip: needs && peer.cannot[needs] });
-  }
-  test(`connect() to ${peer.name} is told the status of a refusal`, () =>
-    withPeerServer(peer, async (url) => {
-      const error = await assertRejects(() => connect(`${url}/refuse`), HandshakeError);
-      assertEquals(error.status, 403);
-      assertEquals(error.body, "Not here");
-    }));
-}
-
-/** Registers the tests of our server with a foreign client. */
-export function testServer(peer: PeerClient): void {
-  for (const { criterion, needs, protocols = [], body } of serverBehaviours) {
-    test(`serve() for ${peer.name} ${criterion}`, () =>
-      withOurServer(async (url, seen) => {
-        const connection = await peer.connect(`${url}/script`, protocols);
-        await body(connection, seen);
-        connection.close();
-        await connection.closed;
-      }), { skip: needs && peer.cannot[needs] });
-  }
-  test(`serve() for ${peer.name} refuses`, () =>
-    withOurServer(async (url) => {
-      const error = await assertRejects(() => peer.connect(`${url}/refuse`, []));
-      assertInstanceOf(error, Error);
-      if (!peer.cannot.status) assert(error.message.includes("403"), error.message);
-    }));
-}
-
-async function withPeerServer(
-  peer: PeerServer,
-  body: (url: string, seen: Seen) => Promise<void>,
-): Promise<void> {
-  const seen: Seen = new Queue();
-  const server = await peer.start({
-    message(socket, message) {
-      const command = parseClose(message);
-      if (command) socket.close(command.code, command.reason);
-      else if (message === "ping") socket.ping?.("beat");
-      else if (message === "fragments") socket.sendFragments?.(FRAGMENTS);
-      else socket.send(message);
-    },
-    pong: (socket, data) => socket.send(`pong: ${data}`),
-    close: (code, reason) => seen.push({ code, reason }),
-  });
-  try {
-    await body(`ws://127.0.0.1:${server.port}`, seen);
-  } finally {
-    await server.stop();
-  }
-}
-
-async function withOurServer(
-  body: (url: string, seen: Queue<CloseInfo>) => Promise<void>,
-): Promise<void> {
-  const seen = new Queue<CloseInfo>();
-  const script = {
-    message(ws: WebSocketConnection, message: Message): void {
-      const command = parseClose(message);
-      if (command) ws.close(command.code, command.reason);
-      // Not awaited here: while a hook runs nothing is parsed, so it would wait for itself.
-      else if (message === "ping") ws.ping().then(() => ws.send("pong"));
-      else ws.send(message);
-    },
-    close: (_ws: WebSocketConnection, info: CloseInfo) => seen.push(info),
-  };
-  const server = await serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch(request, { upgrade }) {
-      if (new URL(request.url).pathname === "/refuse") {
-        return new Response("Not here", { status: 403 });
-      }
-      const offer = request.headers.get("sec-websocket-protocol") ?? "";
-      return upgrade(script, offer.includes("chat.v2") ? { protocol: "chat.v2" } : {});
-    },
-  });
-  try {
-    await body(`ws://127.0.0.1:${server.port}`, seen);
-  } finally {
-    await server.close();
-  }
-}
-
-function parseClose(message: Message): { code: number; reason: string } | undefined {
+/** The close code and reason that a message of the script asks for. */
+export function parseClose(message: Message): PeerClose | undefined {
   const match = typeof message === "string" && /^close (\d+) (.*)$/.exec(message);
   return match ? { code: Number(match[1]), reason: match[2] ?? "" } : undefined;
 }

@@ -26,6 +26,7 @@ interface Runtimes {
       hostname: string;
       fetch(request: Request, server: BunServer): Response | undefined;
       websocket: {
+        perMessageDeflate: boolean;
         message(socket: BunSocket, data: string | Uint8Array): void;
         pong(socket: BunSocket, data: Uint8Array): void;
         close(socket: BunSocket, code: number, reason: string): void;
@@ -43,10 +44,15 @@ interface BunServer {
 const { Deno, Bun } = globalThis as Runtimes;
 
 /** A client that has the browsers' `WebSocket` interface. */
-export function whatwgClient(name: string, WebSocketClass: typeof WebSocket): PeerClient {
+export function whatwgClient(
+  name: string,
+  WebSocketClass: typeof WebSocket,
+  cannot: PeerClient["cannot"] = {},
+): PeerClient {
   return {
     name,
     cannot: {
+      ...cannot,
       ping: "the WHATWG interface has no ping()",
       fragment: "the WHATWG interface sends each message in one frame",
       status: "the WHATWG interface hides why a handshake failed",
@@ -77,6 +83,7 @@ export function whatwgClient(name: string, WebSocketClass: typeof WebSocket): Pe
 export const denoServer: PeerServer = {
   name: "Deno.serve",
   cannot: {
+    compression: "Deno.upgradeWebSocket knows no extensions",
     ping: "Deno.upgradeWebSocket has no ping()",
     fragment: "Deno.upgradeWebSocket sends each message in one frame",
   },
@@ -99,6 +106,10 @@ export const denoServer: PeerServer = {
 export const bunServer: PeerServer = {
   name: "Bun.serve",
   cannot: { fragment: "Bun.serve sends each message in one frame" },
+  compression: {
+    options: { windowBits: 15 },
+    why: "Bun.serve declines an offer with a server_max_window_bits below 15",
+  },
   start(hooks) {
     const wrapped = (socket: BunSocket): PeerSocket => ({
       send: (message) => void socket.send(message),
@@ -116,6 +127,7 @@ export const bunServer: PeerServer = {
         return server.upgrade(request, { headers }) ? undefined : new Response("", { status: 400 });
       },
       websocket: {
+        perMessageDeflate: true,
         message: (socket, data) => {
           hooks.message(wrapped(socket), typeof data === "string" ? data : toBytes(data));
         },

@@ -19,7 +19,7 @@ export function wsServer(
       const server = new library.WebSocketServer({
         host: "127.0.0.1",
         port: 0,
-        perMessageDeflate: false,
+        perMessageDeflate: true,
         handleProtocols: (protocols) => protocols.has("chat.v2") && "chat.v2",
         verifyClient: ({ req }, done) => done(req.url !== "/refuse", 403, "Not here"),
       });
@@ -50,7 +50,7 @@ export function wsClient(
     cannot,
     connect: (url, protocols) =>
       new Promise((resolve, reject) => {
-        const socket = new library.WebSocket(url, protocols, { perMessageDeflate: false });
+        const socket = new library.WebSocket(url, protocols, { perMessageDeflate: true });
         const messages = new Queue<Message>();
         const pongs = new Queue<string>();
         const closed = new Promise<{ code: number; reason: string }>((resolve) => {

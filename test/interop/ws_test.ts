@@ -2,7 +2,7 @@
 // own, so there the package itself is imported by its path, and Bun's stand-in is one more peer.
 
 import { runtime } from "../support/test.ts";
-import { testClient, testServer } from "./behaviours.ts";
+import { testClient, testServer } from "./harness.ts";
 import { wsClient, wsServer } from "./ws_peer.ts";
 
 type Library = typeof import("ws");

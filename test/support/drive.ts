@@ -45,9 +45,11 @@ export function decodeAll(chunks: Iterable<Bytes>): DecodedFrame[] {
   return frames;
 }
 
-/** A protocol with the library's default limits, unless told. */
+/** A protocol whose consumer keeps up, with the library's default limits unless told. */
 export function createProtocol(role: Role, limits: Partial<MessageLimits> = {}): Protocol {
-  return new Protocol(role, { ...LIMITS, ...limits });
+  const protocol = new Protocol(role, { ...LIMITS, ...limits });
+  protocol.holding = false;
+  return protocol;
 }
 
 /** The next event as a line such as "text Hello", "binary 0102", "ping 01" or "close"; undefined when there is none. */

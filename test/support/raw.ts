@@ -185,7 +185,7 @@ export class RawPeer implements AsyncDisposable {
     const masked = second > 0x7f;
     const key = await this.take(masked ? 4 : 0);
     const payload = await this.take(length);
-    if (masked) for (let i = 0; i < length; i++) payload[i]! ^= key[i % 4]!;
+    if (masked) { for (let i = 0; i < length; i++) payload[i]! ^= key[i % 4]!; }
     return { first, masked, payload };
   }
 

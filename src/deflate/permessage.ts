@@ -1,0 +1,56 @@
+// Messages to compressed payload and back, RFC 7692 section 7.2.
+//
+// 1. One whole message for each call: what is compressed is collected first, within the limits of a message, so that
+//    inflating has one bound (rule 7 of the core) and text one validation.
+// 2. The context of what is received is the last window of plain bytes (window.ts); that of what is sent is the backend's.
+
+import type { Bytes } from "../bytes.ts";
+import type { DeflateBackend, Deflater } from "./backend.ts";
+import type { DeflateParameters } from "./negotiation.ts";
+import type { ResolvedCompression } from "./options.ts";
+import { SlidingWindow } from "./window.ts";
+
+/** The end of a sync flush, which is not sent (section 7.2.1 step 3). */
+const TAIL_LENGTH = 4;
+
+/** permessage-deflate on one connection. */
+export class PerMessageDeflate {
+  /** Messages of fewer octets are not worth it. */
+  readonly threshold: number;
+
+  readonly #backend: DeflateBackend;
+  readonly #deflater: Deflater;
+  readonly #received: SlidingWindow | undefined;
+
+  /** The transform that was negotiated. */
+  constructor(
+    backend: DeflateBackend,
+    { sendTakeover, sendWindowBits, receiveTakeover, receiveWindowBits }: DeflateParameters,
+    { level, memoryLevel, threshold }: ResolvedCompression,
+  ) {
+    // Nothing is compressed to less than nothing; zlib would answer a second flush with no octet at all.
+    this.threshold = Math.max(threshold, 1);
+    this.#backend = backend;
+    const settings = { level, memoryLevel, windowBits: sendWindowBits };
+    this.#deflater = backend.createDeflater(settings, sendTakeover);
+    this.#received = receiveTakeover ? new SlidingWindow(receiveWindowBits) : undefined;
+  }
+
+  /** Compresses a message (section 7.2.1). */
+  encode(data: Uint8Array): Bytes {
+    const deflated = this.#deflater.deflate(data);
+    return deflated.subarray(0, deflated.length - TAIL_LENGTH);
+  }
+
+  /** Decompresses a message (section 7.2.2). */
+  decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid" {
+    const data = this.#backend.inflate(payload, this.#received?.dictionary, maxLength);
+    if (typeof data !== "string") this.#received?.append(data);
+    return data;
+  }
+
+  /** Frees what the connection no longer needs. */
+  close(): void {
+    this.#deflater.close();
+  }
+}

@@ -1,0 +1,115 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { decodeHex, encodeHex } from "@std/encoding";
+import { concat } from "../src/bytes.ts";
+import { FrameDecoder } from "../src/decoder.ts";
+import { decodeAll } from "./support/drive.ts";
+import { encodeFrames } from "./support/frames.ts";
+import { cutAt, cuts } from "./support/split.ts";
+import { test } from "./support/test.ts";
+
+const key = decodeHex("a1b2c3d4");
+
+test("FrameDecoder reads the same frames under every split, and what trails", () => {
+  const payload = Uint8Array.from({ length: 130 }, (_, i) => 255 - i);
+  const frames = [
+    { opcode: 1, fin: false, payload: decodeHex("48656c6c6f"), key },
+    { opcode: 9, payload: decodeHex(""), key },
+    { opcode: 0, payload, key: decodeHex("00ff00fe") },
+    { opcode: 2, payload, reserved: 4 },
+    { opcode: 8, payload: decodeHex("03e8") },
+  ];
+  const stream = concat([encodeFrames(...frames), decodeHex("82fe00")]);
+  const expected = frames.map(({ payload }) => encodeHex(payload));
+  const [whole] = cuts(stream);
+  const unsplit = decodeAll(whole!);
+  assertEquals(unsplit.map((frame) => frame.payload), expected);
+  for (const chunks of cuts(stream)) assertEquals(decodeAll(chunks), unsplit);
+});
+
+test("FrameDecoder unmasks across chunks of every size", () => {
+  const payload = Uint8Array.from({ length: 1500 }, (_, i) => i * 7);
+  const stream = encodeFrames({ opcode: 2, payload, key });
+  for (const size of [1, 2, 3, 5, 7, 96, 97, 98, 99, 255, 500, 1499, 1507, 1508]) {
+    const points: number[] = [];
+    for (let at = size; at < stream.length; at += size) points.push(at);
+    const [frame] = decodeAll(cutAt(stream, points));
+    assertEquals(frame?.payload, encodeHex(payload));
+  }
+});
+
+test("FrameDecoder leaves the payload in the chunk, unmasked in place", () => {
+  const chunk = decodeHex("8185" + "37fa213d" + "7f9f4d5158" + "8a80");
+  const decoder = new FrameDecoder();
+  decoder.push(chunk);
+  assert(decoder.readHeader());
+  assertEquals(decoder.remaining, 5);
+  assert(decoder.readPayload());
+  assertStrictEquals(decoder.bytes, chunk);
+  assertEquals([decoder.start, decoder.end, decoder.remaining], [6, 11, 0]);
+  assertEquals(encodeHex(chunk), "818537fa213d" + "48656c6c6f" + "8a80");
+  assert(!decoder.empty);
+});
+
+test("FrameDecoder gives an empty frame one empty piece", () => {
+  for (const trailing of ["", "82"]) {
+    const decoder = new FrameDecoder();
+    decoder.push(decodeHex("8100" + trailing));
+    assert(decoder.readHeader());
+    assert(decoder.readPayload());
+    assertEquals([decoder.end - decoder.start, decoder.remaining], [0, 0]);
+  }
+});
+
+test("FrameDecoder says what is missing", () => {
+  const decoder = new FrameDecoder();
+  decoder.push(decodeHex("8205aabb"));
+  assert(decoder.readHeader());
+  assert(decoder.readPayload());
+  assertEquals([decoder.start, decoder.end, decoder.remaining], [2, 4, 3]);
+  assert(decoder.empty);
+  assert(!decoder.readPayload());
+  decoder.push(decodeHex(""));
+  assert(!decoder.readPayload());
+  decoder.push(decodeHex("ccddee82"));
+  assert(decoder.readPayload());
+  assertEquals([decoder.start, decoder.end, decoder.remaining], [0, 3, 0]);
+  assert(!decoder.readHeader());
+  assert(decoder.empty);
+});
+
+test("FrameDecoder lets go of a chunk that has been read", () => {
+  for (const hex of ["8100", "810161", "8105616263", "82", "827e00", ""]) {
+    const decoder = new FrameDecoder();
+    decoder.push(decodeHex(hex));
+    while (decoder.readHeader() && decoder.readPayload() && decoder.remaining === 0);
+    // A payload that is due keeps its piece until it is asked for more.
+    if (decoder.remaining > 0) decoder.readPayload();
+    assertEquals(decoder.bytes.length, 0, hex);
+    assert(decoder.empty);
+  }
+});
+
+test("FrameDecoder.push refuses a chunk before the last one was read", () => {
+  const decoder = new FrameDecoder();
+  decoder.push(decodeHex("810161"));
+  assertThrows(() => decoder.push(decodeHex("8100")), Error, "before the last one was read");
+  assert(decoder.readHeader());
+  assertThrows(() => decoder.push(decodeHex("8100")), Error, "before the last one was read");
+  assert(decoder.readPayload());
+  decoder.push(decodeHex("8100"));
+  assert(decoder.readHeader());
+});
+
+test("FrameDecoder.discard drops a chunk, a cut header and a frame in progress", () => {
+  for (const hex of ["810161", "827e00", "8205aabb"]) {
+    const decoder = new FrameDecoder();
+    decoder.push(decodeHex(hex));
+    if (decoder.readHeader()) decoder.readPayload();
+    decoder.discard();
+    assert(decoder.empty);
+    assertEquals([decoder.bytes.length, decoder.remaining], [0, 0]);
+    decoder.push(decodeHex("8a020102"));
+    assert(decoder.readHeader());
+    assertEquals([decoder.header.opcode, decoder.remaining], [10, 2]);
+  }
+});

@@ -1,0 +1,249 @@
+// The endpoint over a transport that the test plays by hand. Frames to it come from a client, masked with 00000000.
+
+import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { decodeHex, encodeHex } from "@std/encoding";
+import { Endpoint, type EndpointLimits, HIGH_WATER_MARK, RESOLVED } from "../src/endpoint.ts";
+import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
+import { Protocol } from "../src/protocol.ts";
+import { isPending, settled } from "./support/connections.ts";
+import { test } from "./support/test.ts";
+import { FakeTransport } from "./support/transports.ts";
+
+const A = "818100000000" + "61";
+const B = "818100000000" + "62";
+const PING_1 = "898100000000" + "01";
+const CLOSE_1000 = "888200000000" + "03e8";
+
+interface Scene {
+  readonly transport: FakeTransport;
+  readonly endpoint: Endpoint;
+  /** Messages, Pongs (as `pong`) and the end (as `closed`), in order. */
+  readonly log: string[];
+  readonly infos: CloseInfo[];
+  /** What `message()` answers. */
+  ready: boolean;
+  receive(hex: string): void;
+  /** What was written, one entry for each write. */
+  writes(): string[];
+}
+
+function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: string } = {}): Scene {
+  const transport = new FakeTransport();
+  const log: string[] = [];
+  const infos: CloseInfo[] = [];
+  const protocol = new Protocol("server", { maxMessageSize: 1000, maxFragments: 10 });
+  const endpoint = new Endpoint(
+    protocol,
+    transport,
+    decodeHex(rest),
+    {
+      message: (data) => {
+        log.push(typeof data === "string" ? data : encodeHex(data));
+        return scene.ready;
+      },
+      pong: (payload) => log.push(`pong ${encodeHex(payload)}`),
+      closed: (info) => {
+        log.push("closed");
+        infos.push(info);
+      },
+    },
+    { closeTimeout: 60_000, maxBufferedAmount: 200_000, ...limits },
+  );
+  const scene: Scene = {
+    transport,
+    endpoint,
+    log,
+    infos,
+    ready: true,
+    receive: (hex) => transport.sink.data(decodeHex(hex)),
+    writes: () => transport.writes.map((chunk) => encodeHex(chunk)),
+  };
+  return scene;
+}
+
+test("Endpoint reads nothing before it is started, and gives nothing before proceed()", () => {
+  const { transport, endpoint, log } = setUp({ rest: A });
+  assertEquals([transport.paused, log], [true, []]);
+  endpoint.start();
+  assertEquals([transport.paused, log], [true, []]);
+  endpoint.proceed();
+  assertEquals([transport.paused, log], [false, ["a"]]);
+});
+
+test("Endpoint parses and reads nothing behind a message that the consumer is not ready for", () => {
+  const scene = setUp();
+  scene.endpoint.proceed();
+  scene.ready = false;
+  scene.receive(A + PING_1 + B + CLOSE_1000);
+  // The Ping before the next message is answered; the Close frame behind it is not seen.
+  assertEquals([scene.transport.paused, scene.log, scene.writes()], [true, ["a"], ["8a0101"]]);
+  assertEquals(scene.endpoint.open, true);
+  scene.endpoint.proceed();
+  assertEquals([scene.transport.paused, scene.log], [false, ["a", "b"]]);
+  assertEquals(scene.endpoint.open, false);
+  assertEquals(scene.writes(), ["8a0101", "880203e8"]);
+  scene.transport.sink.closed();
+});
+
+test("Endpoint answers control frames while the consumer is behind", () => {
+  const scene = setUp();
+  scene.endpoint.start();
+  scene.receive(PING_1);
+  scene.receive(CLOSE_1000);
+  assertEquals([scene.log, scene.writes()], [[], ["8a0101", "880203e8"]]);
+  scene.transport.sink.closed();
+});
+
+test("Endpoint writes all replies to one chunk at once", () => {
+  const scene = setUp();
+  scene.endpoint.proceed();
+  scene.receive(PING_1 + PING_1.replace(/01$/, "02") + PING_1.replace(/01$/, "03"));
+  assertEquals(scene.writes(), ["8a0101" + "8a0102" + "8a0103"]);
+});
+
+test("Endpoint writes what is sent in one turn at once, at its end", async () => {
+  const { endpoint, writes } = setUp();
+  endpoint.send("a");
+  await Promise.resolve();
+  endpoint.send("b");
+  endpoint.ping(new Uint8Array());
+  assertEquals(writes(), []);
+  await settled();
+  assertEquals(writes(), ["810161" + "810162" + "8900"]);
+});
+
+test("Endpoint writes at once from the high-water mark on", () => {
+  const { endpoint, transport } = setUp();
+  endpoint.send(new Uint8Array(HIGH_WATER_MARK / 2));
+  assertEquals(transport.writes.length, 0);
+  endpoint.send(new Uint8Array(HIGH_WATER_MARK / 2));
+  const written = transport.writes.reduce((sum, chunk) => sum + chunk.length, 0);
+  assertEquals(written, HIGH_WATER_MARK + 8);
+  assertEquals(endpoint.bufferedAmount, 0);
+});
+
+test("Endpoint send() shares one promise until the transport is congested", async () => {
+  const { endpoint, transport } = setUp();
+  assertStrictEquals(endpoint.send("a"), RESOLVED);
+  transport.congested = true;
+  const large = endpoint.send(new Uint8Array(HIGH_WATER_MARK));
+  const next = endpoint.send("b");
+  assertStrictEquals(next, large);
+  assertEquals(await isPending(large), true);
+  transport.drain();
+  await large;
+  assertStrictEquals(endpoint.send("c"), RESOLVED);
+});
+
+test("Endpoint send() does not wait while little waits", async () => {
+  const { endpoint, transport } = setUp();
+  transport.congested = true;
+  endpoint.send("a");
+  await settled();
+  assertEquals(transport.bufferedAmount, 3);
+  assertStrictEquals(endpoint.send("b"), RESOLVED);
+});
+
+test("Endpoint drops the connection above maxBufferedAmount", async () => {
+  const { endpoint, transport, infos } = setUp({ maxBufferedAmount: 150_000 });
+  transport.congested = true;
+  const first = endpoint.send(new Uint8Array(100_000));
+  assertEquals(transport.destroyed, false);
+  const second = endpoint.send(new Uint8Array(100_000));
+  assertEquals([transport.destroyed, endpoint.open], [true, false]);
+  await assertRejects(() => second, ConnectionClosed);
+  transport.sink.closed();
+  await assertRejects(() => first, ConnectionClosed, "150000 octets (maxBufferedAmount)");
+  assertEquals(infos.map(({ code, initiator }) => ({ code, initiator })), [
+    { code: 1006, initiator: "local" },
+  ]);
+});
+
+test("Endpoint keeps only the newest Pong while the transport is congested", async () => {
+  const { endpoint, transport, receive, writes } = setUp();
+  endpoint.proceed();
+  transport.congested = true;
+  receive(PING_1);
+  assertEquals(writes(), ["8a0101"]);
+  for (const last of ["02", "03", "04"]) receive(PING_1.replace(/01$/, last));
+  await settled();
+  assertEquals([writes(), endpoint.bufferedAmount], [["8a0101"], 3]);
+  transport.drain();
+  assertEquals(writes(), ["8a0101", "8a0104"]);
+});
+
+test("Endpoint goes on reading once the closing handshake has begun", () => {
+  const scene = setUp();
+  scene.endpoint.proceed();
+  scene.ready = false;
+  scene.receive(A + B);
+  assertEquals(scene.transport.paused, true);
+  scene.endpoint.close(1000, "");
+  assertEquals(scene.transport.paused, false);
+  scene.receive(B + PING_1 + CLOSE_1000);
+  scene.transport.sink.end();
+  scene.transport.sink.closed();
+  assertEquals([scene.log, scene.writes()], [["a", "closed"], ["880203e8"]]);
+  assertEquals(scene.infos[0]?.wasClean, true);
+});
+
+test("Endpoint of a server ends the stream first (RFC 6455 7.1.1)", () => {
+  const { endpoint, transport, receive } = setUp();
+  endpoint.proceed();
+  endpoint.close(1000, "");
+  assertEquals(transport.ended, false);
+  receive(CLOSE_1000);
+  assertEquals(transport.ended, true);
+  transport.sink.closed();
+});
+
+test("Endpoint cuts the connection when the peer does not answer a close", async () => {
+  const { endpoint, transport, infos } = setUp({ closeTimeout: 5 });
+  const cut = new Promise<void>((resolve) => {
+    transport.destroy = () => {
+      transport.destroyed = true;
+      resolve();
+      queueMicrotask(() => transport.sink.closed());
+    };
+  });
+  endpoint.proceed();
+  endpoint.close(4000, "");
+  await cut;
+  await settled();
+  assertEquals(transport.destroyed, true);
+  assertEquals([infos[0]?.code, infos[0]?.initiator], [1006, "local"]);
+  assertEquals(infos[0]?.cause?.message, "The connection did not close within 5 ms");
+});
+
+test("Endpoint answers the peer's end without a Close frame with its own", () => {
+  const { endpoint, transport, infos } = setUp();
+  endpoint.proceed();
+  transport.sink.end();
+  assertEquals([transport.ended, endpoint.open], [true, false]);
+  transport.sink.closed();
+  assertEquals([infos[0]?.code, infos[0]?.initiator, infos[0]?.wasClean], [1006, "remote", false]);
+  assertEquals(
+    infos[0]?.cause?.message,
+    "The peer ended the connection without a Close frame",
+  );
+});
+
+test("Endpoint reports the error that ended the stream", () => {
+  const { endpoint, transport, infos } = setUp();
+  const error = new Error("ECONNRESET");
+  endpoint.proceed();
+  transport.sink.closed(error);
+  assertStrictEquals(infos[0]?.cause, error);
+  assertStrictEquals(endpoint.info, infos[0]);
+});
+
+test("Endpoint send() fails after the end", async () => {
+  const { endpoint, transport } = setUp();
+  endpoint.terminate(new Error("enough"));
+  await assertRejects(() => endpoint.send("a"), ConnectionClosed);
+  transport.sink.closed();
+  const { cause } = await assertRejects(() => endpoint.send("a"), ConnectionClosed);
+  assertInstanceOf(cause, Error);
+  endpoint.close(1000, "");
+  assertEquals(transport.writes, []);
+});

@@ -1,0 +1,7 @@
+// libwebsockets, the C library.
+
+import { testClient, testServer } from "../harness.ts";
+import { lwsClient, lwsServer } from "./lws.ts";
+
+testClient(lwsServer);
+testServer(lwsClient);

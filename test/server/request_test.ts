@@ -1,0 +1,209 @@
+// From bytes to the Request that `fetch` gets, over real sockets, and the bounds of its body.
+
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { serve, type ServeOptions } from "@sansocket/ws";
+import { createRequest, requestUrl } from "../../src/server/request.ts";
+import { request } from "../handshake/heads.ts";
+import { settled } from "../support/connections.ts";
+import { RawPeer } from "../support/raw.ts";
+import { test } from "../support/test.ts";
+
+const targets: [string[], string | undefined][] = [
+  [["GET /a/b?c=d HTTP/1.1", "Host: example.org"], "http://example.org/a/b?c=d"],
+  [["GET /a HTTP/1.1", "Host: example.org:81"], "http://example.org:81/a"],
+  [["GET /a HTTP/1.1", "Host: [::1]:81"], "http://[::1]:81/a"],
+  [["GET //b/c HTTP/1.1", "Host: a"], "http://a//b/c"],
+  [["GET http://b/c?d HTTP/1.1", "Host: a"], "http://b/c?d"],
+  [["GET http://b HTTP/1.1", "Host: a"], "http://b/"],
+  [["GET http://b?c HTTP/1.1", "Host: a"], "http://b/?c"],
+  [["OPTIONS * HTTP/1.1", "Host: a"], "http://a/"],
+  [["GET /a HTTP/1.0", "-Host"], "http://localhost/a"],
+  [["GET /a HTTP/1.1", "-Host"], undefined],
+  [["GET /a HTTP/1.1", "Host: a b"], undefined],
+  [["GET /a HTTP/1.1", "Host: a", "+Host: b"], undefined],
+  [["GET a HTTP/1.1", "Host: a"], undefined],
+  [["GET * HTTP/1.1", "Host: a"], undefined],
+  [["GET /a HTTP/1.1", "Host: a:99999"], undefined],
+];
+
+for (const [lines, url] of targets) {
+  test(`requestUrl of "${lines.join('", "')}" is ${url}`, () => {
+    assertEquals(requestUrl(request(...lines)), url);
+  });
+}
+
+test("createRequest keeps the method, the fields and obs-text", () => {
+  const head = request("PATCH /a HTTP/1.1", "+X-Name: caf\xe9", "+X-Name: b");
+  const made = createRequest(head, undefined);
+  assertInstanceOf(made, Request);
+  assertEquals([made.method, made.body], ["PATCH", null]);
+  assertEquals(made.headers.get("upgrade"), "websocket");
+});
+
+for (const method of ["CONNECT", "TRACE", "TRACK", "trace", "Track"]) {
+  test(`createRequest refuses ${method} with 501`, () => {
+    const made = createRequest(request(`${method} /a HTTP/1.1`), undefined);
+    assertEquals("status" in made && made.status, 501);
+    assertEquals("reason" in made && made.reason, `Method ${method} is not implemented`);
+  });
+}
+
+for (const method of ["GET", "HEAD", "get", "head"]) {
+  test(`createRequest gives ${method} no body, which a Request cannot have`, () => {
+    const made = createRequest(request(`${method} /a HTTP/1.1`), new ReadableStream());
+    assertInstanceOf(made, Request);
+    assertEquals([made.method, made.body], [method.toUpperCase(), null]);
+  });
+}
+
+interface Scene {
+  readonly peer: RawPeer;
+  readonly reported: unknown[];
+}
+
+/** Runs `body` with a raw connection to a server. */
+function scene(
+  name: string,
+  options: ServeOptions,
+  body: (scene: Scene) => Promise<void>,
+): void {
+  test(`RequestBody ${name}`, async () => {
+    const reported: unknown[] = [];
+    const error = (error: unknown): void => void reported.push(error);
+    await using server = await serve({ error, ...options, port: 0 });
+    await using peer = await RawPeer.dial(server.port);
+    await body({ peer, reported });
+  });
+}
+
+const length: ServeOptions = {
+  fetch: async (request) => new Response(String((await request.arrayBuffer()).byteLength)),
+};
+const text: ServeOptions = { fetch: async (request) => new Response(await request.text()) };
+const unread: ServeOptions = { fetch: () => new Response("not read") };
+
+const post = (fields: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`;
+const chunked = post("Transfer-Encoding: chunked");
+
+scene("of Content-Length arrives whole, however it is split", text, async ({ peer }) => {
+  for (const piece of [post("Content-Length: 10").slice(0, -1), "\n", "01234", "5", "6789"]) {
+    peer.send(piece);
+    await settled();
+  }
+  assertEquals((await peer.takeResponse()).body, "0123456789");
+});
+
+scene("of chunks arrives whole, however it is split", text, async ({ peer }) => {
+  peer.send(chunked);
+  for (const piece of ["4\r\n01", "23\r", '\n6;a="b"\r\n456789\r\n0', "\r\nX: y\r\n", "\r\n"]) {
+    peer.send(piece);
+    await settled();
+  }
+  assertEquals((await peer.takeResponse()).body, "0123456789");
+  peer.send(`${chunked}0\r\n\r\n`);
+  assertEquals((await peer.takeResponse()).body, "");
+});
+
+scene("may be as large as maxBodySize", { ...length, maxBodySize: 100_000 }, async ({ peer }) => {
+  peer.send(post("Content-Length: 100000") + "a".repeat(100_000));
+  assertEquals((await peer.takeResponse()).body, "100000");
+  peer.send(`${chunked}186a0\r\n${"a".repeat(100_000)}\r\n0\r\n\r\n`);
+  assertEquals((await peer.takeResponse()).body, "100000");
+});
+
+scene("above maxBodySize is 413 before it comes", { ...length, maxBodySize: 10 }, async (scene) => {
+  const { peer, reported } = scene;
+  peer.send(post("Content-Length: 11"));
+  const { status, body } = await peer.takeResponse();
+  assertEquals([status, body], [413, "Expected a body of at most 10 octets (maxBodySize)"]);
+  assertEquals((await peer.takeRest()).length, 0);
+  assertEquals(reported, []);
+});
+
+scene("of chunks above maxBodySize is 413", { ...length, maxBodySize: 10 }, async (scene) => {
+  const { peer, reported } = scene;
+  peer.send(`${chunked}6\r\n012345\r\n6\r\n012345\r\n`);
+  assertEquals((await peer.takeResponse()).status, 413);
+  assertEquals((await peer.takeRest()).length, 0);
+  assertEquals(reported, []);
+});
+
+scene("with malformed chunks is 400", text, async ({ peer, reported }) => {
+  peer.send(`${chunked}3\r\nabcd\r\n`);
+  const { status, body } = await peer.takeResponse();
+  assertEquals([status, body], [400, 'Unexpected "d" in the chunk end']);
+  assertEquals((await peer.takeRest()).length, 0);
+  assertEquals(reported, []);
+});
+
+scene("that does not come is 408", { ...text, handshakeTimeout: 50 }, async (scene) => {
+  const { peer, reported } = scene;
+  peer.send(post("Content-Length: 10") + "01234");
+  assertEquals((await peer.takeResponse()).status, 408);
+  assertEquals((await peer.takeRest()).length, 0);
+  assertEquals(reported, []);
+});
+
+scene("cut short by the peer's end is 400", text, async ({ peer, reported }) => {
+  peer.send(post("Content-Length: 10") + "01234");
+  peer.end();
+  assertEquals((await peer.takeResponse()).status, 400);
+  assertEquals(reported, []);
+});
+
+scene("that nobody reads is passed over", unread, async ({ peer }) => {
+  for (
+    const [fields, body] of [["Content-Length: 5", "01234"], [
+      "Transfer-Encoding: chunked",
+      "5\r\n01234\r\n0\r\n\r\n",
+    ]]
+  ) {
+    peer.send(post(fields ?? "") + body);
+    assertEquals((await peer.takeResponse()).body, "not read");
+  }
+});
+
+scene("of a GET is passed over", text, async ({ peer }) => {
+  for (const method of ["GET", "get"]) {
+    peer.send(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n01234`);
+    const { status, body } = await peer.takeResponse();
+    assertEquals([status, body], [200, ""]);
+  }
+});
+
+scene("is asked for with 100 Continue when it is read", text, async ({ peer }) => {
+  peer.send(post("Content-Length: 5\r\nExpect: 100-Continue"));
+  assertEquals((await peer.takeResponse()).status, 100);
+  peer.send("01234");
+  const { status, body, get } = await peer.takeResponse();
+  assertEquals([status, body, get("connection")], [200, "01234", undefined]);
+});
+
+scene("is not asked for when nobody reads it", unread, async ({ peer }) => {
+  peer.send(post("Content-Length: 5\r\nExpect: 100-continue"));
+  const { status, body, get } = await peer.takeResponse();
+  assertEquals([status, body, get("connection")], [200, "not read", "close"]);
+  assertEquals((await peer.takeRest()).length, 0);
+});
+
+scene("is never asked for in HTTP/1.0", text, async ({ peer }) => {
+  peer.send("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n01234");
+  const { status, body } = await peer.takeResponse();
+  assertEquals([status, body], [200, "01234"]);
+});
+
+scene("is a stream that is read as it comes", {
+  async fetch(request) {
+    const pieces: string[] = [];
+    const decoder = new TextDecoder();
+    const reader = request.body?.getReader();
+    for (let step = await reader?.read(); step?.value; step = await reader?.read()) {
+      pieces.push(decoder.decode(step.value));
+    }
+    return new Response(pieces.join("|"));
+  },
+}, async ({ peer }) => {
+  // Each chunk of the coding is a piece of its own.
+  peer.send(`${chunked}2\r\n01\r\n3\r\n234\r\n0\r\n\r\n`);
+  assertEquals((await peer.takeResponse()).body, "01|234");
+});
