@@ -18,14 +18,14 @@ export const publicBackend: DeflateBackend = {
   createDeflater({ level, memoryLevel, windowBits }) {
     return {
       deflate: (data) =>
-        deflateRawSync(data, {
+        new Uint8Array(deflateRawSync(data, {
           level,
           memLevel: memoryLevel,
           windowBits: Math.max(windowBits, 9),
           strategy: windowBits < 9 ? Z_RLE : Z_DEFAULT_STRATEGY,
           finishFlush: Z_SYNC_FLUSH,
           chunkSize: data.length + MIN_CHUNK,
-        }),
+        })),
       close() {},
     };
   },

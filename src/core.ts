@@ -13,6 +13,7 @@ export {
   encodeCloseBody,
   isWireCloseCode,
 } from "./close.ts";
+export type { DeflateBackend, Deflater, DeflateSettings } from "./deflate/backend.ts";
 export { FrameDecoder } from "./decoder.ts";
 export { FrameEncoder } from "./encoder.ts";
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./errors.ts";
@@ -82,7 +83,12 @@ export {
   type ResponseHead,
 } from "./http/head.ts";
 export { applyMask, createMaskingKey } from "./mask.ts";
-export { MessageAssembler, type MessageLimits } from "./message.ts";
-export { Protocol, type ProtocolEvent, type ProtocolState } from "./protocol.ts";
+export { MessageAssembler, type MessageDecoder, type MessageLimits } from "./message.ts";
+export {
+  type MessageTransform,
+  Protocol,
+  type ProtocolEvent,
+  type ProtocolState,
+} from "./protocol.ts";
 export type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
 export { Utf8Validator } from "./utf8.ts";

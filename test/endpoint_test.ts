@@ -183,7 +183,8 @@ test("Endpoint goes on reading once the closing handshake has begun", () => {
   scene.receive(B + PING_1 + CLOSE_1000);
   scene.transport.sink.end();
   scene.transport.sink.closed();
-  assertEquals([scene.log, scene.writes()], [["a", "closed"], ["880203e8"]]);
+  // Messages are discarded; a Ping is answered until the peer's Close frame has come (RFC 6455 5.5.2).
+  assertEquals([scene.log, scene.writes()], [["a", "closed"], ["880203e8", "8a0101"]]);
   assertEquals(scene.infos[0]?.wasClean, true);
 });
 

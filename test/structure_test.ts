@@ -34,7 +34,12 @@ const strangers: readonly (readonly [string, string])[] = [
 ];
 
 /** What a shim may take from src/: the contract, and the leaves that hold no rule of a protocol. */
-const forShims = ["src/transport.ts", "src/errors.ts", "src/bytes.ts"];
+const forShims = [
+  "src/transport.ts",
+  "src/errors.ts",
+  "src/bytes.ts",
+  "src/deflate/backend.ts",
+];
 /** What a shim's mod.ts may take besides: the factories it binds to its runtime, and their types. */
 const forShimEntries = ["server", "client", "connection", "handler", "upgrade"]
   .map((name) => `src/${name}.ts`);

@@ -190,7 +190,9 @@ export async function judgeResponse(
   const offered = options.extensions ?? [];
   const isOffered = ({ name }: ExtensionOffer) => offered.some((offer) => offer.name === name);
   if (extensions === undefined || !extensions.every(isOffered)) {
-    return expected("no Sec-WebSocket-Extensions that was not offered", field(accepted));
+    const allowed = formatExtensions(offered);
+    const what = allowed === "" ? "no Sec-WebSocket-Extensions" : `an extension of ${allowed}`;
+    return expected(what, field(accepted));
   }
   // Item 6; 11.3.4: at most once. Compared as it is: subprotocols are case-sensitive.
   const chosen = headers.getAll("sec-websocket-protocol");

@@ -1,7 +1,13 @@
 // Malformed frames over real sockets: the Close frame says why, then TCP ends (RFC 6455 7.1.7).
 // Frames of the table are a client's, masked with 00000000 where they are masked, so that payloads can be read.
 
-import { assert, assertEquals, assertInstanceOf, assertLessOrEqual } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertLessOrEqual,
+} from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import { type CloseInfo, connect, ProtocolError, serve } from "@sansocket/ws";
 import { withResolvers } from "../support/connections.ts";
@@ -186,10 +192,11 @@ test("serve() keeps only the newest Pong for a peer that floods it with Pings an
   const batches = 100;
   for (let i = 0; i < batches; i++) await peer.flush(batch);
   await peer.flush(decodeHex(`8981${KEY}7a` + `8181${KEY}61` + close(1000)));
-  assertLessOrEqual(await buffered.promise, 256 * 1024);
+  // The Pongs of one chunk may wait (Bun's chunks have 512 KiB), and the newest behind them.
+  assertLessOrEqual(await buffered.promise, MIB);
   peer.resume();
   const pongs = await peer.takeRest();
   // The newest Pong, and the answer to the close behind it.
   assertEquals(encodeHex(pongs.subarray(-7)), "8a017a" + "880203e8");
-  assertLessOrEqual(pongs.length, (ping.length - 4) * 4096 * batches);
+  assertGreater((ping.length - 4) * 4096 * batches, pongs.length);
 });

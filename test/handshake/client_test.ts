@@ -189,7 +189,7 @@ test("judgeResponse accepts every variant that RFC 6455 4.1 allows", async () =>
     const judged = await judgeResponse(response(...changes), KEY, {
       protocols: ["chat", "superchat"],
     });
-    assertEquals(judged, { protocol, extensions: "" }, changes.join("|"));
+    assertEquals(judged, { protocol, extensions: [] }, changes.join("|"));
   }
 });
 
@@ -259,6 +259,26 @@ test("judgeResponse fails every broken rule of RFC 6455 4.1", async () => {
   }
 });
 
+test("judgeResponse takes an extension that was offered, and no other", async () => {
+  const extensions = [{ name: "permessage-deflate", parameters: [] }];
+  const judge = (value: string) =>
+    judgeResponse(response(`Sec-WebSocket-Extensions: ${value}`), KEY, {
+      protocols: [],
+      extensions,
+    });
+  assertEquals(await judge("permessage-deflate; server_max_window_bits=10"), {
+    protocol: "",
+    extensions: [
+      { name: "permessage-deflate", parameters: [["server_max_window_bits", "10"]] },
+    ],
+  });
+  for (const value of ["x-other", "permessage-deflate, x-other", "permessage-deflate;", ""]) {
+    assertEquals(await judge(value), {
+      reason: `Expected an extension of permessage-deflate, got "${value}"`,
+    });
+  }
+});
+
 test("judgeResponse fails a subprotocol when none was offered (4.1 item 6)", async () => {
   assertEquals(
     await judgeResponse(response("Sec-WebSocket-Protocol: chat"), KEY, { protocols: [] }),
@@ -300,6 +320,6 @@ test("createRequest and judgeResponse agree with the server's side", async () =>
   assert(answered !== undefined && "head" in answered);
   assertEquals(await judgeResponse(answered.head, key, { protocols }), {
     protocol: "chat.v1",
-    extensions: "",
+    extensions: [],
   });
 });

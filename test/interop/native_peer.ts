@@ -79,6 +79,13 @@ export function whatwgClient(
   };
 }
 
+/** Deno's own client. */
+export function denoClient(WebSocketClass: typeof WebSocket): PeerClient {
+  return whatwgClient("the WebSocket of deno", WebSocketClass, {
+    compression: "Deno's WebSocket knows no extensions",
+  });
+}
+
 /** `Deno.serve` with `Deno.upgradeWebSocket`. */
 export const denoServer: PeerServer = {
   name: "Deno.serve",

@@ -3,14 +3,17 @@
 
 import { runtime } from "../support/test.ts";
 import { testClient, testServer } from "./harness.ts";
-import { bunServer, denoServer, whatwgClient } from "./native_peer.ts";
+import { bunServer, denoClient, denoServer, whatwgClient } from "./native_peer.ts";
 
 if (runtime === "node") {
   const undici = await import("undici");
   testServer(whatwgClient("undici's WebSocket", undici.WebSocket as unknown as typeof WebSocket));
-} else {
-  const cannot = runtime === "deno" ? { compression: "Deno's WebSocket knows no extensions" } : {};
-  testServer(whatwgClient(`the WebSocket of ${runtime}`, WebSocket, cannot));
 }
-if (runtime === "deno") testClient(denoServer);
-if (runtime === "bun") testClient(bunServer);
+if (runtime === "deno") {
+  testServer(denoClient(WebSocket));
+  testClient(denoServer);
+}
+if (runtime === "bun") {
+  testServer(whatwgClient("the WebSocket of bun", WebSocket));
+  testClient(bunServer);
+}

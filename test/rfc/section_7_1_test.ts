@@ -115,7 +115,7 @@ test("7.1.2 simultaneous close is clean at both ends, and each started it", () =
   assertEquals(summary(server.end(undefined)), "1000:c clean local sent 1001:s received 1000:c");
 });
 
-test("7.1.2 closing discards messages, answers nothing, and takes the peer's Close frame", () => {
+test("7.1.2 closing discards messages, answers Pings, and takes the peer's Close frame", () => {
   // A text, a Ping, a fragmented message with bytes that are no UTF-8, its end, a binary, a Close frame.
   const stream = "810161" + "890101" + "0102c3c3" + "8a0102" + "8001c0" + "82020102" + "880203e8";
   for (const chunks of cuts(decodeHex(stream))) {
@@ -123,7 +123,8 @@ test("7.1.2 closing discards messages, answers nothing, and takes the peer's Clo
     protocol.close(1000, "");
     takeAll(protocol.output);
     assertEquals(feed(protocol, chunks), ["ping 01", "pong 02", "close"]);
-    assertEquals([protocol.state, protocol.output.byteLength], ["discarding", 0]);
+    // 5.5.2: a Ping is answered until the peer's Close frame has come.
+    assertEquals([protocol.state, takeFrames(protocol)], ["discarding", ["8a 01"]]);
     assertEquals(summary(protocol.end(undefined)), "1000 clean local sent 1000 received 1000");
   }
 });

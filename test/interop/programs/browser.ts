@@ -51,7 +51,7 @@ interface Answer {
 }
 
 /** How long a browser may take for all that it is asked to do; then it is killed. */
-const LIFETIME = 60_000;
+const LIFETIME = 100_000;
 
 /** Chromium, driven over the DevTools protocol. */
 export const chromium: Browser = {

@@ -18,7 +18,7 @@ import { root } from "../../support/process.ts";
 import { Queue, toBytes } from "../peer.ts";
 import type { Message, Peer, PeerClient, PeerServer, PeerSocket } from "../peer.ts";
 
-const LIFETIME = 60_000;
+const LIFETIME = 100_000;
 
 /** A program that speaks in lines. */
 export interface Program {
