@@ -8,6 +8,13 @@ export default defineConfig({
   test: {
     include: ["test/**/*_test.ts"],
     testTimeout: 60_000,
+    coverage: {
+      provider: "v8",
+      // Files that no test loads count too.
+      include: ["src/**"],
+      reporter: ["text", "html"],
+      thresholds: { lines: 95, branches: 95 },
+    },
   },
   resolve: {
     // One list of names for every tool: the `paths` of tsconfig.json.

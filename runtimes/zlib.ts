@@ -5,20 +5,27 @@
 //    and where it does not do what it must, zlib_public.ts does the work with documented functions (10 to 16 µs).
 // 2. Whoever sends may forget its context at any time, for nothing obliges it to refer back. So only the latest
 //    MAX_CONTEXTS connections to send keep one: memory is bounded however many connect.
-// 3. Whoever receives may not. But a window goes in again as a stored block, so one inflater serves all connections.
+// 3. Whoever receives may not. But a window can go in again (zlib_blocks.ts), so one inflater serves all connections.
 
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
-import { type Bytes, concat, EMPTY } from "../src/bytes.ts";
+import { type Bytes, concat } from "../src/bytes.ts";
 import type { DeflateBackend, Deflater, DeflateSettings } from "../src/deflate/backend.ts";
-import { publicBackend, STORED_HEADER, writeStoredHeader } from "./zlib_public.ts";
+import {
+  inflateMessage,
+  type InflateResult,
+  STORED_HEADER,
+  TAIL,
+  writeStoredHeader,
+} from "./zlib_blocks.ts";
+import { publicBackend } from "./zlib_public.ts";
 
 const { Z_DEFAULT_STRATEGY, Z_RLE, Z_SYNC_FLUSH } = constants;
 
-/** Senders that keep a context at once: 32 KiB each with the default settings. */
-const MAX_CONTEXTS = 1024;
+/** Senders that keep a context at once: zlib has 2^(windowBits + 2) + 2^(memoryLevel + 9) octets for each. */
+export const MAX_CONTEXTS = 1024;
 
-/** A message has one end, or a few; thousands would only cost time. */
-const MAX_FINAL_BLOCKS = 64;
+/** The output buffer of the stream around a handle, which nobody uses: the smallest that there can be. */
+const UNUSED_CHUNK = 64;
 
 /** What is used of the handle of a zlib stream. */
 interface Handle {
@@ -38,12 +45,6 @@ interface Handle {
 
 /** Output lands here first; what is kept is copied out, so that no message holds on to more than its own bytes. */
 const scratch = new Uint8Array(65_536);
-
-/** What a run gave. */
-interface Output {
-  readonly output: Bytes;
-  readonly used: number;
-}
 
 /** A zlib stream used synchronously. */
 class Context {
@@ -74,8 +75,13 @@ class Context {
    * @param skipped Octets at the start of the output that nobody wants.
    * @returns The output behind those, at most `maxLength`, and how much of the input was used.
    */
-  run(input: Uint8Array, skipped: number, maxLength: number): Output | "too long" | "invalid" {
-    let output: Bytes | undefined;
+  run(
+    input: Uint8Array,
+    skipped: number,
+    maxLength: number,
+  ): InflateResult | "too long" | "invalid" {
+    const pieces: Bytes[] = [];
+    let length = 0;
     let used = 0;
     for (;;) {
       const left = input.length - used;
@@ -85,9 +91,11 @@ class Context {
       used = input.length - unread;
       const piece = scratch.slice(skipped, scratch.length - room);
       skipped = 0;
-      output = output === undefined ? piece : concat([output, piece]);
-      if (output.length > maxLength) return "too long";
-      if (room > 0) return { output, used };
+      length += piece.length;
+      if (length > maxLength) return "too long";
+      if (room > 0 && pieces.length === 0) return { output: piece, used };
+      pieces.push(piece);
+      if (room > 0) return { output: concat(pieces), used };
     }
   }
 }
@@ -99,6 +107,7 @@ function createDeflateContext({ level, memoryLevel, windowBits }: DeflateSetting
     // zlib has no raw window of 2^8 octets. Run-length matches, all at distance 1, fit any window.
     windowBits: Math.max(windowBits, 9),
     strategy: windowBits < 9 ? Z_RLE : Z_DEFAULT_STRATEGY,
+    chunkSize: UNUSED_CHUNK,
   }));
 }
 
@@ -148,7 +157,8 @@ const shared = new Map<string, Context>();
 
 let inflater: Context | undefined;
 
-const handleBackend: DeflateBackend = {
+/** zlib by the handles of its streams. */
+export const handleBackend: DeflateBackend = {
   createDeflater(settings, takeover) {
     if (takeover) return new TakeoverDeflater(settings);
     const key = `${settings.level} ${settings.memoryLevel} ${settings.windowBits}`;
@@ -163,54 +173,64 @@ const handleBackend: DeflateBackend = {
     };
   },
 
-  inflate(data, dictionary, maxLength) {
-    inflater ??= new Context(createInflateRaw());
-    let plain: Bytes = EMPTY;
-    let window = dictionary ?? EMPTY;
-    let rest = data;
-    for (let ends = 0; ends <= MAX_FINAL_BLOCKS; ends++) {
-      inflater.reset();
-      const primed = window.length === 0 ? rest : prime(window, rest);
-      const result = inflater.run(primed, window.length, maxLength - plain.length);
-      if (typeof result === "string") return result;
-      plain = ends === 0 ? result.output : concat([plain, result.output]);
-      rest = rest.subarray(Math.max(0, result.used - (primed.length - rest.length)));
-      // zlib stops behind a final block, while a message may go on (RFC 7692 section 7.2.3.4). One octet
-      // of 0 is the header of the empty block whose rest is not sent.
-      if (rest.length === 0 || (rest.length === 1 && rest[0] === 0)) return plain;
-      window = plain.subarray(-32_768);
-    }
-    return "invalid";
-  },
+  inflate: (data, dictionary, maxLength) => inflateMessage(inflate, data, dictionary, maxLength),
 };
 
-/** `data` behind `window` as a stored block, in memory that the next call uses again. */
-function prime(window: Bytes, data: Uint8Array): Uint8Array {
-  const length = STORED_HEADER + window.length + data.length;
-  if (length > primed.length) primed = new Uint8Array(length);
-  writeStoredHeader(primed, window.length);
-  primed.set(window, STORED_HEADER);
-  primed.set(data, STORED_HEADER + window.length);
-  return primed.subarray(0, length);
+function inflate(
+  window: Bytes,
+  data: Uint8Array,
+  maxLength: number,
+): InflateResult | "too long" | "invalid" {
+  if (inflater === undefined) {
+    inflater = new Context(createInflateRaw({ chunkSize: UNUSED_CHUNK }));
+  } else inflater.reset();
+  const input = prime(window, data);
+  const result = inflater.run(input, window.length, maxLength);
+  if (typeof result === "string") return result;
+  const unread = input.length - result.used;
+  // The stream ended behind the tail, or in the data; an end within the tail is none that the message has.
+  if (unread === 1) return { output: result.output, used: data.length };
+  const rest = unread - TAIL.length - 1;
+  return rest < 0 ? "invalid" : { output: result.output, used: data.length - rest };
 }
 
-let primed = new Uint8Array(65_536);
+/** Takes most of what is inflated; what is longer has memory of its own for a while. */
+const primed = new Uint8Array(65_536);
 
-function handleWorks(): boolean {
+/** `window` as a stored block, `data`, the tail, and one octet that stays unread when the tail ends the stream. */
+function prime(window: Bytes, data: Uint8Array): Uint8Array {
+  const start = window.length === 0 ? 0 : STORED_HEADER + window.length;
+  const length = start + data.length + TAIL.length + 1;
+  const input = length <= primed.length ? primed.subarray(0, length) : new Uint8Array(length);
+  if (start > 0) {
+    writeStoredHeader(input, window.length);
+    input.set(window, STORED_HEADER);
+  }
+  input.set(data, start);
+  input.set(TAIL, start + data.length);
+  return input;
+}
+
+/** `candidate` if it does on a real message what it must, or else the documented functions. */
+export function chooseBackend(candidate: DeflateBackend): DeflateBackend {
+  return works(candidate) ? candidate : publicBackend;
+}
+
+function works(candidate: DeflateBackend): boolean {
   try {
     const text = new TextEncoder().encode("The same words, the same words, the same words.");
-    const deflater = handleBackend.createDeflater(
+    const deflater = candidate.createDeflater(
       { level: 6, memoryLevel: 5, windowBits: 12 },
       true,
     );
-    const first = deflater.deflate(text);
-    const second = deflater.deflate(text);
+    const first = deflater.deflate(text).subarray(0, -4);
+    const second = deflater.deflate(text).subarray(0, -4);
     deflater.close();
-    const plain = handleBackend.inflate(second, text, text.length);
-    const bad = handleBackend.inflate(new Uint8Array([0xff, 0xff]), undefined, 1);
+    const plain = candidate.inflate(second, text, text.length);
+    const bad = candidate.inflate(new Uint8Array([0xff, 0xff]), undefined, 1);
     return second.length < first.length && bad === "invalid" && typeof plain !== "string" &&
       plain.length === text.length && plain.every((octet, i) => octet === text[i]) &&
-      handleBackend.inflate(first, undefined, text.length - 1) === "too long";
+      candidate.inflate(first, undefined, text.length - 1) === "too long";
   } catch {
     return false;
   }
@@ -219,7 +239,7 @@ function handleWorks(): boolean {
 let chosen: DeflateBackend | undefined;
 
 function backend(): DeflateBackend {
-  chosen ??= handleWorks() ? handleBackend : publicBackend;
+  chosen ??= chooseBackend(handleBackend);
   return chosen;
 }
 

@@ -3,7 +3,7 @@
 // It keeps the contract of transport.ts. Each end holds what it was sent until it reads, and `write()` says so
 // from 64 KiB on, as a socket's buffers would.
 
-import { type Bytes, concat } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
 
 const CAPACITY = 65_536;
@@ -78,6 +78,15 @@ class MemoryTransport implements Transport {
     this.#schedule();
   }
 
+  /** The next chunk, at most CAPACITY long. */
+  #take(): Bytes {
+    const chunk = this.#incoming.shift()!;
+    if (chunk.length > CAPACITY) this.#incoming.unshift(chunk.subarray(CAPACITY));
+    const taken = chunk.length > CAPACITY ? chunk.slice(0, CAPACITY) : chunk;
+    this.#incomingLength -= taken.length;
+    return taken;
+  }
+
   /** No method calls the sink before it has returned. */
   #schedule(): void {
     if (this.#scheduled) return;
@@ -92,8 +101,7 @@ class MemoryTransport implements Transport {
     if (this.#closeTold) return;
     if (!this.#destroyed && !this.#paused) {
       if (this.#incoming.length > 0) {
-        const chunk = concat(this.#incoming.splice(0));
-        this.#incomingLength = 0;
+        const chunk = this.#take();
         this.sink.data(chunk);
         this.peer.#drained();
         return this.#schedule();
@@ -112,7 +120,7 @@ class MemoryTransport implements Transport {
   }
 
   #drained(): void {
-    if (!this.#awaitsDrain || this.#destroyed) return;
+    if (!this.#awaitsDrain || this.#destroyed || this.bufferedAmount > 0) return;
     this.#awaitsDrain = false;
     queueMicrotask(() => {
       if (!this.#closeTold) this.sink.drain();

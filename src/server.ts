@@ -67,7 +67,8 @@ export interface Server extends AsyncDisposable {
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
    * Stops: accepts no more, closes each WebSocket connection with 1001, lets requests in progress finish for at
-   * most `closeTimeout`, and resolves when all has ended. Called again, it returns the same promise.
+   * most `closeTimeout`, and resolves when all has ended and every handler is done, or after twice `closeTimeout`.
+   * Called again, it returns the same promise.
    */
   close(): Promise<void>;
 }
@@ -165,12 +166,17 @@ class RunningServer implements Server {
       if (session.connection !== undefined) session.connection.close(CloseCode.goingAway);
       else if (!session.answering) session.destroy();
     }
-    const timer = setTimeout(() => {
+    const { closeTimeout } = this.#context;
+    const cut = setTimeout(() => {
       for (const session of this.#sessions.keys()) {
         if (session.connection === undefined) session.destroy();
       }
-    }, this.#context.closeTimeout);
-    await Promise.all([closed, ...this.#sessions.values()]);
-    clearTimeout(timer);
+    }, closeTimeout);
+    // By then every connection is gone; what may be left is a handler that never returns.
+    let giveUp: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
+    await Promise.race([Promise.all([closed, ...this.#sessions.values()]), late]);
+    clearTimeout(cut);
+    clearTimeout(giveUp);
   }
 }

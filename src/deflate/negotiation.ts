@@ -57,7 +57,11 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
   const terms: Terms = {
     serverNoTakeover: offered.serverNoTakeover || !contextTakeover,
     clientNoTakeover: offered.clientNoTakeover || !contextTakeover,
-    serverWindowBits: narrower(windowBits, offered.serverWindowBits ?? MAX_WINDOW_BITS),
+    // 7.1.2.1: a client that asks for a window must be told one, even the widest. Another is not told: some fail
+    // an answer that names what they did not, and a smaller window than theirs is no harm to them.
+    serverWindowBits: offered.serverWindowBits === undefined
+      ? undefined
+      : Math.min(windowBits, offered.serverWindowBits),
     // 7.1.2.2: only a client that says so can be told a window.
     clientWindowBits: offered.clientWindowBits === undefined
       ? undefined
@@ -65,13 +69,11 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
       ? narrower(windowBits, MAX_WINDOW_BITS)
       : narrower(windowBits, offered.clientWindowBits),
   };
-  // 7.1.2.1: a client that asks for a window must be told one, even the widest.
-  if (offered.serverWindowBits === MAX_WINDOW_BITS) terms.serverWindowBits ??= MAX_WINDOW_BITS;
   return {
     answer: formatTerms(terms),
     parameters: {
       sendTakeover: !terms.serverNoTakeover,
-      sendWindowBits: terms.serverWindowBits ?? MAX_WINDOW_BITS,
+      sendWindowBits: terms.serverWindowBits ?? windowBits,
       receiveTakeover: !terms.clientNoTakeover,
       receiveWindowBits: numberOr(terms.clientWindowBits, MAX_WINDOW_BITS),
     },
@@ -84,14 +86,18 @@ function narrower(a: number, b: number): number | undefined {
   return bits === MAX_WINDOW_BITS ? undefined : bits;
 }
 
-/** The client's offer. */
+/**
+ * The client's offer. It asks the server for a window only when the application does: there are servers that
+ * decline such an offer, or ignore what it asks for.
+ */
 export function offerDeflate(options: ResolvedCompression): ExtensionOffer {
-  const { windowBits, contextTakeover } = options;
+  const { windowBits, limitsPeer, contextTakeover } = options;
+  const bits = limitsPeer ? narrower(windowBits, MAX_WINDOW_BITS) : undefined;
   return formatTerms({
     serverNoTakeover: !contextTakeover,
     clientNoTakeover: !contextTakeover,
-    serverWindowBits: narrower(windowBits, MAX_WINDOW_BITS),
-    clientWindowBits: windowBits === MAX_WINDOW_BITS ? true : windowBits,
+    serverWindowBits: bits,
+    clientWindowBits: bits ?? true,
   });
 }
 
@@ -112,21 +118,21 @@ export function judgeDeflate(
   if (terms === undefined || terms.clientWindowBits === true) {
     return { reason: "The parameters of permessage-deflate are not valid" };
   }
-  const { windowBits, contextTakeover } = options;
+  const { windowBits, limitsPeer, contextTakeover } = options;
   if (!contextTakeover && !terms.serverNoTakeover) {
     return { reason: "server_no_context_takeover was asked for and not granted" };
   }
   const serverWindowBits = terms.serverWindowBits ?? MAX_WINDOW_BITS;
-  if (serverWindowBits > windowBits) {
+  if (limitsPeer && serverWindowBits > windowBits) {
     return { reason: `server_max_window_bits ${serverWindowBits} is above ${windowBits}` };
   }
   const clientWindowBits = terms.clientWindowBits ?? windowBits;
-  if (clientWindowBits > windowBits) {
+  if (limitsPeer && clientWindowBits > windowBits) {
     return { reason: `client_max_window_bits ${clientWindowBits} is above ${windowBits}` };
   }
   return {
     sendTakeover: contextTakeover && !terms.clientNoTakeover,
-    sendWindowBits: clientWindowBits,
+    sendWindowBits: Math.min(windowBits, clientWindowBits),
     receiveTakeover: !terms.serverNoTakeover,
     receiveWindowBits: serverWindowBits,
   };

@@ -24,7 +24,10 @@ export interface CompressionOptions {
 }
 
 /** `CompressionOptions` with nothing missing. */
-export type ResolvedCompression = Required<CompressionOptions>;
+export interface ResolvedCompression extends Required<CompressionOptions> {
+  /** Whether a client asks the server for the window too: only when it was given. */
+  readonly limitsPeer: boolean;
+}
 
 /**
  * Fills in what is missing; undefined for no compression.
@@ -41,6 +44,7 @@ export function resolveCompression(
     level: within("level", given.level ?? 1, 0, 9),
     memoryLevel: within("memoryLevel", given.memoryLevel ?? 5, 1, 9),
     windowBits: within("windowBits", given.windowBits ?? 12, 8, 15),
+    limitsPeer: given.windowBits !== undefined,
     contextTakeover,
     threshold: within(
       "threshold",

@@ -81,7 +81,7 @@ async function testClientProgram(
   cases: readonly Case[],
   report: (result: Result) => void,
 ): Promise<Result[]> {
-  let watchdog: NodeJS.Timeout | undefined;
+  let watchdog: ReturnType<typeof setTimeout> | undefined;
   let child: Child | undefined;
   const watch = (): void => {
     clearTimeout(watchdog);

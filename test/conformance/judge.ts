@@ -144,6 +144,16 @@ export async function fails(
   options: { before?: readonly Answer[]; chop?: Chop } = {},
 ): Promise<Outcome> {
   await peer.send(frames, options.chop);
+  const last = frames.at(-1);
+  if (last?.opcode === Opcode.close) {
+    // A Close frame that is wrong must not be answered like one that is right.
+    const event = await peer.peek();
+    const body = bytesOf(last.payload);
+    const code = body.length > 1 ? body.readUInt16BE(0) : 1000;
+    if (event.type === "close" && [code, 1000, undefined].includes(event.code)) {
+      return outcome("FAILED", "answered a Close frame that is wrong like one that is right");
+    }
+  }
   return await expectFailure(peer, codes, options.before);
 }
 

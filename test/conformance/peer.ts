@@ -48,14 +48,14 @@ export class Peer {
   /** The compression that was agreed to; undefined for none. */
   readonly agreement: Agreement | undefined;
   /** What has been seen, in words. */
-  readonly log = new Log();
+  readonly log: Log = new Log();
 
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
   readonly #compressor: Compressor | undefined;
   readonly #decompressor: Decompressor | undefined;
   readonly #events: PeerEvent[] = [];
-  readonly #deadline: NodeJS.Timeout;
+  readonly #deadline: ReturnType<typeof setTimeout>;
   #waiting: ((event: PeerEvent | undefined) => void) | undefined;
   #finished = false;
   /** Frames of the message in progress. */
@@ -117,7 +117,7 @@ export class Peer {
   }
 
   /** Sends bytes, in one write unless they are to be cut. */
-  async write(bytes: Buffer, chop = Infinity): Promise<void> {
+  async write(bytes: Buffer, chop: number = Infinity): Promise<void> {
     const pieces: Buffer[] = [];
     if (chop >= bytes.length) pieces.push(bytes);
     else for (let at = 0; at < bytes.length; at += chop) pieces.push(bytes.subarray(at, at + chop));

@@ -113,10 +113,6 @@ export const denoServer: PeerServer = {
 export const bunServer: PeerServer = {
   name: "Bun.serve",
   cannot: { fragment: "Bun.serve sends each message in one frame" },
-  compression: {
-    options: { windowBits: 15 },
-    why: "Bun.serve declines an offer with a server_max_window_bits below 15",
-  },
   start(hooks) {
     const wrapped = (socket: BunSocket): PeerSocket => ({
       send: (message) => void socket.send(message),
