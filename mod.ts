@@ -20,24 +20,44 @@
 
 import type { ConnectOptions } from "./src/client.ts";
 import type { WebSocketConnection } from "./src/connection.ts";
+import { createFileHandler, type FileHandler, type FileOptions } from "./src/server/files.ts";
 import type { ServeOptions, Server } from "./src/server.ts";
 import { WebSocketStreamBase } from "./src/stream.ts";
 import { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
 import type { Connect } from "./src/client.ts";
 import type { Serve } from "./src/server.ts";
 
+export { createDevelopmentCertificate } from "./src/certificate.ts";
+export type { DevelopmentCertificateOptions } from "./src/certificate.ts";
 export type { ConnectOptions } from "./src/client.ts";
 export { CloseCode, type CloseStatus } from "./src/close.ts";
 export type { CompressionOptions } from "./src/deflate/options.ts";
 export { type Message, type SendOptions, WebSocketConnection } from "./src/connection.ts";
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./src/errors.ts";
+export type { GuardOptions } from "./src/guard/options.ts";
+export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";
 export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
+export { MessageStream } from "./src/message_stream.ts";
+export type { MessageSource } from "./src/outbox.ts";
+export type { Overflow } from "./src/consumer.ts";
 export type { ConnectionLimits } from "./src/limits.ts";
-export type { FetchHandler } from "./src/server/context.ts";
+export type { FetchHandler, FetchTools } from "./src/server/context.ts";
+export type { FileHandler, FileOptions } from "./src/server/files.ts";
+export type { RouteParamName, RouteParams } from "./src/server/pattern.ts";
+export type {
+  Route,
+  RouteData,
+  RouteFunction,
+  Routes,
+  RouteTools,
+  SocketRoute,
+} from "./src/server/routes.ts";
 export type {
   FetchServerOptions,
+  RouteServerOptions,
   ServeOptions,
   Server,
+  ServerCloseOptions,
   ServerOptions,
   WebSocketServerOptions,
 } from "./src/server.ts";
@@ -47,8 +67,16 @@ export {
   type WebSocketOpenInfo,
   WebSocketStreamBase,
 } from "./src/stream.ts";
+export type { ListeningOptions } from "./src/server/listening.ts";
+export type { TrustProxy } from "./src/proxy/trust.ts";
+export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./src/tls.ts";
 export type { Address } from "./src/transport.ts";
-export type { Upgrade, UpgradeOptions } from "./src/upgrade.ts";
+export {
+  isUpgrade,
+  type ProtocolChooser,
+  type Upgrade,
+  type UpgradeOptions,
+} from "./src/upgrade.ts";
 export { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
 export type {
   WebSocketCloseEvent,
@@ -68,36 +96,76 @@ function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
 }
 
 /**
- * Starts a server for WebSocket connections and, with `fetch`, for ordinary requests on the same port.
+ * Starts a server for WebSocket connections and, with `routes` or `fetch`, for ordinary requests on the same port.
  *
+ * @typeParam Table From each pattern of `routes` to the type of its `data`; inferred.
  * @param options What to serve, where, and within which limits.
- * @returns The server, once it listens. Rejects when it cannot listen, with a TypeError when not exactly one
- * of `fetch` and `websocket` is given, and with a RangeError when a limit is not above 0.
+ * @returns The server, once it listens. Rejects when it cannot listen, with a TypeError when `websocket` is given
+ * together with `routes` or `fetch`, or none of them is, or a route or an origin is malformed, and with a RangeError
+ * when a limit is not above 0.
  *
  * @example
  * ```ts
- * import { serve } from "@sansocket/ws";
+ * import { connect, serve } from "@sansocket/ws";
  *
  * await using server = await serve({
  *   port: 0,
- *   fetch(request, { upgrade }) {
- *     const { pathname } = new URL(request.url);
- *     if (pathname !== "/echo") return new Response("Hello");
- *     return upgrade({ message: (ws, data) => ws.send(data) });
+ *   routes: {
+ *     "/": new Response("Hello"),
+ *     "/users/:name": (_request, { params }) => new Response(`Hello ${params.name}`),
+ *     "/rooms/:room": { websocket: (ws) => ws.send(`This is ${ws.data.room}`) },
  *   },
  * });
  * console.log(await (await fetch(server.url)).text()); // Hello
+ * const ws = await connect(new URL("/rooms/lobby", server.url));
+ * console.log(await ws.receive()); // This is lobby
  * ```
  */
-export async function serve(options: ServeOptions): Promise<Server> {
+export async function serve<Table>(options: ServeOptions<Table>): Promise<Server> {
   return await (await loadRuntime()).serve(options);
+}
+
+/**
+ * Answers requests with the files of a folder: with their media types, `ETag` and `Last-Modified`, 304 to whoever has
+ * them already, and single ranges. Files whose name or folder begins with a dot are not served, nor is anything
+ * outside the folder, whether by `..` or by a symbolic link.
+ *
+ * @param directory The folder: its path, or a `file:` URL such as `new URL("public/", import.meta.url)`.
+ * @param options What the paths begin with, and the name of the index.
+ * @returns A function for `routes` or `fetch`; a file that is not there is answered with 404.
+ * @throws {TypeError} When the prefix does not begin with a slash.
+ *
+ * @example
+ * ```ts
+ * import { serve, serveFiles } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   routes: { "/static/*": serveFiles("public") },
+ * });
+ * const { status } = await fetch(new URL("/static/..%2fsecret.txt", server.url));
+ * console.log(status); // 404
+ * ```
+ */
+export function serveFiles(directory: string | URL, options?: FileOptions): FileHandler {
+  let opening: ReturnType<typeof open> | undefined;
+  const open = async () => await (await import("./runtimes/files.ts")).openFolder(directory);
+  return createFileHandler(() => {
+    // A folder that is not there yet may be the next time.
+    opening ??= open().catch((error) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  }, options);
 }
 
 /**
  * Opens a WebSocket connection (RFC 6455 section 4.1).
  *
- * @param url Where to: `ws:`, or `http:`, which means the same.
- * @param options Subprotocols, header fields, limits and a signal.
+ * @param url Where to: `ws:` or `wss:`; `http:` and `https:` mean the same. On a unix socket
+ * `ws+unix:/path/of/the/socket:/resource`, or `wss+unix:`.
+ * @param options Subprotocols, header fields, TLS, limits and a signal.
  * @returns The connection, once the opening handshake is complete. Rejects with {@linkcode HandshakeError}, which
  * carries the server's answer, when the server refuses or takes more than `handshakeTimeout`; with a SyntaxError or
  * TypeError when what was asked for cannot be; with the signal's reason when that fires first.

@@ -10,11 +10,12 @@ import type { Address } from "../src/transport.ts";
  */
 export function failure(
   attempt: "listen on" | "connect to",
-  { hostname, port }: Address,
+  { hostname, port, path }: Address & { readonly path?: string | undefined },
   cause: unknown,
 ): Error {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return new Error(`Could not ${attempt} ${host}:${port}: ${reasonOf(cause)}`, { cause });
+  const where = path ?? `${host}:${port}`;
+  return new Error(`Could not ${attempt} ${where}: ${reasonOf(cause)}`, { cause });
 }
 
 /**

@@ -20,6 +20,9 @@ export const STORED_HEADER = 5;
 /** What follows a message: the end of its last block, and an empty final block. */
 export const TAIL: Bytes = Uint8Array.of(0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff);
 
+/** The end of the last block, and the first octet of an empty one, whose end is the beginning of TAIL. */
+const MORE: Bytes = Uint8Array.of(0, 0, 0xff, 0xff, 0);
+
 /** What a run gave. */
 export interface InflateResult {
   /** The plain bytes. */
@@ -55,12 +58,28 @@ export function inflateMessage(
     const result = run(window, rest, maxLength - plain.length);
     if (typeof result === "string") return result;
     const { output, used } = result;
-    if (used === rest.length) return runs === 0 ? output : concat([plain, output]);
+    if (used === rest.length) {
+      if (
+        endsWithTail(output) && typeof run(window, concat([rest, MORE]), maxLength) === "string"
+      ) {
+        return "invalid";
+      }
+      return runs === 0 ? output : concat([plain, output]);
+    }
     plain = concat([plain, output]);
     window = concat([window, output]).subarray(-MAX_WINDOW);
     rest = rest.subarray(used);
   }
   return "invalid";
+}
+
+/**
+ * A final block that is not compressed may declare just as many octets as the tail has, and pass for a message that is
+ * whole. Then the tail is in the output; behind MORE, which says nothing new, such a block ends elsewhere.
+ */
+function endsWithTail(output: Bytes): boolean {
+  const end = output.length - TAIL.length;
+  return end >= 0 && TAIL.every((octet, i) => octet === output[end + i]);
 }
 
 /** Writes the header of a block of `length` octets that is not compressed (RFC 1951 section 3.2.4). */

@@ -14,6 +14,18 @@ export function viewBytes(source: BufferSource): Uint8Array {
     : new Uint8Array(source);
 }
 
+/**
+ * Views the bytes that a caller wants to send.
+ *
+ * @throws {TypeError} When they are none.
+ */
+export function toBytes(data: BufferSource): Uint8Array {
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+    return data.byteLength === 0 ? EMPTY : viewBytes(data);
+  }
+  throw new TypeError(`Expected a string or bytes, got ${data === null ? "null" : typeof data}`);
+}
+
 /** Joins `parts` in one new buffer. For cold paths: the hot ones never concatenate. */
 export function concat(parts: readonly Uint8Array[]): Bytes {
   let length = 0;

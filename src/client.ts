@@ -6,11 +6,13 @@ import { type Compression, createCompression } from "./deflate/compression.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
 import { establish } from "./establish.ts";
-import { createRequest, judgeResponse, parseUrl } from "./handshake/client.ts";
+import { createRequest, judgeResponse } from "./handshake/client.ts";
+import { parseTarget } from "./handshake/unix_url.ts";
 import { BodyDecoder, responseFraming } from "./http/body.ts";
 import { createResponseParser, type ResponseHead } from "./http/head.ts";
 import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "./limits.ts";
 import { TransportReader } from "./reader.ts";
+import type { TlsClientOptions } from "./tls.ts";
 import type { Address, Runtime, Transport } from "./transport.ts";
 
 /** The options of `connect()`. */
@@ -24,6 +26,8 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly protocols?: readonly string[];
   /** More header fields for the request; `Host`, `Origin` and `Authorization` may be set. */
   readonly headers?: HeadersInit;
+  /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
+  readonly tls?: TlsClientOptions;
   /** Ends the attempt when it fires; without effect on a connection that is open. */
   readonly signal?: AbortSignal;
 }
@@ -40,8 +44,8 @@ const MAX_BODY = 65_536;
 /** Makes the `connect()` of a runtime. */
 export function createConnect(runtime: Runtime): Connect {
   return async (target, options = {}) => {
-    const url = parseUrl(target);
-    if (url.protocol === "wss:") throw new TypeError("wss: is not supported yet, expected ws:");
+    const { url, path } = parseTarget(target);
+    const tls = url.protocol === "wss:" ? options.tls ?? {} : undefined;
     const limits = resolveLimits(options);
     const { handshakeTimeout } = limits;
     const compression = createCompression(
@@ -60,7 +64,7 @@ export function createConnect(runtime: Runtime): Connect {
       controller.abort(new HandshakeError(message));
     }, handshakeTimeout);
     try {
-      const transport = await runtime.dial(addressOf(url), { signal });
+      const transport = await runtime.dial(addressOf(url), { signal, path, tls });
       return await openConnection(transport, url, options, limits, compression, signal);
     } finally {
       clearTimeout(timer);
@@ -129,7 +133,11 @@ async function readHead(
   for (;;) {
     const chunk = await reader.read(timeout);
     if (typeof chunk === "string") {
-      throw new HandshakeError("The connection ended before the server's handshake was complete");
+      const message = "The connection ended before the server's handshake was complete";
+      const cause = reader.error;
+      throw new HandshakeError(cause === undefined ? message : `${message}: ${cause.message}`, {
+        cause,
+      });
     }
     const result = parser.push(chunk);
     if (result === undefined) continue;

@@ -1,9 +1,12 @@
 // The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
 
-import { type Bytes, EMPTY, viewBytes } from "./bytes.ts";
+import { toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import type { MessageStream } from "./message_stream.ts";
+import type { MessageSource, Outbox } from "./outbox.ts";
+import { createReadable, createWritable } from "./web_streams.ts";
+import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Address } from "./transport.ts";
 
@@ -71,12 +74,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   readonly #endpoint: Endpoint;
   readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
   #request: Request | (() => Request);
+  #readable: ReadableStream<Message> | undefined;
+  #writable: WritableStream<string | BufferSource> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
-  constructor(endpoint: Endpoint, inbox: Inbox, result: HandshakeResult, data: Data) {
+  constructor(
+    endpoint: Endpoint,
+    inbox: Inbox,
+    outbox: Outbox,
+    result: HandshakeResult,
+    data: Data,
+  ) {
     this.#endpoint = endpoint;
     this.#inbox = inbox;
+    this.#outbox = outbox;
     this.#request = result.request;
     this.protocol = result.protocol;
     this.extensions = result.extensions;
@@ -97,7 +110,27 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** Octets that were sent and still wait for the network, frame headers included. */
   get bufferedAmount(): number {
-    return this.#endpoint.bufferedAmount;
+    return this.#outbox.bufferedAmount;
+  }
+
+  /** Messages that were dropped, where the option `overflow` allows that. */
+  get dropped(): number {
+    return this.#outbox.dropped;
+  }
+
+  /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
+  get roundTrip(): number | undefined {
+    return this.#inbox.roundTrip;
+  }
+
+  /** The messages as a stream that reads no faster than it is read. Cancelling it closes the connection. */
+  get readable(): ReadableStream<Message> {
+    return this.#readable ??= createReadable(this);
+  }
+
+  /** A stream whose chunks are sent as messages, at the pace of the peer. Closing it closes the connection. */
+  get writable(): WritableStream<string | BufferSource> {
+    return this.#writable ??= createWritable(this);
   }
 
   /**
@@ -107,7 +140,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * dropped in silence, a rejection that nobody awaits harms nothing, and once more than `maxBufferedAmount`
    * octets wait, the connection is closed.
    *
-   * @param data The message. Bytes must not change before the promise has settled.
+   * @param data The message. Bytes must not change before the promise has settled. A message in chunks, all strings or
+   * all bytes, is sent as fragments as they come, not compressed; other messages wait for its end. When its source
+   * throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown.
    * @param options Whether to compress it.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
@@ -127,11 +162,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await ws.close();
    * ```
    */
-  send(data: string | BufferSource, options?: SendOptions): Promise<void> {
-    return this.#endpoint.send(
-      typeof data === "string" || data instanceof Uint8Array ? data : toBytes(data),
-      options?.compress ?? true,
-    );
+  send(data: string | BufferSource | MessageSource, options?: SendOptions): Promise<void> {
+    const compress = options?.compress ?? true;
+    if (typeof data === "string" || data instanceof Uint8Array) {
+      return this.#outbox.send(data, compress);
+    }
+    return isSource(data)
+      ? this.#outbox.sendStream(data)
+      : this.#outbox.send(toBytes(data), compress);
   }
 
   /**
@@ -148,12 +186,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       : typeof data === "string"
       ? new TextEncoder().encode(data)
       : toBytes(data).slice();
-    return this.#inbox.ping(payload);
+    return this.#inbox.sendPing(payload);
   }
 
   /**
-   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves; messages that
-   * come from now on are discarded. Does nothing when the connection is closing already.
+   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves, except for a message in
+   * chunks that is not complete and what waits behind it: their promises reject. Messages that come from now on are
+   * discarded. Does nothing when the connection is closing already.
    *
    * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close frame that says
    * nothing, which the peer sees as 1005.
@@ -175,10 +214,23 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Takes the next message. Not for a connection whose handler has a `message` hook.
    *
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended.
+   * @param options A signal that ends the wait; the message is then left for the next call.
+   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended, and with the
+   * signal's reason when that fires first.
    */
-  receive(): Promise<Message> {
-    return this.#inbox.receive();
+  receive(options?: { signal?: AbortSignal }): Promise<Message> {
+    return this.#inbox.receive(options?.signal);
+  }
+
+  /**
+   * Takes the next message as its chunks, as soon as its first frame begins: of a message of any size no more than a
+   * chunk is in memory. Iterate it to its end before the next `receive()`.
+   *
+   * @param options A signal that ends the wait.
+   * @returns The message. Rejects as `receive()` does.
+   */
+  receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
+    return this.#inbox.receiveStream(options?.signal);
   }
 
   /**
@@ -205,21 +257,13 @@ function toResult(value: Message): IteratorResult<Message> {
 }
 
 function finish(error: unknown): IteratorResult<Message> {
-  if (error instanceof ConnectionClosed && isOrderly(error.info)) {
+  if (error instanceof ConnectionClosed && error.info !== undefined && isOrderly(error.info)) {
     return { done: true, value: undefined };
   }
   throw error;
 }
 
-function isOrderly(info: CloseInfo | undefined): boolean {
-  if (info === undefined || !info.wasClean) return false;
-  return info.initiator === "local" || info.code === CloseCode.normal ||
-    info.code === CloseCode.goingAway || info.code === CloseCode.noStatus;
-}
-
-function toBytes(data: BufferSource): Uint8Array | Bytes {
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
-    return data.byteLength === 0 ? EMPTY : viewBytes(data);
-  }
-  throw new TypeError(`Expected a string or bytes, got ${data === null ? "null" : typeof data}`);
+function isSource(data: BufferSource | MessageSource): data is MessageSource {
+  return typeof data === "object" && data !== null && !ArrayBuffer.isView(data) &&
+    (Symbol.asyncIterator in data || Symbol.iterator in data);
 }

@@ -83,12 +83,21 @@ export {
   type ResponseHead,
 } from "./http/head.ts";
 export { applyMask, createMaskingKey } from "./mask.ts";
-export { MessageAssembler, type MessageDecoder, type MessageLimits } from "./message.ts";
 export {
+  MessageAssembler,
+  type MessageDecoder,
+  type MessageLimits,
   type MessageTransform,
-  Protocol,
-  type ProtocolEvent,
-  type ProtocolState,
-} from "./protocol.ts";
-export type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
+} from "./message.ts";
+export { Protocol, type ProtocolEvent, type ProtocolState } from "./protocol.ts";
+export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
+export type {
+  Address,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Transport,
+  TransportSink,
+} from "./transport.ts";
 export { Utf8Validator } from "./utf8.ts";

@@ -31,6 +31,11 @@ export class FrameDecoder {
     return this.#cursor === this.bytes.length;
   }
 
+  /** Whether a header has begun and not ended. */
+  get inHeader(): boolean {
+    return this.#spilled > 0;
+  }
+
   /** Takes the next chunk, which becomes the decoder's own. The one before must have been read to its end. */
   push(chunk: Bytes): void {
     if (!this.empty) throw new Error("Chunk pushed before the last one was read");

@@ -3,14 +3,19 @@
 // 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
 //    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
 // 2. While the consumer is behind, parsing and reading stop at the next data frame: one chunk is held, no message is
-//    put together. Control frames that stand before it are answered. Once the closing handshake has begun messages
-//    are discarded, so reading goes on.
+//    put together. Control frames before it are answered, once the consumer has had this turn to reply to the message
+//    before them: a Close frame, or a violation, right behind a message does not cut off its answer. When the closing
+//    handshake has begun messages are discarded, so reading goes on.
 // 3. User code is called from `#pump()` only, between two events.
 
 import type { Bytes } from "./bytes.ts";
-import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import { encodeCloseBody } from "./close.ts";
+import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
+import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
+import type { ConnectionGuard } from "./guard/connection.ts";
+import type { Violation } from "./frame.ts";
 import { defer, type Deferred, handled } from "./promises.ts";
-import type { Protocol } from "./protocol.ts";
+import type { Protocol, ProtocolEvent } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
@@ -20,36 +25,25 @@ export const HIGH_WATER_MARK = 65_536;
 /** Resolved, and shared by all that need not wait. */
 export const RESOLVED: Promise<void> = Promise.resolve();
 
-/** Who takes what arrives. */
-export interface EndpointConsumer {
-  /** Takes a message; false asks for no more until `proceed()`. */
-  message(data: string | Bytes): boolean;
-  /** Takes the payload of a Pong. */
-  pong(payload: Bytes): void;
-  /** Told last, and once. */
-  closed(info: CloseInfo): void;
-}
-
-/** The bounds of one end; see the options of `serve()`. */
-export interface EndpointLimits {
-  /** Milliseconds from the first Close frame to the end of the byte stream. */
-  readonly closeTimeout: number;
-  /** Octets that may wait to be sent before the connection is given up. */
-  readonly maxBufferedAmount: number;
-}
-
 /** One end of an open connection. */
 export class Endpoint implements TransportSink {
   /** How the connection ended, once it has. */
   info: CloseInfo | undefined;
+  /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
+  alive = true;
+  /** Messages sent and received. */
+  messages = 0;
 
   readonly #protocol: Protocol;
   readonly #transport: Transport;
   readonly #consumer: EndpointConsumer;
   readonly #limits: EndpointLimits;
+  readonly #guard: ConnectionGuard | undefined;
   #reading = false;
   #pumping = false;
   #flushScheduled = false;
+  /** A consumer that is now behind has the rest of this turn before the chunk is looked at again. */
+  #yielding = false;
   #ended = false;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #drained: Deferred<void> | undefined;
@@ -61,12 +55,14 @@ export class Endpoint implements TransportSink {
     rest: Bytes,
     consumer: EndpointConsumer,
     limits: EndpointLimits,
+    guard?: ConnectionGuard,
   ) {
     this.#protocol = protocol;
     this.#transport = transport;
     this.#consumer = consumer;
     this.#limits = limits;
-    if (rest.length > 0) protocol.receive(rest);
+    this.#guard = guard;
+    if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
     transport.pause();
   }
@@ -74,6 +70,21 @@ export class Endpoint implements TransportSink {
   /** Octets that wait to be sent. */
   get bufferedAmount(): number {
     return this.#protocol.output.byteLength + this.#transport.bufferedAmount;
+  }
+
+  /** Whether the transport takes nothing more for now. */
+  get congested(): boolean {
+    return this.#protocol.congested;
+  }
+
+  /** Whether reading stands still because the consumer is behind. */
+  get blocked(): boolean {
+    return this.#protocol.blocked;
+  }
+
+  /** Messages of at least so many octets are given to the consumer in chunks. */
+  set streamFrom(size: number) {
+    this.#protocol.streamFrom = size;
   }
 
   /** Whether messages can be sent. */
@@ -89,15 +100,32 @@ export class Endpoint implements TransportSink {
   /** The consumer takes messages, or takes them again. */
   proceed(): void {
     this.#protocol.holding = false;
+    this.#yielding = false;
     this.#pump();
+  }
+
+  /** The consumer takes no more messages for now. */
+  hold(): void {
+    this.#protocol.holding = true;
+  }
+
+  /** Sends a fragment of a message; see `Protocol.sendFragment()`. */
+  sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): Promise<void> {
+    if (!this.open) return this.#rejected();
+    this.#protocol.sendFragment(data, first, fin);
+    if (fin) this.#guard?.sending();
+    this.#written();
+    return this.writable();
   }
 
   /** Sends a message; see `WebSocketConnection.send()`. */
   send(data: string | Uint8Array, compress = true): Promise<void> {
     if (this.#protocol.state !== "open") return this.#rejected();
     this.#protocol.send(data, compress);
+    this.messages++;
+    this.#guard?.sending();
     this.#written();
-    return this.#writable();
+    return this.writable();
   }
 
   /** Sends a Ping. The connection must be open. */
@@ -108,6 +136,8 @@ export class Endpoint implements TransportSink {
 
   /** Starts the closing handshake. */
   close(code: number | undefined, reason: string): void {
+    encodeCloseBody(code, reason);
+    if (this.open) this.#consumer.refill(true);
     this.#protocol.close(code, reason);
     this.#pump();
   }
@@ -124,16 +154,21 @@ export class Endpoint implements TransportSink {
     const { output } = this.#protocol;
     let taken = true;
     for (let chunk = output.take(); chunk !== undefined; chunk = output.take()) {
+      this.#guard?.sent(chunk.length);
       taken = this.#transport.write(chunk);
     }
     if (!taken) this.#congested();
+    if (!this.#yielding) return;
+    this.#yielding = false;
+    this.#pump();
   }
 
   /** Implements {@linkcode TransportSink}. */
   data(chunk: Bytes): void {
-    this.#protocol.receive(chunk);
+    this.alive = true;
+    this.#receive(chunk);
     this.#pump();
-    if (this.#protocol.output.byteLength > 0) this.flush();
+    if (this.#protocol.output.byteLength > 0 && !this.#yielding) this.flush();
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -149,8 +184,11 @@ export class Endpoint implements TransportSink {
     this.#protocol.flushPong();
     if (this.#protocol.output.byteLength > 0) this.flush();
     if (this.#protocol.congested) return;
+    this.#consumer.refill(false);
+    if (this.#protocol.congested) return;
     this.#drained?.resolve();
     this.#drained = undefined;
+    this.#consumer.drain();
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -158,22 +196,43 @@ export class Endpoint implements TransportSink {
     clearTimeout(this.#closeTimer);
     this.info = this.#protocol.end(error);
     this.#drained?.reject(new ConnectionClosed(this.info));
-    this.#drained = undefined;
     this.#consumer.closed(this.info);
+  }
+
+  #receive(chunk: Bytes): void {
+    const violation = this.#guard?.received(chunk.length);
+    this.#protocol.receive(chunk);
+    if (violation !== undefined) this.#protocol.fail(violation);
+  }
+
+  /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
+  checkProgress(): void {
+    const waiting = this.#transport.bufferedAmount;
+    const receiving = this.#reading && this.#protocol.receiving;
+    const violation = this.#guard?.check(receiving, waiting);
+    if (violation === undefined) return;
+    // Where nothing leaves, no Close frame will.
+    if (waiting > 0) return this.terminate(new ProtocolError(violation.code, violation.reason));
+    this.#protocol.fail(violation);
+    this.#pump();
   }
 
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
     const protocol = this.#protocol;
-    for (;;) {
+    while (!this.#yielding) {
       const event = protocol.nextEvent();
       if (event === undefined) break;
-      if (event === "message") {
-        if (!this.#consumer.message(protocol.data)) protocol.holding = true;
-      } else if (event === "pong") {
-        this.#consumer.pong(protocol.data as Bytes);
-      }
+      const violation = this.#judge(event);
+      if (violation !== undefined) protocol.fail(violation);
+      else if (event === "message") {
+        this.messages++;
+        if (!this.#consumer.message(protocol.data)) this.#hold();
+      } else if (event === "chunk") {
+        if (protocol.last) this.messages++;
+        if (!this.#consumer.chunk(protocol.data, protocol.last)) this.#hold();
+      } else if (event !== "close") this.#consumer[event](protocol.data as Bytes);
     }
     this.#pumping = false;
     if (protocol.output.byteLength > 0) this.#written();
@@ -181,9 +240,22 @@ export class Endpoint implements TransportSink {
     if (protocol.closeTimerDue) this.#closing();
   }
 
+  #hold(): void {
+    this.#protocol.holding = true;
+    if (!this.#protocol.hasUnread || this.#protocol.state !== "open") return;
+    this.#yielding = true;
+    if (!this.#flushScheduled) this.#flushLater();
+  }
+
+  #judge(event: ProtocolEvent): Violation | undefined {
+    if (this.#guard === undefined || event === "close") return undefined;
+    if (event === "ping" || event === "pong") return this.#guard.control();
+    return event === "message" || this.#protocol.last ? this.#guard.message() : undefined;
+  }
+
   /** Reads on when the chunk is used up; stops reading when a message waits for the consumer. */
   #read(): void {
-    const reading = !this.#protocol.blocked;
+    const reading = !this.#protocol.blocked && !this.#yielding;
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.#transport.resume();
@@ -211,24 +283,32 @@ export class Endpoint implements TransportSink {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
     else if (this.#pumping) return;
     else if (this.#flushScheduled) extendTurn();
-    else {
-      this.#flushScheduled = true;
-      flushAtTurnEnd(this);
-    }
+    else this.#flushLater();
+  }
+
+  #flushLater(): void {
+    this.#flushScheduled = true;
+    flushAtTurnEnd(this);
   }
 
   #congested(): void {
     this.#protocol.congested = true;
+    const { maxBufferedAmount, overflow } = this.#limits;
+    if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
+  }
+
+  /** Drops the connection because too much waits to be sent. */
+  overflow(): void {
     const { maxBufferedAmount } = this.#limits;
-    if (this.bufferedAmount <= maxBufferedAmount) return;
     this.terminate(
       new Error(`More than ${maxBufferedAmount} octets (maxBufferedAmount) waited to be sent`),
     );
   }
 
-  #writable(): Promise<void> {
-    if (!this.#protocol.congested) return RESOLVED;
+  /** Resolves when more may be sent; rejects when nothing can be. */
+  writable(): Promise<void> {
     if (!this.open) return this.#rejected();
+    if (!this.#protocol.congested) return RESOLVED;
     if (this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
     this.#drained ??= defer<void>();
     return this.#drained.promise;

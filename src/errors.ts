@@ -1,7 +1,7 @@
 // What the library throws and rejects with. Messages are sentence case, without a final period,
 // and say what was got and what was expected.
 
-import type { CloseStatus } from "./close.ts";
+import { CloseCode, type CloseStatus } from "./close.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -22,6 +22,13 @@ export interface CloseInfo {
   readonly received: CloseStatus | undefined;
   /** What ended the connection, when it was not a closing handshake. */
   readonly cause: Error | undefined;
+}
+
+/** Whether a connection ended as intended: cleanly, and by this end or with 1000, 1001 or nothing. */
+export function isOrderly({ wasClean, initiator, code }: CloseInfo): boolean {
+  if (!wasClean) return false;
+  return initiator === "local" || code === CloseCode.normal || code === CloseCode.goingAway ||
+    code === CloseCode.noStatus;
 }
 
 /** The peer broke the protocol (RFC 6455 section 7.1.7). */

@@ -8,8 +8,11 @@ import { formatExtensions } from "./extension.ts";
 import type { Role } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
 import type { ResolvedLimits } from "./limits.ts";
+import { Outbox } from "./outbox.ts";
 import { Protocol } from "./protocol.ts";
-import type { Transport } from "./transport.ts";
+import type { ConnectionGuard } from "./guard/connection.ts";
+import type { Address, Transport } from "./transport.ts";
+import { watch } from "./vitals.ts";
 
 /** What an open connection is made of. */
 export interface Established<Data> {
@@ -33,20 +36,31 @@ export interface HandshakeOutcome {
   readonly compression: NegotiatedCompression | undefined;
   /** What the connection can be asked about the handshake. */
   readonly result: Omit<HandshakeResult, "extensions" | "remoteAddress">;
+  /** The peer's address, where it is not the transport's: behind a proxy. */
+  readonly remoteAddress?: Address | undefined;
+  /** Who watches for abuse; clients are on their own. */
+  readonly guard?: ConnectionGuard;
 }
 
 /** Opens the connection. */
 export function establish<Data>(
-  { role, transport, rest, compression, result }: HandshakeOutcome,
+  outcome: HandshakeOutcome,
   limits: ResolvedLimits,
   data: Data,
 ): Established<Data> {
+  const { role, transport, rest, compression, result, guard } = outcome;
   const inbox = new Inbox();
-  const protocol = new Protocol(role, limits, compression?.transform);
-  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits);
+  const inflating = compression?.transform;
+  const transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
+  const protocol = new Protocol(role, limits, transform, guard);
+  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard);
   inbox.endpoint = endpoint;
-  const { remoteAddress } = transport;
+  const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
   const extensions = formatExtensions(compression?.extensions ?? []);
   const known = { ...result, extensions, remoteAddress };
-  return { connection: new WebSocketConnection(endpoint, inbox, known, data), endpoint, inbox };
+  const outbox = new Outbox(endpoint, limits);
+  inbox.outbox = outbox;
+  const connection = new WebSocketConnection(endpoint, inbox, outbox, known, data);
+  watch(endpoint, inbox, limits, guard?.patience);
+  return { connection, endpoint, inbox };
 }

@@ -11,6 +11,7 @@ import type { Message, WebSocketConnection } from "./connection.ts";
 import { type Endpoint, RESOLVED } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";
+import type { MessageStream } from "./message_stream.ts";
 
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {
@@ -18,6 +19,20 @@ export interface WebSocketHooks<Data = unknown> {
   open?(ws: WebSocketConnection<Data>): unknown;
   /** A message has come. The next one waits until a returned promise has settled. */
   message?(ws: WebSocketConnection<Data>, data: Message): unknown;
+  /**
+   * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves of it is dropped; the
+   * next message waits until the returned promise has settled. Without this hook such messages go to `message`.
+   * Compressed messages always go there, whole.
+   */
+  stream?(ws: WebSocketConnection<Data>, message: MessageStream): unknown;
+  /** Messages of so many octets go to `stream`. 65,536 unless told. */
+  readonly streamFrom?: number;
+  /** All that had to wait for the network has left; more may be sent. Not waited for. */
+  drain?(ws: WebSocketConnection<Data>): unknown;
+  /** A Ping has come; it is answered already. Not waited for. */
+  ping?(ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>): unknown;
+  /** A Pong has come. Not waited for. */
+  pong?(ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>): unknown;
   /** The connection has ended. */
   close?(ws: WebSocketConnection<Data>, info: CloseInfo): unknown;
   /** Another hook threw or rejected; the connection is being closed with 1011. */
@@ -101,17 +116,43 @@ function runHooks<Data>(
     }
   };
 
-  inbox.onMessage = (data) => {
-    if (hooks.message === undefined) return true;
+  inbox.hooks = {
+    message(data) {
+      if (hooks.message === undefined) return true;
+      try {
+        // The common case without a closure: a hook that is done, or that returned what `send()` did.
+        const result = hooks.message(ws, data);
+        return isPending(result) ? call(() => result) : true;
+      } catch (error) {
+        failed(error);
+        return true;
+      }
+    },
+    stream(message) {
+      if (hooks.stream === undefined) return true;
+      return call(async () => {
+        try {
+          await hooks.stream?.(ws, message);
+        } finally {
+          message.discard();
+        }
+      });
+    },
+    busy: () => running !== undefined,
+  };
+  // Most handlers want none of these, and the others are told without being waited for.
+  const tell = (hook: () => unknown): void => {
     try {
-      // The common case without a closure: a hook that is done, or that returned what `send()` did.
-      const result = hooks.message(ws, data);
-      return isPending(result) ? call(() => result) : true;
+      const result = hook();
+      if (isPending(result)) result.then(undefined, failed);
     } catch (error) {
       failed(error);
-      return true;
     }
   };
+  if (hooks.ping) inbox.hooks.ping = (payload) => tell(() => hooks.ping?.(ws, payload));
+  if (hooks.pong) inbox.hooks.pong = (payload) => tell(() => hooks.pong?.(ws, payload));
+  if (hooks.drain) inbox.hooks.drain = () => tell(() => hooks.drain?.(ws));
+  if (hooks.stream) endpoint.streamFrom = hooks.streamFrom ?? 65_536;
   const done = inbox.whenClosed.then(async (info) => {
     await running;
     if (hooks.close === undefined) return;

@@ -1,10 +1,14 @@
 // Where messages go: to a hook when there is one, or else to whoever waits in `receive()`.
 //
-// No message waits here: the endpoint holds back its bytes until somebody asks for it.
+// No message waits here: the endpoint holds back its bytes until somebody asks for it. A message that is streamed is
+// held back in the same way between two of its chunks.
 
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
-import type { Endpoint, EndpointConsumer } from "./endpoint.ts";
+import type { EndpointConsumer } from "./consumer.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { MessageStream } from "./message_stream.ts";
+import type { Outbox } from "./outbox.ts";
 import { defer, type Deferred, handled } from "./promises.ts";
 
 interface PendingPing {
@@ -13,40 +17,131 @@ interface PendingPing {
   readonly roundTrip: Deferred<number>;
 }
 
+/** How a handler takes part. */
+export interface InboxHooks {
+  /** Takes each message; false asks for no more until the endpoint's `proceed()`. */
+  message?(data: string | Bytes): boolean;
+  /** Takes each message that is streamed; false asks for no more until the endpoint's `proceed()`. */
+  stream?(message: MessageStream): boolean;
+  /** Whether one of the two is running. */
+  busy?(): boolean;
+  /** A Ping has come. */
+  ping?(payload: Bytes): void;
+  /** A Pong has come. */
+  pong?(payload: Bytes): void;
+  /** All that had to wait has left. */
+  drain?(): void;
+}
+
+/** Whoever waits for a message. */
+interface Receiver {
+  /** Whether as its chunks, or whole. */
+  readonly streamed: boolean;
+  readonly taken: Deferred<string | Bytes | MessageStream>;
+}
+
 /** The consumer of one endpoint. */
 export class Inbox implements EndpointConsumer {
-  /** Takes each message; false asks for no more until the endpoint's `proceed()`. */
-  onMessage: ((data: string | Bytes) => boolean) | undefined;
+  /** What the handler wants to be told; without `message` messages wait for `receive()`. */
+  hooks: InboxHooks = {};
+  /** What is sent, and waits; told of its chances. */
+  outbox: Pick<Outbox, "refill" | "closed"> | undefined;
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
+  /** The last round trip of a Ping, in milliseconds. */
+  roundTrip: number | undefined;
+
+  readonly #closed = defer<CloseInfo>();
+  readonly #receivers: Receiver[] = [];
+  readonly #pings: PendingPing[] = [];
+  /** The message whose chunks are coming in. */
+  #stream: MessageStream | undefined;
+
   /** Resolves when the connection has ended; never rejects. */
   get whenClosed(): Promise<CloseInfo> {
     return this.#closed.promise;
   }
 
-  readonly #closed = defer<CloseInfo>();
-  #receivers: Deferred<string | Bytes>[] = [];
-  #pings: PendingPing[] = [];
-
   /** Implements {@linkcode EndpointConsumer}. */
   message(data: string | Bytes): boolean {
-    if (this.onMessage !== undefined) return this.onMessage(data);
-    this.#receivers.shift()?.resolve(data);
+    if (this.hooks.message !== undefined) return this.hooks.message(data);
+    return this.#give(data);
+  }
+
+  /** Implements {@linkcode EndpointConsumer}. */
+  chunk(data: string | Bytes, last: boolean): boolean {
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      if (last) this.#stream = undefined;
+      stream.push(data, last);
+      if (!last) return stream.wanted;
+      return this.hooks.stream === undefined ? this.#receivers.length > 0 : !this.hooks.busy?.();
+    }
+    const begun = new MessageStream(typeof data === "string", () => this.endpoint.proceed());
+    if (!last) this.#stream = begun;
+    begun.push(data, last);
+    const next = this.hooks.stream === undefined ? this.#give(begun) : this.hooks.stream(begun);
+    return last ? next : begun.wanted;
+  }
+
+  /** Gives a message to whoever has waited longest; true when more wait. */
+  #give(message: string | Bytes | MessageStream): boolean {
+    this.#receivers.shift()?.taken.resolve(message);
+    this.#aim();
     return this.#receivers.length > 0;
   }
 
+  /** The next message comes as its receiver wants it. */
+  #aim(): void {
+    this.endpoint.streamFrom = this.#receivers[0]?.streamed ? 0 : Infinity;
+  }
+
   /** The next message. */
-  receive(): Promise<string | Bytes> {
+  receive(signal?: AbortSignal): Promise<string | Bytes> {
+    return this.#receive(false, signal) as Promise<string | Bytes>;
+  }
+
+  /** The next message, as its chunks. */
+  async receiveStream(signal?: AbortSignal): Promise<MessageStream> {
+    const message = await this.#receive(true, signal);
+    if (message instanceof MessageStream) return message;
+    // A compressed message comes whole.
+    const stream = new MessageStream(typeof message === "string", () => {});
+    stream.push(message, true);
+    return stream;
+  }
+
+  #receive(
+    streamed: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<string | Bytes | MessageStream> {
     const { info } = this.endpoint;
     if (info !== undefined) return handled(Promise.reject(new ConnectionClosed(info)));
-    const receiver = defer<string | Bytes>();
-    this.#receivers.push(receiver);
+    if (signal?.aborted) return handled(Promise.reject(signal.reason));
+    const receiver: Receiver = { streamed, taken: defer() };
+    if (this.#receivers.push(receiver) === 1) this.#aim();
+    if (signal !== undefined) this.#forgetOn(signal, receiver);
     this.endpoint.proceed();
-    return receiver.promise;
+    return receiver.taken.promise;
+  }
+
+  /** Takes a receiver out when its signal fires: the message that it waited for is the next one's. */
+  #forgetOn(signal: AbortSignal, receiver: Receiver): void {
+    const forget = (): void => {
+      const index = this.#receivers.indexOf(receiver);
+      if (index < 0) return;
+      this.#receivers.splice(index, 1);
+      this.#aim();
+      if (this.#receivers.length === 0 && !this.#stream?.wanted) this.endpoint.hold();
+      receiver.taken.reject(signal.reason);
+    };
+    signal.addEventListener("abort", forget);
+    const done = (): void => signal.removeEventListener("abort", forget);
+    receiver.taken.promise.then(done, done);
   }
 
   /** Sends a Ping and resolves with the round trip when its Pong comes. */
-  ping(payload: Uint8Array): Promise<number> {
+  sendPing(payload: Uint8Array): Promise<number> {
     if (!this.endpoint.open) {
       return handled(Promise.reject(new ConnectionClosed(this.endpoint.info)));
     }
@@ -56,20 +151,39 @@ export class Inbox implements EndpointConsumer {
     return roundTrip.promise;
   }
 
+  /** Implements {@linkcode EndpointConsumer}. */
+  ping(payload: Bytes): void {
+    this.hooks.ping?.(payload);
+  }
+
   /** Implements {@linkcode EndpointConsumer}. A Pong also answers every Ping sent before its own (section 5.5.3). */
   pong(payload: Bytes): void {
     const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
     const now = performance.now();
     for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
-      roundTrip.resolve(now - sentAt);
+      this.roundTrip = now - sentAt;
+      roundTrip.resolve(this.roundTrip);
     }
+    this.hooks.pong?.(payload);
+  }
+
+  /** Implements {@linkcode EndpointConsumer}. */
+  refill(all: boolean): void {
+    this.outbox?.refill(all);
+  }
+
+  /** Implements {@linkcode EndpointConsumer}. */
+  drain(): void {
+    this.hooks.drain?.();
   }
 
   /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
     const error = new ConnectionClosed(info);
-    for (const receiver of this.#receivers.splice(0)) receiver.reject(error);
+    for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
     for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
+    this.#stream?.fail(error);
+    this.outbox?.closed(info);
     this.#closed.resolve(info);
   }
 }

@@ -133,7 +133,8 @@ export function createMemoryRuntime(): Runtime {
   const listening = new Map<number, (transport: Transport) => void>();
   let nextPort = 49_152;
   return {
-    listen({ hostname, port }, accept): Promise<Listener> {
+    listen({ hostname, port, path, tls }, accept): Promise<Listener> {
+      if (path !== undefined || tls !== undefined) return Promise.reject(unsupported());
       const chosen = port === 0 ? nextPort++ : port;
       if (listening.has(chosen)) return Promise.reject(new Error(`Port ${chosen} is in use`));
       listening.set(chosen, accept);
@@ -145,7 +146,8 @@ export function createMemoryRuntime(): Runtime {
         },
       });
     },
-    dial(address, { signal }): Promise<Transport> {
+    dial(address, { signal, path, tls }): Promise<Transport> {
+      if (path !== undefined || tls !== undefined) return Promise.reject(unsupported());
       const accept = listening.get(address.port);
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (accept === undefined) {
@@ -160,4 +162,9 @@ export function createMemoryRuntime(): Runtime {
       return Promise.resolve(client);
     },
   };
+}
+
+/** What is in memory needs no protection, and has no files; to go on without would be to lie. */
+function unsupported(): TypeError {
+  return new TypeError("Expected neither TLS nor a unix socket, the network in memory has none");
 }

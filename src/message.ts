@@ -5,6 +5,8 @@
 // 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the message ends.
 // 4. Whether a message is compressed belongs to the message in progress. Its payload is collected, then inflated
 //    within the limit for messages (RFC 7692 section 7.2.2).
+// 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
+//    characters.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
@@ -24,7 +26,17 @@ const invalidText: Violation = { code: CloseCode.invalidData, reason: "Text is n
 /** Decompresses the payload of a message. */
 export interface MessageDecoder {
   /** The plain bytes, at most `maxLength`, or what is wrong. */
-  decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid";
+  decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid" | Violation;
+}
+
+/** An extension that transforms whole messages and marks them with RSV1: permessage-deflate. */
+export interface MessageTransform extends MessageDecoder {
+  /** Messages of fewer octets are sent as they are. */
+  readonly threshold: number;
+  /** The payload to send instead. */
+  encode(data: Uint8Array): Bytes;
+  /** Frees what it holds. */
+  close(): void;
 }
 
 const invalidData: Violation = {
@@ -48,11 +60,23 @@ export class MessageAssembler {
   #buffer: Bytes = EMPTY;
   #length = 0;
   readonly #validator = new Utf8Validator();
+  /** Decodes a streamed text across its pieces. */
+  #textDecoder: TextDecoder | undefined;
 
   /** An assembler for one connection; without a decoder no message may be compressed. */
   constructor(limits: MessageLimits, decoder?: MessageDecoder) {
     this.#limits = limits;
     this.#decoder = decoder;
+  }
+
+  /** Octets of the message in progress that its frames so far declare. */
+  get declared(): number {
+    return this.#declared;
+  }
+
+  /** Whether the message in progress is compressed. */
+  get compressed(): boolean {
+    return this.#compressed;
   }
 
   /** Whether a message has begun and not ended. */
@@ -72,9 +96,9 @@ export class MessageAssembler {
   frame(payloadLength: number): Violation | undefined {
     const { maxMessageSize, maxFragments } = this.#limits;
     this.#declared += payloadLength;
-    // Data that cannot be compressed grows by 5 octets for each block of up to 64 KiB.
+    // Data that cannot be compressed grows: zlib's own bound, for any of its settings, is an eighth.
     const most = this.#compressed
-      ? maxMessageSize + Math.floor(maxMessageSize / 1024) + 64
+      ? maxMessageSize + Math.ceil(maxMessageSize / 7) + 64
       : maxMessageSize;
     if (this.#declared > most) return this.#tooBig(`at least ${this.#declared}`);
     if (++this.#fragments > maxFragments) {
@@ -104,10 +128,40 @@ export class MessageAssembler {
     return this.#complete(buffer, 0, length);
   }
 
+  /**
+   * Hands a piece of a streamed message on, which is then in `message`; the first one with what was collected before.
+   * `last` says that it completes the message.
+   */
+  stream(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
+    if (this.#text && !this.#validator.push(bytes, start, end)) return invalidText;
+    if (this.#length > 0) {
+      this.#append(bytes, start, end);
+      bytes = this.#buffer;
+      start = 0;
+      end = this.#length;
+      this.#buffer = EMPTY;
+      this.#length = 0;
+    }
+    const piece = bytes.subarray(start, end);
+    if (this.#text) {
+      if (last && !this.#validator.complete) return invalidText;
+      this.#textDecoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+      this.message = this.#textDecoder.decode(piece, { stream: !last });
+    } else {
+      this.message = piece;
+    }
+    if (last) {
+      this.#fragments = 0;
+      this.#textDecoder = undefined;
+    }
+    return undefined;
+  }
+
   /** Drops a message in progress. */
   reset(): void {
     this.#fragments = this.#length = 0;
     this.#buffer = this.message = EMPTY;
+    this.#textDecoder = undefined;
   }
 
   #complete(bytes: Bytes, start: number, end: number): Violation | undefined {
@@ -117,6 +171,7 @@ export class MessageAssembler {
       const plain = this.#decoder?.decode(bytes.subarray(start, end), maxMessageSize) ?? "invalid";
       if (plain === "too long") return this.#tooBig(`more than ${maxMessageSize}`);
       if (plain === "invalid") return invalidData;
+      if (!(plain instanceof Uint8Array)) return plain;
       bytes = plain;
       start = 0;
       end = plain.length;

@@ -12,23 +12,15 @@
 // 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3).
 
 import { type Bytes, EMPTY } from "./bytes.ts";
-import { CloseCode, type CloseStatus, decodeCloseBody, encodeCloseBody } from "./close.ts";
+import { CloseCode, decodeCloseBody, encodeCloseBody } from "./close.ts";
 import { FrameDecoder } from "./decoder.ts";
 import { FrameEncoder } from "./encoder.ts";
+import { Ending } from "./ending.ts";
 import { type CloseInfo, ProtocolError } from "./errors.ts";
 import { checkHeader, MAX_CONTROL_LENGTH, Opcode, type Role, type Violation } from "./frame.ts";
-import { MessageAssembler, type MessageDecoder, type MessageLimits } from "./message.ts";
+import type { ConnectionGuard } from "./guard/connection.ts";
+import { MessageAssembler, type MessageLimits, type MessageTransform } from "./message.ts";
 import { encodeUtf8 } from "./utf8.ts";
-
-/** An extension that transforms whole messages and marks them with RSV1: permessage-deflate. */
-export interface MessageTransform extends MessageDecoder {
-  /** Messages of fewer octets are sent as they are. */
-  readonly threshold: number;
-  /** The payload to send instead. */
-  encode(data: Uint8Array): Bytes;
-  /** Frees what it holds. */
-  close(): void;
-}
 
 /** RSV1 as one of three bits: on the first frame of a compressed message (RFC 7692 section 6). */
 const RSV1 = 4;
@@ -36,8 +28,8 @@ const RSV1 = 4;
 /** Where a connection stands; see the head of this file. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
 
-/** What `nextEvent()` found. */
-export type ProtocolEvent = "message" | "ping" | "pong" | "close";
+/** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
+export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";
 
 /** The RFC 6455 state machine of one end of a connection. */
 export class Protocol {
@@ -45,8 +37,12 @@ export class Protocol {
   readonly role: Role;
   /** Where the connection stands. */
   state: ProtocolState = "open";
-  /** What the last event carries: the message, or the payload of the Ping or Pong. */
+  /** What the last event carries: the message or the piece of it, or the payload of the Ping or Pong. */
   data: string | Bytes = EMPTY;
+  /** Whether the last "chunk" was the end of its message. */
+  last = true;
+  /** Messages of at least so many octets are streamed, unless they are compressed. */
+  streamFrom: number = Infinity;
   /** Bytes to write. */
   readonly output: FrameEncoder;
   /** Set while the transport takes nothing: a Pong then waits, and only the newest is kept. */
@@ -57,24 +53,35 @@ export class Protocol {
   readonly #decoder = new FrameDecoder();
   readonly #assembler: MessageAssembler;
   readonly #transform: MessageTransform | undefined;
+  readonly #guard: ConnectionGuard | undefined;
   /** Whether a header has been read whose payload is not complete. */
   #inFrame = false;
+  /** Whether the message in progress is streamed. */
+  #streaming = false;
   /** The payload of a control frame in progress. */
   readonly #control = new Uint8Array(MAX_CONTROL_LENGTH);
   #controlLength = 0;
   #pendingPong: Bytes | undefined;
 
-  #initiator: "local" | "remote" | undefined;
-  #sent: CloseStatus | undefined;
-  #received: CloseStatus | undefined;
-  #cause: Error | undefined;
+  readonly #ending = new Ending();
 
-  /** The protocol for one end, with its limits and the extension that was negotiated. */
-  constructor(role: Role, limits: MessageLimits, transform?: MessageTransform) {
+  /** The protocol for one end, with its limits, the extension that was negotiated, and who watches for abuse. */
+  constructor(
+    role: Role,
+    limits: MessageLimits,
+    transform?: MessageTransform,
+    guard?: ConnectionGuard,
+  ) {
     this.role = role;
     this.output = new FrameEncoder(role === "client");
     this.#assembler = new MessageAssembler(limits, transform);
     this.#transform = transform;
+    this.#guard = guard;
+  }
+
+  /** Whether a frame or a message has begun and not ended. */
+  get receiving(): boolean {
+    return this.#inFrame || this.#decoder.inHeader || this.#assembler.inProgress;
   }
 
   /** Whether a close timer must run: closing has begun and the byte stream has not ended. */
@@ -84,13 +91,19 @@ export class Protocol {
 
   /** Whether this end must end the byte stream once the output is written: the server is first (section 7.1.1), and whoever fails. */
   get endDue(): boolean {
-    return this.state === "discarding" && (this.role === "server" || this.#cause !== undefined);
+    return this.state === "discarding" &&
+      (this.role === "server" || this.#ending.cause !== undefined);
   }
 
   /** Whether a data frame stands behind a consumer that is behind: nothing may be read until it is not. */
   get blocked(): boolean {
     return this.holding && this.#inFrame && this.state === "open" &&
       this.#decoder.header.opcode < Opcode.close;
+  }
+
+  /** Whether bytes of the chunk have not been parsed. */
+  get hasUnread(): boolean {
+    return !this.#decoder.empty;
   }
 
   /** Stores a chunk, whose memory is the protocol's from here on. The one before must be parsed to its end. */
@@ -118,13 +131,21 @@ export class Protocol {
         this.#controlLength += decoder.end - decoder.start;
         if (complete) return this.#receiveControl(opcode);
       } else if (this.state === "open") {
+        const { bytes, start, end } = decoder;
         const last = complete && fin;
-        const violation = this.#assembler.push(decoder.bytes, decoder.start, decoder.end, last);
+        // Decided now, not with the header: until the payload is asked for the consumer can choose.
+        const { declared, compressed } = this.#assembler;
+        const streamed = this.#streaming || (declared >= this.streamFrom && !compressed);
+        const violation = streamed
+          ? this.#assembler.stream(bytes, start, end, last)
+          : this.#assembler.push(bytes, start, end, last);
         if (violation !== undefined) return this.#fail(violation);
-        if (last) {
-          this.data = this.#assembler.message;
-          return "message";
-        }
+        if (!streamed && !last) continue;
+        this.data = this.#assembler.message;
+        if (!streamed) return "message";
+        this.last = last;
+        this.#streaming = !last;
+        if (last || this.data.length > 0) return "chunk";
       } else if (complete && fin) {
         this.#assembler.reset();
       }
@@ -144,7 +165,8 @@ export class Protocol {
       return undefined;
     }
     if (starts) assembler.begin(header.opcode === Opcode.text, header.reserved !== 0);
-    return assembler.frame(header.payloadLength);
+    return assembler.frame(header.payloadLength) ??
+      this.#guard?.frame(header.payloadLength, !starts || !header.fin);
   }
 
   #receiveControl(opcode: number): ProtocolEvent {
@@ -165,8 +187,8 @@ export class Protocol {
         : "Close frame with a body that is not valid";
       return this.#fail({ code: status, reason });
     }
-    this.#received = status;
-    this.#initiator ??= "remote";
+    this.#ending.received = status;
+    this.#ending.initiator ??= "remote";
     // Section 5.5.1: the answer typically echoes the code.
     if (this.state === "open") this.#writeClose(status.code, "");
     this.#discard();
@@ -175,18 +197,23 @@ export class Protocol {
 
   /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
   #fail(violation: Violation): ProtocolEvent {
-    this.#cause = new ProtocolError(violation.code, violation.reason);
-    this.#initiator ??= "local";
+    this.#ending.cause = new ProtocolError(violation.code, violation.reason);
+    this.#ending.initiator ??= "local";
     if (this.state === "open") this.#writeClose(violation.code, violation.reason);
     this.#discard();
     return "close";
+  }
+
+  /** Fails the connection for a reason that is not in its frames. */
+  fail(violation: Violation): void {
+    if (this.state === "open" || this.state === "closing") this.#fail(violation);
   }
 
   #writeClose(code: number, reason: string): void {
     const wire = code === CloseCode.noStatus ? undefined : code;
     this.flushPong();
     this.output.binary(Opcode.close, encodeCloseBody(wire, reason));
-    this.#sent = { code, reason };
+    this.#ending.sent = { code, reason };
   }
 
   #discard(): void {
@@ -202,6 +229,19 @@ export class Protocol {
     if (compress && this.#transform !== undefined && this.#sendCompressed(data)) return;
     if (typeof data === "string") this.output.text(Opcode.text, data);
     else this.output.binary(Opcode.binary, data);
+  }
+
+  /**
+   * Encodes a fragment of a message, not compressed; `first` starts the message and `fin` ends it. Nothing but control
+   * frames may stand between the fragments of one message. The state must be open.
+   */
+  sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
+    this.#assertOpen();
+    if (typeof data === "string") {
+      this.output.text(first ? Opcode.text : Opcode.continuation, data, fin);
+    } else {
+      this.output.binary(first ? Opcode.binary : Opcode.continuation, data, fin);
+    }
   }
 
   #sendCompressed(data: string | Uint8Array): boolean {
@@ -248,7 +288,7 @@ export class Protocol {
     encodeCloseBody(code, reason);
     if (this.state !== "open") return;
     this.#writeClose(code ?? CloseCode.noStatus, reason);
-    this.#initiator = "local";
+    this.#ending.initiator = "local";
     this.state = "closing";
   }
 
@@ -262,8 +302,7 @@ export class Protocol {
   /** Gives the connection up without a closing handshake, for the reason given. */
   abort(cause: Error, initiator: "local" | "remote"): void {
     if (this.state === "closed") return;
-    if (!this.#handshakeDone) this.#cause ??= cause;
-    this.#initiator ??= initiator;
+    this.#ending.drop(cause, initiator);
     this.#discard();
   }
 
@@ -272,24 +311,7 @@ export class Protocol {
     this.abort(error ?? new Error("The connection was lost"), "remote");
     this.state = "closed";
     this.#transform?.close();
-    const cause = this.#cause;
-    const failure = cause instanceof ProtocolError
-      ? { code: cause.code, reason: cause.message }
-      : undefined;
-    const status = this.#received ?? failure ?? { code: CloseCode.abnormal, reason: "" };
-    return {
-      code: status.code,
-      reason: status.reason,
-      wasClean: this.#handshakeDone && cause === undefined,
-      initiator: this.#initiator ?? "remote",
-      sent: this.#sent,
-      received: this.#received,
-      cause,
-    };
-  }
-
-  get #handshakeDone(): boolean {
-    return this.#sent !== undefined && this.#received !== undefined;
+    return this.#ending.toInfo();
   }
 
   #assertOpen(): void {

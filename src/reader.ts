@@ -26,6 +26,9 @@ export class TransportReader implements TransportSink {
     transport.sink = this;
   }
 
+  /** What ended the stream, if it was not an orderly end. */
+  error: Error | undefined;
+
   /** Whether the stream is gone. */
   get isClosed(): boolean {
     return this.#closed;
@@ -106,8 +109,9 @@ export class TransportReader implements TransportSink {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  closed(): void {
+  closed(error?: Error): void {
     this.#closed = true;
+    this.error = error;
     this.#resolve("closed");
     this.#writing?.(false);
     this.#writing = undefined;

@@ -1,38 +1,58 @@
 // serve(), for whichever runtime brings the listener.
 
-import { CloseCode } from "./close.ts";
+import { CloseCode, encodeCloseBody } from "./close.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { createCompression } from "./deflate/compression.ts";
 import type { DeflateBackend } from "./deflate/backend.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
+import type { GuardOptions } from "./guard/options.ts";
+import type { ServerStats } from "./guard/stats.ts";
 import type { WebSocketHandler } from "./handler.ts";
-import { type ConnectionLimits, positive, resolveLimits } from "./limits.ts";
-import type { FetchHandler, ServerContext } from "./server/context.ts";
+import { type ConnectionLimits, LONGEST_TIMER, positive } from "./limits.ts";
+import type { TrustProxy } from "./proxy/trust.ts";
+import { createContext, type FetchHandler, type ServerContext } from "./server/context.ts";
+import { createRouter, type Routes } from "./server/routes.ts";
+import { type ListeningOptions, listeningUrl, resolveListening } from "./server/listening.ts";
 import { HttpSession } from "./server/session.ts";
-import type { Address, Listener, Runtime } from "./transport.ts";
+import type { Listener, Runtime } from "./transport.ts";
 
 /** What every server can be told. */
-export interface ServerOptions extends ConnectionLimits {
+export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   /**
    * Whether to compress messages where the client can (permessage-deflate, RFC 7692), and how. False unless told:
    * it costs time for each message, and memory for each connection: see {@linkcode CompressionOptions}.
    */
   readonly compression?: boolean | CompressionOptions;
-  /** The TCP port; 0 lets the system choose one. 8000 unless told. */
-  readonly port?: number;
-  /** The address to listen on: "0.0.0.0" or "::" for all of the machine's. "127.0.0.1" unless told. */
-  readonly hostname?: string;
   /**
-   * Origins whose pages may open a WebSocket, as browsers write them ("https://example.org"), or "*" for any.
-   * Without it: pages of the same host and port, whatever is no browser, and loopback pages on a loopback server
-   * (RFC 6455 section 10.2).
+   * Origins whose pages may open a WebSocket (RFC 6455 section 10.2), as browsers write them:
+   * "https://example.org"; "https://*.example.org" for all of its subdomains; "http://localhost:*" for any port;
+   * "null" for pages without an origin, such as files; "*" for any. For whoever serves pages from another host.
+   * These may always: pages of the same host and port, whatever is no browser, and loopback pages on a loopback
+   * server.
    */
   readonly origins?: readonly string[];
   /** The most octets of a request's head; a larger one is answered with 431. 16,384 unless told. */
   readonly maxHeadSize?: number;
   /** The most octets of a request's body; a larger one is answered with 413. 1,048,576 unless told. */
   readonly maxBodySize?: number;
-  /** Told once what `fetch` or a handler without an `error` hook throws. `console.error` unless told. */
+  /** Limits against abuse: see {@linkcode GuardOptions} for each, its default, and who should change it. */
+  readonly guard?: GuardOptions;
+  /**
+   * The proxies whose word about the client is taken, from `Forwarded` (RFC 7239) or `X-Forwarded-For`, `-Proto` and
+   * `-Host`: true for all, a number for so many in front of the server, or the addresses and ranges that they
+   * connect from. It settles `remoteAddress`, the URL of a request, the origin rule, and whom `guard` counts. None
+   * unless told. For a server behind a proxy: which must set the fields itself, or clients can say what they like.
+   */
+  readonly trustProxy?: TrustProxy;
+  /**
+   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which says who the client is;
+   * one that does not is cut. False unless told. For a server behind a load balancer that sends it, and that alone can
+   * connect.
+   */
+  readonly proxyProtocol?: boolean;
+  /**
+   * Told once what `fetch` or a handler without an `error` hook throws, and when the system cannot accept connections
+   * any more, where the runtime tells (Deno). `console.error` unless told.
+   */
   readonly error?: (error: unknown) => void;
 }
 
@@ -42,6 +62,22 @@ export interface FetchServerOptions extends ServerOptions {
   readonly fetch: FetchHandler;
   /** Not together with `fetch`. */
   readonly websocket?: never;
+  /** See {@linkcode RouteServerOptions}. */
+  readonly routes?: never;
+}
+
+/**
+ * The options of a server with an address for each page and socket.
+ *
+ * @typeParam Table From each pattern to the type of its `data`; inferred.
+ */
+export interface RouteServerOptions<Table = Record<string, unknown>> extends ServerOptions {
+  /** What is at which address: patterns, and for each a Response, a function or a socket. */
+  readonly routes: Routes<Table>;
+  /** Answers what no pattern matches: a framework's own function, for example. 404 unless told. */
+  readonly fetch?: FetchHandler;
+  /** Not together with `routes`: a socket for all addresses is `"/*": { websocket }`. */
+  readonly websocket?: never;
 }
 
 /** The options of a server that only upgrades; whatever is no WebSocket handshake gets 426. */
@@ -50,83 +86,127 @@ export interface WebSocketServerOptions extends ServerOptions {
   readonly websocket: WebSocketHandler;
   /** Not together with `websocket`. */
   readonly fetch?: never;
+  /** Not together with `websocket`. */
+  readonly routes?: never;
 }
 
-/** The options of `serve()`. */
-export type ServeOptions = FetchServerOptions | WebSocketServerOptions;
+/**
+ * The options of `serve()`.
+ *
+ * @typeParam Table Of the routes, if there are any; see {@linkcode RouteServerOptions}.
+ */
+export type ServeOptions<Table = Record<string, unknown>> =
+  | FetchServerOptions
+  | WebSocketServerOptions
+  | RouteServerOptions<Table>;
+
+/** How a server stops. */
+export interface ServerCloseOptions {
+  /** The close code: 1001 unless told; 1012 says that the server comes back. */
+  readonly code?: number;
+  /** The reason, at most 123 octets of UTF-8. */
+  readonly reason?: string;
+  /** Milliseconds from the last close after which what has not ended is cut; a WebSocket after `closeTimeout` in any case. `closeTimeout` unless told. */
+  readonly timeout?: number;
+  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. 0 unless told. */
+  readonly spread?: number;
+}
 
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
-  /** The port that it listens on. */
+  /** The port that it listens on; 0 on a unix socket. */
   readonly port: number;
-  /** The address that it listens on. */
+  /** The address that it listens on; "localhost" on a unix socket. */
   readonly hostname: string;
-  /** Where a client on this machine finds it: "http://127.0.0.1:8000/". `connect()` takes it as it is. */
+  /**
+   * Where a client on this machine finds it: "http://127.0.0.1:8000/", with TLS "https://127.0.0.1:8000/", on a unix
+   * socket "ws+unix:/path:/". `connect()` takes it as it is.
+   */
   readonly url: string;
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Stops: accepts no more, closes each WebSocket connection with 1001, lets requests in progress finish for at
-   * most `closeTimeout`, and resolves when all has ended and every handler is done, or after twice `closeTimeout`.
-   * Called again, it returns the same promise.
+   * What the server has counted since it began to listen: connections, messages, octets, refusals and how
+   * connections ended.
+   *
+   * @returns The figures of this moment.
    */
-  close(): Promise<void>;
+  stats(): ServerStats;
+  /**
+   * Stops: answers new handshakes with 503, closes each WebSocket connection once what was sent to it has left, lets
+   * requests in progress finish, and cuts what is not done after `timeout`.
+   *
+   * @param options With which code, how long, and how far apart.
+   * @returns A promise that resolves when all has ended and every handler is done, or after twice `timeout`.
+   * Called again, the same promise. Rejects with a RangeError, and does nothing, when the code or the reason cannot be
+   * sent or a time is not in its range.
+   */
+  close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /** `serve()` as each runtime has it. */
-export type Serve = (options: ServeOptions) => Promise<Server>;
+export type Serve = <Table>(options: ServeOptions<Table>) => Promise<Server>;
 
 /** Makes the `serve()` of a runtime. */
 export function createServe(runtime: Runtime): Serve {
   return async (options) => {
     const server = new RunningServer(options, runtime.deflate);
-    await server.listen(runtime, {
-      hostname: options.hostname ?? "127.0.0.1",
-      port: options.port ?? 8000,
-    });
+    await server.listen(runtime);
     return server;
   };
 }
 
+/** So many connections too many are told why at the same time; the others are cut. */
+const MAX_TURNED_AWAY = 100;
+
 class RunningServer implements Server {
   readonly connections = new Set<WebSocketConnection>();
   readonly #context: ServerContext;
+  readonly #listening: ListeningOptions;
   readonly #sessions = new Map<HttpSession, Promise<void>>();
   #listener!: Listener;
   #closed: Promise<void> | undefined;
+  /** Whether nobody is listened to any more. */
+  #stopped = false;
+  /** Connections that are being refused. */
+  #turnedAway = 0;
 
-  constructor(options: ServeOptions, deflate: DeflateBackend | undefined) {
-    if ((options.fetch === undefined) === (options.websocket === undefined)) {
-      throw new TypeError("Expected either fetch or websocket");
+  constructor(options: ServeOptions<unknown>, deflate: DeflateBackend | undefined) {
+    const { routes, fetch, websocket } = options as ServeOptions;
+    if ((routes === undefined && fetch === undefined) === (websocket === undefined)) {
+      throw new TypeError("Expected either websocket, or routes or fetch or both");
     }
-    const report = options.error ?? ((error) => console.error(error));
+    if (options.proxyProtocol && options.tls !== undefined) {
+      throw new TypeError("Expected proxyProtocol or tls, got both: the header comes before TLS");
+    }
+    this.#listening = options;
     this.#context = {
-      ...resolveLimits(options),
-      fetch: options.fetch,
-      websocket: options.websocket,
-      compression: createCompression(options.compression ?? false, deflate),
-      origins: options.origins ?? [],
-      maxHeadSize: positive("maxHeadSize", options.maxHeadSize, 16_384),
-      maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),
-      closing: false,
-      connections: this.connections,
-      report: (error) => {
-        try {
-          report(error);
-        } catch (second) {
-          // A reporter that throws must not take down what it reports on.
-          console.error(second);
-        }
-      },
+      ...createContext(options, deflate, this.connections),
+      fetch: routes === undefined ? fetch : createRouter(routes, fetch),
+      websocket,
     };
   }
 
-  async listen(runtime: Runtime, address: Address): Promise<void> {
-    this.#listener = await runtime.listen(address, (transport) => {
-      if (this.#context.closing) return transport.destroy();
+  async listen(runtime: Runtime): Promise<void> {
+    const { handshakeTimeout, report } = this.#context;
+    const where = resolveListening(this.#listening, handshakeTimeout, report);
+    this.#listener = await runtime.listen(where, (transport) => {
+      if (this.#stopped) return transport.destroy();
       const session = new HttpSession(transport, this.#context);
-      this.#sessions.set(session, session.run().then(() => void this.#sessions.delete(session)));
+      const refusal = session.connect();
+      if (refusal !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return session.destroy();
+      if (refusal !== undefined) this.#turnedAway++;
+      const ended = refusal === undefined ? session.run() : session.turnAway(refusal);
+      const forget = (): void => {
+        this.#sessions.delete(session);
+        if (refusal !== undefined) this.#turnedAway--;
+      };
+      this.#sessions.set(session, ended.then(forget));
     });
+  }
+
+  stats(): ServerStats {
+    return this.#context.guard.counters.snapshot();
   }
 
   get port(): number {
@@ -138,45 +218,71 @@ class RunningServer implements Server {
   }
 
   get url(): string {
-    const { hostname, port } = this;
-    const host = hostname === "0.0.0.0"
-      ? "127.0.0.1"
-      : hostname === "::"
-      ? "[::1]"
-      : hostname.includes(":")
-      ? `[${hostname}]`
-      : hostname;
-    return `http://${host}:${port}/`;
+    return listeningUrl(this.#listener.address, this.#listening);
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+  close(options: ServerCloseOptions = {}): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    try {
+      checkCloseOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#closed = this.#close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(options: ServerCloseOptions): Promise<void> {
+    const { code = CloseCode.goingAway, reason = "", spread = 0 } = options;
+    const timeout = Math.min(options.timeout ?? this.#context.closeTimeout, LONGEST_TIMER / 2);
     this.#context.closing = true;
+    this.#dropIdle();
+    const closing = this.#closeConnections(code, reason, spread);
+    // While closes are spread, whoever comes is told to come back later.
+    if (spread > 0) await closing;
+    this.#stopped = true;
+    this.#dropIdle();
     const closed = this.#listener.close();
-    for (const session of this.#sessions.keys()) {
-      // One that waits for a request has nothing to finish.
-      if (session.connection !== undefined) session.connection.close(CloseCode.goingAway);
-      else if (!session.answering) session.destroy();
-    }
-    const { closeTimeout } = this.#context;
     const cut = setTimeout(() => {
-      for (const session of this.#sessions.keys()) {
-        if (session.connection === undefined) session.destroy();
-      }
-    }, closeTimeout);
+      for (const session of this.#sessions.keys()) session.destroy();
+    }, timeout);
     // By then every connection is gone; what may be left is a handler that never returns.
     let giveUp: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
+    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * timeout));
     await Promise.race([Promise.all([closed, ...this.#sessions.values()]), late]);
     clearTimeout(cut);
     clearTimeout(giveUp);
+  }
+
+  /** Drops connections that wait for a request: they have nothing to finish. */
+  #dropIdle(): void {
+    for (const session of this.#sessions.keys()) {
+      if (session.connection === undefined && !session.answering) session.destroy();
+    }
+  }
+
+  async #closeConnections(code: number, reason: string, spread: number): Promise<void> {
+    const connections = [...this.connections];
+    const started = performance.now();
+    let next = 0;
+    while (next < connections.length && this.connections.size > 0) {
+      const part = spread === 0 ? 1 : (performance.now() - started) / spread;
+      const due = Math.min(connections.length, Math.ceil(connections.length * part));
+      for (; next < due; next++) connections[next]!.close(code, reason);
+      if (next < connections.length) {
+        await new Promise((resolve) => setTimeout(resolve, Math.min(20, spread)));
+      }
+    }
+  }
+}
+
+function checkCloseOptions({ code, reason = "", timeout, spread = 0 }: ServerCloseOptions): void {
+  encodeCloseBody(code ?? CloseCode.goingAway, reason);
+  positive("timeout", timeout, 1);
+  if (!(spread >= 0 && spread < Infinity)) {
+    throw new RangeError(`Expected spread to be 0 or above, got ${spread}`);
   }
 }

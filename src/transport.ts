@@ -8,6 +8,7 @@
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
 
 import type { DeflateBackend } from "./deflate/backend.ts";
+import type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 
 /** An IP address and port of one end of a connection. */
 export interface Address {
@@ -37,6 +38,8 @@ export interface Transport {
   readonly remoteAddress: Address | undefined;
   /** This end's address, when the stream has one. */
   readonly localAddress: Address | undefined;
+  /** What is known about its TLS; undefined when it has none. */
+  readonly tls?: TlsInfo | undefined;
   /** Bytes accepted by `write()` that have not yet been handed to the operating system. */
   readonly bufferedAmount: number;
   /**
@@ -56,18 +59,45 @@ export interface Transport {
 
 /** A listening socket. */
 export interface Listener {
-  /** The address it listens on, with the port that the system chose for port 0. */
+  /** The address it listens on, with the port that the system chose for port 0; as asked for on a unix socket. */
   readonly address: Address;
   /** Stops accepting. Connections that were accepted live on. */
   close(): Promise<void>;
+}
+
+/** Where and how to listen. */
+export interface ListenOptions extends Address {
+  /** Told of an accept that failed, as without file descriptors (EMFILE); the listener goes on all the same. */
+  readonly failed?: ((error: unknown) => void) | undefined;
+  /** A unix socket, in place of `hostname` and `port`. */
+  readonly path?: string | undefined;
+  /** Whether other processes may listen on the same port (SO_REUSEPORT). */
+  readonly reusePort?: boolean | undefined;
+  /** TLS; a connection is accepted once its TLS handshake is complete. */
+  readonly tls?: TlsServerOptions | undefined;
+  /** Milliseconds that a TLS handshake may take; the connection is cut then. */
+  readonly handshakeTimeout?: number | undefined;
+}
+
+/** How to connect. */
+export interface DialOptions {
+  /** Ends the attempt. */
+  readonly signal: AbortSignal | undefined;
+  /** A unix socket, in place of the address; its `hostname` is still the name that TLS expects. */
+  readonly path?: string | undefined;
+  /** TLS; the transport is there once its TLS handshake is complete. */
+  readonly tls?: TlsClientOptions | undefined;
 }
 
 /** What a runtime gives the library: the two ways to get a transport. */
 export interface Runtime {
   /** DEFLATE, for permessage-deflate; without it nothing is compressed. */
   readonly deflate?: DeflateBackend;
-  /** Listens and calls `accept` with each new connection, paused; rejects when it cannot listen. */
-  listen(address: Address, accept: (transport: Transport) => void): Promise<Listener>;
+  /**
+   * Listens and calls `accept` with each new connection, paused; rejects when it cannot listen, with a TypeError when
+   * it has no way to do what was asked.
+   */
+  listen(options: ListenOptions, accept: (transport: Transport) => void): Promise<Listener>;
   /** Connects; rejects when it cannot, or with the signal's reason when that fires first. */
-  dial(address: Address, options: { signal: AbortSignal | undefined }): Promise<Transport>;
+  dial(address: Address, options: DialOptions): Promise<Transport>;
 }

@@ -11,15 +11,29 @@ import {
   judgeRequest,
   refuseOrigin,
 } from "./handshake/server.ts";
+import { hasToken } from "./http/fields.ts";
 import type { RequestHead } from "./http/head.ts";
+
+/**
+ * Chooses a subprotocol.
+ *
+ * @param offered What the client offers, the one it prefers first.
+ * @param request The opening handshake.
+ * @returns One of those offered, or undefined for none.
+ */
+export type ProtocolChooser = (
+  offered: readonly string[],
+  request: Request,
+) => string | undefined;
 
 /** What goes with an upgrade. */
 export interface UpgradeOptions<Data = unknown> {
   /**
    * The subprotocol, or several in order of preference: the first that the client offers is chosen, and
-   * none when it offers none of them (RFC 6455 section 4.2.2).
+   * none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses: one that returns what the
+   * client has not offered is reported, and the client gets 500. None unless told.
    */
-  readonly protocol?: string | readonly string[];
+  readonly protocol?: string | readonly string[] | ProtocolChooser;
   /** The `data` of the connection. */
   readonly data?: Data;
   /** Header fields of the 101 response; `Set-Cookie` may be given several times. */
@@ -27,17 +41,25 @@ export interface UpgradeOptions<Data = unknown> {
 }
 
 /**
- * Makes a WebSocket connection of the request at hand.
- *
- * @param handler What to do with the connection.
- * @param options The subprotocol, `data` and header fields.
- * @returns A Response to return from `fetch`: the upgrade, or the refusal with status 400, 403, 405, 426 or 503
- * and the reason as its body.
+ * Makes a WebSocket connection of the request at hand. The handler's `data` is of the type of what it is given, and a
+ * handler that is declared to need `data` has to be given some.
  */
-export type Upgrade = <Data = unknown>(
-  handler: WebSocketHandler<Data>,
-  options?: UpgradeOptions<Data>,
-) => Response;
+export interface Upgrade {
+  /**
+   * With `data`.
+   *
+   * @param handler What to do with the connection.
+   * @param options The `data`, and perhaps the subprotocol and header fields.
+   * @returns A Response to return from `fetch`: the upgrade, or the refusal with status 400, 403, 405, 426 or 503
+   * and the reason as its body.
+   */
+  <Data>(
+    handler: WebSocketHandler<Data>,
+    options: UpgradeOptions<Data> & { readonly data: Data },
+  ): Response;
+  /** Without `data`. */
+  (handler: WebSocketHandler<undefined>, options?: UpgradeOptions<undefined>): Response;
+}
 
 /** An upgrade that was decided on. */
 export interface UpgradeDecision {
@@ -60,11 +82,44 @@ export function judgeUpgrade(
   return refuseOrigin(head);
 }
 
-/** The subprotocol: the first of the server's that the client offers. */
+/**
+ * Says whether a request asks for a WebSocket, well-formed or not: `websocket` in `Upgrade` and `upgrade` in
+ * `Connection` (RFC 6455 section 4.2.1). For one address that serves a page and a socket.
+ *
+ * @param request The request.
+ * @returns Whether to call `upgrade()`, which judges the rest of the handshake.
+ *
+ * @example
+ * ```ts
+ * import { isUpgrade, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   fetch(request, { upgrade }) {
+ *     if (isUpgrade(request)) return upgrade((ws) => ws.send("hello"));
+ *     return new Response("hello");
+ *   },
+ * });
+ * console.log(await (await fetch(server.url)).text()); // hello
+ * ```
+ */
+export function isUpgrade(request: Request): boolean {
+  const { headers } = request;
+  return hasToken(headers.get("upgrade") ?? undefined, "websocket") &&
+    hasToken(headers.get("connection") ?? undefined, "upgrade");
+}
+
+/**
+ * The subprotocol: the first of the server's that the client offers, or what its function chooses.
+ *
+ * @throws What that function throws. What it chooses is not judged here.
+ */
 export function chooseProtocol(
-  wanted: string | readonly string[] | undefined,
+  wanted: UpgradeOptions["protocol"],
   offered: readonly string[],
+  request: () => Request,
 ): string | undefined {
+  if (typeof wanted === "function") return wanted([...offered], request());
   const candidates = typeof wanted === "string" ? [wanted] : wanted ?? [];
   return candidates.find((candidate) => offered.includes(candidate));
 }

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { concat, EMPTY, viewBytes } from "../src/bytes.ts";
+import { concat, EMPTY, toBytes, viewBytes } from "../src/bytes.ts";
 import { test } from "./support/test.ts";
 
 test("EMPTY has no bytes", () => {
@@ -42,4 +42,15 @@ test("concat joins in order, in memory of its own", () => {
   first.fill(0);
   assertEquals(encodeHex(joined), "0102030405");
   assertEquals(concat([]).length, 0);
+});
+
+test("toBytes views every kind of bytes, and throws for all else", () => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  assertStrictEquals(toBytes(bytes), bytes);
+  assertEquals(toBytes(bytes.buffer), bytes);
+  assertEquals(toBytes(new DataView(bytes.buffer, 1, 1)), Uint8Array.of(2));
+  assertEquals(toBytes(new ArrayBuffer(0)), new Uint8Array());
+  for (const wrong of [1, "1", null, undefined, {}, [1]]) {
+    assertThrows(() => toBytes(wrong as unknown as ArrayBuffer), TypeError, "Expected a string or");
+  }
 });

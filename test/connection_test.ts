@@ -46,7 +46,7 @@ onBoth("send() carries text and every kind of bytes both ways", async ({ client,
 });
 
 onBoth("send() throws for what is neither a string nor bytes", async ({ client, server }) => {
-  for (const wrong of [1, null, undefined, {}, ["a"]]) {
+  for (const wrong of [1, true, null, undefined, {}, () => {}]) {
     assertThrows(() => client.send(wrong as unknown as string), TypeError, "Expected a string or");
   }
   await client.send("unharmed");
@@ -299,4 +299,60 @@ onBoth("has an address, a request and no subprotocol", async ({ client, server }
   assertEquals(server.request.headers.get("upgrade"), "websocket");
   assertEquals([client.data, server.data], [undefined, undefined]);
   await client.close();
+});
+
+onBoth("receive({ signal }) that is given up leaves the message to the next", async (ends) => {
+  const { client, server } = ends;
+  const controller = new AbortController();
+  const given = server.receive({ signal: controller.signal });
+  const reason = new Error("enough");
+  controller.abort(reason);
+  assertStrictEquals(await assertRejects(() => given), reason);
+  client.send("1");
+  client.send("2");
+  assertEquals([await server.receive(), await server.receive()], ["1", "2"]);
+});
+
+onBoth("receive({ signal }) tells a timeout from the end of the connection", async (ends) => {
+  const { client, server } = ends;
+  const timeout = await assertRejects(
+    () => server.receive({ signal: AbortSignal.timeout(20) }),
+    DOMException,
+  );
+  assertEquals(timeout.name, "TimeoutError");
+  const controller = new AbortController();
+  const closed = assertRejects(
+    () => server.receive({ signal: controller.signal }),
+    ConnectionClosed,
+  );
+  client.close(4000);
+  assertEquals((await closed).info?.code, 4000);
+  controller.abort();
+});
+
+onBoth("receiveStream() gives what send(source) sends, chunk by chunk", async (ends) => {
+  const { client, server } = ends;
+  const gates = ["one ", "two ", "three"];
+  const received: unknown[] = [];
+  let go = (): void => {};
+  async function* source(): AsyncGenerator<string> {
+    for (const gate of gates) {
+      const taken = new Promise<void>((resolve) => go = resolve);
+      yield gate;
+      // The next chunk is made when this one has arrived.
+      await taken;
+    }
+  }
+  const sent = client.send(source());
+  for await (const chunk of await server.receiveStream()) {
+    received.push(chunk);
+    go();
+  }
+  await sent;
+  assertEquals(received, gates);
+});
+
+onBoth("dropped counts nothing unless the option says so", async ({ client, server }) => {
+  await Promise.all([client.send("a"), server.receive()]);
+  assertEquals([client.dropped, server.dropped], [0, 0]);
 });

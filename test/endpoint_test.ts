@@ -1,8 +1,15 @@
 // The endpoint over a transport that the test plays by hand. Frames to it come from a client, masked with 00000000.
 
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { Endpoint, type EndpointLimits, HIGH_WATER_MARK, RESOLVED } from "../src/endpoint.ts";
+import type { EndpointLimits } from "../src/consumer.ts";
+import { Endpoint, HIGH_WATER_MARK, RESOLVED } from "../src/endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
 import { Protocol } from "../src/protocol.ts";
 import { isPending, settled } from "./support/connections.ts";
@@ -17,7 +24,7 @@ const CLOSE_1000 = "888200000000" + "03e8";
 interface Scene {
   readonly transport: FakeTransport;
   readonly endpoint: Endpoint;
-  /** Messages, Pongs (as `pong`) and the end (as `closed`), in order. */
+  /** What the consumer was told: messages as they are, the rest by its name, in order. */
   readonly log: string[];
   readonly infos: CloseInfo[];
   /** What `message()` answers. */
@@ -41,13 +48,21 @@ function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: stri
         log.push(typeof data === "string" ? data : encodeHex(data));
         return scene.ready;
       },
+      chunk: (data, last) => {
+        const text = typeof data === "string" ? data : encodeHex(data);
+        log.push(`${last ? "last chunk" : "chunk"} ${text}`);
+        return scene.ready;
+      },
+      ping: (payload) => log.push(`ping ${encodeHex(payload)}`),
       pong: (payload) => log.push(`pong ${encodeHex(payload)}`),
+      refill: (all) => log.push(all ? "refill all" : "refill"),
+      drain: () => log.push("drain"),
       closed: (info) => {
         log.push("closed");
         infos.push(info);
       },
     },
-    { closeTimeout: 60_000, maxBufferedAmount: 200_000, ...limits },
+    { closeTimeout: 60_000, maxBufferedAmount: 200_000, overflow: "close", ...limits },
   );
   const scene: Scene = {
     transport,
@@ -70,16 +85,24 @@ test("Endpoint reads nothing before it is started, and gives nothing before proc
   assertEquals([transport.paused, log], [false, ["a"]]);
 });
 
-test("Endpoint parses and reads nothing behind a message that the consumer is not ready for", () => {
+test("Endpoint parses and reads nothing behind a message that the consumer is not ready for", async () => {
   const scene = setUp();
   scene.endpoint.proceed();
   scene.ready = false;
   scene.receive(A + PING_1 + B + CLOSE_1000);
+  // The consumer has this turn to answer.
+  assertEquals([scene.transport.paused, scene.log, scene.writes()], [true, ["a"], []]);
+  await settled();
   // The Ping before the next message is answered; the Close frame behind it is not seen.
-  assertEquals([scene.transport.paused, scene.log, scene.writes()], [true, ["a"], ["8a0101"]]);
+  assertEquals([scene.transport.paused, scene.log, scene.writes()], [
+    true,
+    ["a", "ping 01"],
+    ["8a0101"],
+  ]);
   assertEquals(scene.endpoint.open, true);
   scene.endpoint.proceed();
-  assertEquals([scene.transport.paused, scene.log], [false, ["a", "b"]]);
+  await settled();
+  assertEquals([scene.transport.paused, scene.log], [false, ["a", "ping 01", "b"]]);
   assertEquals(scene.endpoint.open, false);
   assertEquals(scene.writes(), ["8a0101", "880203e8"]);
   scene.transport.sink.closed();
@@ -90,7 +113,7 @@ test("Endpoint answers control frames while the consumer is behind", () => {
   scene.endpoint.start();
   scene.receive(PING_1);
   scene.receive(CLOSE_1000);
-  assertEquals([scene.log, scene.writes()], [[], ["8a0101", "880203e8"]]);
+  assertEquals([scene.log, scene.writes()], [["ping 01"], ["8a0101", "880203e8"]]);
   scene.transport.sink.closed();
 });
 
@@ -184,7 +207,8 @@ test("Endpoint goes on reading once the closing handshake has begun", () => {
   scene.transport.sink.end();
   scene.transport.sink.closed();
   // Messages are discarded; a Ping is answered until the peer's Close frame has come (RFC 6455 5.5.2).
-  assertEquals([scene.log, scene.writes()], [["a", "closed"], ["880203e8", "8a0101"]]);
+  assertEquals(scene.log, ["a", "refill all", "ping 01", "closed"]);
+  assertEquals(scene.writes(), ["880203e8", "8a0101"]);
   assertEquals(scene.infos[0]?.wasClean, true);
 });
 
@@ -247,4 +271,127 @@ test("Endpoint send() fails after the end", async () => {
   assertInstanceOf(cause, Error);
   endpoint.close(1000, "");
   assertEquals(transport.writes, []);
+});
+
+test("Endpoint gives a large message in chunks from streamFrom on, one at a time", async () => {
+  const scene = setUp();
+  const { endpoint, transport, log, receive } = scene;
+  endpoint.streamFrom = 2;
+  endpoint.proceed();
+  receive("828100000000" + "01");
+  scene.ready = false;
+  receive("828300000000" + "02");
+  assertEquals([log, transport.paused], [["01", "chunk 02"], true]);
+  endpoint.proceed();
+  assertEquals([log.length, transport.paused], [2, false]);
+  receive("0304" + A);
+  await settled();
+  assertEquals([log, transport.paused], [["01", "chunk 02", "last chunk 0304"], true]);
+  assertEquals(endpoint.messages, 2);
+  endpoint.proceed();
+  assertEquals([log.at(-1), endpoint.messages], ["a", 3]);
+});
+
+test("Endpoint tells Pings and Pongs in order with messages", () => {
+  const { endpoint, log, receive } = setUp();
+  endpoint.proceed();
+  receive(PING_1 + A + "8a8100000000" + "02" + B);
+  assertEquals(log, ["ping 01", "a", "pong 02", "b"]);
+});
+
+test("Endpoint hold() stops at the next data frame, and not before", () => {
+  const { endpoint, transport, log, receive } = setUp();
+  endpoint.proceed();
+  endpoint.hold();
+  receive(PING_1);
+  assertEquals([log, transport.paused, endpoint.blocked], [["ping 01"], false, false]);
+  receive(A);
+  assertEquals([log, transport.paused, endpoint.blocked], [["ping 01"], true, true]);
+  endpoint.proceed();
+  assertEquals([log, transport.paused, endpoint.blocked], [["ping 01", "a"], false, false]);
+});
+
+test("Endpoint lets what was held back leave first, then says drain", () => {
+  const { endpoint, transport, log, writes } = setUp();
+  transport.congested = true;
+  endpoint.send("1");
+  endpoint.flush();
+  assertEquals(endpoint.congested, true);
+  endpoint.send("2");
+  transport.drain();
+  assertEquals([log, writes()], [["refill", "drain"], ["810131", "810132"]]);
+});
+
+test("Endpoint says no drain, and resolves nothing, when the refill fills the transport again", async () => {
+  const transport = new FakeTransport();
+  const log: string[] = [];
+  const limits = { closeTimeout: 60_000, maxBufferedAmount: 1_000_000, overflow: "wait" } as const;
+  let refills = 2;
+  const endpoint: Endpoint = new Endpoint(
+    new Protocol("server", { maxMessageSize: 1000, maxFragments: 10 }),
+    transport,
+    new Uint8Array(),
+    {
+      message: () => true,
+      chunk: () => true,
+      ping: () => {},
+      pong: () => {},
+      refill: () => {
+        log.push("refill");
+        if (--refills === 0) return;
+        transport.congested = true;
+        endpoint.send(new Uint8Array(HIGH_WATER_MARK));
+      },
+      drain: () => log.push("drain"),
+      closed: () => {},
+    },
+    limits,
+  );
+  transport.congested = true;
+  const sent = endpoint.send(new Uint8Array(HIGH_WATER_MARK));
+  transport.drain();
+  assertEquals([log, await isPending(sent)], [["refill"], true]);
+  transport.drain();
+  await sent;
+  assertEquals(log, ["refill", "refill", "drain"]);
+});
+
+test("Endpoint close() with a wrong code throws before anything is sent", () => {
+  const { endpoint, log, writes } = setUp();
+  assertThrows(() => endpoint.close(1005, ""), RangeError);
+  assertEquals([log, writes(), endpoint.open], [[], [], true]);
+});
+
+test("Endpoint sendFragment() sends what it is told, and rejects after the end", async () => {
+  const { endpoint, writes, transport } = setUp();
+  assertStrictEquals(endpoint.sendFragment("a", true, false), RESOLVED);
+  endpoint.sendFragment("b", false, false);
+  endpoint.sendFragment("", false, true);
+  endpoint.flush();
+  assertEquals(writes(), ["010161" + "000162" + "8000"]);
+  endpoint.terminate(new Error("enough"));
+  await assertRejects(() => endpoint.sendFragment("c", true, true), ConnectionClosed);
+  await assertRejects(() => endpoint.writable(), ConnectionClosed);
+  transport.sink.closed();
+});
+
+for (const overflow of ["wait", "drop-oldest", "drop-newest"] as const) {
+  test(`Endpoint leaves overflow "${overflow}" to whoever sends`, async () => {
+    const { endpoint, transport } = setUp({ maxBufferedAmount: 1_000, overflow });
+    transport.congested = true;
+    const sent = endpoint.send(new Uint8Array(100_000));
+    assertEquals([transport.destroyed, await isPending(sent)], [false, true]);
+    transport.drain();
+    await sent;
+  });
+}
+
+test("Endpoint alive is set by whatever comes", () => {
+  const { endpoint, receive } = setUp();
+  endpoint.start();
+  for (const hex of [PING_1, "81", "8100000000", "61"]) {
+    endpoint.alive = false;
+    receive(hex);
+    assertEquals(endpoint.alive, true);
+  }
 });

@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "../src/errors.ts";
+import {
+  type CloseInfo,
+  ConnectionClosed,
+  HandshakeError,
+  isOrderly,
+  ProtocolError,
+} from "../src/errors.ts";
 import { test } from "./support/test.ts";
 
 const info: CloseInfo = {
@@ -56,4 +62,14 @@ test("HandshakeError has no answer and no cause unless told", () => {
   const error = new HandshakeError("No answer");
   assertEquals([error.status, error.headers, error.body], [undefined, undefined, undefined]);
   assertEquals("cause" in error, false);
+});
+
+test("isOrderly is true for a clean end by this end, or by the peer with 1000, 1001 or nothing", () => {
+  for (const code of [1000, 1001, 1005, 1011, 4000]) {
+    const orderly = code < 1011;
+    assertEquals(isOrderly({ ...info, code }), orderly);
+    assertEquals(isOrderly({ ...info, code, initiator: "local" }), true);
+    assertEquals(isOrderly({ ...info, code, wasClean: false }), false);
+    assertEquals(isOrderly({ ...info, code, initiator: "local", wasClean: false }), false);
+  }
 });

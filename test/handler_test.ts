@@ -8,6 +8,7 @@ import {
 } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import { isPending, settled, withResolvers } from "./support/connections.ts";
+import { openFake } from "./support/established.ts";
 import { test } from "./support/test.ts";
 
 interface Scene {
@@ -334,4 +335,120 @@ test("WebSocketFunction is at fault for the end of another connection", async ()
   assertEquals(reported.length, 1);
   assertInstanceOf(reported[0], ConnectionClosed);
   await Promise.all([ended.close(), server.close()]);
+});
+
+test("WebSocketHooks ping, pong and drain are told, in order with messages", async () => {
+  const log: unknown[] = [];
+  await using fake = openFake({
+    handler: {
+      message: (_ws, data) => void log.push(data),
+      ping: (ws, payload) => void log.push("ping", ws === fake.connection, payload),
+      pong: (ws, payload) => void log.push("pong", ws === fake.connection, payload),
+      drain: (ws) => void log.push("drain", ws === fake.connection),
+    },
+  });
+  fake.receive("8181 00000000 61  8981 00000000 01  8a81 00000000 02  8181 00000000 62");
+  assertEquals(log.splice(0), [
+    "a",
+    "ping",
+    true,
+    Uint8Array.of(1),
+    "pong",
+    true,
+    Uint8Array.of(2),
+    "b",
+  ]);
+  fake.transport.congested = true;
+  const sent = fake.connection.send(new Uint8Array(100_000));
+  assertEquals([log, await isPending(sent)], [[], true]);
+  fake.transport.drain();
+  assertEquals(log, ["drain", true]);
+  await sent;
+});
+
+test("WebSocketHooks ping and pong come though a message hook runs, and hold nothing up", async () => {
+  const log: unknown[] = [];
+  const never = new Promise<void>(() => {});
+  const gate = withResolvers<void>();
+  await using fake = openFake({
+    handler: {
+      async message(_ws, data) {
+        log.push(data);
+        await gate.promise;
+      },
+      ping: () => {
+        log.push("ping");
+        return never;
+      },
+      pong: () => {
+        log.push("pong");
+        return never;
+      },
+    },
+  });
+  fake.receive("8181 00000000 61  8980 00000000  8a80 00000000  8181 00000000 62");
+  await settled();
+  assertEquals([log, fake.frames()], [["a", "ping", "pong"], ["8a"]]);
+  gate.resolve();
+  await settled();
+  assertEquals(log, ["a", "ping", "pong", "b"]);
+});
+
+for (const hook of ["ping", "pong", "drain"] as const) {
+  for (const style of ["throws", "rejects"] as const) {
+    test(`WebSocketHooks ${hook} that ${style} closes with 1011 and is reported once`, async () => {
+      const fails = (): Promise<never> => {
+        if (style === "throws") throw failure;
+        return Promise.reject(failure);
+      };
+      await using fake = openFake({ handler: { [hook]: fails } });
+      if (hook === "ping") fake.receive("8980 00000000");
+      if (hook === "pong") fake.receive("8a80 00000000");
+      if (hook === "drain") {
+        fake.transport.congested = true;
+        fake.connection.send(new Uint8Array(100_000));
+        fake.transport.writes.length = 0;
+        fake.transport.drain();
+      }
+      await settled();
+      assertEquals(fake.frames().at(-1), "88 03f3");
+      assertEquals(fake.reported, [failure]);
+    });
+  }
+}
+
+test("WebSocketHooks that are not async make no promise, and all of a chunk is taken in one go", async () => {
+  const log: unknown[] = [];
+  const returned = [undefined, null, 0, "", false, {}, { then: 1 }];
+  await using fake = openFake({
+    handler: {
+      message(_ws, data) {
+        log.push(data);
+        return returned[log.length - 1];
+      },
+    },
+  });
+  fake.receive("8181 00000000 61".repeat(returned.length));
+  // Without a single microtask in between.
+  assertEquals(log.length, returned.length);
+  assertEquals(fake.transport.paused, false);
+});
+
+test("WebSocketHooks take any object with then() for a promise", async () => {
+  const log: unknown[] = [];
+  const { promise, resolve } = withResolvers<void>();
+  await using fake = openFake({
+    handler: {
+      message(_ws, data) {
+        log.push(data);
+        return { then: promise.then.bind(promise) };
+      },
+    },
+  });
+  fake.receive("8181 00000000 61  8181 00000000 62");
+  await settled();
+  assertEquals([log, fake.transport.paused], [["a"], true]);
+  resolve();
+  await settled();
+  assertEquals([log, fake.transport.paused], [["a", "b"], false]);
 });

@@ -126,6 +126,14 @@ test("createMemoryRuntime dial() rejects with the reason of a signal that has fi
   assertStrictEquals(await assertRejects(() => runtime.dial(listening, { signal }), Error), reason);
 });
 
+test("createMemoryRuntime refuses TLS and unix sockets rather than go on without", async () => {
+  const runtime = createMemoryRuntime();
+  for (const more of [{ tls: { key: "", cert: "" } }, { path: "/run/chat.sock" }]) {
+    await assertRejects(() => runtime.listen({ ...address, ...more }, () => {}), TypeError);
+    await assertRejects(() => runtime.dial(address, { ...notAborted, ...more }), TypeError);
+  }
+});
+
 test("createMemoryRuntime gives both ends their addresses", async () => {
   const [dialled, accepted] = await transportPair();
   assertEquals(dialled.remoteAddress, accepted.localAddress);

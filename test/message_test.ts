@@ -245,3 +245,85 @@ test("MessageAssembler of one frame in many chunks never exceeds what was declar
   assertLessOrEqual(message.buffer.byteLength, 2 * size);
   assert(message.every((octet, i) => octet === Math.floor(i / 1000)));
 });
+
+/** Streams pieces of one message, each in a frame of its own; what came out, or the violation's code. */
+function stream(assembler: MessageAssembler, text: boolean, pieces: readonly string[]): unknown[] {
+  assembler.begin(text);
+  return pieces.map((hex, i) => {
+    const bytes = decodeHex(hex);
+    const violation = assembler.frame(bytes.length) ??
+      assembler.stream(bytes, 0, bytes.length, i === pieces.length - 1);
+    if (violation !== undefined) return violation.code;
+    return typeof assembler.message === "string" ? assembler.message : encodeHex(assembler.message);
+  });
+}
+
+test("MessageAssembler.stream() hands each piece on, without a copy", () => {
+  const assembler = createAssembler();
+  assertEquals(stream(assembler, false, ["01", "", "0203"]), ["01", "", "0203"]);
+  assert(!assembler.inProgress);
+  const chunk = decodeHex("ff0102ff");
+  assembler.begin(false);
+  assembler.frame(2);
+  assembler.stream(chunk, 1, 3, true);
+  assertStrictEquals((assembler.message as Bytes).buffer, chunk.buffer);
+});
+
+test("MessageAssembler.stream() gives text as far as it has whole characters", () => {
+  const assembler = createAssembler();
+  // é, ☎ and 𝄞, one octet at a time.
+  const octets = "c3a9e2988ef09d849e".match(/../g)!;
+  assertEquals(stream(assembler, true, octets), ["", "é", "", "", "☎", "", "", "", "𝄞"]);
+  assertEquals(stream(assembler, true, ["efbbbf", "61"]), ["\ufeff", "a"]);
+  assertEquals(stream(assembler, true, ["61", ""]), ["a", ""]);
+});
+
+test("MessageAssembler.stream() finds an invalid octet in the piece that has it", () => {
+  for (
+    const [pieces, expected] of [
+      [["61", "ff", "61"], ["a", 1007]],
+      [["61", "c3", "28"], ["a", "", 1007]],
+      [["61", "c3"], ["a", 1007]],
+      [["eda0", "80"], [1007]],
+    ] as const
+  ) {
+    const got = stream(createAssembler(), true, pieces);
+    assertEquals(got.slice(0, expected.length), [...expected]);
+  }
+});
+
+test("MessageAssembler.stream() begins with what was collected before", () => {
+  for (const [text, expected] of [[true, "aéb"], [false, "61c3a962"]] as const) {
+    const assembler = createAssembler();
+    assembler.begin(text);
+    for (const hex of ["61", "c3"]) {
+      const bytes = decodeHex(hex);
+      assertEquals(assembler.frame(1) ?? assembler.push(bytes, 0, 1, false), undefined);
+    }
+    const bytes = decodeHex("a962");
+    assertEquals(assembler.frame(2) ?? assembler.stream(bytes, 0, 2, true), undefined);
+    const { message } = assembler;
+    assertEquals(typeof message === "string" ? message : encodeHex(message), expected);
+    // Nothing is left of it in the next.
+    assertEquals(stream(assembler, text, ["61"]), [text ? "a" : "61"]);
+  }
+});
+
+test("MessageAssembler.stream() that is given up leaves nothing to the next message", () => {
+  const assembler = createAssembler();
+  assembler.begin(true);
+  assembler.frame(1);
+  assembler.stream(decodeHex("c3"), 0, 1, false);
+  assembler.reset();
+  assertEquals(stream(assembler, true, ["61"]), ["a"]);
+});
+
+test("MessageAssembler.declared and compressed are those of the message in progress", () => {
+  const assembler = createAssembler();
+  assembler.begin(false, true);
+  assembler.frame(3);
+  assembler.frame(4);
+  assertEquals([assembler.declared, assembler.compressed], [7, true]);
+  assembler.begin(false);
+  assertEquals([assembler.declared, assembler.compressed], [0, false]);
+});

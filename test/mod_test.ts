@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as mod from "@sansocket/ws";
 import * as bun from "@sansocket/ws/bun";
 import * as deno from "@sansocket/ws/deno";
@@ -13,7 +13,9 @@ test("mod.ts exports the functions, the connection and the errors", () => {
     "ProtocolError",
     "WebSocketConnection",
     "connect",
+    "isUpgrade",
     "serve",
+    "serveFiles",
   ];
   const exported = Object.keys(mod);
   assertEquals(names.filter((name) => !exported.includes(name)), []);
@@ -46,12 +48,12 @@ test("serve() and connect() are the same over the shim by its name", async () =>
   await server.close();
 });
 
-test("connect() refuses wss: as long as TLS is not there", async () => {
-  await assertRejects(
-    () => mod.connect("wss://127.0.0.1/"),
-    TypeError,
-    "wss: is not supported yet",
-  );
+test("connect() takes wss:, and a certificate made on request", async () => {
+  const tls = await mod.createDevelopmentCertificate();
+  const server = await mod.serve({ port: 0, tls, websocket: (ws) => ws.send("secret") });
+  const ws = await mod.connect(server.url, { tls: { ca: tls.cert } });
+  assertEquals(await ws.receive(), "secret");
+  await server.close();
 });
 
 test("CloseCode has the registered names", () => {

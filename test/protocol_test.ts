@@ -236,3 +236,86 @@ test("Protocol carries no state from one message to the next", () => {
     assertEquals(feed(protocol, chunks), expected);
   }
 });
+
+test("Protocol streams messages from streamFrom on, counting fragments together", () => {
+  const frames = "0281 00000000 01  0081 00000000 02  8081 00000000 03  8282 00000000 0405" +
+    "8283 00000000 060708";
+  for (
+    const [streamFrom, expected] of [
+      [0, ["chunk 01", "chunk 02", "last 03", "last 0405", "last 060708"]],
+      [2, ["chunk 0102", "last 03", "last 0405", "last 060708"]],
+      [3, ["last 010203", "binary 0405", "last 060708"]],
+      [Infinity, ["binary 010203", "binary 0405", "binary 060708"]],
+    ] as const
+  ) {
+    const protocol = createProtocol("server");
+    protocol.streamFrom = streamFrom;
+    protocol.receive(decodeHex(frames.replaceAll(" ", "")));
+    const events: string[] = [];
+    for (let line = next(protocol); line !== undefined; line = next(protocol)) {
+      events.push(protocol.last ? line.replace("chunk", "last") : line);
+    }
+    assertEquals(events, [...expected]);
+  }
+});
+
+test("Protocol streams a frame under every split, in the chunks that it came in", () => {
+  for (const chunks of cuts(decodeHex("828400000000" + "01020304"))) {
+    const protocol = createProtocol("server");
+    protocol.streamFrom = 0;
+    let payload = "";
+    let ended = 0;
+    for (const chunk of chunks) {
+      protocol.receive(chunk);
+      while (protocol.nextEvent() === "chunk") {
+        payload += encodeHex(protocol.data as Uint8Array);
+        if (protocol.last) ended++;
+      }
+    }
+    assertEquals([payload, ended], ["01020304", 1]);
+  }
+});
+
+test("Protocol that is held in a streamed message answers the Pings behind its frame", () => {
+  const protocol = createProtocol("server");
+  protocol.streamFrom = 0;
+  protocol.receive(decodeHex("028100000000" + "01" + ping("02") + "808100000000" + "03"));
+  assertEquals(protocol.nextEvent(), "chunk");
+  protocol.holding = true;
+  assertEquals([next(protocol), next(protocol), protocol.blocked], ["ping 02", undefined, true]);
+  assertEquals(takeFrames(protocol), ["8a 02"]);
+  protocol.holding = false;
+  assertEquals([next(protocol), protocol.last, protocol.blocked], ["chunk 03", true, false]);
+});
+
+test("Protocol discards the rest of a streamed message once it is closing", () => {
+  const protocol = createProtocol("server");
+  protocol.streamFrom = 0;
+  protocol.receive(decodeHex("028100000000" + "01"));
+  assertEquals(protocol.nextEvent(), "chunk");
+  protocol.close(1000, "");
+  protocol.receive(decodeHex("008100000000" + "02" + "808100000000" + "03" + ping("04")));
+  assertEquals([next(protocol), protocol.state], ["ping 04", "closing"]);
+});
+
+test("Protocol sendFragment() marks the first and the last fragment (RFC 6455 5.4)", () => {
+  const protocol = createProtocol("server");
+  protocol.sendFragment("a", true, false);
+  protocol.sendFragment("b", false, false);
+  protocol.ping(Uint8Array.of(1));
+  protocol.sendFragment("", false, true);
+  protocol.sendFragment(Uint8Array.of(2), true, false);
+  protocol.sendFragment(Uint8Array.of(3), false, true);
+  protocol.sendFragment("c", true, true);
+  assertEquals(takeFrames(protocol), [
+    "01 61",
+    "00 62",
+    "89 01",
+    "80 ",
+    "02 02",
+    "80 03",
+    "81 63",
+  ]);
+  protocol.close(1000, "");
+  assertThrows(() => protocol.sendFragment("d", true, true), Error, "closing");
+});

@@ -1,4 +1,4 @@
-// Runs what the README shows, on the runtime at hand. Only ports are changed.
+// Runs what the README and the pages in docs/ show, on the runtime at hand. Only ports are changed.
 
 import { assertEquals } from "@std/assert";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,8 +6,16 @@ import { join } from "node:path";
 import { root, type RuntimeName, start } from "./support/process.ts";
 import { runtime, test } from "./support/test.ts";
 
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const samples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code = ""]) => code);
+/** Pages whose every TypeScript sample is a whole program that ends by itself. */
+const pages = ["docs/servers.md"];
+
+/** The TypeScript samples of a page. */
+function samplesOf(page: string): string[] {
+  const text = readFileSync(join(root, page), "utf8");
+  return [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = ""]) => code);
+}
+
+const samples = samplesOf("README.md");
 const name: RuntimeName = runtime;
 
 /** Runs `body` with a folder in the project, where the package's name resolves as it does for its examples. */
@@ -48,8 +56,8 @@ test("README's first server serves its first client", async () => {
   });
 });
 
-test("README's page and socket print what they say", async () => {
-  const [, , code = ""] = samples;
+/** Runs a sample that is a whole program, and compares what it prints with what it says. */
+async function runSample(code: string): Promise<void> {
   await withFolder(async (folder) => {
     const file = join(folder, "sample.ts");
     writeFileSync(file, code);
@@ -57,4 +65,12 @@ test("README's page and socket print what they say", async () => {
     assertEquals(await sample.exit, 0, sample.output());
     assertEquals(sample.output(), expectedOutput(code));
   });
-});
+}
+
+test("README's page and socket print what they say", () => runSample(samples[2] ?? ""));
+
+for (const page of pages) {
+  for (const [i, code] of samplesOf(page).entries()) {
+    test(`${page} sample ${i + 1} prints what it says`, () => runSample(code));
+  }
+}

@@ -48,8 +48,16 @@ test("serve() listens on port 8000 unless told", async () => {
 });
 
 const wrong: [string, unknown, string][] = [
-  ["neither fetch nor websocket", {}, "TypeError: Expected either fetch or websocket"],
-  ["both", { fetch: () => {}, websocket: {} }, "TypeError: Expected either fetch or websocket"],
+  [
+    "neither fetch nor websocket",
+    {},
+    "TypeError: Expected either websocket, or routes or fetch or both",
+  ],
+  [
+    "both",
+    { fetch: () => {}, websocket: {} },
+    "TypeError: Expected either websocket, or routes or fetch or both",
+  ],
   ["a limit of 0", { websocket: {}, maxHeadSize: 0 }, "RangeError: Expected maxHeadSize to be"],
   ["a body limit of -1", { websocket: {}, maxBodySize: -1 }, "RangeError: Expected maxBodySize"],
   ["a timeout of NaN", { websocket: {}, closeTimeout: NaN }, "RangeError: Expected closeTimeout"],

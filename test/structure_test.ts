@@ -11,18 +11,34 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["bytes", "mask", "utf8", "close", "errors", "promises"],
+  ["bytes", "mask", "utf8", "close", "errors", "ending", "promises"],
   ["frame"],
   ["decoder", "encoder", "message"],
   // Below extension, which reads a header field of the same list grammar as the others.
   ["http/"],
   ["extension", "deflate/"],
   // Types only, and low because the origin rule of the handshake compares addresses.
+  ["tls"],
   ["transport"],
   ["handshake/"],
+  // The guard counts addresses as the proxy rules read them; the protocol asks the guard.
+  ["proxy/"],
+  ["guard/"],
+  // A certificate has addresses in it, which proxy/ knows how to read.
+  ["certificate"],
   ["protocol"],
-  ["turn", "reader", "endpoint", "inbox", "limits"],
-  ["connection", "handler", "upgrade", "establish"],
+  [
+    "turn",
+    "reader",
+    "consumer",
+    "endpoint",
+    "message_stream",
+    "inbox",
+    "outbox",
+    "vitals",
+    "limits",
+  ],
+  ["connection", "web_streams", "handler", "upgrade", "establish"],
   ["server", "server/", "client", "websocket", "stream", "whatwg/"],
   ["core", "memory", "testing"],
 ];
@@ -36,13 +52,27 @@ const strangers: readonly (readonly [string, string])[] = [
 /** What a shim may take from src/: the contract, and the leaves that hold no rule of a protocol. */
 const forShims = [
   "src/transport.ts",
+  "src/tls.ts",
   "src/errors.ts",
   "src/bytes.ts",
   "src/deflate/backend.ts",
+  "src/server/folder.ts",
 ];
-/** What a shim's mod.ts may take besides: the factories it binds to its runtime, and their types. */
-const forShimEntries = ["server", "client", "connection", "handler", "upgrade"]
-  .map((name) => `src/${name}.ts`);
+/** What stands on top of a shim and may take more: the factories that it binds to its runtime, and their types. */
+const shimEntry = /\/(?:mod|attach|adopt|duplex)\.ts$/;
+const forShimEntries = [
+  "server",
+  "client",
+  "connection",
+  "handler",
+  "upgrade",
+  "guard/stats",
+  "server/attach",
+  "server/adopt",
+  "server/native",
+  "server/context",
+  "server/decision",
+].map((name) => `src/${name}.ts`);
 
 const sources = list("src", ".ts");
 const shims = list("runtimes", ".ts");
@@ -134,7 +164,7 @@ test("runtimes take from src/ the contract and the leaves only", () => {
       shims,
       (path, { target }) =>
         target.startsWith("src/") && !forShims.includes(target) &&
-        !(path.endsWith("/mod.ts") && forShimEntries.includes(target)),
+        !(shimEntry.test(path) && forShimEntries.includes(target)),
     ),
     [],
   );

@@ -1,21 +1,55 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { type FetchServerOptions, HandshakeError, serve, type UpgradeOptions } from "@sansocket/ws";
-import { createNetwork } from "@sansocket/ws/testing";
+import { HandshakeError, isUpgrade, serve } from "@sansocket/ws";
+import type { FetchServerOptions, UpgradeOptions } from "@sansocket/ws";
+import { createMemoryRuntime, createNetwork } from "@sansocket/ws/testing";
+import { createServe } from "../src/server.ts";
 import { chooseProtocol, judgeUpgrade } from "../src/upgrade.ts";
 import { request } from "./handshake/heads.ts";
-import { RawPeer } from "./support/raw.ts";
+import { settled, withResolvers } from "./support/connections.ts";
+import { encodeFrames } from "./support/frames.ts";
+import { handshake, RawPeer } from "./support/raw.ts";
 import { test } from "./support/test.ts";
 
 const loopback = { hostname: "127.0.0.1", port: 1 };
 
+const handshakeRequest = () => new Request("http://server.example/chat");
+
 test("chooseProtocol takes the server's first that the client offers", () => {
-  assertEquals(chooseProtocol(["a", "b"], ["b", "a"]), "a");
-  assertEquals(chooseProtocol(["x", "b"], ["a", "b"]), "b");
-  assertEquals(chooseProtocol("b", ["a", "b"]), "b");
-  assertEquals(chooseProtocol("B", ["a", "b"]), undefined);
-  assertEquals(chooseProtocol(["x"], ["a"]), undefined);
-  assertEquals(chooseProtocol(undefined, ["a"]), undefined);
-  assertEquals(chooseProtocol("a", []), undefined);
+  const choose = (wanted: UpgradeOptions["protocol"], offered: readonly string[]) =>
+    chooseProtocol(wanted, offered, handshakeRequest);
+  assertEquals(choose(["a", "b"], ["b", "a"]), "a");
+  assertEquals(choose(["x", "b"], ["a", "b"]), "b");
+  assertEquals(choose("b", ["a", "b"]), "b");
+  assertEquals(choose("B", ["a", "b"]), undefined);
+  assertEquals(choose(["x"], ["a"]), undefined);
+  assertEquals(choose(undefined, ["a"]), undefined);
+  assertEquals(choose("a", []), undefined);
+});
+
+test("chooseProtocol asks a function, with the offer and the request", () => {
+  const offer = ["a", "b"];
+  const choose = (offered: readonly string[], request: Request) =>
+    `${offered.join()} ${new URL(request.url).pathname}`;
+  assertEquals(chooseProtocol(choose, offer, handshakeRequest), "a,b /chat");
+  assertEquals(chooseProtocol(() => undefined, offer, handshakeRequest), undefined);
+});
+
+test("isUpgrade looks for websocket in Upgrade and upgrade in Connection", () => {
+  const table: readonly (readonly [Record<string, string>, boolean])[] = [
+    [{ upgrade: "websocket", connection: "Upgrade" }, true],
+    [{ upgrade: "WebSocket", connection: "keep-alive, UPGRADE" }, true],
+    [{ upgrade: "h2c, websocket", connection: "upgrade" }, true],
+    [{ upgrade: "websocket" }, false],
+    [{ connection: "upgrade" }, false],
+    [{ upgrade: "h2c", connection: "upgrade" }, false],
+    [{ upgrade: "websocket", connection: "keep-alive" }, false],
+    [{ upgrade: "websockets", connection: "upgrades" }, false],
+    [{}, false],
+  ];
+  for (const [headers, expected] of table) {
+    const request = new Request("http://server.example/", { headers });
+    assertEquals(isUpgrade(request), expected, JSON.stringify(headers));
+  }
 });
 
 test("judgeUpgrade judges the handshake before the origin", () => {
@@ -44,7 +78,8 @@ function scene(
     await using server = await serve({
       port: 0,
       error: (error) => reported.push(error),
-      fetch: (_request, { upgrade }) => upgrade((ws) => ws.send(JSON.stringify(ws.data)), options),
+      fetch: (_request, { upgrade }) =>
+        upgrade((ws) => ws.send(JSON.stringify(ws.data ?? null)), { data: undefined, ...options }),
       ...serverOptions,
     });
     await using peer = await RawPeer.dial(server.port);
@@ -70,6 +105,38 @@ scene("chooses a subprotocol that was offered", { protocol: ["v2", "v1"] }, asyn
 scene("chooses none when none fits", { protocol: "v3" }, async (peer) => {
   const response = await peer.upgrade("Sec-WebSocket-Protocol: v1, v2");
   assertEquals([response.status, response.get("sec-websocket-protocol")], [101, undefined]);
+});
+
+scene("chooses by a function", {
+  protocol: (offered, request) => offered.find((name) => name === request.headers.get("x-version")),
+}, async (peer) => {
+  const response = await peer.upgrade("Sec-WebSocket-Protocol: v1, v2", "X-Version: v2");
+  assertEquals([response.status, response.get("sec-websocket-protocol")], [101, "v2"]);
+});
+
+scene("chooses none when the function does", { protocol: () => undefined }, async (peer) => {
+  const response = await peer.upgrade("Sec-WebSocket-Protocol: v1");
+  assertEquals([response.status, response.get("sec-websocket-protocol")], [101, undefined]);
+});
+
+for (const offer of [["Sec-WebSocket-Protocol: v1, v2"], []]) {
+  scene(`answers 500 for a chosen subprotocol that was not offered, ${offer.length}`, {
+    protocol: () => "v3",
+  }, async (peer, reported) => {
+    const { status, body } = await peer.upgrade(...offer);
+    assertEquals([status, body], [500, "Internal server error"]);
+    assertInstanceOf(reported[0], TypeError);
+    assertStringIncludes(reported[0].message, "Expected a subprotocol that the client offers");
+  });
+}
+
+scene("answers 500 for a function that throws", {
+  protocol: () => {
+    throw new Error("no protocol");
+  },
+}, async (peer, reported) => {
+  assertEquals((await peer.upgrade()).status, 500);
+  assertEquals(reported.map(String), ["Error: no protocol"]);
 });
 
 scene("sends header fields, Set-Cookie several times", {
@@ -143,6 +210,9 @@ for (
     [["https://app.example"], "http://app.example", false],
     [["*"], "https://evil.example", true],
     [["null"], "null", true],
+    [["https://*.app.example"], "https://eu.app.example", true],
+    [["https://*.app.example"], "https://app.example", false],
+    [["http://dev.example:*"], "http://dev.example:5173", true],
   ] as const
 ) {
   scene(`${allowed ? "allows" : "refuses"} ${origin} with origins ${origins}`, {}, async (peer) => {
@@ -196,3 +266,119 @@ test("upgrade() gives the connection the Request that fetch saw", async () => {
   assertEquals(ws.protocol, "a");
   await server.close();
 });
+
+test("serve() refuses an origin that no browser sends", async () => {
+  for (const origin of ["https://app.example/", "app.example", "https://app.example:443"]) {
+    await assertRejects(
+      () => createNetwork().serve({ origins: [origin], websocket: {} }),
+      TypeError,
+      `got ${JSON.stringify(origin)}`,
+    );
+  }
+});
+
+test("fetch refuses with any Response, also late, and all of it reaches the client", async () => {
+  const decision = withResolvers<Response>();
+  await using server = await serve({ port: 0, fetch: () => decision.promise });
+  await using peer = await RawPeer.dial(server.port);
+  peer.send(handshake());
+  decision.resolve(
+    new Response("Who are you?", {
+      status: 401,
+      headers: [
+        ["WWW-Authenticate", "Bearer"],
+        ["Set-Cookie", "a=1; Path=/"],
+        ["Set-Cookie", "b=2"],
+      ],
+    }),
+  );
+  const response = await peer.takeResponse();
+  assertEquals([response.status, response.body], [401, "Who are you?"]);
+  assertEquals(response.get("www-authenticate"), "Bearer");
+  const cookies = response.lines.filter((line) => /^set-cookie/i.test(line));
+  assertEquals(cookies.map((line) => line.slice(12)), ["a=1; Path=/", "b=2"]);
+  assertEquals(server.connections.size, 0);
+});
+
+/** A text frame as a client sends it. */
+function text(message: string): Uint8Array {
+  const payload = new TextEncoder().encode(message);
+  return encodeFrames({ opcode: 1, payload, key: new Uint8Array([1, 2, 3, 4]) });
+}
+
+for (const waiting of ["the decision", "open"] as const) {
+  test(`upgrade() keeps messages that come while ${waiting} is awaited, in order`, async () => {
+    const called = withResolvers<void>();
+    const gate = withResolvers<void>();
+    const received: unknown[] = [];
+    const wait = (): Promise<void> => {
+      called.resolve();
+      return gate.promise;
+    };
+    await using server = await serve({
+      port: 0,
+      fetch: async (_request, { upgrade }) => {
+        if (waiting === "the decision") await wait();
+        return upgrade({
+          open: async (ws) => {
+            if (waiting === "open") await wait();
+            received.push("open");
+            await ws.send("opened");
+          },
+          message: (ws, data) => {
+            received.push(data);
+            if (data === "last") return ws.send("done");
+          },
+        });
+      },
+    });
+    await using peer = await RawPeer.dial(server.port);
+    // The first message behind the head, the others later.
+    peer.send(handshake());
+    peer.send(text("first"));
+    await called.promise;
+    for (const message of ["second", "third", "last"]) await peer.flush(text(message));
+    assertEquals(received, []);
+    gate.resolve();
+    assertEquals((await peer.takeResponse()).status, 101);
+    for (const expected of ["opened", "done"]) {
+      assertEquals(new TextDecoder().decode((await peer.takeFrame()).payload), expected);
+    }
+    assertEquals(received, ["open", "first", "second", "third", "last"]);
+  });
+
+  test(`upgrade() reads at most one chunk while ${waiting} is awaited`, async () => {
+    const runtime = createMemoryRuntime();
+    const gate = withResolvers<void>();
+    const done = withResolvers<number>();
+    const count = 64;
+    let received = 0;
+    const server = await createServe(runtime)({
+      fetch: async (_request, { upgrade }) => {
+        if (waiting === "the decision") await gate.promise;
+        return upgrade({
+          open: () => waiting === "open" ? gate.promise : undefined,
+          message: () => void (++received === count && done.resolve(received)),
+        });
+      },
+    });
+    const peer = await runtime.dial(
+      { hostname: "127.0.0.1", port: server.port },
+      { signal: undefined },
+    );
+    peer.sink = { data() {}, end() {}, drain() {}, closed() {} };
+    peer.resume();
+    peer.write(new TextEncoder().encode(handshake()));
+    const message = text("x".repeat(16_384)) as Uint8Array<ArrayBuffer>;
+    for (let i = 0; i < count; i++) peer.write(message);
+    await settled();
+    // A chunk has 64 KiB at most, and as many are in the network's own buffer.
+    const unread = peer.bufferedAmount + 65_536;
+    assertEquals(unread >= count * message.length - 65_536, true);
+    assertEquals(received, 0);
+    gate.resolve();
+    assertEquals(await done.promise, count);
+    peer.destroy();
+    await server.close();
+  });
+}

@@ -9,6 +9,15 @@ import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
 import { bunRuntime } from "./runtime.ts";
 
+export {
+  adopt,
+  type Adopted,
+  type AdoptOptions,
+  type BunServer,
+  type BunWebSocket,
+  type BunWebSocketHooks,
+} from "./adopt.ts";
+export type { AdoptionOptions } from "../../src/server/adopt.ts";
 export { bunRuntime };
 export type { Connect, Serve };
 

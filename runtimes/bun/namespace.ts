@@ -4,14 +4,14 @@
 export interface BunSocket<Data> {
   /** Whatever the owner put there. */
   data: Data;
-  /** The peer's address. */
-  readonly remoteAddress: string;
+  /** The peer's address; undefined on a unix socket, as are the next three. */
+  readonly remoteAddress: string | undefined;
   /** The peer's port. */
-  readonly remotePort: number;
+  readonly remotePort: number | undefined;
   /** This end's address. */
-  readonly localAddress: string;
+  readonly localAddress: string | undefined;
   /** This end's port. */
-  readonly localPort: number;
+  readonly localPort: number | undefined;
   /** Hands bytes to the operating system at once: how many it took, 0 or less for none. */
   write(chunk: Uint8Array): number;
   /** Stops reading. */
@@ -45,24 +45,25 @@ export interface BunSocketHandler<Data> {
 }
 
 /** What both ways to a socket take. */
-export interface BunSocketOptions<Data> {
-  /** Where. */
-  hostname: string;
-  /** The TCP port. */
-  port: number;
+export type BunSocketOptions<Data> = BunTarget & {
+  /** Whether other processes may listen on the same port. */
+  reusePort?: boolean;
   /** Keeps our side open after the peer's half-close. */
   allowHalfOpen: boolean;
   /** The hooks. */
   socket: BunSocketHandler<Data>;
-}
+};
+
+/** Where to listen or connect. */
+export type BunTarget = { hostname: string; port: number } | { unix: string };
 
 /** The `Bun` global. */
 export interface BunNamespace {
-  /** Listens on TCP. */
+  /** Listens on TCP or a unix socket, which has neither name nor port. */
   listen<Data>(
     options: BunSocketOptions<Data>,
-  ): { readonly hostname: string; readonly port: number; stop(): void };
-  /** Connects over TCP. */
+  ): { readonly hostname?: string; readonly port?: number; stop(): void };
+  /** Connects over TCP or a unix socket. */
   connect<Data>(options: BunSocketOptions<Data>): Promise<unknown>;
 }
 

@@ -1,15 +1,22 @@
-// Listening and dialling with `Bun.listen` and `Bun.connect`. All sockets share one object of hooks for
-// listening; `socket.data` leads from a socket to its transport.
+// Listening and dialling with `Bun.listen` and `Bun.connect`; TLS is tls.ts. All sockets share one object of hooks
+// for listening; `socket.data` leads from a socket to its transport.
 
-import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
+import type {
+  Address,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Transport,
+} from "../../src/transport.ts";
 import { failure } from "../failure.ts";
 import { zlibBackend } from "../zlib.ts";
 import { bun } from "./namespace.ts";
-import type { BunSocket, BunSocketHandler } from "./namespace.ts";
+import type { BunSocket, BunSocketHandler, BunTarget } from "./namespace.ts";
 import { BunTransport } from "./transport.ts";
 
 /**
- * TCP through `Bun.listen` and `Bun.connect`.
+ * TCP and unix sockets through `Bun.listen` and `Bun.connect`, TLS through `node:tls`.
  *
  * @example
  * ```ts
@@ -42,33 +49,49 @@ function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTra
   };
 }
 
-// deno-lint-ignore require-await -- what `Bun.listen` throws becomes a rejection
 async function listen(
-  address: Address,
+  options: ListenOptions,
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
-  const { hostname, port } = address;
+  const { tls, path, hostname, port, reusePort = false } = options;
+  if (tls !== undefined) {
+    const { listenTls } = await import("../tls.ts");
+    return await listenTls({ ...options, tls }, accept);
+  }
   try {
-    const socket = bun().listen({ hostname, port, allowHalfOpen: true, socket: hooks(accept) });
+    const target = targetOf(options, path);
+    const socket = bun().listen({
+      ...target,
+      reusePort,
+      allowHalfOpen: true,
+      socket: hooks(accept),
+    });
     return {
-      address: { hostname: socket.hostname, port: socket.port },
+      address: { hostname: socket.hostname ?? hostname, port: socket.port ?? port },
       close(): Promise<void> {
         socket.stop();
         return Promise.resolve();
       },
     };
   } catch (error) {
-    throw failure("listen on", address, error);
+    throw failure("listen on", options, error);
   }
 }
 
-function dial(
-  address: Address,
-  { signal }: { signal: AbortSignal | undefined },
-): Promise<Transport> {
+function targetOf({ hostname, port }: Address, path: string | undefined): BunTarget {
+  return path === undefined ? { hostname, port } : { unix: path };
+}
+
+async function dial(address: Address, options: DialOptions): Promise<Transport> {
+  const { tls } = options;
+  if (tls === undefined) return await dialTcp(address, options);
+  const { dialTls } = await import("../tls.ts");
+  return await dialTls(address, { ...options, tls });
+}
+
+function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const { hostname, port } = address;
     const onAbort = () => reject(signal?.reason);
     const settle = () => signal?.removeEventListener("abort", onAbort);
     signal?.addEventListener("abort", onAbort);
@@ -78,10 +101,10 @@ function dial(
       if (signal?.aborted) transport.destroy();
       else resolve(transport);
     };
-    bun().connect({ hostname, port, allowHalfOpen: true, socket: hooks(onOpen) })
+    bun().connect({ ...targetOf(address, path), allowHalfOpen: true, socket: hooks(onOpen) })
       .catch((error) => {
         settle();
-        reject(failure("connect to", address, error));
+        reject(failure("connect to", { ...address, path }, error));
       });
   });
 }

@@ -33,9 +33,9 @@ export class BunTransport implements Transport {
   /** @param socket The open socket, whose hooks lead here; it belongs to the transport from now on. */
   constructor(socket: BunSocket<BunTransport>) {
     this.#socket = socket;
-    this.remoteAddress = { hostname: socket.remoteAddress, port: socket.remotePort };
-    this.localAddress = { hostname: socket.localAddress, port: socket.localPort };
-    socket.setNoDelay(true);
+    this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
+    this.localAddress = addressOf(socket.localAddress, socket.localPort);
+    if (this.remoteAddress !== undefined) socket.setNoDelay(true);
     socket.pause();
   }
 
@@ -151,4 +151,8 @@ export class BunTransport implements Transport {
     this.#queue.clear();
     queueMicrotask(() => this.sink.closed(this.#error));
   }
+}
+
+function addressOf(hostname: string | undefined, port: number | undefined): Address | undefined {
+  return hostname === undefined || port === undefined ? undefined : { hostname, port };
 }

@@ -9,6 +9,8 @@ import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
 import { denoRuntime } from "./runtime.ts";
 
+export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
+export type { AdoptionOptions } from "../../src/server/adopt.ts";
 export { denoRuntime };
 export type { Connect, Serve };
 

@@ -2,40 +2,48 @@
 
 import type { Address } from "../../src/transport.ts";
 
-/** A `Deno.TcpConn`. */
+/** A `Deno.NetAddr` or `Deno.UnixAddr`. */
+export type DenoAddress = (Address & { readonly path?: never }) | { readonly path: string | null };
+
+/** A `Deno.TcpConn` or `Deno.UnixConn`. */
 export interface DenoConn {
   /** This end. */
-  readonly localAddr: Address;
+  readonly localAddr: DenoAddress;
   /** The peer. */
-  readonly remoteAddr: Address;
+  readonly remoteAddr: DenoAddress;
   /** Reads into `buffer`; null at the end of the stream. */
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes a part of `chunk` and says how much. */
   write(chunk: Uint8Array): Promise<number>;
   /** Half-close. */
   closeWrite(): Promise<void>;
-  /** TCP_NODELAY. */
-  setNoDelay(noDelay?: boolean): void;
+  /** TCP_NODELAY; not on unix sockets. */
+  setNoDelay?(noDelay?: boolean): void;
   /** Closes both sides; reads and writes under way reject. */
   close(): void;
 }
 
-/** A `Deno.TcpListener`. */
+/** A `Deno.TcpListener` or `Deno.UnixListener`. */
 export interface DenoListener {
   /** The bound address. */
-  readonly addr: Address;
+  readonly addr: DenoAddress;
   /** The next connection. */
   accept(): Promise<DenoConn>;
   /** Stops listening; `accept()` under way rejects. */
   close(): void;
 }
 
+/** Where to listen or connect. */
+export type DenoTarget =
+  | { readonly hostname: string; readonly port: number }
+  | { readonly transport: "unix"; readonly path: string };
+
 /** The `Deno` global. */
 export interface DenoNamespace {
-  /** Listens on TCP. */
-  listen(options: { hostname: string; port: number }): DenoListener;
-  /** Connects over TCP. */
-  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoConn>;
+  /** Listens on TCP or a unix socket. */
+  listen(options: DenoTarget): DenoListener;
+  /** Connects over TCP or a unix socket. */
+  connect(options: DenoTarget & { readonly signal?: AbortSignal }): Promise<DenoConn>;
 }
 
 /**

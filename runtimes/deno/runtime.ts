@@ -1,19 +1,27 @@
-// Listening and dialling with `Deno.listen` and `Deno.connect`.
+// Listening and dialling with `Deno.listen` and `Deno.connect`; TLS is tls.ts.
 //
-// `accept()` rejects for good when the listener is closed, and for a moment when the process is out of
-// file descriptors (EMFILE): then it is tried again, after a short wait so as not to spin.
+// 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is out of
+//    file descriptors (EMFILE): then it is tried again, after a short wait so as not to spin.
+// 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net` just does it.
 
-import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
+import type {
+  Address,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Transport,
+} from "../../src/transport.ts";
 import { failure } from "../failure.ts";
 import { zlibBackend } from "../zlib.ts";
 import { deno } from "./namespace.ts";
-import type { DenoConn, DenoListener } from "./namespace.ts";
+import type { DenoConn, DenoListener, DenoTarget } from "./namespace.ts";
 import { DenoTransport } from "./transport.ts";
 
 const acceptRetryDelay = 20;
 
 /**
- * TCP through `Deno.listen` and `Deno.connect`.
+ * TCP and unix sockets through `Deno.listen` and `Deno.connect`, TLS through `node:tls`.
  *
  * @example
  * ```ts
@@ -27,22 +35,28 @@ const acceptRetryDelay = 20;
  */
 export const denoRuntime: Runtime = { listen, dial, deflate: zlibBackend };
 
-// deno-lint-ignore require-await -- what `Deno.listen` throws becomes a rejection
 async function listen(
-  address: Address,
+  options: ListenOptions,
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
-  const { hostname, port } = address;
+  const { tls, hostname, port } = options;
+  if (tls !== undefined) {
+    const { listenTls } = await import("../tls.ts");
+    return await listenTls({ ...options, tls }, accept);
+  }
+  if (options.reusePort) return await (await import("../net.ts")).listenNet(options, accept);
   let socket: DenoListener;
   try {
-    socket = deno().listen({ hostname, port });
+    socket = deno().listen(targetOf(options, options.path));
   } catch (error) {
-    throw failure("listen on", address, error);
+    throw failure("listen on", options, error);
   }
   let open = true;
-  const accepting = acceptAll(socket, accept, () => open);
+  const accepting = acceptAll(socket, accept, () => open, options.failed);
   return {
-    address: { hostname: socket.addr.hostname, port: socket.addr.port },
+    address: socket.addr.path === undefined
+      ? { hostname: socket.addr.hostname, port: socket.addr.port }
+      : { hostname, port },
     close(): Promise<void> {
       if (open) {
         open = false;
@@ -57,35 +71,45 @@ async function acceptAll(
   socket: DenoListener,
   accept: (transport: Transport) => void,
   open: () => boolean,
+  failed: ListenOptions["failed"],
 ): Promise<void> {
   while (open()) {
     let conn: DenoConn;
     try {
       conn = await socket.accept();
-      conn.setNoDelay(true);
-    } catch {
-      if (open()) await new Promise((resolve) => setTimeout(resolve, acceptRetryDelay));
+      conn.setNoDelay?.(true);
+    } catch (error) {
+      if (!open()) return;
+      failed?.(error);
+      await new Promise((resolve) => setTimeout(resolve, acceptRetryDelay));
       continue;
     }
     accept(new DenoTransport(conn));
   }
 }
 
-function dial(
-  address: Address,
-  { signal }: { signal: AbortSignal | undefined },
-): Promise<Transport> {
+function targetOf({ hostname, port }: Address, path: string | undefined): DenoTarget {
+  return path === undefined ? { hostname, port } : { transport: "unix", path };
+}
+
+async function dial(address: Address, options: DialOptions): Promise<Transport> {
+  const { tls } = options;
+  if (tls === undefined) return await dialTcp(address, options);
+  const { dialTls } = await import("../tls.ts");
+  return await dialTls(address, { ...options, tls });
+}
+
+function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const { hostname, port } = address;
     const onAbort = () => reject(signal?.reason);
     signal?.addEventListener("abort", onAbort);
     // An older Deno ignores the signal here: the promise rejects all the same, and the connection is closed.
-    deno().connect({ hostname, port, ...(signal && { signal }) }).then((conn) => {
+    deno().connect({ ...targetOf(address, path), ...(signal && { signal }) }).then((conn) => {
       if (signal?.aborted) return conn.close();
-      conn.setNoDelay(true);
+      conn.setNoDelay?.(true);
       resolve(new DenoTransport(conn));
-    }).catch((error) => reject(failure("connect to", address, error)))
+    }).catch((error) => reject(failure("connect to", { ...address, path }, error)))
       .finally(() => signal?.removeEventListener("abort", onAbort));
   });
 }

@@ -1,4 +1,4 @@
-// A `Deno.TcpConn` as a Transport.
+// A `Deno.TcpConn` or `Deno.UnixConn` as a Transport.
 //
 // 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once and never reused. It starts
 //    small, since an idle connection waits with one; it grows when reads fill it and shrinks when they do not.
@@ -9,7 +9,7 @@
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
 import { WriteQueue } from "../write_queue.ts";
-import type { DenoConn } from "./namespace.ts";
+import type { DenoAddress, DenoConn } from "./namespace.ts";
 
 const minimumSlab = 2048;
 const maximumSlab = 65_536;
@@ -54,8 +54,8 @@ export class DenoTransport implements Transport {
   /** @param conn The connection; it belongs to the transport from now on. */
   constructor(conn: DenoConn) {
     this.#conn = conn;
-    this.remoteAddress = { hostname: conn.remoteAddr.hostname, port: conn.remoteAddr.port };
-    this.localAddress = { hostname: conn.localAddr.hostname, port: conn.localAddr.port };
+    this.remoteAddress = addressOf(conn.remoteAddr);
+    this.localAddress = addressOf(conn.localAddr);
   }
 
   get bufferedAmount(): number {
@@ -168,4 +168,10 @@ export class DenoTransport implements Transport {
     this.#conn.close();
     queueMicrotask(() => this.sink.closed(error));
   }
+}
+
+/** A unix socket has none. */
+function addressOf(address: DenoAddress): Address | undefined {
+  if (address.path !== undefined) return undefined;
+  return { hostname: address.hostname, port: address.port };
 }

@@ -9,6 +9,9 @@ import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
 import { nodeRuntime } from "./runtime.ts";
 
+export type { AttachmentOptions } from "../../src/server/attach.ts";
+export { attach, type Attached, type AttachOptions } from "./attach.ts";
+export { createDuplex } from "./duplex.ts";
 export { nodeRuntime };
 export type { Connect, Serve };
 

@@ -6,5 +6,5 @@
 
 export { type Connect, createConnect } from "../../src/client.ts";
 export { createServe, type Serve } from "../../src/server.ts";
-export { createWebRuntime, type StreamSource } from "./runtime.ts";
+export { createWebRuntime, type StreamOpenOptions, type StreamSource } from "./runtime.ts";
 export { type ByteStreamPair, webTransport, type WebTransportAddresses } from "./transport.ts";

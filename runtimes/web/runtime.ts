@@ -1,5 +1,6 @@
 // A Runtime over web streams: the connections of a stream of pairs are served, what a function opens is dialled.
 
+import type { TlsClientOptions } from "../../src/tls.ts";
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
 import { type ByteStreamPair, webTransport } from "./transport.ts";
 
@@ -7,8 +8,19 @@ import { type ByteStreamPair, webTransport } from "./transport.ts";
 export interface StreamSource {
   /** The connections to serve; without it nothing can be served. */
   readonly incoming?: ReadableStream<ByteStreamPair>;
-  /** Opens a connection; without it nothing can be dialled. */
-  readonly open?: (address: Address) => ByteStreamPair | Promise<ByteStreamPair>;
+  /** Opens a connection, with TLS when `options.tls` is there; without it nothing can be dialled. */
+  readonly open?: (
+    address: Address,
+    options: StreamOpenOptions,
+  ) => ByteStreamPair | Promise<ByteStreamPair>;
+}
+
+/** How to open a connection. */
+export interface StreamOpenOptions {
+  /** For `wss:`, what `connect()` was told; undefined for `ws:`. */
+  readonly tls: TlsClientOptions | undefined;
+  /** The path of a unix socket, in place of the address. */
+  readonly path: string | undefined;
 }
 
 /**
@@ -39,25 +51,29 @@ export interface StreamSource {
 export function createWebRuntime(source: StreamSource): Runtime {
   return {
     listen(address, accept): Promise<Listener> {
+      if (address.tls !== undefined || address.path !== undefined) {
+        const message = "Expected neither tls nor path, `incoming` brings connections as they are";
+        return Promise.reject(new TypeError(message));
+      }
       if (source.incoming === undefined) {
         return Promise.reject(new TypeError("Expected `incoming`, the connections to serve"));
       }
       const reader = source.incoming.getReader();
       const over = acceptAll(reader, accept);
       return Promise.resolve({
-        address,
+        address: { hostname: address.hostname, port: address.port },
         close: async () => {
           await reader.cancel();
           await over;
         },
       });
     },
-    async dial(address, { signal }): Promise<Transport> {
+    async dial(address, { signal, tls, path }): Promise<Transport> {
       signal?.throwIfAborted();
       if (source.open === undefined) {
         throw new TypeError("Expected `open`, which connects to an address");
       }
-      return webTransport(await source.open(address), { remoteAddress: address });
+      return webTransport(await source.open(address, { tls, path }), { remoteAddress: address });
     },
   };
 }

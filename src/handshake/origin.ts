@@ -2,14 +2,16 @@
 // and send the user's cookies along, so that the server has to look at Origin itself.
 //
 // 1. No Origin: not a browser, which could send what it likes; allowed.
-// 2. Same origin: the Origin's host and port are the request's. The scheme cannot be compared, since
-//    TLS may end in a proxy; it only gives a missing port its default.
+// 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be compared, since
+//    TLS may end in a proxy; it only gives a missing port its default. With TLS it is https: whoever can change
+//    a page that came by http must not get at what cookies open by https.
 // 3. Loopback on all sides: a developer's page on one port, the server on another.
-// 4. The rest, "null" included, has to be listed.
+// 4. The rest, "null" included, has to be listed: see origin_pattern.ts.
 
 import type { RequestHead } from "../http/head.ts";
 import type { Address } from "../transport.ts";
 import { requestAuthority } from "./authority.ts";
+import { matchesOrigin } from "./origin_pattern.ts";
 
 /** The two ends of the connection that a request came in on, as far as they are known. */
 export interface Peers {
@@ -17,6 +19,8 @@ export interface Peers {
   readonly remote: Address | undefined;
   /** The address of the server. */
   readonly local: Address | undefined;
+  /** Whether the client uses TLS; undefined when that is not known. */
+  readonly secure?: boolean | undefined;
 }
 
 /**
@@ -25,7 +29,8 @@ export interface Peers {
  *
  * @param head The request.
  * @param allowed More origins, each as browsers send it (`https://example.org`, lower case, without
- * a default port or a final slash); `"*"` for any, `"null"` for opaque origins.
+ * a default port or a final slash), or with `*.` for all subdomains or `:*` for any port
+ * (`https://*.example.org:*`); `"*"` for any, `"null"` for opaque origins.
  * @param peers The addresses of both ends.
  * @returns Whether the handshake may go on; if not, answer 403 (RFC 6455 4.2.2 item 4).
  *
@@ -49,18 +54,19 @@ export function isOriginAllowed(
   if (origins.length === 0) return true;
   const [origin = ""] = origins;
   if (origins.length > 1) return false;
-  if (allowed.includes("*") || allowed.includes(origin)) return true;
+  if (allowed.some((pattern) => matchesOrigin(pattern, origin))) return true;
 
   const authority = requestAuthority(head);
   // What browsers send is in normal form, as is their Host: no need to parse the usual case.
   if (
     authority !== undefined &&
-    (origin === "https://" + authority || origin === "http://" + authority)
+    (origin === "https://" + authority || (!peers.secure && origin === "http://" + authority))
   ) return true;
 
   const url = parseOrigin(origin);
   if (url === undefined) return false;
-  return (authority !== undefined && isSameHost(url, authority)) ||
+  const isDowngrade = peers.secure === true && url.protocol === "http:";
+  return (authority !== undefined && !isDowngrade && isSameHost(url, authority)) ||
     (isLoopbackName(url.hostname) && isLoopbackAddress(peers.remote) &&
       isLoopbackAddress(peers.local));
 }

@@ -1,15 +1,31 @@
 // What all connections of one server share: its options with their defaults, and its state.
 
 import type { WebSocketConnection } from "../connection.ts";
-import type { Compression } from "../deflate/compression.ts";
+import type { DeflateBackend } from "../deflate/backend.ts";
+import { type Compression, createCompression } from "../deflate/compression.ts";
+import type { CompressionOptions } from "../deflate/options.ts";
 import type { WebSocketHandler } from "../handler.ts";
-import type { ResolvedLimits } from "../limits.ts";
+import { Admission } from "../guard/admission.ts";
+import { createGuardSettings, type GuardSettings } from "../guard/connection.ts";
+import type { GuardOptions } from "../guard/options.ts";
+import { checkOriginPattern } from "../handshake/origin_pattern.ts";
+import { type ConnectionLimits, positive, type ResolvedLimits, resolveLimits } from "../limits.ts";
+import { createTrust, type Trust, type TrustProxy } from "../proxy/trust.ts";
+import type { TlsInfo } from "../tls.ts";
 import type { Upgrade } from "../upgrade.ts";
+
+/** What `fetch` is given besides the request. */
+export interface FetchTools {
+  /** Makes a WebSocket connection of the request. */
+  readonly upgrade: Upgrade;
+  /** The TLS of the connection: the name that the client asked for, and its certificate. Undefined without TLS. */
+  readonly tls?: TlsInfo | undefined;
+}
 
 /** Answers requests; see `ServeOptions.fetch`. */
 export type FetchHandler = (
   request: Request,
-  tools: { readonly upgrade: Upgrade },
+  tools: FetchTools,
 ) => Response | Promise<Response>;
 
 /** What every connection of a server needs. */
@@ -32,4 +48,72 @@ export interface ServerContext extends ResolvedLimits {
   readonly connections: Set<WebSocketConnection>;
   /** Told what handlers throw. */
   readonly report: (error: unknown) => void;
+  /** Limits against abuse, and what is counted. */
+  readonly guard: GuardSettings;
+  /** Who may connect. */
+  readonly admission: Admission;
+  /** Which proxies to believe. */
+  readonly trust: Trust | undefined;
+  /** Whether each connection begins with a PROXY header. */
+  readonly proxyProtocol: boolean;
+}
+
+/** What a context is made of; see `ServerOptions`. */
+export interface ContextOptions extends ConnectionLimits {
+  /** See `ServerOptions`. */
+  readonly compression?: boolean | CompressionOptions;
+  /** See `ServerOptions`. */
+  readonly origins?: readonly string[];
+  /** See `ServerOptions`. */
+  readonly maxHeadSize?: number;
+  /** See `ServerOptions`. */
+  readonly maxBodySize?: number;
+  /** See `ServerOptions`. */
+  readonly error?: (error: unknown) => void;
+  /** See `ServerOptions`. */
+  readonly guard?: GuardOptions;
+  /** See `ServerOptions`. */
+  readonly trustProxy?: TrustProxy;
+  /** See `ServerOptions`. */
+  readonly proxyProtocol?: boolean;
+}
+
+/**
+ * Fills in the defaults; the same for a server of our own and for one that is attached to.
+ *
+ * @throws {RangeError} When a limit is not above 0.
+ * @throws {TypeError} When there is to be compression, and no DEFLATE to do it with, or an origin is malformed.
+ */
+export function createContext(
+  options: ContextOptions,
+  deflate: DeflateBackend | undefined,
+  connections: Set<WebSocketConnection>,
+): ServerContext {
+  const report = options.error ?? ((error) => console.error(error));
+  const origins = [...options.origins ?? []];
+  for (const origin of origins) checkOriginPattern(origin);
+  const guard = createGuardSettings(options.guard, () => performance.now());
+  return {
+    ...resolveLimits(options),
+    fetch: undefined,
+    websocket: undefined,
+    compression: createCompression(options.compression ?? false, deflate),
+    origins,
+    maxHeadSize: positive("maxHeadSize", options.maxHeadSize, 16_384),
+    maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),
+    closing: false,
+    connections,
+    guard,
+    admission: new Admission(guard),
+    trust: createTrust(options.trustProxy),
+    proxyProtocol: options.proxyProtocol ?? false,
+    report: (error) => {
+      try {
+        report(error);
+      } catch (second) {
+        // A reporter that throws must not take down what it reports on.
+        console.error(second);
+      }
+    },
+  };
 }

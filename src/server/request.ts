@@ -3,6 +3,7 @@
 import type { Bytes } from "../bytes.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
+import { hasToken } from "../http/fields.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
 import type { TransportReader } from "../reader.ts";
 
@@ -11,8 +12,8 @@ const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n"
 /** Methods that a Request cannot have (WHATWG Fetch section 2.2.1). */
 const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 
-/** The URL of a request; undefined when its Host or target is malformed (RFC 9112 section 3.2). */
-export function requestUrl(head: RequestHead): string | undefined {
+/** The URL of a request, with https when it came over TLS; undefined when its Host or target is malformed (RFC 9112 section 3.2). */
+export function requestUrl(head: RequestHead, secure = false): string | undefined {
   // `OPTIONS *` asks about the server as a whole (RFC 9112 section 3.2.4).
   const target = head.target === "*" && head.method === "OPTIONS" ? "/" : head.target;
   const authority = requestAuthority({ ...head, target }) ??
@@ -20,7 +21,9 @@ export function requestUrl(head: RequestHead): string | undefined {
   if (authority === undefined) return undefined;
   const path = target.startsWith("/") ? target : absolutePath(target);
   try {
-    return path === undefined ? undefined : new URL(`http://${authority}${path}`).href;
+    return path === undefined
+      ? undefined
+      : new URL(`${secure ? "https" : "http"}://${authority}${path}`).href;
   } catch {
     return undefined;
   }
@@ -40,8 +43,9 @@ function absolutePath(target: string): string | undefined {
 export function createRequest(
   head: RequestHead,
   body: ReadableStream<Uint8Array> | undefined,
+  secure = false,
 ): Request | HeadFault {
-  const url = requestUrl(head);
+  const url = requestUrl(head, secure);
   if (url === undefined) {
     return { status: 400, reason: "Expected one valid Host and a target that is a path" };
   }
@@ -151,4 +155,31 @@ export class RequestBody {
 /** The fault of a body above the limit. */
 export function tooLarge(maxBodySize: number): HeadFault {
   return { status: 413, reason: `Expected a body of at most ${maxBodySize} octets (maxBodySize)` };
+}
+
+/** Whether there is a body to read. */
+export function hasBody(framing: BodyFraming): boolean {
+  return framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0);
+}
+
+/** The fault of an expectation: "100-continue" is the only one, and HTTP/1.0 has none (RFC 9110 section 10.1.1). */
+export function unmetExpectation(head: RequestHead): HeadFault | undefined {
+  const expected = head.version === "1.0" ? undefined : head.headers.get("expect");
+  if (expected === undefined || expected.toLowerCase() === "100-continue") return undefined;
+  return { status: 417, reason: "Expected Expect to be 100-continue" };
+}
+
+/** Whether the client wants the connection to live on (RFC 9112 section 9.3). */
+export function wantsKeepAlive(head: RequestHead): boolean {
+  const connection = head.headers.get("connection");
+  if (hasToken(connection, "close")) return false;
+  return head.version === "1.1" || hasToken(connection, "keep-alive");
+}
+
+/** Makes the Request of an opening handshake that was accepted. */
+export function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {
+  const request = createRequest(head, undefined, secure);
+  // The handshake was accepted, so its Host and target are good.
+  if ("reason" in request) throw new Error(request.reason);
+  return request;
 }

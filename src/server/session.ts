@@ -7,6 +7,7 @@
 
 import type { WebSocketConnection } from "../connection.ts";
 import { establish } from "../establish.ts";
+import { ConnectionGuard } from "../guard/connection.ts";
 import { runHandler } from "../handler.ts";
 import {
   formatAcceptance,
@@ -14,22 +15,26 @@ import {
   type HandshakeAcceptance,
   type HandshakeRefusal,
 } from "../handshake/server.ts";
-import { type BodyFraming, requestFraming } from "../http/body.ts";
-import { hasToken } from "../http/fields.ts";
+import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import { defer } from "../promises.ts";
 import { TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
-import { chooseProtocol, judgeUpgrade, type Upgrade, type UpgradeDecision } from "../upgrade.ts";
-import type { ServerContext } from "./context.ts";
-import { createRequest, RequestBody, tooLarge } from "./request.ts";
+import { chooseProtocol, judgeUpgrade } from "../upgrade.ts";
+import type { Upgrade, UpgradeDecision, UpgradeOptions } from "../upgrade.ts";
+import type { FetchHandler, ServerContext } from "./context.ts";
+import { SHUTTING_DOWN, StandIns, toResponse, whyNotSendable } from "./decision.ts";
+import { SessionPeer } from "./peer.ts";
+import {
+  createHandshakeRequest,
+  createRequest,
+  hasBody,
+  RequestBody,
+  tooLarge,
+  unmetExpectation,
+  wantsKeepAlive,
+} from "./request.ts";
 import { writeResponse } from "./response.ts";
-
-const SHUTTING_DOWN: HandshakeRefusal = {
-  status: 503,
-  reason: "The server is shutting down",
-  headers: [],
-};
 
 /** Serves one connection until it has ended, as a WebSocket or before. */
 export class HttpSession {
@@ -40,14 +45,19 @@ export class HttpSession {
 
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
+  readonly #fetch: FetchHandler | undefined;
   readonly #parser;
+  readonly #peer: SessionPeer;
   readonly #cut = defer<void>();
+  #once = false;
 
   /** Takes an accepted transport over. */
-  constructor(transport: Transport, context: ServerContext) {
+  constructor(transport: Transport, context: ServerContext, fetch?: FetchHandler) {
     this.#reader = new TransportReader(transport);
     this.#context = context;
+    this.#fetch = fetch ?? context.fetch;
     this.#parser = createRequestParser({ maxHeadSize: context.maxHeadSize });
+    this.#peer = new SessionPeer(transport.remoteAddress, context, transport.tls !== undefined);
   }
 
   /** Cuts the connection. */
@@ -58,11 +68,44 @@ export class HttpSession {
 
   /** Runs to the end of the connection: a `fetch` that does not answer cannot hold up one that has been cut. Never rejects. */
   run(): Promise<void> {
-    return Promise.race([this.#serve(), this.#cut.promise]);
+    return Promise.race([this.#serve(), this.#cut.promise]).then(() => this.#peer.leave());
   }
 
-  async #serve(): Promise<void> {
+  /** Counts the connection; the refusal, when there are too many. */
+  connect(): HandshakeRefusal | undefined {
+    return this.#peer.connect();
+  }
+
+  /** Answers the first request with a refusal. Never rejects. */
+  turnAway(refusal: HandshakeRefusal): Promise<void> {
+    return Promise.race([this.#serve(refusal), this.#cut.promise]);
+  }
+
+  /**
+   * Answers the one request whose head another server has read, with the bytes behind it, and ends the connection after
+   * it. Never rejects.
+   */
+  runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
+    this.#reader.unread(rest);
+    this.#once = this.answering = true;
+    return Promise.race([this.#serveOnce(head, refusal), this.#cut.promise])
+      .then(() => this.#peer.leave());
+  }
+
+  async #serveOnce(head: RequestHead, refusal: HandshakeRefusal | undefined): Promise<void> {
     try {
+      const outcome = await (refusal ? this.#refuse(refusal, head) : this.#answer(head));
+      this.answering = false;
+      if (outcome !== "upgraded") await this.#reader.finish(this.#context.closeTimeout);
+    } catch (error) {
+      this.#context.report(error);
+      this.destroy();
+    }
+  }
+
+  async #serve(refusal?: HandshakeRefusal): Promise<void> {
+    try {
+      if (!await this.#begin(refusal)) return;
       let keepAlive = true;
       while (keepAlive) {
         const head = await this.#readHead();
@@ -78,6 +121,22 @@ export class HttpSession {
       this.#context.report(error);
       this.destroy();
     }
+  }
+
+  /** What comes before the first request: false when no request will be answered. */
+  async #begin(refusal: HandshakeRefusal | undefined): Promise<boolean> {
+    const { proxyProtocol, closeTimeout } = this.#context;
+    if (proxyProtocol && !await this.#peer.readProxyHeader(this.#reader)) {
+      this.destroy();
+      return false;
+    }
+    refusal ??= this.#peer.enterConnection();
+    if (refusal === undefined) return true;
+    const head = await this.#readHead();
+    if (head === undefined) return false;
+    await this.#refuse(refusal, head);
+    await this.#reader.finish(closeTimeout);
+    return false;
   }
 
   /** The next request's head; undefined when there is none and the connection has been ended. */
@@ -106,15 +165,20 @@ export class HttpSession {
     }
   }
 
-  #answer(head: RequestHead): Promise<"upgraded" | "keep-alive" | "close"> {
-    const { fetch, websocket } = this.#context;
-    if (fetch !== undefined) return this.#fetch(head);
+  #answer(received: RequestHead): Promise<"upgraded" | "keep-alive" | "close"> {
+    const head = this.#peer.identify(received);
+    if ("status" in head) return this.#refuse(head, received);
+    const { websocket } = this.#context;
+    if (this.#fetch !== undefined) return this.#answerByFetch(this.#fetch, head);
     const judged = this.#judge(head);
     if ("status" in judged) return this.#refuse(judged, head);
     return this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
   }
 
-  async #fetch(head: RequestHead): Promise<"upgraded" | "keep-alive" | "close"> {
+  async #answerByFetch(
+    fetch: FetchHandler,
+    head: RequestHead,
+  ): Promise<"upgraded" | "keep-alive" | "close"> {
     const { maxBodySize, handshakeTimeout: timeout } = this.#context;
     const framing = requestFraming(head);
     if ("status" in framing) return this.#refuse(framing, head);
@@ -126,13 +190,13 @@ export class HttpSession {
     const body = hasBody(framing)
       ? new RequestBody(head, framing, this.#reader, { maxBodySize, timeout })
       : undefined;
-    const request = createRequest(head, body?.stream);
+    const request = createRequest(head, body?.stream, this.#peer.secure);
     if ("reason" in request) return this.#refuse(request, head);
 
-    const { response, decision } = await this.#callFetch(request, head, body);
+    const { response, decision } = await this.#callFetch(fetch, request, head, body);
     if (body?.fault !== undefined) return this.#refuse(body.fault, head);
     if (decision !== undefined) return this.#upgrade(head, decision, request);
-    const keepAlive = wantsKeepAlive(head) && !this.#context.closing &&
+    const keepAlive = wantsKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard());
     const exchange = { reader: this.#reader, head, keepAlive, timeout };
     return await writeResponse(response, exchange) ? "keep-alive" : "close";
@@ -140,26 +204,25 @@ export class HttpSession {
 
   /** Calls `fetch`; a decision when it returned what `upgrade()` gave it. */
   async #callFetch(
+    fetch: FetchHandler,
     request: Request,
     head: RequestHead,
     body: RequestBody | undefined,
   ): Promise<{ response: Response; decision?: UpgradeDecision }> {
-    const decisions = new Map<Response, UpgradeDecision>();
-    const upgrade: Upgrade = (handler, options = {}) => {
+    const standIns = new StandIns();
+    const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
       const judged = this.#judge(head);
       if ("status" in judged) return toResponse(judged);
-      const standIn = new Response(null, { status: 204 });
       // The handler takes what `options.data` is, by the type of `upgrade()`.
-      decisions.set(standIn, { acceptance: judged, handler: handler as never, options });
-      return standIn;
+      return standIns.create({ acceptance: judged, handler: handler as never, options });
     };
     try {
-      const response = await this.#context.fetch!(request, { upgrade });
+      const response = await fetch(request, { upgrade, tls: this.#reader.transport.tls });
       const obstacle = whyNotSendable(response);
       if (obstacle !== undefined) {
         throw new TypeError(`Expected fetch to return a Response, got ${obstacle}`);
       }
-      const decision = decisions.get(response);
+      const decision = standIns.find(response);
       return decision === undefined ? { response } : { response, decision };
     } catch (error) {
       // What a body fails with is the peer's mistake, and answered as such.
@@ -171,7 +234,8 @@ export class HttpSession {
   #judge(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
     if (this.#context.closing) return SHUTTING_DOWN;
     const { transport } = this.#reader;
-    const peers = { remote: transport.remoteAddress, local: transport.localAddress };
+    const { remoteAddress: remote, secure } = this.#peer;
+    const peers = { remote, local: transport.localAddress, secure };
     return judgeUpgrade(head, this.#context.origins, peers);
   }
 
@@ -181,10 +245,13 @@ export class HttpSession {
     request?: Request,
   ): Promise<"upgraded" | "close"> {
     const context = this.#context;
-    const protocol = chooseProtocol(options.protocol, acceptance.protocols);
+    const { secure, remoteAddress } = this.#peer;
+    const getRequest = (): Request => request ??= createHandshakeRequest(head, secure);
     const compression = context.compression?.accept(acceptance.extensions);
+    let protocol: string | undefined;
     let response;
     try {
+      protocol = chooseProtocol(options.protocol, acceptance.protocols, getRequest);
       const headers = options.headers === undefined ? [] : new Headers(options.headers);
       const extensions = compression?.extensions ?? [];
       response = await formatAcceptance(acceptance, { protocol, headers, extensions });
@@ -194,9 +261,12 @@ export class HttpSession {
     }
     // The decision may be older than the shutdown, which closes only what is open when it begins.
     if (context.closing) return this.#refuse(SHUTTING_DOWN, head);
+    const refusal = this.#peer.enterWebSocket();
+    if (refusal !== undefined) return this.#refuse(refusal, head);
     const { transport } = this.#reader;
     if (this.#reader.isClosed) return "upgraded";
     transport.write(response);
+    const guard = new ConnectionGuard(context.guard);
     const { connection, endpoint, inbox } = establish(
       {
         role: "server",
@@ -205,15 +275,22 @@ export class HttpSession {
         compression,
         result: {
           protocol: protocol ?? "",
-          request: () => request ?? createHandshakeRequest(head),
+          request: getRequest,
         },
+        remoteAddress,
+        guard,
       },
       context,
       options.data,
     );
     this.connection = connection;
     context.connections.add(connection);
-    connection.closed.then(() => context.connections.delete(connection));
+    context.guard.counters.opened();
+    connection.closed.then((info) => {
+      context.connections.delete(connection);
+      context.guard.counters.ended(info, guard.violated);
+      this.#peer.leave();
+    });
     await runHandler(handler, connection, endpoint, inbox, context.report);
     return "upgraded";
   }
@@ -226,42 +303,4 @@ export class HttpSession {
     await this.#reader.write(response, this.#context.closeTimeout);
     return "close";
   }
-}
-
-function hasBody(framing: BodyFraming): boolean {
-  return framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0);
-}
-
-/** RFC 9110 section 10.1.1: "100-continue" is the only expectation, and HTTP/1.0 has none. */
-function unmetExpectation(head: RequestHead): HeadFault | undefined {
-  const expected = head.version === "1.0" ? undefined : head.headers.get("expect");
-  if (expected === undefined || expected.toLowerCase() === "100-continue") return undefined;
-  return { status: 417, reason: "Expected Expect to be 100-continue" };
-}
-
-/** What `fetch` returned in place of a Response that can be sent. */
-function whyNotSendable(response: unknown): string | undefined {
-  if (!(response instanceof Response)) return response === null ? "null" : typeof response;
-  if (response.bodyUsed || response.body?.locked) return "one whose body is used";
-  return response.status < 200 ? `one with status ${response.status}` : undefined;
-}
-
-/** RFC 9112 section 9.3. */
-function wantsKeepAlive(head: RequestHead): boolean {
-  const connection = head.headers.get("connection");
-  if (hasToken(connection, "close")) return false;
-  return head.version === "1.1" || hasToken(connection, "keep-alive");
-}
-
-function createHandshakeRequest(head: RequestHead): Request {
-  const request = createRequest(head, undefined);
-  // The handshake was accepted, so its Host and target are good.
-  if ("reason" in request) throw new Error(request.reason);
-  return request;
-}
-
-function toResponse({ status, reason, headers }: HandshakeRefusal): Response {
-  const fields = new Headers({ "content-type": "text/plain; charset=utf-8" });
-  for (const [name, value] of headers) fields.append(name, value);
-  return new Response(reason, { status, headers: fields });
 }

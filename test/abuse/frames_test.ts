@@ -180,6 +180,8 @@ test("serve() keeps only the newest Pong for a peer that floods it with Pings an
   const buffered = withResolvers<number>();
   await using server = await serve({
     port: 0,
+    // What remains of it without the limit on Pings.
+    guard: { controlFramesPerSecond: Infinity },
     websocket: { message: (ws) => buffered.resolve(ws.bufferedAmount) },
   });
   await using peer = await RawPeer.dial(server.port);

@@ -88,7 +88,10 @@ export function findings(results: readonly Result[]): Finding[] {
   );
 }
 
-/** Ids with neighbours joined: "6.4.1–6.4.4, 7.1.6". */
+/** More ranges than this are given by section. */
+const MANY_RANGES = 10;
+
+/** Ids with neighbours joined: "6.4.1–6.4.4, 7.1.6"; or when they are many by section: "6 (145), 7 (4)". */
 export function formatIds(ids: readonly string[]): string {
   const ranges: { first: string; last: string }[] = [];
   for (const id of ids) {
@@ -96,9 +99,16 @@ export function formatIds(ids: readonly string[]): string {
     if (range !== undefined && follows(range.last, id)) range.last = id;
     else ranges.push({ first: id, last: id });
   }
+  if (ranges.length > MANY_RANGES) return countBySection(ids);
   return ranges
     .map(({ first, last }) => first === last ? first : `${first}–${last}`)
     .join(", ");
+}
+
+function countBySection(ids: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(sectionOf(id), (counts.get(sectionOf(id)) ?? 0) + 1);
+  return [...counts].map(([section, count]) => `${section} (${count})`).join(", ");
 }
 
 function follows(first: string, second: string): boolean {

@@ -1,4 +1,4 @@
-// What a runtime's `listen()` and `dial()` do, on loopback; and the stream suite over them.
+// What a runtime's `listen()` and `dial()` do, on loopback, with and without TLS; and the stream suite over them.
 
 import {
   assert,
@@ -9,16 +9,49 @@ import {
 } from "@std/assert";
 import { decodeHex } from "@std/encoding";
 import net from "node:net";
-import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
+import tls from "node:tls";
+import { createDevelopmentCertificate } from "../../src/certificate.ts";
+import type { TlsCertificate } from "../../src/tls.ts";
+import type {
+  Address,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Transport,
+} from "../../src/transport.ts";
 import { test } from "../support/test.ts";
 import { type Pair, Peer, turns } from "./peer.ts";
 import { streamSuite } from "./stream_suite.ts";
 
-const anyPort: Address = { hostname: "127.0.0.1", port: 0 };
-const notAborted = { signal: undefined };
+/** What carries the bytes of a suite. */
+export interface Wire {
+  /** What to listen with. */
+  readonly listen: ListenOptions;
+  /** What to dial with. */
+  readonly dial: DialOptions;
+  /** The certificate of a wire with TLS. */
+  readonly certificate?: TlsCertificate;
+}
+
+/** TCP on a port of the system's choice. */
+export const tcp: Wire = {
+  listen: { hostname: "127.0.0.1", port: 0 },
+  dial: { signal: undefined },
+};
+
+/** TLS on a port of the system's choice, with a certificate of its own. */
+export async function tlsWire(): Promise<Wire> {
+  const certificate = await createDevelopmentCertificate();
+  return {
+    listen: { ...tcp.listen, tls: certificate },
+    dial: { ...tcp.dial, tls: { ca: certificate.cert } },
+    certificate,
+  };
+}
 
 /** A listener and the transports it has accepted, in order. */
-class Host {
+export class Host {
   readonly listener: Listener;
   readonly #accepted: Transport[];
   readonly #waiting: ((transport: Transport) => void)[];
@@ -33,10 +66,10 @@ class Host {
     this.#waiting = waiting;
   }
 
-  static async start(runtime: Runtime): Promise<Host> {
+  static async start(runtime: Runtime, wire: Wire): Promise<Host> {
     const accepted: Transport[] = [];
     const waiting: ((transport: Transport) => void)[] = [];
-    const listener = await runtime.listen(anyPort, (transport) => {
+    const listener = await runtime.listen(wire.listen, (transport) => {
       const resolve = waiting.shift();
       if (resolve) resolve(transport);
       else accepted.push(transport);
@@ -57,10 +90,14 @@ class Host {
   }
 }
 
-async function connectPair(runtime: Runtime): Promise<Pair & { listener: Listener }> {
-  const host = await Host.start(runtime);
+/** Opens a connection over a wire; `finish()` stops its listener as well. */
+export async function connectPair(
+  runtime: Runtime,
+  wire: Wire,
+): Promise<Pair & { listener: Listener }> {
+  const host = await Host.start(runtime, wire);
   const [dialled, accepted] = await Promise.all([
-    runtime.dial(host.listener.address, notAborted),
+    runtime.dial(host.listener.address, wire.dial),
     host.next(),
   ]);
   const a = new Peer(dialled);
@@ -73,7 +110,7 @@ async function connectPair(runtime: Runtime): Promise<Pair & { listener: Listene
 }
 
 async function refusedAddress(runtime: Runtime): Promise<Address> {
-  const listener = await runtime.listen(anyPort, () => {});
+  const listener = await runtime.listen(tcp.listen, () => {});
   await listener.close();
   return listener.address;
 }
@@ -84,15 +121,21 @@ async function refusedAddress(runtime: Runtime): Promise<Address> {
  * @param name The name of the runtime object.
  * @param runtime The runtime object.
  * @param skip Why it cannot run here.
+ * @param wire What carries the bytes.
  */
-export function networkSuite(name: string, runtime: Runtime, skip: string | undefined): void {
-  streamSuite(name, () => connectPair(runtime), skip);
+export function networkSuite(
+  name: string,
+  runtime: Runtime,
+  skip: string | undefined,
+  wire: Wire = tcp,
+): void {
+  streamSuite(name, () => connectPair(runtime, wire), skip);
 
   const check = (criterion: string, body: () => Promise<void>) =>
     test(`${name} ${criterion}`, body, { skip });
 
   check("listen() on port 0 reports the port, and both ends their addresses", async () => {
-    const { a, b, listener, finish } = await connectPair(runtime);
+    const { a, b, listener, finish } = await connectPair(runtime, wire);
     assertEquals(listener.address.hostname, "127.0.0.1");
     assert(listener.address.port > 0);
     assertEquals(a.transport.remoteAddress, listener.address);
@@ -104,10 +147,10 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   });
 
   check("listen() on a busy port rejects with the address and the cause", async () => {
-    const listener = await runtime.listen(anyPort, () => {});
+    const listener = await runtime.listen(wire.listen, () => {});
     const { port } = listener.address;
     const error = await assertRejects(
-      () => runtime.listen(listener.address, () => {}),
+      () => runtime.listen({ ...wire.listen, ...listener.address }, () => {}),
       Error,
       `Could not listen on 127.0.0.1:${port}: `,
     );
@@ -116,10 +159,10 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   });
 
   check("close() of a listener stops accepting; connections live on", async () => {
-    const { a, b, listener, finish } = await connectPair(runtime);
+    const { a, b, listener, finish } = await connectPair(runtime, wire);
     await listener.close();
     await listener.close();
-    await assertRejects(() => runtime.dial(listener.address, notAborted), Error);
+    await assertRejects(() => runtime.dial(listener.address, wire.dial), Error);
     a.resume();
     b.resume();
     await turns(a, b, 3);
@@ -131,7 +174,7 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   check("dial() refused rejects with the address and the cause", async () => {
     const address = await refusedAddress(runtime);
     const error = await assertRejects(
-      () => runtime.dial(address, notAborted),
+      () => runtime.dial(address, wire.dial),
       Error,
       `Could not connect to 127.0.0.1:${address.port}: `,
     );
@@ -142,15 +185,18 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
     const reason = new Error("Changed my mind");
     const signal = AbortSignal.abort(reason);
     const address = await refusedAddress(runtime);
-    const error = await assertRejects(() => runtime.dial(address, { signal }), Error);
+    const error = await assertRejects(() => runtime.dial(address, { ...wire.dial, signal }), Error);
     assertStrictEquals(error, reason);
   });
 
   check("dial() rejects with the reason of a signal that fires meanwhile", async () => {
-    const host = await Host.start(runtime);
+    const host = await Host.start(runtime, wire);
     const reason = new Error("Changed my mind");
     const controller = new AbortController();
-    const dialling = runtime.dial(host.listener.address, { signal: controller.signal });
+    const dialling = runtime.dial(host.listener.address, {
+      ...wire.dial,
+      signal: controller.signal,
+    });
     controller.abort(reason);
     const error = await assertRejects(() => dialling, Error);
     assertStrictEquals(error, reason);
@@ -158,10 +204,13 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   });
 
   check("dial() forgets its signal once it has connected", async () => {
-    const host = await Host.start(runtime);
+    const host = await Host.start(runtime, wire);
     const controller = new AbortController();
     const [dialled, accepted] = await Promise.all([
-      runtime.dial(host.listener.address, { signal: controller.signal }),
+      runtime.dial(host.listener.address, {
+        ...wire.dial,
+        signal: controller.signal,
+      }),
       host.next(),
     ]);
     const [a, b] = [new Peer(dialled), new Peer(accepted)];
@@ -176,12 +225,16 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   });
 
   check("a reset by the peer is closed() with an error, once and last", async () => {
-    const host = await Host.start(runtime);
+    const host = await Host.start(runtime, wire);
     const raw = net.connect({ host: "127.0.0.1", port: host.listener.address.port });
+    raw.on("error", () => {});
+    const secure = wire.certificate &&
+      tls.connect({ socket: raw, ca: wire.certificate.cert, host: "127.0.0.1" });
+    secure?.on("error", () => {});
     const closed = new Promise((resolve) => raw.once("close", resolve));
     const peer = new Peer(await host.next());
     peer.resume();
-    raw.write(decodeHex("8100"));
+    (secure ?? raw).write(decodeHex("8100"));
     await peer.until(() => peer.received === 2);
     raw.resetAndDestroy();
     await peer.until(() => peer.closed);
@@ -193,7 +246,7 @@ export function networkSuite(name: string, runtime: Runtime, skip: string | unde
   });
 
   check("writing to a peer that is gone is closed() with an error", async () => {
-    const { a, b, finish } = await connectPair(runtime);
+    const { a, b, finish } = await connectPair(runtime, wire);
     a.resume();
     b.destroy();
     await a.until(() => a.ended);

@@ -1,4 +1,7 @@
-import { webTransport } from "../../runtimes/web/transport.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { createWebRuntime, type StreamOpenOptions } from "../../runtimes/web/runtime.ts";
+import { type ByteStreamPair, webTransport } from "../../runtimes/web/transport.ts";
+import { test } from "../support/test.ts";
 import { type Pair, Peer } from "./peer.ts";
 import { streamSuite } from "./stream_suite.ts";
 
@@ -14,3 +17,33 @@ function connect(): Promise<Pair> {
 }
 
 streamSuite("webTransport", connect, undefined);
+
+const address = { hostname: "example.org", port: 443 };
+
+test("createWebRuntime leaves TLS and unix sockets to the one who opens", async () => {
+  const asked: StreamOpenOptions[] = [];
+  const runtime = createWebRuntime({
+    open: (_address, options) => {
+      asked.push(options);
+      return new TransformStream<Uint8Array, Uint8Array>();
+    },
+  });
+  const tls = { ca: "" };
+  for (const options of [{ tls }, { path: "/run/chat.sock" }, {}]) {
+    (await runtime.dial(address, { signal: undefined, ...options })).destroy();
+  }
+  assertEquals(asked, [
+    { tls, path: undefined },
+    { tls: undefined, path: "/run/chat.sock" },
+    { tls: undefined, path: undefined },
+  ]);
+});
+
+test("createWebRuntime refuses to listen with what it has no say in", async () => {
+  const incoming = new ReadableStream<ByteStreamPair>();
+  const runtime = createWebRuntime({ incoming });
+  for (const more of [{ tls: { key: "", cert: "" } }, { path: "/run/chat.sock" }]) {
+    await assertRejects(() => runtime.listen({ ...address, ...more }, () => {}), TypeError);
+  }
+  assertEquals(incoming.locked, false);
+});

@@ -165,3 +165,23 @@ test("isOriginAllowed refuses a loopback page unless both ends are loopback", ()
   }
   assertEquals(isOriginAllowed(head, [], PUBLIC), false);
 });
+
+test("isOriginAllowed takes http: for the same origin only where the client may use it", () => {
+  const table: readonly (readonly [origin: string, secure: boolean | undefined, boolean])[] = [
+    ["https://example.org", true, true],
+    ["https://example.org:443", true, true],
+    ["http://example.org", true, false],
+    ["http://example.org:80", true, false],
+    ["HTTP://EXAMPLE.ORG", true, false],
+    ["http://example.org", undefined, true],
+    ["http://example.org", false, true],
+    ["https://example.org", undefined, true],
+  ];
+  for (const [origin, secure, expected] of table) {
+    const head = request("Host: example.org", `Origin: ${origin}`);
+    const message = `${origin} ${secure}`;
+    assertEquals(isOriginAllowed(head, [], { ...PUBLIC, secure }), expected, message);
+  }
+  const listed = request("Host: example.org", "Origin: http://example.org");
+  assertEquals(isOriginAllowed(listed, ["http://example.org"], { ...PUBLIC, secure: true }), true);
+});

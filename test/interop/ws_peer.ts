@@ -6,11 +6,15 @@ import type { Message, PeerClient, PeerConnection, PeerServer, PeerSocket } from
 
 type Library = Pick<typeof ws, "WebSocket" | "WebSocketServer">;
 
+/** The options of its permessage-deflate. */
+export type DeflateOptions = ws.PerMessageDeflateOptions;
+
 /** A server made with `ws`, or with something that has its interface. */
 export function wsServer(
   name: string,
   library: Library,
   cannot: PeerServer["cannot"] = {},
+  perMessageDeflate: DeflateOptions = {},
 ): PeerServer {
   return {
     name,
@@ -19,7 +23,7 @@ export function wsServer(
       const server = new library.WebSocketServer({
         host: "127.0.0.1",
         port: 0,
-        perMessageDeflate: true,
+        perMessageDeflate,
         handleProtocols: (protocols) => protocols.has("chat.v2") && "chat.v2",
         verifyClient: ({ req }, done) => done(req.url !== "/refuse", 403, "Not here"),
       });
@@ -44,13 +48,14 @@ export function wsClient(
   name: string,
   library: Library,
   cannot: PeerClient["cannot"] = {},
+  perMessageDeflate: DeflateOptions = {},
 ): PeerClient {
   return {
     name,
     cannot,
     connect: (url, protocols) =>
       new Promise((resolve, reject) => {
-        const socket = new library.WebSocket(url, protocols, { perMessageDeflate: true });
+        const socket = new library.WebSocket(url, protocols, { perMessageDeflate });
         const messages = new Queue<Message>();
         const pongs = new Queue<string>();
         const closed = new Promise<{ code: number; reason: string }>((resolve) => {

@@ -33,14 +33,14 @@ test("ServerContext is of one server: another has its own", async () => {
   await Promise.all([a.close(), b.close()]);
 });
 
-test("FetchHandler may be async, and gets upgrade() as its tool", async () => {
+test("FetchHandler may be async, and gets upgrade() and the TLS as its tools", async () => {
   const { serve, connect } = createNetwork();
   const handler: FetchHandler = async (_request, tools) => {
     await settled();
-    return tools.upgrade((ws) => ws.send(Object.keys(tools).join()));
+    return tools.upgrade((ws) => ws.send(`${Object.keys(tools)} ${tools.tls}`));
   };
   const server = await serve({ fetch: handler });
   const ws = await connect(server.url);
-  assertEquals(await ws.receive(), "upgrade");
+  assertEquals(await ws.receive(), "upgrade,tls undefined");
   await server.close();
 });

@@ -53,7 +53,23 @@ export interface Child {
  * @returns The running process.
  */
 export function start(name: RuntimeName, file: string, args: readonly string[] = []): Child {
-  return run([...commands[name], file, ...args]);
+  return run(commandOf(name, file, args));
+}
+
+/**
+ * The command line of `start()`, for those who put something before it.
+ *
+ * @param name The runtime.
+ * @param file The file, relative to the top of the repository.
+ * @param args Its command line.
+ * @returns The executable and its arguments.
+ */
+export function commandOf(
+  name: RuntimeName,
+  file: string,
+  args: readonly string[] = [],
+): readonly [string, ...string[]] {
+  return [...commands[name], file, ...args];
 }
 
 /**

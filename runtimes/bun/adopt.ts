@@ -1,0 +1,207 @@
+// WebSocket connections on a `Bun.serve()` that a framework owns, over Bun's own engine.
+//
+// 1. Bun has one set of hooks for all sockets of a server: `websocket`. `socket.data` leads to a connection.
+// 2. `server.upgrade()` calls the `open` hook before it returns, and answers the request.
+// 3. Bun answers with the first subprotocol that is offered unless told which, so the offer is taken out.
+// 4. What our own limits and heartbeat do is switched off in the engine: two of them would work against each other.
+
+import type { WebSocketConnection } from "../../src/connection.ts";
+import type { WebSocketHandler } from "../../src/handler.ts";
+import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
+import type { NativeTransport } from "../../src/server/native.ts";
+import type { UpgradeOptions } from "../../src/upgrade.ts";
+
+/** The part of a `Bun.Server` that is used. */
+export interface BunServer {
+  /** Answers a request with 101. */
+  upgrade(request: Request, options: { headers: Headers; data: object }): boolean;
+  /** The client's address. */
+  requestIP(request: Request): { readonly address: string; readonly port: number } | null;
+}
+
+/** The part of a `ServerWebSocket` that is used. */
+export interface BunWebSocket {
+  /** What the upgrade was given. */
+  readonly data: object;
+  /** Sends: the octets, -1 when they wait, 0 when they are lost. */
+  send(data: string | Uint8Array): number;
+  /** Sends a Ping. */
+  ping(data: Uint8Array): number;
+  /** Starts the closing handshake. */
+  close(code?: number, reason?: string): void;
+  /** Drops the connection. */
+  terminate(): void;
+  /** Octets that wait. */
+  getBufferedAmount(): number;
+}
+
+/** What leads from a socket of Bun's to a connection. */
+interface SocketData {
+  readonly admitted: Admitted;
+  transport?: NativeTransport;
+}
+
+/** Bun's hooks: the `websocket` of `Bun.serve()`. */
+export interface BunWebSocketHooks {
+  /** The largest message that the engine puts together. */
+  readonly maxPayloadLength: number;
+  /** Octets that the engine keeps; our own limit comes first. */
+  readonly backpressureLimit: number;
+  /** Off: the heartbeat is ours. */
+  readonly idleTimeout: number;
+  /** Off: the heartbeat is ours. */
+  readonly sendPings: boolean;
+  /** Whether to compress. */
+  readonly perMessageDeflate: boolean;
+  /** Bun's hook. */
+  open(socket: BunWebSocket): void;
+  /** Bun's hook. */
+  message(socket: BunWebSocket, data: string | Uint8Array): void;
+  /** Bun's hook. */
+  ping(socket: BunWebSocket, data: Uint8Array): void;
+  /** Bun's hook. */
+  pong(socket: BunWebSocket, data: Uint8Array): void;
+  /** Bun's hook. */
+  drain(socket: BunWebSocket): void;
+  /** Bun's hook. */
+  close(socket: BunWebSocket, code: number, reason: string): void;
+}
+
+/** The options of {@linkcode adopt}. */
+export interface AdoptOptions extends AdoptionOptions {
+  /** Whether Bun compresses messages where the client can, each by itself. False unless told. */
+  readonly compression?: boolean;
+}
+
+/** What {@linkcode adopt} returns. */
+export interface Adopted extends AsyncDisposable {
+  /** The `websocket` for `Bun.serve()`. */
+  readonly websocket: BunWebSocketHooks;
+  /** The open WebSocket connections. */
+  readonly connections: ReadonlySet<WebSocketConnection>;
+  /**
+   * Makes a WebSocket connection of a request.
+   *
+   * @param request The request that Bun's `fetch` was given.
+   * @param server The server that it was given.
+   * @param handler What to do with the connection.
+   * @param options The `data`, and perhaps the subprotocol and header fields.
+   * @returns What to return from `fetch`: undefined after an upgrade, which has been answered, or the refusal.
+   */
+  upgrade<Data>(
+    request: Request,
+    server: BunServer,
+    handler: WebSocketHandler<Data>,
+    options: UpgradeOptions<Data> & { readonly data: Data },
+  ): Response | undefined;
+  /** The same without `data`. */
+  upgrade(
+    request: Request,
+    server: BunServer,
+    handler: WebSocketHandler<undefined>,
+    options?: UpgradeOptions<undefined>,
+  ): Response | undefined;
+  /** Refuses new connections with 503, closes each open one with 1001, and resolves when all have ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves WebSocket connections on a `Bun.serve()` that exists already, or that a framework makes. Judgement and handlers
+ * are those of `serve()`; frames are the business of Bun's engine, which cannot be made to wait for a slow handler.
+ *
+ * @param options Limits, origins and what else there is to say.
+ * @returns The hooks for `Bun.serve()`, and the function that upgrades.
+ * @throws {RangeError} When a limit is not above 0.
+ *
+ * @example
+ * ```ts
+ * import { adopt, type BunServer, connect } from "@sansocket/ws/bun";
+ *
+ * const { Bun } = globalThis as unknown as {
+ *   Bun: { serve(options: unknown): { readonly port: number; stop(): Promise<void> } };
+ * };
+ * const sockets = adopt();
+ * const server = Bun.serve({
+ *   port: 0,
+ *   fetch: (request: Request, server: BunServer) =>
+ *     sockets.upgrade(request, server, { message: (ws, data) => ws.send(data) }),
+ *   websocket: sockets.websocket,
+ * });
+ * const ws = await connect(`ws://127.0.0.1:${server.port}/`);
+ * await ws.send("hello");
+ * console.log(await ws.receive()); // hello
+ * await ws.close();
+ * await sockets.close();
+ * await server.stop();
+ * ```
+ */
+export function adopt(options: AdoptOptions = {}): Adopted {
+  const adoption = new Adoption(options);
+  const close = (): Promise<void> => adoption.close();
+  return {
+    connections: adoption.connections,
+    websocket: createHooks(adoption.limits.maxMessageSize, options.compression ?? false),
+    upgrade: (
+      request: Request,
+      server: BunServer,
+      handler: WebSocketHandler<never>,
+      options?: UpgradeOptions<unknown>,
+    ) => upgrade(adoption, request, server, handler, options),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function upgrade(
+  adoption: Adoption,
+  request: Request,
+  server: BunServer,
+  handler: WebSocketHandler<never>,
+  options?: UpgradeOptions<unknown>,
+): Response | undefined {
+  const peer = server.requestIP(request);
+  const address = peer === null ? undefined : { hostname: peer.address, port: peer.port };
+  const admitted = adoption.decide(request, address, handler, options);
+  if (admitted instanceof Response) return admitted;
+  const headers = new Headers(admitted.headers as [string, string][]);
+  request.headers.delete("sec-websocket-protocol");
+  if (admitted.protocol !== undefined) headers.set("sec-websocket-protocol", admitted.protocol);
+  if (server.upgrade(request, { headers, data: { admitted } })) return undefined;
+  admitted.cancel();
+  return new Response("Bun could not upgrade the request", { status: 400 });
+}
+
+function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunWebSocketHooks {
+  return {
+    maxPayloadLength,
+    backpressureLimit: 2 ** 31 - 1,
+    idleTimeout: 0,
+    sendPings: false,
+    perMessageDeflate,
+    open(socket) {
+      const data = dataOf(socket);
+      data.transport = data.admitted.open({
+        // 0 is a socket that is gone; `close` follows.
+        send: (data) => socket.send(data) !== -1,
+        ping: (payload) => void socket.ping(payload),
+        close: (code, reason) => socket.close(code, reason),
+        terminate: () => socket.terminate(),
+        get bufferedAmount() {
+          return socket.getBufferedAmount();
+        },
+      });
+    },
+    message: (socket, data) => dataOf(socket).transport?.message(data),
+    ping: (socket, data) => dataOf(socket).transport?.pinged(data),
+    pong: (socket, data) => dataOf(socket).transport?.ponged(data),
+    drain(socket) {
+      if (socket.getBufferedAmount() === 0) dataOf(socket).transport?.drained();
+    },
+    close: (socket, code, reason) => dataOf(socket).transport?.closed(code, reason),
+  };
+}
+
+/** Only what `adopt()` upgraded comes to its hooks. */
+function dataOf(socket: BunWebSocket): SocketData {
+  return socket.data as SocketData;
+}

@@ -1,0 +1,195 @@
+// WebSocket connections on a `Deno.serve()` that a framework owns, over Deno's own engine.
+//
+// 1. Deno's WebSocket is the browser's: no Ping, no drain, no way to drop a connection. Deno sends Pings by itself;
+//    how much waits to be sent is looked at now and then, only while something does.
+// 2. It may come open after a while, or never: what was decided on is given up then.
+
+import type { WebSocketConnection } from "../../src/connection.ts";
+import type { WebSocketHandler } from "../../src/handler.ts";
+import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
+import type { NativeTransport } from "../../src/server/native.ts";
+import type { Address } from "../../src/transport.ts";
+import type { UpgradeOptions } from "../../src/upgrade.ts";
+
+/** Octets that may wait in the engine before a sender is made to wait. */
+const HIGH_WATER_MARK = 65_536;
+/** Milliseconds between two looks at how much still waits. */
+const LOOK_INTERVAL = 10;
+
+/** The part of `Deno.ServeHandlerInfo` that is used. */
+export interface DenoServeInfo {
+  /** The client's address. */
+  readonly remoteAddr: object;
+}
+
+/** What {@linkcode adopt} returns. */
+export interface Adopted extends AsyncDisposable {
+  /** The open WebSocket connections. */
+  readonly connections: ReadonlySet<WebSocketConnection>;
+  /**
+   * Makes a WebSocket connection of a request.
+   *
+   * @param request The request that `Deno.serve()` gave its handler.
+   * @param info What it gave besides.
+   * @param handler What to do with the connection.
+   * @param options The `data`, and perhaps the subprotocol and header fields.
+   * @returns The Response to return from the handler: the upgrade, or the refusal.
+   */
+  upgrade<Data>(
+    request: Request,
+    info: DenoServeInfo,
+    handler: WebSocketHandler<Data>,
+    options: UpgradeOptions<Data> & { readonly data: Data },
+  ): Response;
+  /** The same without `data`. */
+  upgrade(
+    request: Request,
+    info: DenoServeInfo,
+    handler: WebSocketHandler<undefined>,
+    options?: UpgradeOptions<undefined>,
+  ): Response;
+  /** Refuses new connections with 503, closes each open one with 1001, and resolves when all have ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves WebSocket connections on a `Deno.serve()` that exists already, or that a framework makes. Judgement and handlers
+ * are those of `serve()`; frames are the business of Deno's engine, which cannot be made to wait for a slow handler.
+ *
+ * @param options Limits, origins and what else there is to say.
+ * @returns The function that upgrades, and the connections.
+ * @throws {RangeError} When a limit is not above 0.
+ *
+ * @example
+ * ```ts
+ * import { adopt, connect, type DenoServeInfo } from "@sansocket/ws/deno";
+ *
+ * type Handler = (request: Request, info: DenoServeInfo) => Response;
+ * const { Deno } = globalThis as unknown as {
+ *   Deno: {
+ *     serve(options: { port: number; onListen(): void }, handler: Handler): {
+ *       readonly addr: { readonly port: number };
+ *       shutdown(): Promise<void>;
+ *     };
+ *   };
+ * };
+ * const sockets = adopt();
+ * const server = Deno.serve(
+ *   { port: 0, onListen() {} },
+ *   (request, info) =>
+ *     sockets.upgrade(request, info, { message: (ws, data) => ws.send(data) }),
+ * );
+ * const ws = await connect(`ws://127.0.0.1:${server.addr.port}/`);
+ * await ws.send("hello");
+ * console.log(await ws.receive()); // hello
+ * await ws.close();
+ * await sockets.close();
+ * await server.shutdown();
+ * ```
+ */
+export function adopt(options: AdoptionOptions = {}): Adopted {
+  const adoption = new Adoption(options);
+  const close = (): Promise<void> => adoption.close();
+  return {
+    connections: adoption.connections,
+    upgrade: (
+      request: Request,
+      info: DenoServeInfo,
+      handler: WebSocketHandler<never>,
+      options?: UpgradeOptions<unknown>,
+    ) => upgrade(adoption, request, info, handler, options),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function upgrade(
+  adoption: Adoption,
+  request: Request,
+  info: DenoServeInfo,
+  handler: WebSocketHandler<never>,
+  options?: UpgradeOptions<unknown>,
+): Response {
+  const admitted = adoption.decide(request, addressOf(info), handler, options);
+  if (admitted instanceof Response) return admitted;
+  const { protocol, headers } = admitted;
+  let upgraded: { readonly socket: WebSocket; readonly response: Response };
+  try {
+    upgraded = engine().upgradeWebSocket(request, {
+      idleTimeout: idleSeconds(adoption.limits),
+      ...(protocol === undefined ? {} : { protocol }),
+    });
+  } catch (error) {
+    admitted.cancel();
+    throw error;
+  }
+  for (const [name, value] of headers) upgraded.response.headers.append(name, value);
+  drive(upgraded.socket, admitted);
+  return upgraded.response;
+}
+
+/** Leads from the events of a socket to the connection. */
+function drive(socket: WebSocket, admitted: Admitted): void {
+  let transport: NativeTransport | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let error: Error | undefined;
+  const look = (): void => {
+    timer = undefined;
+    if (socket.bufferedAmount === 0) transport?.drained();
+    else timer = setTimeout(look, LOOK_INTERVAL);
+  };
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => {
+    transport = admitted.open({
+      send(data) {
+        if (socket.readyState !== socket.OPEN) return true;
+        socket.send(data);
+        if (socket.bufferedAmount < HIGH_WATER_MARK) return true;
+        timer ??= setTimeout(look, LOOK_INTERVAL);
+        return false;
+      },
+      // Unlike a browser's, this one takes every code that may be sent.
+      close: (code, reason) => code === undefined ? socket.close() : socket.close(code, reason),
+      terminate: () => socket.close(),
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
+    });
+  };
+  socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
+    transport?.message(typeof data === "string" ? data : new Uint8Array(data));
+  socket.onerror = (event) => {
+    const { message } = event as Event & { message?: string };
+    error = new Error(message || "The connection failed");
+  };
+  socket.onclose = ({ code, reason }) => {
+    clearTimeout(timer);
+    if (transport === undefined) admitted.cancel();
+    else transport.closed(code, reason, error);
+  };
+}
+
+/** When Deno, which pings at half of it, gives a silent peer up; it counts in seconds, and 0 is never. */
+function idleSeconds(limits: Adoption["limits"]): number {
+  const seconds = Math.ceil((limits.pingInterval + limits.pingTimeout) / 1000);
+  return seconds === Infinity ? 0 : seconds;
+}
+
+function addressOf({ remoteAddr }: DenoServeInfo): Address | undefined {
+  return "hostname" in remoteAddr && "port" in remoteAddr
+    ? { hostname: String(remoteAddr.hostname), port: Number(remoteAddr.port) }
+    : undefined;
+}
+
+interface Engine {
+  upgradeWebSocket(
+    request: Request,
+    options: { idleTimeout: number; protocol?: string },
+  ): { readonly socket: WebSocket; readonly response: Response };
+}
+
+function engine(): Engine {
+  const { Deno } = globalThis as unknown as { Deno?: Engine };
+  if (Deno === undefined) throw new Error("Deno's adopt() needs the Deno runtime");
+  return Deno;
+}

@@ -1,0 +1,273 @@
+// WebSocket connections on a server of `node:http` or `node:https`, and through it on Express, Fastify, Koa and others.
+//
+// 1. One 'upgrade' listener for each server, however many attachments: only it can see that nobody takes a request.
+// 2. An upgrade that nobody takes is answered by the application, as on a server without 'upgrade' listeners; if
+//    there are other listeners it is theirs and not touched.
+// 3. A request that the application is to decide on gets a ServerResponse of its own on its socket, since Node
+//    has none for an upgrade. Nothing is read meanwhile: frames behind the handshake wait in `head` and the kernel.
+
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Server } from "node:http";
+import type { Server as SecureServer } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { WebSocketConnection } from "../../src/connection.ts";
+import type { ServerStats } from "../../src/guard/stats.ts";
+import type { WebSocketHandler } from "../../src/handler.ts";
+import { asksForWebSocket, Attachment, type AttachmentOptions } from "../../src/server/attach.ts";
+import type { FetchHandler } from "../../src/server/context.ts";
+import { mergeForUpgrade } from "../../src/server/decision.ts";
+import type { UpgradeOptions } from "../../src/upgrade.ts";
+import { zlibBackend } from "../zlib.ts";
+import { NodeTransport } from "./transport.ts";
+
+/**
+ * The options of {@linkcode attach}. With `websocket`, each request is upgraded for that handler; with `fetch`, that
+ * function decides; with neither, the application does, by {@linkcode Attached.upgrade}, behind all its middleware.
+ */
+export interface AttachOptions extends AttachmentOptions {
+  /** Only requests for this path, to the letter and without the query. Every path unless told. */
+  readonly path?: string;
+  /** Only requests for which this returns true; one that throws is reported, and counts as false. */
+  readonly filter?: (request: IncomingMessage) => boolean;
+  /** What to do with each connection. */
+  readonly websocket?: WebSocketHandler;
+  /** Decides on each upgrade, as `fetch` of `serve()` does: returns `upgrade(…)` or a Response that refuses. */
+  readonly fetch?: FetchHandler;
+}
+
+/** What {@linkcode attach} returns. */
+export interface Attached extends AsyncDisposable {
+  /** The open WebSocket connections. */
+  readonly connections: ReadonlySet<WebSocketConnection>;
+  /**
+   * Makes a WebSocket connection of the request that a route of the application has at hand. The header fields that
+   * middleware set on the response go with the 101. A request that is no valid opening handshake is refused: with
+   * status 400, 403, 405, 426 or 503 and the reason as the body. Answer nothing yourself after this call.
+   *
+   * @param request The request, as `node:http` made it.
+   * @param response Its response, which nothing has been written to.
+   * @param handler What to do with the connection.
+   * @param options The `data`, and perhaps the subprotocol and header fields.
+   * @throws {TypeError} When the response has been sent already.
+   */
+  upgrade<Data>(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: WebSocketHandler<Data>,
+    options: UpgradeOptions<Data> & { readonly data: Data },
+  ): void;
+  /** The same without `data`. */
+  upgrade(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: WebSocketHandler<undefined>,
+    options?: UpgradeOptions<undefined>,
+  ): void;
+  /** What has happened so far; see `Server.stats()`. */
+  stats(): ServerStats;
+  /**
+   * Detaches: refuses new connections with 503, closes each open one with 1001, and resolves when all have ended.
+   * Does not close the server, whose own `close()` waits for all sockets: call this first.
+   */
+  close(): Promise<void>;
+}
+
+/** An upgrade that the application decides on. */
+interface Pending {
+  readonly socket: Socket;
+  readonly head: Uint8Array;
+  readonly finished: () => void;
+}
+
+type AnyServer = Server | SecureServer;
+
+const doors = new WeakMap<AnyServer, Door[]>();
+const pending = new WeakMap<IncomingMessage, Pending>();
+
+/**
+ * Serves WebSocket connections on a server of `node:http` or `node:https` that exists already. Judgement, limits and
+ * handlers are those of `serve()`. Other 'upgrade' listeners keep working: a request that `path` and `filter` do not
+ * match is left to them.
+ *
+ * @param server The server; it may listen already.
+ * @param options Which requests, what to do with them, and within which limits.
+ * @returns The connections, and how to end them.
+ * @throws {TypeError} When both `websocket` and `fetch` are given.
+ * @throws {RangeError} When a limit is not above 0.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { attach, connect } from "@sansocket/ws/node";
+ *
+ * const server = createServer((_request, response) => response.end("a page"));
+ * const sockets = attach(server, {
+ *   path: "/echo",
+ *   websocket: { message: (ws, data) => ws.send(data) },
+ * });
+ * await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+ *
+ * const { port } = server.address() as { port: number };
+ * const ws = await connect(`ws://127.0.0.1:${port}/echo`);
+ * await ws.send("hello");
+ * console.log(await ws.receive()); // hello
+ * await ws.close();
+ * await sockets.close();
+ * server.close();
+ * ```
+ */
+export function attach(server: Server | SecureServer, options: AttachOptions = {}): Attached {
+  if (options.websocket !== undefined && options.fetch !== undefined) {
+    throw new TypeError("Expected websocket or fetch or neither, got both");
+  }
+  const door = new Door(server, options);
+  const others = doors.get(server);
+  if (others !== undefined) others.push(door);
+  else {
+    doors.set(server, [door]);
+    server.on("upgrade", onUpgrade);
+  }
+  return door;
+}
+
+class Door implements Attached {
+  readonly #server: AnyServer;
+  readonly #options: AttachOptions;
+  readonly #attachment: Attachment;
+
+  constructor(server: AnyServer, options: AttachOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#attachment = new Attachment(options, zlibBackend, options.websocket);
+  }
+
+  get connections(): ReadonlySet<WebSocketConnection> {
+    return this.#attachment.connections;
+  }
+
+  stats(): ServerStats {
+    return this.#attachment.stats();
+  }
+
+  matches(request: IncomingMessage): boolean {
+    const { path, filter } = this.#options;
+    if (path !== undefined && request.url?.split("?", 1)[0] !== path) return false;
+    try {
+      return filter === undefined || filter(request);
+    } catch (error) {
+      this.#attachment.report(error);
+      return false;
+    }
+  }
+
+  take(request: IncomingMessage, socket: Socket, head: Uint8Array): void {
+    const { websocket, fetch } = this.#options;
+    if (websocket === undefined && fetch === undefined) {
+      askApplication(this.#server, request, socket, head);
+    } else {
+      this.#take(request, socket, head, fetch);
+    }
+  }
+
+  upgrade(
+    request: IncomingMessage,
+    response: ServerResponse,
+    // What the interface promises is checked there: the handler takes what `options.data` is.
+    handler: WebSocketHandler<never>,
+    options: UpgradeOptions<unknown> = {},
+  ): void {
+    if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
+    const asked = pending.get(request);
+    if (asked === undefined) return refuseUpgrade(response);
+    const { socket, head, finished } = asked;
+    pending.delete(request);
+    response.off("finish", finished);
+    response.detachSocket(socket);
+    const { data } = options;
+    const headers = mergeForUpgrade(fieldsOf(response), options.headers);
+    this.#take(
+      request,
+      socket,
+      head,
+      (_request, { upgrade }) =>
+        upgrade(handler as WebSocketHandler, { ...options, data, headers }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#attachment.close();
+    const left = doors.get(this.#server)?.filter((door) => door !== this) ?? [];
+    if (left.length > 0) doors.set(this.#server, left);
+    else if (doors.delete(this.#server)) this.#server.off("upgrade", onUpgrade);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler): void {
+    // What the server set for its requests is not meant for a connection that lives on.
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    // A server of `node:https` answers the peer's half-close with its own.
+    socket.allowHalfOpen = true;
+    const { method = "GET", url: target = "/", rawHeaders: fields } = request;
+    const copy = new Uint8Array(rest);
+    this.#attachment.take(new NodeTransport(socket), { method, target, fields }, copy, fetch);
+  }
+}
+
+function onUpgrade(
+  this: AnyServer,
+  request: IncomingMessage,
+  duplex: Duplex,
+  head: Uint8Array,
+): void {
+  // Node's type is that of what its own parser can be given; what it gives is the socket it listens on.
+  const socket = duplex as Socket;
+  const door = asksForWebSocket(request.headers.upgrade)
+    ? doors.get(this)?.find((door) => door.matches(request))
+    : undefined;
+  if (door !== undefined) door.take(request, socket, head);
+  else if (this.listenerCount("upgrade") === 1) askApplication(this, request, socket, head);
+}
+
+/** Has an upgrade answered as a request like any other, by the listeners of 'request'. */
+function askApplication(
+  server: AnyServer,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Uint8Array,
+): void {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  // The server watches the socket no longer, and an 'error' that nobody hears ends the process.
+  socket.on("error", () => {});
+  response.assignSocket(socket);
+  const finished = () => {
+    response.detachSocket(socket);
+    socket.destroySoon();
+  };
+  response.on("finish", finished);
+  pending.set(request, { socket, head, finished });
+  if (server.emit("request", request, response)) return;
+  response.statusCode = 404;
+  response.end();
+}
+
+function refuseUpgrade(response: ServerResponse): void {
+  response.writeHead(426, {
+    upgrade: "websocket",
+    connection: "Upgrade",
+    "content-type": "text/plain; charset=utf-8",
+  });
+  response.end("Expected a WebSocket opening handshake");
+}
+
+/** The header fields that middleware has set. */
+function* fieldsOf(response: ServerResponse): Generator<[string, string]> {
+  for (const [name, value] of Object.entries(response.getHeaders())) {
+    for (const one of Array.isArray(value) ? value : [value]) yield [name, String(one)];
+  }
+}

@@ -1,0 +1,35 @@
+// What an endpoint is given: who takes what arrives, and its bounds. Types only.
+
+import type { Bytes } from "./bytes.ts";
+import type { CloseInfo } from "./errors.ts";
+
+/** Who takes what arrives. */
+export interface EndpointConsumer {
+  /** Takes a message; false asks for no more until `proceed()`. */
+  message(data: string | Bytes): boolean;
+  /** Takes a piece of a message that is streamed; false asks for no more until `proceed()`. */
+  chunk(data: string | Bytes, last: boolean): boolean;
+  /** Takes the payload of a Ping, which is answered already. */
+  ping(payload: Bytes): void;
+  /** Takes the payload of a Pong. */
+  pong(payload: Bytes): void;
+  /** Sends what it has held back: the transport takes bytes again, or with `all` a Close frame is next. */
+  refill(all: boolean): void;
+  /** Told when all that had to wait has left. */
+  drain(): void;
+  /** Told last, and once. */
+  closed(info: CloseInfo): void;
+}
+
+/** The bounds of one end; see the options of `serve()`. */
+export interface EndpointLimits {
+  /** Milliseconds from the first Close frame to the end of the byte stream. */
+  readonly closeTimeout: number;
+  /** Octets that may wait to be sent; see `overflow`. */
+  readonly maxBufferedAmount: number;
+  /** What happens when more wait. */
+  readonly overflow: Overflow;
+}
+
+/** What happens to what is sent above `maxBufferedAmount`; see `ConnectionLimits.overflow`. */
+export type Overflow = "close" | "wait" | "drop-oldest" | "drop-newest";

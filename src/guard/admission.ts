@@ -1,0 +1,118 @@
+// Who may connect: limits on connections and on handshakes, in total and for each address.
+//
+// 1. What is refused in total gets 503, what one address did 429; both say when to come again.
+// 2. What is remembered of addresses is bounded: an open connection each, and the handshakes of one second.
+// 3. An IPv6 peer commands a whole /64, so that is its address here.
+
+import { addressKey } from "../proxy/address.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { GuardSettings } from "./connection.ts";
+import type { RefusalCause } from "./stats.ts";
+
+/** How to refuse: a response and the header fields that its status asks for. */
+export interface AdmissionRefusal {
+  /** The status code. */
+  readonly status: number;
+  /** The body of the response. */
+  readonly reason: string;
+  /** `Retry-After` (RFC 9110 section 10.2.3). */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** Where all who have no address are counted: those behind a UNIX socket. */
+const NO_ADDRESS = "";
+
+/** Admits connections and handshakes to one server. */
+export class Admission {
+  readonly #settings: GuardSettings;
+  readonly #handshakes: TokenBucket;
+  /** Open connections by address. */
+  readonly #connections = new Map<string, number>();
+  /** Handshakes by address in the second that began at `#second`. */
+  readonly #recent = new Map<string, number>();
+  #second = -Infinity;
+
+  /** Admission within the limits of a server. */
+  constructor(settings: GuardSettings) {
+    this.#settings = settings;
+    this.#handshakes = new TokenBucket(settings.limits.handshakesPerSecond, settings.now);
+  }
+
+  /** Counts one more connection; `disconnect()` must follow when it is not refused. */
+  connect(): AdmissionRefusal | undefined {
+    const { limits: { maxConnections }, counters } = this.#settings;
+    if (counters.sockets >= maxConnections) {
+      return this.#refuse("maxConnections", 503, 10, `${maxConnections} connections`);
+    }
+    counters.sockets++;
+    return undefined;
+  }
+
+  /** Counts one connection less. */
+  disconnect(): void {
+    this.#settings.counters.sockets--;
+  }
+
+  /** Counts one more connection of an address; `leave()` must follow when it is not refused. */
+  enter(hostname: string | undefined): AdmissionRefusal | undefined {
+    const { maxConnectionsPerAddress } = this.#settings.limits;
+    if (maxConnectionsPerAddress === Infinity) return undefined;
+    const address = keyOf(hostname);
+    const count = this.#connections.get(address) ?? 0;
+    if (count >= maxConnectionsPerAddress) {
+      const what = `${maxConnectionsPerAddress} connections of one address`;
+      return this.#refuse("maxConnectionsPerAddress", 429, 10, what);
+    }
+    this.#connections.set(address, count + 1);
+    return undefined;
+  }
+
+  /** Counts one connection of an address less. */
+  leave(hostname: string | undefined): void {
+    if (this.#settings.limits.maxConnectionsPerAddress === Infinity) return;
+    const address = keyOf(hostname);
+    const count = this.#connections.get(address) ?? 0;
+    if (count > 1) this.#connections.set(address, count - 1);
+    else this.#connections.delete(address);
+  }
+
+  /** Counts a handshake. */
+  handshake(hostname: string | undefined): AdmissionRefusal | undefined {
+    const { limits: { handshakesPerSecond, handshakesPerSecondPerAddress } } = this.#settings;
+    if (handshakesPerSecondPerAddress !== Infinity) {
+      const address = keyOf(hostname);
+      const count = this.#countRecent(address);
+      if (count > handshakesPerSecondPerAddress) {
+        const what = `${handshakesPerSecondPerAddress} handshakes of one address in a second`;
+        return this.#refuse("handshakesPerSecondPerAddress", 429, 1, what);
+      }
+    }
+    if (this.#handshakes.take(1)) return undefined;
+    const what = `${handshakesPerSecond} handshakes in a second`;
+    return this.#refuse("handshakesPerSecond", 503, 1, what);
+  }
+
+  #countRecent(address: string): number {
+    const now = this.#settings.now();
+    if (now - this.#second >= 1000) {
+      this.#second = now;
+      this.#recent.clear();
+    }
+    const count = (this.#recent.get(address) ?? 0) + 1;
+    this.#recent.set(address, count);
+    return count;
+  }
+
+  #refuse(cause: RefusalCause, status: number, seconds: number, what: string): AdmissionRefusal {
+    this.#settings.counters.refused[cause]++;
+    return {
+      status,
+      reason: `Expected at most ${what} (guard.${cause})`,
+      headers: [["Retry-After", String(seconds)]],
+    };
+  }
+}
+
+function keyOf(hostname: string | undefined): string {
+  return hostname === undefined ? NO_ADDRESS : addressKey(hostname);
+}

@@ -1,0 +1,98 @@
+// The limits against abuse: what each is, its default, and why some are off.
+//
+// 1. What bounds time or memory that one peer can take, and no honest peer comes near, has a default.
+// 2. What only the application can know (how many messages are many?) is off: `Infinity`, as for every limit.
+
+/** Limits against abuse; each is a number, and `Infinity` turns it off. */
+export interface GuardOptions {
+  /**
+   * The most connections in total, those that speak plain HTTP included; the next one is answered with 503 and
+   * Retry-After. 65,536 unless told: raise it, and the process's limit of file descriptors, for more.
+   */
+  readonly maxConnections?: number;
+  /**
+   * The most connections of one address (of one /64 for IPv6); the next one is answered with 429. Off unless told:
+   * all who come through one proxy or NAT share an address. Set it on a server that faces the internet, and with
+   * `trustProxy` behind a proxy, where it counts WebSocket connections.
+   */
+  readonly maxConnectionsPerAddress?: number;
+  /**
+   * WebSocket handshakes in one second; the next one is answered with 503 and Retry-After before `fetch` is called.
+   * Off unless told: set it to what the handlers stand when all clients reconnect at once.
+   */
+  readonly handshakesPerSecond?: number;
+  /** The same for one address, answered with 429. Off unless told, as `maxConnectionsPerAddress`. */
+  readonly handshakesPerSecondPerAddress?: number;
+  /**
+   * Messages in one second on one connection; more close it with 1008. Off unless told: a consumer that is
+   * behind slows its peer down already. Set it where each message costs something elsewhere, as in a broadcast.
+   */
+  readonly messagesPerSecond?: number;
+  /** Octets in one second on one connection, as received; more close it with 1008. Off unless told, as `messagesPerSecond`. */
+  readonly bytesPerSecond?: number;
+  /** Pings and Pongs in one second on one connection; more close it with 1008. 1,000 unless told: nobody needs more. */
+  readonly controlFramesPerSecond?: number;
+  /**
+   * Fragments of fewer than 128 octets in one second on one connection; more close it with 1008. 131,072 unless
+   * told, as many as one message may have by default. Lower it where no client fragments, as browsers do not.
+   */
+  readonly tinyFragmentsPerSecond?: number;
+  /**
+   * Milliseconds in which a message that has begun must get on: end, begin its next frame, or grow by 1,024
+   * octets. Else the connection is closed with 1008. 30,000 unless told: raise it for clients that pause within a
+   * message.
+   */
+  readonly frameTimeout?: number;
+  /**
+   * Milliseconds for which a peer may take nothing of what waits for it; then the connection is cut. 60,000
+   * unless told: raise it for links so slow that a large message takes longer to leave.
+   */
+  readonly stallTimeout?: number;
+  /**
+   * How many times its compressed size a message of more than 4,096 octets may have; a larger one closes the
+   * connection with 1009. Off unless told: `maxMessageSize` bounds what is inflated, and honest text can shrink to
+   * a hundredth. Set it with a large `maxMessageSize`.
+   */
+  readonly maxInflateRatio?: number;
+}
+
+/** `GuardOptions` with nothing missing. */
+export type ResolvedGuard = Readonly<Required<GuardOptions>>;
+
+/** The name of one limit. */
+export type GuardName = keyof GuardOptions;
+
+/** The defaults. */
+export const GUARD_DEFAULTS: ResolvedGuard = {
+  maxConnections: 65_536,
+  maxConnectionsPerAddress: Infinity,
+  handshakesPerSecond: Infinity,
+  handshakesPerSecondPerAddress: Infinity,
+  messagesPerSecond: Infinity,
+  bytesPerSecond: Infinity,
+  controlFramesPerSecond: 1_000,
+  tinyFragmentsPerSecond: 131_072,
+  frameTimeout: 30_000,
+  stallTimeout: 60_000,
+  maxInflateRatio: Infinity,
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @param options The limits that were given.
+ * @returns All limits.
+ * @throws {RangeError} When a limit is not a number of at least 1.
+ * @throws {TypeError} When a name is not that of a limit.
+ */
+export function resolveGuard(options: GuardOptions = {}): ResolvedGuard {
+  const resolved: Record<GuardName, number> = { ...GUARD_DEFAULTS };
+  for (const [key, value] of Object.entries(options) as [GuardName, number | undefined][]) {
+    // A limit that is misspelt would protect nobody.
+    if (!(key in GUARD_DEFAULTS)) throw new TypeError(`Expected a limit, got guard.${key}`);
+    if (value === undefined) continue;
+    if (!(value >= 1)) throw new RangeError(`Expected guard.${key} to be at least 1, got ${value}`);
+    resolved[key] = value;
+  }
+  return resolved;
+}

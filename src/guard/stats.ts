@@ -1,0 +1,112 @@
+// What a server counts. One object for each server, whose fields are added to where things happen.
+
+import type { CloseInfo } from "../errors.ts";
+import { ProtocolError } from "../errors.ts";
+
+/** Why a connection or handshake was refused: the limit of `guard` that it met. */
+export type RefusalCause =
+  | "maxConnections"
+  | "maxConnectionsPerAddress"
+  | "handshakesPerSecond"
+  | "handshakesPerSecondPerAddress";
+
+/** The limits of `guard` that close a connection. */
+export type ViolationCause =
+  | "messagesPerSecond"
+  | "bytesPerSecond"
+  | "controlFramesPerSecond"
+  | "tinyFragmentsPerSecond"
+  | "frameTimeout"
+  | "stallTimeout"
+  | "maxInflateRatio";
+
+/**
+ * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the protocol or a
+ * limit on messages; `lost`, the peer vanished or dropped it; `cut`, this end dropped it, as after a timeout; or
+ * a limit of `guard`.
+ */
+export type CloseCause = "clean" | "failed" | "lost" | "cut" | ViolationCause;
+
+/** What a server has counted since it began to listen; see `Server.stats()`. */
+export interface ServerStats {
+  /** The WebSocket connections that are open. */
+  readonly connections: number;
+  /** All connections that are open, those that speak plain HTTP included. */
+  readonly sockets: number;
+  /** All WebSocket connections that have been opened. */
+  readonly totalConnections: number;
+  /** Messages received from all connections. */
+  readonly messagesReceived: number;
+  /** Messages sent to all connections. */
+  readonly messagesSent: number;
+  /** Octets received on all WebSocket connections, frame headers included. */
+  readonly bytesReceived: number;
+  /** Octets sent on all WebSocket connections, frame headers included. */
+  readonly bytesSent: number;
+  /** Connections and handshakes that were refused, by the limit that they met. */
+  readonly refused: Readonly<Record<RefusalCause, number>>;
+  /** WebSocket connections that have ended, by why they ended. */
+  readonly closed: Readonly<Record<CloseCause, number>>;
+}
+
+/** The counters behind `ServerStats`. */
+export class Counters {
+  /** See `ServerStats`. */
+  connections = 0;
+  /** See `ServerStats`. */
+  sockets = 0;
+  /** See `ServerStats`. */
+  totalConnections = 0;
+  /** See `ServerStats`. */
+  messagesReceived = 0;
+  /** See `ServerStats`. */
+  messagesSent = 0;
+  /** See `ServerStats`. */
+  bytesReceived = 0;
+  /** See `ServerStats`. */
+  bytesSent = 0;
+  /** See `ServerStats`. */
+  readonly refused: Record<RefusalCause, number> = {
+    maxConnections: 0,
+    maxConnectionsPerAddress: 0,
+    handshakesPerSecond: 0,
+    handshakesPerSecondPerAddress: 0,
+  };
+  /** See `ServerStats`. */
+  readonly closed: Record<CloseCause, number> = {
+    clean: 0,
+    failed: 0,
+    lost: 0,
+    cut: 0,
+    messagesPerSecond: 0,
+    bytesPerSecond: 0,
+    controlFramesPerSecond: 0,
+    tinyFragmentsPerSecond: 0,
+    frameTimeout: 0,
+    stallTimeout: 0,
+    maxInflateRatio: 0,
+  };
+
+  /** Counts a WebSocket connection that has opened. */
+  opened(): void {
+    this.connections++;
+    this.totalConnections++;
+  }
+
+  /** Counts its end, by the limit that it broke or else by how it ended. */
+  ended(info: CloseInfo, violated: ViolationCause | undefined): void {
+    this.connections--;
+    this.closed[violated ?? causeOf(info)]++;
+  }
+
+  /** What has been counted so far; it does not change. */
+  snapshot(): ServerStats {
+    return { ...this, refused: { ...this.refused }, closed: { ...this.closed } };
+  }
+}
+
+function causeOf({ cause, initiator, wasClean }: CloseInfo): CloseCause {
+  if (cause instanceof ProtocolError) return "failed";
+  if (wasClean) return "clean";
+  return initiator === "remote" ? "lost" : "cut";
+}

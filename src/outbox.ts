@@ -1,0 +1,198 @@
+// What is sent, in order: messages, streams of fragments, and what waits behind them.
+//
+// 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being sent, whatever else is
+//    sent waits for its end. Control frames do not pass through here, and go between.
+// 2. Where messages may be dropped they wait here, not yet encoded, while the transport is congested: what is encoded
+//    counts in a compression context and cannot be taken back.
+// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one.
+
+import { toBytes } from "./bytes.ts";
+import { CloseCode } from "./close.ts";
+import type { EndpointLimits } from "./consumer.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { RESOLVED } from "./endpoint.ts";
+import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import { defer, type Deferred } from "./promises.ts";
+
+/** A message that waits. */
+interface WaitingMessage {
+  readonly kind: "message";
+  readonly data: string | Uint8Array;
+  readonly compress: boolean;
+  readonly sent: Deferred<void>;
+}
+
+/** A message in chunks that waits, or is being sent. */
+interface WaitingStream {
+  readonly kind: "stream";
+  readonly chunks: Chunks;
+  readonly sent: Deferred<void>;
+}
+
+type Chunks = AsyncIterator<string | BufferSource> | Iterator<string | BufferSource>;
+
+/** Chunks of one message to send: all strings, or all bytes. */
+export type MessageSource =
+  | AsyncIterable<string | BufferSource>
+  | Iterable<string | BufferSource>;
+
+/** The sender of one endpoint. */
+export class Outbox {
+  /** Messages that were dropped. */
+  dropped = 0;
+
+  readonly #endpoint: Endpoint;
+  readonly #limits: EndpointLimits;
+  readonly #mayDrop: boolean;
+  readonly #waiting: (WaitingMessage | WaitingStream)[] = [];
+  /** Octets of the messages that wait; UTF-16 code units of texts. */
+  #waitingSize = 0;
+  #stream: WaitingStream | undefined;
+
+  /** The sender for one endpoint. */
+  constructor(endpoint: Endpoint, limits: EndpointLimits) {
+    this.#endpoint = endpoint;
+    this.#limits = limits;
+    this.#mayDrop = limits.overflow === "drop-oldest" || limits.overflow === "drop-newest";
+  }
+
+  /** Octets that wait here and in the transport. */
+  get bufferedAmount(): number {
+    return this.#waitingSize + this.#endpoint.bufferedAmount;
+  }
+
+  /** Sends a message. */
+  send(data: string | Uint8Array, compress: boolean): Promise<void> {
+    const endpoint = this.#endpoint;
+    const ready = this.#stream === undefined && !(this.#mayDrop && endpoint.congested);
+    if (ready || !endpoint.open) return endpoint.send(data, compress);
+    return this.#wait({ kind: "message", data, compress, sent: defer() });
+  }
+
+  /** Sends a message from its chunks, as fragments, at the pace of the peer. */
+  sendStream(source: MessageSource): Promise<void> {
+    if (!this.#endpoint.open) return this.#endpoint.writable();
+    const chunks = Symbol.asyncIterator in source
+      ? source[Symbol.asyncIterator]()
+      : source[Symbol.iterator]();
+    const stream: WaitingStream = { kind: "stream", chunks, sent: defer() };
+    this.#waiting.push(stream);
+    this.refill(false);
+    return stream.sent.promise;
+  }
+
+  /**
+   * Sends what waits, as far as it need not wait any more.
+   *
+   * @param all Sends messages though the transport is congested: before a Close frame.
+   */
+  refill(all: boolean): void {
+    while (this.#stream === undefined) {
+      if (!all && this.#mayDrop && this.#endpoint.congested) return;
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (next.kind === "stream") {
+        this.#stream = next;
+        this.#sendFragments(next).then(next.sent.resolve, next.sent.reject).then(() => {
+          this.#stream = undefined;
+          this.refill(false);
+        });
+      } else {
+        this.#waitingSize -= next.data.length;
+        this.#endpoint.send(next.data, next.compress).then(next.sent.resolve, next.sent.reject);
+      }
+    }
+  }
+
+  /** The connection has ended: nothing that waits will be sent. */
+  closed(info: CloseInfo): void {
+    const error = new ConnectionClosed(info);
+    const stream = this.#stream;
+    this.#waitingSize = 0;
+    for (const { sent } of this.#waiting.splice(0)) sent.reject(error);
+    if (stream === undefined) return;
+    // The source may never come to its next chunk.
+    stream.sent.reject(error);
+    release(stream.chunks);
+  }
+
+  #wait(message: WaitingMessage): Promise<void> {
+    const { maxBufferedAmount, overflow } = this.#limits;
+    const { length } = message.data;
+    const fits = (): boolean => this.bufferedAmount + length <= maxBufferedAmount;
+    if (overflow === "drop-oldest" && this.#endpoint.bufferedAmount + length <= maxBufferedAmount) {
+      while (!fits() && this.#dropOldest());
+    }
+    if (!fits() && overflow !== "wait") {
+      if (overflow === "close") {
+        this.#endpoint.overflow();
+        return this.#endpoint.writable();
+      }
+      this.dropped++;
+      return RESOLVED;
+    }
+    this.#waiting.push(message);
+    this.#waitingSize += length;
+    return message.sent.promise;
+  }
+
+  #dropOldest(): boolean {
+    const index = this.#waiting.findIndex(({ kind }) => kind === "message");
+    const [message] = index < 0 ? [] : this.#waiting.splice(index, 1);
+    if (message?.kind !== "message") return false;
+    this.#waitingSize -= message.data.length;
+    this.dropped++;
+    message.sent.resolve();
+    return true;
+  }
+
+  async #sendFragments({ chunks }: WaitingStream): Promise<void> {
+    const endpoint = this.#endpoint;
+    let kind: "string" | "object" | undefined;
+    let first = true;
+    /** A high surrogate whose other half is in the next chunk. */
+    let half = "";
+    let failedItself = false;
+    try {
+      for (;;) {
+        // The source is not asked for more than the peer takes.
+        await endpoint.writable();
+        failedItself = true;
+        const { done, value } = await chunks.next();
+        failedItself = false;
+        if (!endpoint.open) return await endpoint.writable();
+        if (done) break;
+        const type = typeof value === "string" ? "string" : "object";
+        if (kind !== undefined && type !== kind) {
+          throw new TypeError("Expected the chunks of a message to be all strings or all bytes");
+        }
+        kind = type;
+        let data = typeof value === "string" ? half + value : toBytes(value);
+        half = "";
+        if (typeof data === "string" && /[\ud800-\udbff]$/.test(data)) {
+          half = data.slice(-1);
+          data = data.slice(0, -1);
+        }
+        if (data.length === 0) continue;
+        await endpoint.sendFragment(data, first, false);
+        first = false;
+      }
+    } catch (error) {
+      if (!failedItself) release(chunks);
+      // Half a message cannot be taken back.
+      if (endpoint.open && !first) endpoint.close(CloseCode.internalError, "");
+      throw error;
+    }
+    await endpoint.sendFragment(kind === "string" ? half : new Uint8Array(0), first, true);
+    endpoint.messages++;
+  }
+}
+
+/** Lets go of a source that is not read to its end. */
+function release(chunks: Chunks): void {
+  try {
+    Promise.resolve(chunks.return?.()).catch(() => {});
+  } catch {
+    // The message has failed already, with what comes first.
+  }
+}

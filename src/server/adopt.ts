@@ -1,0 +1,179 @@
+// WebSocket connections over a runtime's own engine, where a framework owns the server: the decision is ours, as for
+// serve(), and so is what is done with the messages; the frames are the engine's.
+
+import { CloseCode } from "../close.ts";
+import type { WebSocketConnection } from "../connection.ts";
+import { establish } from "../establish.ts";
+import { ConnectionGuard } from "../guard/connection.ts";
+import type { GuardOptions } from "../guard/options.ts";
+import { runHandler, type WebSocketHandler } from "../handler.ts";
+import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
+import { checkNotReserved } from "../handshake/reserved.ts";
+import { HeaderFields } from "../http/fields.ts";
+import type { RequestHead } from "../http/head.ts";
+import { EMPTY } from "../bytes.ts";
+import type { ConnectionLimits } from "../limits.ts";
+import type { TrustProxy } from "../proxy/trust.ts";
+import type { Address } from "../transport.ts";
+import { chooseProtocol, judgeUpgrade, type UpgradeOptions } from "../upgrade.ts";
+import { createContext, type ServerContext } from "./context.ts";
+import { SHUTTING_DOWN, toResponse } from "./decision.ts";
+import { type NativeSocket, NativeTransport } from "./native.ts";
+import { SessionPeer } from "./peer.ts";
+
+/** What connections can be told whatever reads their frames; the same as for `serve()`. */
+export interface AdoptionOptions extends ConnectionLimits {
+  /** More origins whose pages may open a WebSocket; see `serve()`. */
+  readonly origins?: readonly string[];
+  /** Limits against abuse; see `serve()`. */
+  readonly guard?: GuardOptions;
+  /** The proxies that are believed who a client is; see `serve()`. None unless told. */
+  readonly trustProxy?: TrustProxy;
+  /** Told what a handler without an `error` hook, or `fetch`, throws. `console.error` unless told. */
+  readonly error?: (error: unknown) => void;
+}
+
+/** An upgrade that was decided on; the engine carries it out. */
+export interface Admitted {
+  /** The request, which outlives the engine's. */
+  readonly request: Request;
+  /** The subprotocol, if one was chosen. */
+  readonly protocol: string | undefined;
+  /** Header fields of the 101 response. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** The engine has opened the connection. */
+  open(socket: NativeSocket): NativeTransport;
+  /** The engine has not. */
+  cancel(): void;
+}
+
+/** The WebSocket connections over one engine. */
+export class Adoption {
+  /** The open connections. */
+  readonly connections: Set<WebSocketConnection> = new Set();
+  readonly #context: ServerContext;
+  readonly #running = new Set<Promise<void>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: AdoptionOptions) {
+    this.#context = createContext(options, undefined, this.connections);
+  }
+
+  /** The limits, with their defaults. */
+  get limits(): Pick<ServerContext, "maxMessageSize" | "pingInterval" | "pingTimeout"> {
+    return this.#context;
+  }
+
+  /** Judges a request as `serve()` does: a Response that refuses, or what the engine needs. */
+  decide(
+    request: Request,
+    remoteAddress: Address | undefined,
+    // What the public functions promise is checked there: the handler takes what `options.data` is.
+    handler: WebSocketHandler<never>,
+    options: UpgradeOptions<unknown> = {},
+  ): Response | Admitted {
+    const context = this.#context;
+    const peer = new SessionPeer(remoteAddress, context);
+    const judged = this.#judge(request, peer, remoteAddress);
+    if ("status" in judged) {
+      peer.leave();
+      return toResponse(judged);
+    }
+    // Made now, for Bun forgets the request once it is upgraded.
+    const { url, headers } = request;
+    const copy = new Request(url, { headers: new Headers(headers) });
+    try {
+      const protocol = chooseProtocol(options.protocol, judged.protocols, () => copy);
+      if (protocol !== undefined && !judged.protocols.includes(protocol)) {
+        throw new TypeError(`Expected a subprotocol that the client offers, got "${protocol}"`);
+      }
+      const fields = [...new Headers(options.headers)];
+      for (const [name] of fields) checkNotReserved(name);
+      const take = (socket: NativeSocket): NativeTransport =>
+        this.#open(socket, peer, copy, protocol, handler as WebSocketHandler, options.data);
+      return {
+        request: copy,
+        protocol,
+        headers: fields,
+        open: take,
+        cancel: () => peer.leave(),
+      };
+    } catch (error) {
+      peer.leave();
+      context.report(error);
+      return new Response("Internal server error", { status: 500 });
+    }
+  }
+
+  /** Closes each connection with 1001 and waits for them; from now on every upgrade is refused with 503. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  #judge(
+    request: Request,
+    peer: SessionPeer,
+    socketAddress: Address | undefined,
+  ): HandshakeAcceptance | HandshakeRefusal {
+    const context = this.#context;
+    if (context.closing) return SHUTTING_DOWN;
+    const full = peer.connect();
+    if (full !== undefined) return full;
+    const head = peer.identify(toHead(request));
+    if ("status" in head) return { headers: [], ...head };
+    // Whoever comes from a loopback address has come to one.
+    const peers = { remote: peer.remoteAddress, local: socketAddress };
+    const judged = judgeUpgrade(head, context.origins, peers);
+    return "status" in judged ? judged : peer.enterWebSocket() ?? judged;
+  }
+
+  #open(
+    socket: NativeSocket,
+    peer: SessionPeer,
+    request: Request,
+    protocol: string | undefined,
+    handler: WebSocketHandler,
+    data: unknown,
+  ): NativeTransport {
+    const context = this.#context;
+    const { remoteAddress } = peer;
+    const transport = new NativeTransport(socket, remoteAddress, context.maxBufferedAmount);
+    const guard = new ConnectionGuard(context.guard);
+    const result = { protocol: protocol ?? "", request: () => request };
+    const { connection, endpoint, inbox } = establish(
+      { role: "server", transport, rest: EMPTY, compression: undefined, result, guard },
+      context,
+      data,
+    );
+    context.connections.add(connection);
+    context.guard.counters.opened();
+    connection.closed.then((info) => {
+      context.connections.delete(connection);
+      context.guard.counters.ended(info, guard.violated);
+      peer.leave();
+    });
+    const running = runHandler(handler, connection, endpoint, inbox, context.report)
+      .then(() => void this.#running.delete(running));
+    this.#running.add(running);
+    return transport;
+  }
+
+  async #close(): Promise<void> {
+    this.#context.closing = true;
+    for (const connection of this.connections) connection.close(CloseCode.goingAway);
+    const { closeTimeout } = this.#context;
+    let giveUp: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
+    await Promise.race([Promise.all(this.#running), late]);
+    clearTimeout(giveUp);
+  }
+}
+
+/** The head again, for the rules that judge one. */
+function toHead(request: Request): RequestHead {
+  const headers = new HeaderFields();
+  for (const [name, value] of request.headers) headers.append(name, value);
+  const { host, pathname, search } = new URL(request.url);
+  if (!headers.has("host")) headers.append("host", host);
+  return { method: request.method, target: pathname + search, version: "1.1", headers };
+}

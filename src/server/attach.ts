@@ -1,0 +1,100 @@
+// WebSocket connections of a server that is somebody else's: it has read a request's head and gives the socket away.
+//
+// The request is then judged and answered by the same session as one of serve(): it differs only in who read the head.
+// A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
+
+import { CloseCode } from "../close.ts";
+import type { WebSocketConnection } from "../connection.ts";
+import type { CompressionOptions } from "../deflate/options.ts";
+import type { DeflateBackend } from "../deflate/backend.ts";
+import type { ServerStats } from "../guard/stats.ts";
+import type { WebSocketHandler } from "../handler.ts";
+import { hasToken, HeaderFields } from "../http/fields.ts";
+import type { RequestHead } from "../http/head.ts";
+import type { Transport } from "../transport.ts";
+import type { AdoptionOptions } from "./adopt.ts";
+import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
+import { HttpSession } from "./session.ts";
+
+/** What the connections on somebody else's server can be told; the same as for `serve()`. */
+export interface AttachmentOptions extends AdoptionOptions {
+  /** Whether to compress messages where the client can (RFC 7692), and how; see `serve()`. False unless told. */
+  readonly compression?: boolean | CompressionOptions;
+}
+
+/** The head of a request as another server read it. */
+export interface ForeignHead {
+  /** The method. */
+  readonly method: string;
+  /** The request-target as it was sent. */
+  readonly target: string;
+  /** Names and values of the field lines in turn. */
+  readonly fields: readonly string[];
+}
+
+/** The WebSocket connections on one server of somebody else's. */
+export class Attachment {
+  /** The open connections. */
+  readonly connections: Set<WebSocketConnection> = new Set();
+  readonly #context: ServerContext;
+  readonly #sessions = new Map<HttpSession, Promise<void>>();
+  #closed: Promise<void> | undefined;
+
+  /** `websocket` takes the requests that are taken without a decision of their own. */
+  constructor(
+    options: AttachmentOptions,
+    deflate: DeflateBackend | undefined,
+    websocket?: WebSocketHandler,
+  ) {
+    this.#context = { ...createContext(options, deflate, this.connections), websocket };
+  }
+
+  /** Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded. */
+  take(transport: Transport, head: ForeignHead, rest: Uint8Array, fetch?: FetchHandler): void {
+    const session = new HttpSession(transport, this.#context, fetch);
+    const ended = session.runOnce(toHead(head), rest, session.connect());
+    this.#sessions.set(session, ended.then(() => void this.#sessions.delete(session)));
+  }
+
+  /** What has happened so far; see `Server.stats()`. */
+  stats(): ServerStats {
+    return this.#context.guard.counters.snapshot();
+  }
+
+  /** Tells the `error` option. */
+  report(error: unknown): void {
+    this.#context.report(error);
+  }
+
+  /** Closes each connection with 1001 and waits for them; from now on every upgrade is refused with 503. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#context.closing = true;
+    for (const session of this.#sessions.keys()) {
+      // One that has been refused only waits for its peer to hang up.
+      if (session.connection !== undefined) session.connection.close(CloseCode.goingAway);
+      else if (!session.answering) session.destroy();
+    }
+    const { closeTimeout } = this.#context;
+    let giveUp: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
+    await Promise.race([Promise.all(this.#sessions.values()), late]);
+    clearTimeout(giveUp);
+    for (const session of this.#sessions.keys()) session.destroy();
+  }
+}
+
+/** Whether a request asks for a WebSocket: its Upgrade field may list several protocols (RFC 9110 section 7.8). */
+export function asksForWebSocket(upgrade: string | undefined): boolean {
+  return hasToken(upgrade, "websocket");
+}
+
+function toHead({ method, target, fields }: ForeignHead): RequestHead {
+  const headers = new HeaderFields();
+  for (let i = 0; i + 1 < fields.length; i += 2) headers.append(fields[i]!, fields[i + 1]!);
+  // An Upgrade has no meaning in HTTP/1.0, so no server gives such a request away.
+  return { method, target, version: "1.1", headers };
+}

@@ -1,0 +1,118 @@
+// Who is at the other end of a connection: what the socket says, or a PROXY header, or the proxies in each request;
+// and whether that one may connect.
+//
+// 1. The address of a connection is known when it begins, or with `trustProxy` with each request. There the
+//    limit for each address counts WebSocket connections: one connection of a proxy may carry the requests of many.
+// 2. Whoever was counted is counted out once, when the session or its WebSocket connection ends, whichever is first:
+//    a handler that never returns must not hold a place.
+
+import type { AdmissionRefusal } from "../guard/admission.ts";
+import type { HandshakeRefusal } from "../handshake/server.ts";
+import { isUpgradeRequest } from "../handshake/server.ts";
+import { HeaderFields } from "../http/fields.ts";
+import type { HeadFault, RequestHead } from "../http/head.ts";
+import { ProxyHeaderParser } from "../proxy/header.ts";
+import { resolveForwarding } from "../proxy/trust.ts";
+import type { TransportReader } from "../reader.ts";
+import type { Address } from "../transport.ts";
+import type { ServerContext } from "./context.ts";
+
+/** The other end of one connection. */
+export class SessionPeer {
+  /** The address of the client of the request at hand. */
+  remoteAddress: Address | undefined;
+  /** Whether the client of the request at hand used TLS; undefined when neither the connection nor a proxy says so. */
+  secure: boolean | undefined;
+
+  readonly #context: ServerContext;
+  /** Whether the connection itself is TLS. */
+  readonly #encrypted: boolean;
+  /** The address of the connection. */
+  #address: Address | undefined;
+  /** What `leave()` has to undo. */
+  #connected = false;
+  #counted: { readonly hostname: string | undefined } | undefined;
+
+  /** The peer of a connection. */
+  constructor(address: Address | undefined, context: ServerContext, encrypted = false) {
+    this.remoteAddress = this.#address = address;
+    this.#encrypted = encrypted;
+    this.secure = encrypted || undefined;
+    this.#context = context;
+  }
+
+  /** Reads the PROXY header where one must come; false when it is not there and the connection has to be cut. */
+  async readProxyHeader(reader: TransportReader): Promise<boolean> {
+    const parser = new ProxyHeaderParser();
+    const deadline = performance.now() + this.#context.handshakeTimeout;
+    for (;;) {
+      const chunk = await reader.read(deadline - performance.now());
+      if (typeof chunk === "string") return false;
+      const header = parser.push(chunk);
+      if (header === undefined) continue;
+      if ("fault" in header) return false;
+      this.remoteAddress = this.#address = header.source ?? this.#address;
+      reader.unread(header.rest);
+      return true;
+    }
+  }
+
+  /** Admits one more connection. */
+  connect(): AdmissionRefusal | undefined {
+    const refusal = this.#context.admission.connect();
+    this.#connected = refusal === undefined;
+    return refusal;
+  }
+
+  /** Admits the connection of its address, where its address is known already. */
+  enterConnection(): AdmissionRefusal | undefined {
+    return this.#context.trust === undefined ? this.#enter() : undefined;
+  }
+
+  /** Admits the WebSocket connection that is about to open. */
+  enterWebSocket(): AdmissionRefusal | undefined {
+    return this.#enter();
+  }
+
+  /** Counts the peer out. */
+  leave(): void {
+    const { admission } = this.#context;
+    if (this.#connected) admission.disconnect();
+    if (this.#counted !== undefined) admission.leave(this.#counted.hostname);
+    this.#connected = false;
+    this.#counted = undefined;
+  }
+
+  /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
+  identify(head: RequestHead): RequestHead | HeadFault | HandshakeRefusal {
+    const { trust, admission } = this.#context;
+    let identified = head;
+    if (trust !== undefined) {
+      const forwarding = resolveForwarding(head, this.#address, trust);
+      if ("status" in forwarding) return forwarding;
+      this.remoteAddress = forwarding.remoteAddress;
+      this.secure = forwarding.secure ?? (this.#encrypted || undefined);
+      if (forwarding.host !== undefined) identified = withHost(head, forwarding.host);
+    }
+    const refusal = isUpgradeRequest(head)
+      ? admission.handshake(this.remoteAddress?.hostname)
+      : undefined;
+    return refusal ?? identified;
+  }
+
+  #enter(): AdmissionRefusal | undefined {
+    if (this.#counted !== undefined) return undefined;
+    const hostname = this.remoteAddress?.hostname;
+    const refusal = this.#context.admission.enter(hostname);
+    if (refusal === undefined) this.#counted = { hostname };
+    return refusal;
+  }
+}
+
+/** The request with the host that its client asked for: for its URL and for the origin rule. */
+function withHost(head: RequestHead, host: string): RequestHead {
+  const headers = new HeaderFields();
+  for (const [name, value] of head.headers) headers.append(name, value);
+  headers.set("host", host);
+  return { ...head, headers };
+}

@@ -1,0 +1,153 @@
+// Routes: one object of patterns, made into the function that answers every request.
+//
+// 1. The best pattern wins (pattern.ts), whatever the order; without one the fallback answers, or 404.
+// 2. A route that is a Response is read once and answered with a new Response each time: cloning would put one more
+//    layer on its stream for each request, and the layers would keep what they have read.
+// 3. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
+//    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
+
+import type { WebSocketHandler } from "../handler.ts";
+import { isUpgrade, type UpgradeOptions } from "../upgrade.ts";
+import type { FetchHandler, FetchTools } from "./context.ts";
+import {
+  comparePatterns,
+  matches,
+  parsePath,
+  parsePattern,
+  type Pattern,
+  readParams,
+  type RouteParams,
+} from "./pattern.ts";
+
+/** What a route's function is given besides the request. */
+export interface RouteTools<Path extends string = string> extends FetchTools {
+  /** What the pattern found in the path, percent-decoded; all that `*` stands for is under `"*"`. */
+  readonly params: RouteParams<Path>;
+}
+
+/** Answers the requests of a route with a Response: one that it makes, or the one that `upgrade()` returns. */
+export type RouteFunction<Path extends string = string> = (
+  request: Request,
+  tools: RouteTools<Path>,
+) => Response | Promise<Response>;
+
+/** The `data` of the connections of a socket route that does not say: its parameters, when it has some. */
+export type RouteData<Path extends string> = keyof RouteParams<Path> extends never ? undefined
+  : RouteParams<Path>;
+
+/** A route whose requests become WebSocket connections. */
+export interface SocketRoute<Path extends string = string, Data = unknown>
+  extends UpgradeOptions<Data> {
+  /** What to do with each connection. Its `data` is the route's, or else the parameters of the path. */
+  readonly websocket: WebSocketHandler<unknown extends Data ? RouteData<Path> : NoInfer<Data>>;
+  /** Answers what is no opening handshake; without it that gets 426. */
+  readonly fetch?: RouteFunction<Path>;
+}
+
+/** What a pattern leads to: always the same Response, a function, or a socket. */
+export type Route<Path extends string = string, Data = unknown> =
+  | Response
+  | RouteFunction<Path>
+  | SocketRoute<Path, Data>;
+
+/**
+ * Patterns and what they lead to. A pattern is a path whose segments may be `:name`, and the last one `*`; the most
+ * specific one that matches wins, whatever the order.
+ *
+ * @typeParam Table From each pattern to the type of its `data`; inferred.
+ */
+export type Routes<Table = Record<string, unknown>> = {
+  readonly [Path in keyof Table]: Route<Path & string, Table[Path]>;
+};
+
+type Params = Readonly<Record<string, string>>;
+type Answer = (
+  request: Request,
+  tools: FetchTools,
+  params: Params,
+) => Response | Promise<Response>;
+
+/**
+ * Makes one function of routes.
+ *
+ * @param routes The routes.
+ * @param fallback Answers what no pattern matches; 404 unless told.
+ * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is none of the three.
+ */
+export function createRouter(routes: Routes, fallback: FetchHandler = notFound): FetchHandler {
+  const table: { readonly pattern: Pattern; readonly answer: Answer }[] = [];
+  for (const [text, route] of Object.entries(routes)) {
+    table.push({ pattern: parsePattern(text), answer: createAnswer(text, route) });
+  }
+  table.sort((a, b) => comparePatterns(a.pattern, b.pattern));
+  for (const [i, { pattern }] of table.entries()) {
+    const next = table[i + 1]?.pattern;
+    if (next !== undefined && comparePatterns(pattern, next) === 0) {
+      throw new TypeError(
+        `Expected routes for different paths, got ${JSON.stringify(pattern.text)} and ${
+          JSON.stringify(next.text)
+        }`,
+      );
+    }
+  }
+  return (request, tools) => {
+    const path = parsePath(new URL(request.url).pathname);
+    const found = table.find(({ pattern }) => matches(pattern, path));
+    if (found === undefined) return fallback(request, tools);
+    const params = readParams(found.pattern, path);
+    if (params !== undefined) return found.answer(request, tools, params);
+    return text(400, "Expected valid percent-encoding in the path");
+  };
+}
+
+function createAnswer(pattern: string, route: Route): Answer {
+  if (route instanceof Response) return createConstant(pattern, route);
+  if (typeof route === "function") {
+    return (request, tools, params) => route(request, { ...tools, params });
+  }
+  if (typeof route !== "object" || route === null || route.websocket === undefined) {
+    throw new TypeError(
+      `Expected a Response, a function or an object with websocket for the route ${
+        JSON.stringify(pattern)
+      }, got ${route === null ? "null" : typeof route}`,
+    );
+  }
+  const { websocket, fetch, ...options } = route;
+  return (request, tools, params) => {
+    if (fetch !== undefined && !isUpgrade(request)) return fetch(request, { ...tools, params });
+    const data = "data" in options || Object.keys(params).length === 0 ? options.data : params;
+    // The handler takes what `data` is, by the type of SocketRoute.
+    return tools.upgrade(websocket as WebSocketHandler, { ...options, data });
+  };
+}
+
+function createConstant(pattern: string, response: Response): Answer {
+  if (response.bodyUsed || response.body?.locked) {
+    throw new TypeError(
+      `Expected a Response whose body is not used for the route ${JSON.stringify(pattern)}`,
+    );
+  }
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  // One Response may stand in several routes.
+  const own = response.clone();
+  /** The body, once somebody has asked for it: a stream may be slow, or fail. */
+  let body: Promise<ArrayBuffer | null> | undefined;
+  return async () => {
+    body ??= own.body === null ? Promise.resolve(null) : own.arrayBuffer();
+    const bytes = await body;
+    if (bytes !== null) headers.set("content-length", String(bytes.byteLength));
+    return new Response(bytes, { status, statusText, headers });
+  };
+}
+
+function notFound(): Response {
+  return text(404, "Not found");
+}
+
+function text(status: number, body: string): Response {
+  return new Response(body, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8" },
+  });
+}

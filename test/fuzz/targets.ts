@@ -1,0 +1,21 @@
+// All fuzz targets, in the order in which they run.
+
+import type { Target } from "./target.ts";
+import { extension } from "./targets/extension.ts";
+import { compressed, frames } from "./targets/frames.ts";
+import { handshake } from "./targets/handshake.ts";
+import { chunked, head } from "./targets/http.ts";
+import { close, inflate, utf8 } from "./targets/leaves.ts";
+
+/** All fuzz targets. */
+export const targets: readonly Target[] = [
+  frames,
+  compressed,
+  inflate,
+  utf8,
+  close,
+  head,
+  chunked,
+  handshake,
+  extension,
+];

@@ -1,0 +1,272 @@
+// What adopt() promises on both engines that it is there for; each test file brings the engine's server.
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  type CloseInfo,
+  connect,
+  HandshakeError,
+  type Message,
+  type UpgradeOptions,
+  type WebSocketConnection,
+  type WebSocketHandler,
+} from "@sansocket/ws";
+import { isPending, settled, withResolvers } from "../support/connections.ts";
+import { RawPeer } from "../support/raw.ts";
+import { test } from "../support/test.ts";
+
+/** Options that both engines take. */
+export interface Options {
+  readonly origins?: readonly string[];
+  readonly maxMessageSize?: number;
+  readonly maxBufferedAmount?: number;
+  readonly closeTimeout?: number;
+  readonly error?: (error: unknown) => void;
+}
+
+/** A server of the engine. */
+export interface Adopting {
+  readonly port: number;
+  readonly sockets: {
+    readonly connections: ReadonlySet<WebSocketConnection>;
+    close(): Promise<void>;
+  };
+  stop(): Promise<void>;
+}
+
+/** Starts a server of the engine that upgrades each request. */
+export type StartEngine = (
+  options: Options,
+  handler: WebSocketHandler<undefined>,
+  upgradeOptions: UpgradeOptions<undefined>,
+) => Adopting;
+
+/** Registers the tests. */
+export function adoptSuite(start: StartEngine, skip: string | undefined): void {
+  const scene = (
+    name: string,
+    options: Options,
+    handler: WebSocketHandler<undefined>,
+    body: (scene: Adopting & { readonly url: string }) => Promise<void>,
+    upgradeOptions: UpgradeOptions<undefined> = {},
+  ): void => {
+    test(`adopt() ${name}`, async () => {
+      const server = start(options, handler, upgradeOptions);
+      try {
+        await body({ ...server, url: `ws://127.0.0.1:${server.port}/` });
+      } finally {
+        await server.sockets.close();
+        await server.stop();
+      }
+    }, { skip });
+  };
+
+  scene(
+    "echoes by hooks",
+    {},
+    { message: (ws, data) => ws.send(data) },
+    async ({ url, sockets }) => {
+      const ws = await connect(url);
+      const large = new Uint8Array(300_000).fill(7);
+      const messages: Message[] = ["", "Grüße ☎", "\u{feff}x", new Uint8Array(0), large];
+      messages.push("x".repeat(70_000));
+      for (const message of messages) {
+        ws.send(message);
+        assertEquals(await ws.receive(), message);
+      }
+      assertEquals(sockets.connections.size, 1);
+      const { code, wasClean } = await ws.close();
+      assertEquals([code, wasClean], [1000, true]);
+    },
+  );
+
+  scene("echoes by a function", {}, async (ws) => {
+    for await (const message of ws) await ws.send(message);
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    for (let i = 0; i < 100; i++) ws.send(`message ${i}`);
+    for (let i = 0; i < 100; i++) assertEquals(await ws.receive(), `message ${i}`);
+    await ws.close();
+  });
+
+  scene("closes with 1000 when the function returns, and sends what is before", {}, (ws) => {
+    ws.send("bye");
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    assertEquals(await ws.receive(), "bye");
+    const { code, wasClean } = await ws.closed;
+    assertEquals([code, wasClean], [1000, true]);
+  });
+
+  const reported: unknown[] = [];
+  scene("closes with 1011 when a hook throws", { error: (error) => reported.push(error) }, {
+    message() {
+      throw new Error("mine");
+    },
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    ws.send("x");
+    assertEquals((await ws.closed).code, 1011);
+    assertEquals(reported.map(String), ["Error: mine"]);
+  });
+
+  const order: string[] = [];
+  const done = withResolvers<void>();
+  scene("runs hooks in order, one at a time, and keeps what comes meanwhile", {}, {
+    async open() {
+      order.push("open");
+      await settled();
+      order.push("opened");
+    },
+    async message(_ws, data) {
+      order.push(`${data}`);
+      await settled();
+      order.push(`${data} done`);
+    },
+    close(_ws, { code }) {
+      order.push(`close ${code}`);
+      done.resolve();
+    },
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    ws.send("1");
+    ws.send("2");
+    await ws.close(3001, "reason");
+    await done.promise;
+    assertEquals(order, ["open", "opened", "1", "1 done", "2", "2 done", "close 3001"]);
+  });
+
+  const info = withResolvers<CloseInfo>();
+  scene("tells how the peer closed", {}, { close: (_ws, how) => info.resolve(how) }, async (s) => {
+    const ws = await connect(s.url);
+    await ws.close(3001, "reason");
+    const { code, reason, wasClean, initiator } = await info.promise;
+    assertEquals({ code, reason, wasClean, initiator }, {
+      code: 3001,
+      reason: "reason",
+      wasClean: true,
+      initiator: "remote",
+    });
+  });
+
+  const lost = withResolvers<CloseInfo>();
+  scene(
+    "tells that the peer is gone",
+    {},
+    { close: (_ws, how) => lost.resolve(how) },
+    async (s) => {
+      const ws = await connect(s.url);
+      ws.terminate();
+      const { code, wasClean } = await lost.promise;
+      assertEquals([code, wasClean], [1006, false]);
+    },
+  );
+
+  scene("closes a message that is too big with 1009", { maxMessageSize: 10 }, {
+    message: (ws, data) => ws.send(data),
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    ws.send("0123456789");
+    assertEquals(await ws.receive(), "0123456789");
+    ws.send("0123456789a");
+    assertEquals((await ws.closed).code, 1009);
+  });
+
+  scene("answers a Ping", {}, {}, async ({ url }) => {
+    const ws = await connect(url);
+    assert(await ws.ping("payload") >= 0);
+    await ws.close();
+  });
+
+  scene("tells the round trip of a Ping", {}, {
+    // Not awaited: while a hook runs nothing is read, so it would wait for itself.
+    message: (ws) => void ws.ping().then((time) => ws.send(typeof time)),
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    ws.send("ping");
+    assertEquals(await ws.receive(), "number");
+    await ws.close();
+  });
+
+  scene("makes a sender wait, and loses nothing", {}, async (ws) => {
+    const chunk = new Uint8Array(1 << 20);
+    for (let i = 0; i < 24; i++) {
+      chunk[0] = i;
+      await ws.send(chunk.slice());
+    }
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    for (let i = 0; i < 24; i++) {
+      const message = await ws.receive();
+      assert(typeof message !== "string");
+      assertEquals([message[0], message.length], [i, 1 << 20]);
+    }
+    assertEquals((await ws.closed).code, 1000);
+  });
+
+  const never = withResolvers<void>();
+  const dropped = withResolvers<CloseInfo>();
+  scene("drops a peer whose messages nobody takes", { maxBufferedAmount: 100_000 }, {
+    message: () => never.promise,
+    close: (_ws, how) => dropped.resolve(how),
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    for (let i = 0; i < 5; i++) ws.send(new Uint8Array(50_000));
+    await ws.closed;
+    never.resolve();
+    assertStringIncludes(String((await dropped.promise).cause), "More than 100000 octets");
+  });
+
+  scene("chooses a subprotocol, sets header fields and gives data", {}, {
+    open: (ws) => ws.send(`${ws.protocol} ${ws.request.headers.get("x-key")} ${ws.request.url}`),
+  }, async ({ url, port }) => {
+    const ws = await connect(url, { protocols: ["a", "b"], headers: { "x-key": "1" } });
+    assertEquals(ws.protocol, "b");
+    assertEquals(await ws.receive(), `b 1 http://127.0.0.1:${port}/`);
+    await ws.close();
+    await using peer = await RawPeer.dial(port);
+    const { lines, get } = await peer.upgrade("Sec-WebSocket-Protocol: x");
+    assertEquals(get("sec-websocket-protocol"), undefined);
+    assertEquals(lines.filter((line) => /^set-cookie/i.test(line)).length, 2);
+  }, { protocol: ["b"], headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]] });
+
+  scene(
+    "judges the handshake as serve() does",
+    { origins: ["https://friend.example"] },
+    {},
+    async (s) => {
+      const cases: [number, ...string[]][] = [
+        [403, "Origin: https://evil.example"],
+        [101, "Origin: https://friend.example"],
+        [426, "Sec-WebSocket-Version: 8"],
+        [400, "Sec-WebSocket-Key: short"],
+      ];
+      for (const [status, ...changes] of cases) {
+        await using peer = await RawPeer.dial(s.port);
+        assertEquals((await peer.upgrade(...changes)).status, status, changes.join());
+      }
+    },
+  );
+
+  scene("refuses what it cannot answer with 500", { error: () => {} }, {}, async ({ url }) => {
+    assertEquals((await assertRejects(() => connect(url), HandshakeError)).status, 500);
+  }, { headers: { "content-length": "1" } });
+
+  scene("closes each with 1001, and refuses with 503", {}, {}, async ({ url, sockets }) => {
+    const clients = [await connect(url), await connect(url)];
+    const closed = sockets.close();
+    for (const ws of clients) assertEquals((await ws.closed).code, 1001);
+    await closed;
+    assertEquals(sockets.connections.size, 0);
+    assertEquals((await assertRejects(() => connect(url), HandshakeError)).status, 503);
+  });
+
+  scene("terminates", {}, { message: (ws) => ws.terminate() }, async ({ url, sockets }) => {
+    const ws = await connect(url);
+    const [server] = sockets.connections;
+    ws.send("x");
+    const { code, initiator } = await server!.closed;
+    assertEquals([code, initiator], [1006, "local"]);
+    await ws.closed;
+    assertEquals(await isPending(ws.closed), false);
+  });
+}
