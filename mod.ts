@@ -37,6 +37,7 @@ export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from 
 export type { GuardOptions } from "./src/guard/options.ts";
 export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";
 export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
+export type { BinaryData } from "./src/bytes.ts";
 export { MessageStream } from "./src/message_stream.ts";
 export type { MessageSource } from "./src/outbox.ts";
 export type { Overflow } from "./src/consumer.ts";

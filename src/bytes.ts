@@ -3,11 +3,14 @@
 /** Bytes over memory of their own kind: never shared between threads, so the platform's I/O takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Bytes that can be sent: a buffer, or a view of one. */
+export type BinaryData = ArrayBuffer | ArrayBufferView;
+
 /** No bytes. */
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /** Views the bytes of any buffer source, without a copy. */
-export function viewBytes(source: BufferSource): Uint8Array {
+export function viewBytes(source: BinaryData): Uint8Array {
   if (source instanceof Uint8Array) return source;
   return ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
@@ -19,7 +22,7 @@ export function viewBytes(source: BufferSource): Uint8Array {
  *
  * @throws {TypeError} When they are none.
  */
-export function toBytes(data: BufferSource): Uint8Array {
+export function toBytes(data: BinaryData): Uint8Array {
   if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
     return data.byteLength === 0 ? EMPTY : viewBytes(data);
   }

@@ -1,6 +1,6 @@
 // The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
 
-import { toBytes } from "./bytes.ts";
+import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MessageStream } from "./message_stream.ts";
@@ -77,7 +77,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly #outbox: Outbox;
   #request: Request | (() => Request);
   #readable: ReadableStream<Message> | undefined;
-  #writable: WritableStream<string | BufferSource> | undefined;
+  #writable: WritableStream<string | BinaryData> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
   constructor(
@@ -129,7 +129,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /** A stream whose chunks are sent as messages, at the pace of the peer. Closing it closes the connection. */
-  get writable(): WritableStream<string | BufferSource> {
+  get writable(): WritableStream<string | BinaryData> {
     return this.#writable ??= createWritable(this);
   }
 
@@ -162,7 +162,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await ws.close();
    * ```
    */
-  send(data: string | BufferSource | MessageSource, options?: SendOptions): Promise<void> {
+  send(data: string | BinaryData | MessageSource, options?: SendOptions): Promise<void> {
     const compress = options?.compress ?? true;
     if (typeof data === "string" || data instanceof Uint8Array) {
       return this.#outbox.send(data, compress);
@@ -180,7 +180,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * when the connection ends first.
    * @throws {RangeError} When the payload is too long.
    */
-  ping(data?: string | BufferSource): Promise<number> {
+  ping(data?: string | BinaryData): Promise<number> {
     const payload = data === undefined
       ? crypto.getRandomValues(new Uint8Array(8))
       : typeof data === "string"
@@ -263,7 +263,7 @@ function finish(error: unknown): IteratorResult<Message> {
   throw error;
 }
 
-function isSource(data: BufferSource | MessageSource): data is MessageSource {
+function isSource(data: BinaryData | MessageSource): data is MessageSource {
   return typeof data === "object" && data !== null && !ArrayBuffer.isView(data) &&
     (Symbol.asyncIterator in data || Symbol.iterator in data);
 }

@@ -6,7 +6,7 @@
 //    counts in a compression context and cannot be taken back.
 // 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one.
 
-import { toBytes } from "./bytes.ts";
+import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { EndpointLimits } from "./consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -29,12 +29,12 @@ interface WaitingStream {
   readonly sent: Deferred<void>;
 }
 
-type Chunks = AsyncIterator<string | BufferSource> | Iterator<string | BufferSource>;
+type Chunks = AsyncIterator<string | BinaryData> | Iterator<string | BinaryData>;
 
 /** Chunks of one message to send: all strings, or all bytes. */
 export type MessageSource =
-  | AsyncIterable<string | BufferSource>
-  | Iterable<string | BufferSource>;
+  | AsyncIterable<string | BinaryData>
+  | Iterable<string | BinaryData>;
 
 /** The sender of one endpoint. */
 export class Outbox {

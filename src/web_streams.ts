@@ -1,6 +1,7 @@
 // A connection as a pair of web streams. Backpressure is that of `receive()` and `send()`.
 
 import { CloseCode } from "./close.ts";
+import type { BinaryData } from "./bytes.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import { ConnectionClosed, isOrderly } from "./errors.ts";
 
@@ -20,8 +21,8 @@ export function createReadable(ws: WebSocketConnection): ReadableStream<Message>
 }
 
 /** Sends each chunk as a message. */
-export function createWritable(ws: WebSocketConnection): WritableStream<string | BufferSource> {
-  return new WritableStream<string | BufferSource>({
+export function createWritable(ws: WebSocketConnection): WritableStream<string | BinaryData> {
+  return new WritableStream<string | BinaryData>({
     // A source that has nothing to send just now learns that the connection was lost.
     start(controller) {
       ws.closed.then((info) => {

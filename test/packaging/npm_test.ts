@@ -10,16 +10,16 @@ import { root, run, skip, specifier, tool, withFolder } from "./support.ts";
 
 const name = "@sansocket/ws";
 
-/** A consumer's program that uses the types of every entry point. */
-const typedProgram = `
+/** A consumer's program that uses the types of these entry points. */
+function typedProgram(keys: readonly string[]): string {
+  const imports = keys.map((key, i) =>
+    `import type * as entry${i} from "${specifier(name, key)}";`
+  );
+  return `
 import { connect, serve } from "${name}";
 import type { WebSocketConnection } from "${name}";
-${
-  entryPoints.map((key, i) => `import type * as entry${i} from "${specifier(name, key)}";`).join(
-    "\n",
-  )
-}
-export type Entries = [${entryPoints.map((_, i) => `typeof entry${i}`).join(", ")}];
+${imports.join("\n")}
+export type Entries = [${keys.map((_, i) => `typeof entry${i}`).join(", ")}];
 export async function main(): Promise<void> {
   ${echo}
   const connection: WebSocketConnection = ws;
@@ -27,6 +27,7 @@ export async function main(): Promise<void> {
   void reply;
 }
 `;
+}
 
 /** Runs `body` in a project of its own that has the packed package installed. */
 function withProject(type: "module" | "commonjs", body: (project: string) => Promise<void>) {
@@ -125,7 +126,7 @@ for (
     `npm package has types for ${type} under moduleResolution ${moduleResolution}`,
     () =>
       withProject(type, async (project) => {
-        // No @types/node and library checks on: the declarations must stand on their own.
+        // Library checks on: the declarations must stand on their own. Those of "./node" name Node's classes.
         const compilerOptions = {
           target: "es2022",
           lib: ["es2022", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"],
@@ -137,12 +138,18 @@ for (
           module,
           moduleResolution,
         };
-        await writeFile(join(project, "main.ts"), typedProgram);
-        await writeFile(
-          join(project, "tsconfig.json"),
-          JSON.stringify({ compilerOptions, files: ["main.ts"] }),
-        );
-        assertEquals(await run(tool("tsc"), ["-p", "."], { cwd: project }), "");
+        const check = async (keys: readonly string[], more: object): Promise<void> => {
+          const options = { ...compilerOptions, ...more };
+          await writeFile(join(project, "main.ts"), typedProgram(keys));
+          await writeFile(
+            join(project, "tsconfig.json"),
+            JSON.stringify({ compilerOptions: options, files: ["main.ts"] }),
+          );
+          assertEquals(await run(tool("tsc"), ["-p", "."], { cwd: project }), "");
+        };
+        await check(entryPoints.filter((key) => key !== "./node"), {});
+        const typeRoots = [join(root, "node_modules/@types")];
+        await check(["./node"], { types: ["node"], typeRoots, skipLibCheck: true });
       }),
     { skip },
   );
