@@ -167,8 +167,7 @@ export class Endpoint implements TransportSink {
   data(chunk: Bytes): void {
     this.alive = true;
     this.#receive(chunk);
-    this.#pump();
-    if (this.#protocol.output.byteLength > 0 && !this.#yielding) this.flush();
+    this.#pump(true);
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -217,7 +216,8 @@ export class Endpoint implements TransportSink {
     this.#pump();
   }
 
-  #pump(): void {
+  /** Parses as far as it may. `atOnce` writes the replies now: they are all that the chunk gave. */
+  #pump(atOnce = false): void {
     if (this.#pumping) return;
     this.#pumping = true;
     const protocol = this.#protocol;
@@ -235,7 +235,8 @@ export class Endpoint implements TransportSink {
       } else if (event !== "close") this.#consumer[event](protocol.data as Bytes);
     }
     this.#pumping = false;
-    if (protocol.output.byteLength > 0) this.#written();
+    if (atOnce && !this.#yielding) this.flush();
+    else if (protocol.output.byteLength > 0) this.#written();
     this.#read();
     if (protocol.closeTimerDue) this.#closing();
   }
