@@ -2,10 +2,9 @@
 //
 // 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
 //    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
-// 2. While the consumer is behind, parsing and reading stop at the next data frame: one chunk is held, no message is
-//    put together. Control frames before it are answered, once the consumer has had this turn to reply to the message
-//    before them: a Close frame, or a violation, right behind a message does not cut off its answer. When the closing
-//    handshake has begun messages are discarded, so reading goes on.
+// 2. While the consumer is behind, parsing and reading stop at the next data frame: at most a chunk is held. Control
+//    frames before it are answered once the consumer has had this turn to reply, so that a Close frame right behind a
+//    message does not cut off its answer. Once closing has begun reading goes on, and messages are discarded.
 // 3. User code is called from `#pump()` only, between two events.
 
 import type { Bytes } from "./bytes.ts";
