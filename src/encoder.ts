@@ -84,12 +84,6 @@ export class FrameEncoder {
     this.#commit(offset + length);
   }
 
-  /** Adds bytes that are no frame: the head of a handshake. */
-  raw(bytes: Bytes): void {
-    this.#closeSegment();
-    this.#push(bytes);
-  }
-
   /** Takes the next segment of what waits, or undefined when nothing does; nearly always one holds all. */
   take(): Bytes | undefined {
     this.#closeSegment();

@@ -9,6 +9,7 @@ import type { Connect, ConnectOptions } from "./client.ts";
 import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import type { CloseInfo } from "./errors.ts";
+import { handled } from "./promises.ts";
 import {
   checkClose,
   checkProtocols,
@@ -125,6 +126,7 @@ export abstract class WebSocketStreamBase {
     checkProtocols(options.protocols ?? []);
     this.url = target.href;
     const connection = this.#connect(connect, target, options);
+    // Whoever looks at one promise need not look at the other.
     this.opened = handled(connection.then((connection) => this.#open(connection)));
     this.closed = handled(connection.then((connection) => this.#finish(connection)));
   }
@@ -250,10 +252,4 @@ function describe({ cause }: CloseInfo): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Marks a rejection as handled: whoever looks at one promise need not look at the other. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

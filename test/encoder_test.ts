@@ -184,13 +184,15 @@ test("FrameEncoder copies a view on part of a larger buffer, and only that part"
   }
 });
 
-test("FrameEncoder.raw keeps its place among the frames", () => {
+test("FrameEncoder keeps a payload that it does not copy in its place among the frames", () => {
   const encoder = new FrameEncoder(false);
+  const large = filled(REFERENCE_FROM);
   encoder.text(1, "a");
-  encoder.raw(decodeHex("485454500d0a"));
+  encoder.binary(2, large);
   encoder.text(1, "b");
-  assertEquals(encoder.byteLength, 12);
-  assertEquals(encodeHex(takeAll(encoder)), "810161" + "485454500d0a" + "810162");
+  assertEquals(encoder.byteLength, 3 + 10 + REFERENCE_FROM + 3);
+  const header = "827f0000000000010000";
+  assertEquals(encodeHex(takeAll(encoder)), "810161" + header + encodeHex(large) + "810162");
   assertEquals(encoder.byteLength, 0);
 });
 

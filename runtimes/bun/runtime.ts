@@ -10,6 +10,7 @@ import type {
   Transport,
 } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
+import { dialWith } from "../dial.ts";
 import { zlibBackend } from "../zlib.ts";
 import { bun } from "./namespace.ts";
 import type { BunSocket, BunSocketHandler, BunTarget } from "./namespace.ts";
@@ -28,7 +29,11 @@ import { BunTransport } from "./transport.ts";
  * await listener.close();
  * ```
  */
-export const bunRuntime: Runtime = { listen, dial, deflate: zlibBackend };
+export const bunRuntime: Runtime = {
+  listen,
+  dial: dialWith(dialTcp),
+  deflate: zlibBackend,
+};
 
 function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTransport> {
   return {
@@ -80,13 +85,6 @@ async function listen(
 
 function targetOf({ hostname, port }: Address, path: string | undefined): BunTarget {
   return path === undefined ? { hostname, port } : { unix: path };
-}
-
-async function dial(address: Address, options: DialOptions): Promise<Transport> {
-  const { tls } = options;
-  if (tls === undefined) return await dialTcp(address, options);
-  const { dialTls } = await import("../tls.ts");
-  return await dialTls(address, { ...options, tls });
 }
 
 function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {

@@ -13,6 +13,7 @@ import type {
   Transport,
 } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
+import { dialWith } from "../dial.ts";
 import { zlibBackend } from "../zlib.ts";
 import { deno } from "./namespace.ts";
 import type { DenoConn, DenoListener, DenoTarget } from "./namespace.ts";
@@ -33,7 +34,11 @@ const acceptRetryDelay = 20;
  * await listener.close();
  * ```
  */
-export const denoRuntime: Runtime = { listen, dial, deflate: zlibBackend };
+export const denoRuntime: Runtime = {
+  listen,
+  dial: dialWith(dialTcp),
+  deflate: zlibBackend,
+};
 
 async function listen(
   options: ListenOptions,
@@ -90,13 +95,6 @@ async function acceptAll(
 
 function targetOf({ hostname, port }: Address, path: string | undefined): DenoTarget {
   return path === undefined ? { hostname, port } : { transport: "unix", path };
-}
-
-async function dial(address: Address, options: DialOptions): Promise<Transport> {
-  const { tls } = options;
-  if (tls === undefined) return await dialTcp(address, options);
-  const { dialTls } = await import("../tls.ts");
-  return await dialTls(address, { ...options, tls });
 }
 
 function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {

@@ -1,15 +1,9 @@
 // Listening and dialling with `node:net` and `node:tls`.
 
 import process from "node:process";
-import type {
-  Address,
-  DialOptions,
-  Listener,
-  ListenOptions,
-  Runtime,
-  Transport,
-} from "../../src/transport.ts";
+import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport.ts";
 import { dialNet, listenNet } from "../net.ts";
+import { dialWith } from "../dial.ts";
 import { zlibBackend } from "../zlib.ts";
 
 /**
@@ -25,7 +19,11 @@ import { zlibBackend } from "../zlib.ts";
  * await listener.close();
  * ```
  */
-export const nodeRuntime: Runtime = { listen, dial, deflate: zlibBackend };
+export const nodeRuntime: Runtime = {
+  listen,
+  dial: dialWith(dialNet),
+  deflate: zlibBackend,
+};
 
 async function listen(
   options: ListenOptions,
@@ -39,13 +37,6 @@ async function listen(
   if (tls === undefined) return await listenNet(options, accept);
   const { listenTls } = await import("../tls.ts");
   return await listenTls({ ...options, tls }, accept);
-}
-
-async function dial(address: Address, options: DialOptions): Promise<Transport> {
-  const { tls } = options;
-  if (tls === undefined) return await dialNet(address, options);
-  const { dialTls } = await import("../tls.ts");
-  return await dialTls(address, { ...options, tls });
 }
 
 function isAtLeast(version: string, major: number, minor: number): boolean {

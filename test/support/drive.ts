@@ -12,9 +12,6 @@ import { decodeFrames } from "./frames.ts";
 /** The library's defaults. */
 export const LIMITS: MessageLimits = { maxMessageSize: 1_048_576, maxFragments: 131_072 };
 
-/** A masking key that masks nothing, for literals that can be read. */
-export const NO_KEY: Bytes = new Uint8Array(4);
-
 /** A frame that the decoder has read. */
 export interface DecodedFrame {
   /** Its header. */
