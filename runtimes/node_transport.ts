@@ -8,6 +8,7 @@
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
 
@@ -65,7 +66,12 @@ export class NodeTransport implements Transport {
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
     if (this.#ended || socket.destroyed) return true;
-    if (socket.write(chunk) || socket.writableLength === 0) return true;
+    const below = socket.write(chunk);
+    if (socket.writableLength === 0) {
+      giveBack(chunk);
+      return true;
+    }
+    if (below) return true;
     this.#awaitsDrain = true;
     return false;
   }

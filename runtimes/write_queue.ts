@@ -3,6 +3,8 @@
 // Bound: none here. The connection above counts `size` and closes itself past its own limit.
 // Small chunks leave together: one write of 64 KiB costs as little as one write of 64 bytes.
 
+import { giveBack } from "../src/slab.ts";
+
 const batchSize = 65_536;
 
 /** A first-in, first-out queue of chunks that joins small ones. */
@@ -53,6 +55,7 @@ function join(chunks: Uint8Array<ArrayBuffer>[], length: number): Uint8Array<Arr
   for (const chunk of chunks) {
     joined.set(chunk, position);
     position += chunk.length;
+    giveBack(chunk);
   }
   return joined;
 }

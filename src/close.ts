@@ -97,3 +97,11 @@ export function decodeCloseBody(body: Uint8Array): CloseStatus | number {
   const reason = decodeUtf8(body, 2, body.length);
   return reason === undefined ? CloseCode.invalidData : { code, reason };
 }
+
+/** Why a connection fails whose peer sent a body that `decodeCloseBody()` refused. */
+export function invalidCloseBody(code: number): CloseStatus {
+  const reason = code === CloseCode.invalidData
+    ? "Close reason is not valid UTF-8"
+    : "Close frame with a body that is not valid";
+  return { code, reason };
+}

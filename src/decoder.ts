@@ -4,9 +4,20 @@
 // header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks 10 times slower).
 // A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say where, so that no view has to be made.
 
-import { type Bytes, EMPTY } from "./bytes.ts";
-import { createFrameHeader, type FrameHeader, MAX_HEADER_LENGTH, readHeader } from "./frame.ts";
+import { type Bytes, concat, EMPTY } from "./bytes.ts";
+import {
+  createFrameHeader,
+  type FrameHeader,
+  MAX_HEADER_LENGTH,
+  Opcode,
+  readHeader,
+  readUint32,
+} from "./frame.ts";
 import { applyMask } from "./mask.ts";
+
+/** The first octet of a message in one frame: FIN and the opcode. */
+const TEXT = 0x80 | Opcode.text;
+const BINARY = 0x80 | Opcode.binary;
 
 /** Reads frames from chunks of any size. */
 export class FrameDecoder {
@@ -22,9 +33,11 @@ export class FrameDecoder {
   end = 0;
 
   #cursor = 0;
-  /** The octets of a header that the last chunk cut short. */
-  readonly #spill = new Uint8Array(MAX_HEADER_LENGTH);
+  /** The octets of a header that the last chunk cut short, once one has. */
+  #spill = EMPTY;
   #spilled = 0;
+  /** The payload so far of a control frame that a chunk cut short: at most 125 octets in as many pieces. */
+  #control: Bytes | undefined;
 
   /** Whether the chunk has been read to its end. */
   get empty(): boolean {
@@ -46,6 +59,7 @@ export class FrameDecoder {
   /** Drops what is unread, and lets go of the chunk. */
   discard(): void {
     this.bytes = EMPTY;
+    this.#control = undefined;
     this.#cursor =
       this.start =
       this.end =
@@ -54,12 +68,47 @@ export class FrameDecoder {
         0;
   }
 
+  /**
+   * Reads a whole message that is one data frame, if that is what comes next, it lies in the chunk and it has at most
+   * `most` octets: its payload, unmasked, is from `start` to `end`, and whether it is a text the answer. Undefined for
+   * anything else, of which nothing has been read. This is nearly every frame, and needs no header to be judged: it
+   * takes only what is valid in its bits (a quarter to a third less for a small echo on the three runtimes).
+   */
+  readMessage(masked: boolean, most: number): boolean | undefined {
+    const { bytes } = this;
+    const cursor = this.#cursor;
+    const available = bytes.length - cursor;
+    if (available < 6 || this.#spilled > 0) return undefined;
+    const first = bytes[cursor]!;
+    if (first !== TEXT && first !== BINARY) return undefined;
+    const second = bytes[cursor + 1]!;
+    if (second > 0x7f !== masked) return undefined;
+    let length = second & 0x7f;
+    let start = cursor + 2;
+    if (length > 125) {
+      if (length === 127) return undefined;
+      length = (bytes[cursor + 2]! << 8) | bytes[cursor + 3]!;
+      if (length < 126) return undefined;
+      start += 2;
+    }
+    if (masked) start += 4;
+    const end = start + length;
+    if (end > bytes.length || length > most) return undefined;
+    if (masked) applyMask(bytes, start, end, readUint32(bytes, start - 4));
+    this.start = start;
+    this.end = this.#cursor = end;
+    return first === TEXT;
+  }
+
   /** Reads the next header into `header`; false when its last octet has not come. */
   readHeader(): boolean {
     if (this.#spilled > 0) return this.#readSpilledHeader();
     const length = readHeader(this.bytes, this.#cursor, this.bytes.length, this.header);
     if (length === 0) {
       this.#spilled = this.bytes.length - this.#cursor;
+      if (this.#spilled > 0 && this.#spill === EMPTY) {
+        this.#spill = new Uint8Array(MAX_HEADER_LENGTH);
+      }
       this.#spill.set(this.bytes.subarray(this.#cursor));
       this.#release();
       return false;
@@ -105,6 +154,14 @@ export class FrameDecoder {
     }
     this.remaining -= length;
     return true;
+  }
+
+  /** Adds the piece last read to the payload of a control frame; the payload, apart from the chunk, once it is complete. */
+  takeControl(): Bytes | undefined {
+    const piece = this.bytes.slice(this.start, this.end);
+    const payload = this.#control === undefined ? piece : concat([this.#control, piece]);
+    this.#control = this.remaining > 0 ? payload : undefined;
+    return this.remaining > 0 ? undefined : payload;
   }
 
   /** Lets go of a chunk that has been read, so that an idle connection holds none. */

@@ -1,27 +1,22 @@
 // Frames out, as one batch of bytes for each write.
 //
-// Frames are written one behind the other into a slab that all connections share: a region is handed out once
-// and never again, so a batch may wait in a transport as long as it likes. A fresh 64 KiB slab costs a few
-// microseconds and lasts for some 2,600 small messages, where buffers of their own cost one each.
-// The bytes of one connection lie together until another connection writes; then a new segment begins.
+// Frames are written one behind the other into a slab that all connections share (slab.ts). The bytes of one
+// connection lie together until another connection writes; then a new segment begins, and small segments are joined
+// again when they are taken: a message to each of many connections, eight times over, is one write for each of them.
 
-import { type Bytes, EMPTY } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
+import { commit, giveBack, open, type Slab, SLAB_SIZE } from "./slab.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
-const SLAB_SIZE = 65_536;
+/** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
+export const REFERENCE_FROM = 65_537;
 
-/** Frames from this size on get memory of their own. */
-const OWN_MEMORY_FROM = 16_384;
-
-/** Unmasked payloads from this size on are not copied: the caller's bytes are written as they are. */
-export const REFERENCE_FROM = 65_536;
+/** Segments are joined up to this size: to copy it costs less than a write. */
+const JOIN_TO = 16_384;
 
 const FIN = 0x80;
-
-let slab: Bytes = EMPTY;
-let used = 0;
 
 /** Encodes frames into batches. */
 export class FrameEncoder {
@@ -29,9 +24,10 @@ export class FrameEncoder {
   byteLength = 0;
 
   readonly #masked: boolean;
-  readonly #segments: Bytes[] = [];
+  /** The segments that are closed, when there are any. */
+  #segments: Bytes[] | undefined;
   /** The open segment: a region of a slab that may still grow. */
-  #slab: Bytes = EMPTY;
+  #slab: Slab | undefined;
   #start = 0;
   #end = 0;
 
@@ -47,84 +43,118 @@ export class FrameEncoder {
   /** Adds a frame with `payload`, which must not change before it is written when it is large (see REFERENCE_FROM). */
   binary(opcode: number, payload: Uint8Array, fin = true, reserved = 0): void {
     const { length } = payload;
-    const maskingKey = this.#masked ? createMaskingKey() : undefined;
     const first = (fin ? FIN : 0) | (reserved << 4) | opcode;
-    if (maskingKey === undefined && length >= REFERENCE_FROM && isUnshared(payload)) {
-      this.#reserve(MAX_HEADER_LENGTH);
-      this.#commit(writeHeader(this.#slab, this.#end, first, length, maskingKey));
-      this.#push(payload);
-      return;
-    }
-    this.#reserve(headerLength(length, this.#masked) + length);
-    const offset = writeHeader(this.#slab, this.#end, first, length, maskingKey);
-    this.#slab.set(payload, offset);
-    if (maskingKey !== undefined) applyMask(this.#slab, offset, offset + length, maskingKey);
-    this.#commit(offset + length);
+    if (length >= REFERENCE_FROM) return this.#large(first, payload);
+    const maskingKey = this.#masked ? createMaskingKey() : undefined;
+    const slab = this.#reserve(headerLength(length, this.#masked) + length);
+    const { bytes } = slab;
+    const offset = writeHeader(bytes, this.#end, first, length, maskingKey);
+    bytes.set(payload, offset);
+    if (maskingKey !== undefined) applyMask(bytes, offset, offset + length, maskingKey);
+    this.#commit(slab, offset + length);
   }
 
   /** Adds a frame with a text. */
   text(opcode: number, text: string, fin = true): void {
     // At most three octets for a UTF-16 code unit.
-    const most = text.length * 3;
-    if (most >= OWN_MEMORY_FROM) {
-      this.binary(opcode, encodeUtf8(text), fin);
-      return;
-    }
-    this.#reserve(MAX_HEADER_LENGTH + most);
-    const buffer = this.#slab;
+    const most = MAX_HEADER_LENGTH + text.length * 3;
+    if (most > SLAB_SIZE) return this.binary(opcode, encodeUtf8(text), fin);
+    const slab = this.#reserve(most);
+    const { bytes } = slab;
     // The header's length depends on the text's: guess ASCII, and move the text when that was wrong.
     const guess = this.#end + headerLength(text.length, this.#masked);
-    const length = encodeUtf8Into(text, buffer, guess);
+    const length = encodeUtf8Into(text, bytes, guess);
     const maskingKey = this.#masked ? createMaskingKey() : undefined;
     const first = (fin ? FIN : 0) | opcode;
     const offset = this.#end + headerLength(length, this.#masked);
-    if (offset !== guess) buffer.copyWithin(offset, guess, guess + length);
-    writeHeader(buffer, this.#end, first, length, maskingKey);
-    if (maskingKey !== undefined) applyMask(buffer, offset, offset + length, maskingKey);
-    this.#commit(offset + length);
+    if (offset !== guess) bytes.copyWithin(offset, guess, guess + length);
+    writeHeader(bytes, this.#end, first, length, maskingKey);
+    if (maskingKey !== undefined) applyMask(bytes, offset, offset + length, maskingKey);
+    this.#commit(slab, offset + length);
   }
 
-  /** Takes the next segment of what waits, or undefined when nothing does; nearly always one holds all. */
+  /** Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. */
   take(): Bytes | undefined {
+    const slab = this.#slab;
+    if (this.byteLength === 0) return undefined;
+    if (this.#segments === undefined && slab !== undefined) {
+      this.#slab = undefined;
+      this.byteLength = 0;
+      return slab.bytes.subarray(this.#start, this.#end);
+    }
     this.#closeSegment();
-    const segment = this.#segments.shift();
-    if (segment !== undefined) this.byteLength -= segment.length;
-    return segment;
+    const segments = this.#segments ?? [];
+    const batch = this.#join(segments);
+    if (segments.length === 0) this.#segments = undefined;
+    this.byteLength -= batch.length;
+    return batch;
   }
 
-  /** Opens a segment with room for `size` octets, or goes on in the one that is open. */
-  #reserve(size: number): void {
-    if (this.#slab === slab && this.#end === used && used + size <= slab.length) return;
-    this.#closeSegment();
-    if (size >= OWN_MEMORY_FROM) {
-      this.#slab = new Uint8Array(size);
-      this.#start = this.#end = 0;
-      return;
+  /** Takes the first of `segments`, or several that are small as one. */
+  #join(segments: Bytes[]): Bytes {
+    let count = 0;
+    let length = 0;
+    for (const segment of segments) {
+      if (count > 0 && length + segment.length > JOIN_TO) break;
+      length += segment.length;
+      count++;
     }
-    if (used + size > slab.length) {
-      slab = new Uint8Array(SLAB_SIZE);
-      used = 0;
+    const joined = segments.splice(0, count);
+    if (count === 1) return joined[0]!;
+    const slab = open(length);
+    let offset = slab.used;
+    for (const segment of joined) {
+      slab.bytes.set(segment, offset);
+      offset += segment.length;
     }
-    this.#slab = slab;
-    this.#start = this.#end = used;
+    commit(slab, offset);
+    for (const segment of joined) giveBack(segment);
+    return slab.bytes.subarray(offset - length, offset);
   }
 
-  #commit(end: number): void {
+  #large(first: number, payload: Uint8Array): void {
+    const { length } = payload;
+    if (!this.#masked && isUnshared(payload)) {
+      const slab = this.#reserve(MAX_HEADER_LENGTH);
+      this.#commit(slab, writeHeader(slab.bytes, this.#end, first, length, undefined));
+      return this.#push(payload);
+    }
+    const maskingKey = this.#masked ? createMaskingKey() : undefined;
+    const bytes = new Uint8Array(headerLength(length, this.#masked) + length);
+    const offset = writeHeader(bytes, 0, first, length, maskingKey);
+    bytes.set(payload, offset);
+    if (maskingKey !== undefined) applyMask(bytes, offset, bytes.length, maskingKey);
+    this.#push(bytes);
+  }
+
+  /** A slab with room for `size` octets behind `#end`: the one of the open segment, or of a new one. */
+  #reserve(size: number): Slab {
+    const slab = this.#slab;
+    if (slab !== undefined && slab.used === this.#end && this.#end + size <= SLAB_SIZE) return slab;
+    this.#closeSegment();
+    const next = open(size);
+    this.#slab = next;
+    this.#start = this.#end = next.used;
+    return next;
+  }
+
+  #commit(slab: Slab, end: number): void {
     this.byteLength += end - this.#end;
     this.#end = end;
-    if (this.#slab === slab) used = end;
+    commit(slab, end);
   }
 
   #push(bytes: Bytes): void {
     this.#closeSegment();
-    this.#segments.push(bytes);
+    (this.#segments ??= []).push(bytes);
     this.byteLength += bytes.length;
   }
 
   #closeSegment(): void {
-    if (this.#end > this.#start) this.#segments.push(this.#slab.subarray(this.#start, this.#end));
-    this.#slab = EMPTY;
-    this.#start = this.#end = 0;
+    const slab = this.#slab;
+    if (slab === undefined) return;
+    this.#slab = undefined;
+    (this.#segments ??= []).push(slab.bytes.subarray(this.#start, this.#end));
   }
 }
 

@@ -20,6 +20,12 @@ export class Ending {
     this.initiator ??= initiator;
   }
 
+  /** This end fails the connection. */
+  fail(code: number, reason: string): void {
+    this.cause = new ProtocolError(code, reason);
+    this.initiator ??= "local";
+  }
+
   /** What is told of it. */
   toInfo(): CloseInfo {
     const { initiator = "remote", sent, received, cause } = this;

@@ -28,6 +28,21 @@ export const MAX_HEADER_LENGTH = 14;
 /** The longest payload of a control frame (RFC 6455 section 5.5). */
 export const MAX_CONTROL_LENGTH = 125;
 
+/** The opcode of a message. */
+export function messageOpcode(data: string | Uint8Array): number {
+  return typeof data === "string" ? Opcode.text : Opcode.binary;
+}
+
+/**
+ * Checks what this end wants to put into a control frame.
+ *
+ * @throws {RangeError} When it is too long.
+ */
+export function checkControlLength(what: string, length: number): void {
+  if (length <= MAX_CONTROL_LENGTH) return;
+  throw new RangeError(`${what} must be at most ${MAX_CONTROL_LENGTH} octets, got ${length}`);
+}
+
 /** Which end of the connection this is: it decides who masks and who ends TCP. */
 export type Role = "client" | "server";
 
@@ -100,7 +115,8 @@ export function readHeader(
   return length;
 }
 
-function readUint32(bytes: Uint8Array, offset: number): number {
+/** Four octets in network order. */
+export function readUint32(bytes: Uint8Array, offset: number): number {
   return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) |
     bytes[offset + 3]!) >>> 0;
 }

@@ -11,7 +11,7 @@
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
-import { decodeUtf8, Utf8Validator } from "./utf8.ts";
+import { decodeUtf8, encodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /** What a message may cost. */
 export interface MessageLimits {
@@ -39,6 +39,19 @@ export interface MessageTransform extends MessageDecoder {
   close(): void;
 }
 
+/** The payload to send for a message, compressed; undefined for one below the threshold. */
+export function encodeMessage(
+  transform: MessageTransform,
+  data: string | Uint8Array,
+): Bytes | undefined {
+  const { threshold } = transform;
+  // A UTF-16 code unit has at most three octets.
+  const most = typeof data === "string" ? data.length * 3 : data.length;
+  if (most < threshold) return undefined;
+  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+  return bytes.length < threshold ? undefined : transform.encode(bytes);
+}
+
 const invalidData: Violation = {
   code: CloseCode.invalidData,
   reason: "Compressed data is not valid DEFLATE",
@@ -59,7 +72,8 @@ export class MessageAssembler {
   /** The octets so far; `#length` of them are filled. */
   #buffer: Bytes = EMPTY;
   #length = 0;
-  readonly #validator = new Utf8Validator();
+  /** Validates a text that comes in pieces, once one does. */
+  #validator: Utf8Validator | undefined;
   /** Decodes a streamed text across its pieces. */
   #textDecoder: TextDecoder | undefined;
 
@@ -89,7 +103,7 @@ export class MessageAssembler {
     this.#text = text;
     this.#compressed = compressed;
     this.#fragments = this.#declared = this.#length = 0;
-    if (text) this.#validator.reset();
+    if (text) this.#validator?.reset();
   }
 
   /** Counts the next frame of the message by its declared length. */
@@ -117,10 +131,9 @@ export class MessageAssembler {
       return this.#complete(bytes, start, end);
     }
     const validated = this.#text && !this.#compressed;
-    if (validated && !this.#validator.push(bytes, start, end)) return invalidText;
+    if (validated && !this.#validate(bytes, start, end, last)) return invalidText;
     this.#append(bytes, start, end);
     if (!last) return undefined;
-    if (validated && !this.#validator.complete) return invalidText;
     const buffer = this.#buffer;
     const length = this.#length;
     this.#buffer = EMPTY;
@@ -133,7 +146,7 @@ export class MessageAssembler {
    * `last` says that it completes the message.
    */
   stream(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
-    if (this.#text && !this.#validator.push(bytes, start, end)) return invalidText;
+    if (this.#text && !this.#validate(bytes, start, end, last)) return invalidText;
     if (this.#length > 0) {
       this.#append(bytes, start, end);
       bytes = this.#buffer;
@@ -144,7 +157,6 @@ export class MessageAssembler {
     }
     const piece = bytes.subarray(start, end);
     if (this.#text) {
-      if (last && !this.#validator.complete) return invalidText;
       this.#textDecoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
       this.message = this.#textDecoder.decode(piece, { stream: !last });
     } else {
@@ -154,6 +166,23 @@ export class MessageAssembler {
       this.#fragments = 0;
       this.#textDecoder = undefined;
     }
+    return undefined;
+  }
+
+  #validate(bytes: Bytes, start: number, end: number, last: boolean): boolean {
+    const validator = this.#validator ??= new Utf8Validator();
+    return validator.push(bytes, start, end) && (!last || validator.complete);
+  }
+
+  /** Takes a message that lies whole in a chunk and is not compressed. No other may be in progress. */
+  whole(text: boolean, bytes: Bytes, start: number, end: number): Violation | undefined {
+    if (!text) {
+      this.message = bytes.subarray(start, end);
+      return undefined;
+    }
+    const decoded = decodeUtf8(bytes, start, end);
+    if (decoded === undefined) return invalidText;
+    this.message = decoded;
     return undefined;
   }
 
@@ -176,14 +205,7 @@ export class MessageAssembler {
       start = 0;
       end = plain.length;
     }
-    if (!this.#text) {
-      this.message = bytes.subarray(start, end);
-      return undefined;
-    }
-    const text = decodeUtf8(bytes, start, end);
-    if (text === undefined) return invalidText;
-    this.message = text;
-    return undefined;
+    return this.whole(this.#text, bytes, start, end);
   }
 
   #tooBig(size: string): Violation {

@@ -8,19 +8,30 @@
 //      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
 //      closing     -> discarding   the peer answered, or sent something that fails the connection
 //      any         -> closed       the byte stream is gone
-// 3. The peer's mistakes go through `#fail()`, the caller's are exceptions.
+// 3. The peer's mistakes go through `fail()`, the caller's are exceptions.
 // 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3).
 
 import { type Bytes, EMPTY } from "./bytes.ts";
-import { CloseCode, decodeCloseBody, encodeCloseBody } from "./close.ts";
+import { CloseCode, decodeCloseBody, encodeCloseBody, invalidCloseBody } from "./close.ts";
 import { FrameDecoder } from "./decoder.ts";
 import { FrameEncoder } from "./encoder.ts";
 import { Ending } from "./ending.ts";
-import { type CloseInfo, ProtocolError } from "./errors.ts";
-import { checkHeader, MAX_CONTROL_LENGTH, Opcode, type Role, type Violation } from "./frame.ts";
+import type { CloseInfo } from "./errors.ts";
+import {
+  checkControlLength,
+  checkHeader,
+  messageOpcode,
+  Opcode,
+  type Role,
+  type Violation,
+} from "./frame.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
-import { MessageAssembler, type MessageLimits, type MessageTransform } from "./message.ts";
-import { encodeUtf8 } from "./utf8.ts";
+import {
+  encodeMessage,
+  MessageAssembler,
+  type MessageLimits,
+  type MessageTransform,
+} from "./message.ts";
 
 /** RSV1 as one of three bits: on the first frame of a compressed message (RFC 7692 section 6). */
 const RSV1 = 4;
@@ -41,8 +52,6 @@ export class Protocol {
   data: string | Bytes = EMPTY;
   /** Whether the last "chunk" was the end of its message. */
   last = true;
-  /** Messages of at least so many octets are streamed, unless they are compressed. */
-  streamFrom: number = Infinity;
   /** Bytes to write. */
   readonly output: FrameEncoder;
   /** Set while the transport takes nothing: a Pong then waits, and only the newest is kept. */
@@ -50,6 +59,8 @@ export class Protocol {
   /** Set while the consumer is behind: parsing stops at the next data frame, behind its header. */
   holding = true;
 
+  #streamFrom = Infinity;
+  readonly #maxMessageSize: number;
   readonly #decoder = new FrameDecoder();
   readonly #assembler: MessageAssembler;
   readonly #transform: MessageTransform | undefined;
@@ -58,9 +69,6 @@ export class Protocol {
   #inFrame = false;
   /** Whether the message in progress is streamed. */
   #streaming = false;
-  /** The payload of a control frame in progress. */
-  readonly #control = new Uint8Array(MAX_CONTROL_LENGTH);
-  #controlLength = 0;
   #pendingPong: Bytes | undefined;
 
   readonly #ending = new Ending();
@@ -73,10 +81,16 @@ export class Protocol {
     guard?: ConnectionGuard,
   ) {
     this.role = role;
+    this.#maxMessageSize = limits.maxMessageSize;
     this.output = new FrameEncoder(role === "client");
     this.#assembler = new MessageAssembler(limits, transform);
     this.#transform = transform;
     this.#guard = guard;
+  }
+
+  /** Messages of at least so many octets are streamed, unless they are compressed. */
+  set streamFrom(size: number) {
+    this.#streamFrom = size;
   }
 
   /** Whether a frame or a message has begun and not ended. */
@@ -116,9 +130,11 @@ export class Protocol {
     const decoder = this.#decoder;
     while (this.state === "open" || this.state === "closing") {
       if (!this.#inFrame) {
+        const event = this.#readMessage();
+        if (event !== undefined) return event;
         if (!decoder.readHeader()) return undefined;
         const violation = this.#beginFrame();
-        if (violation !== undefined) return this.#fail(violation);
+        if (violation !== undefined) return this.fail(violation);
         this.#inFrame = true;
       }
       if (this.blocked) return undefined;
@@ -127,19 +143,18 @@ export class Protocol {
       this.#inFrame = !complete;
       const { opcode, fin } = decoder.header;
       if (opcode >= Opcode.close) {
-        this.#control.set(decoder.bytes.subarray(decoder.start, decoder.end), this.#controlLength);
-        this.#controlLength += decoder.end - decoder.start;
-        if (complete) return this.#receiveControl(opcode);
+        const payload = decoder.takeControl();
+        if (payload !== undefined) return this.#receiveControl(opcode, payload);
       } else if (this.state === "open") {
         const { bytes, start, end } = decoder;
         const last = complete && fin;
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
         const { declared, compressed } = this.#assembler;
-        const streamed = this.#streaming || (declared >= this.streamFrom && !compressed);
+        const streamed = this.#streaming || (declared >= this.#streamFrom && !compressed);
         const violation = streamed
           ? this.#assembler.stream(bytes, start, end, last)
           : this.#assembler.push(bytes, start, end, last);
-        if (violation !== undefined) return this.#fail(violation);
+        if (violation !== undefined) return this.fail(violation);
         if (!streamed && !last) continue;
         this.data = this.#assembler.message;
         if (!streamed) return "message";
@@ -153,6 +168,20 @@ export class Protocol {
     return undefined;
   }
 
+  /** The way of nearly every message, see `FrameDecoder.readMessage()`; undefined when the next bytes are something else. */
+  #readMessage(): ProtocolEvent | undefined {
+    const assembler = this.#assembler;
+    if (this.holding || this.state !== "open" || assembler.inProgress) return undefined;
+    const decoder = this.#decoder;
+    const most = Math.min(this.#maxMessageSize, this.#streamFrom - 1);
+    const text = decoder.readMessage(this.role === "server", most);
+    if (text === undefined) return undefined;
+    const violation = assembler.whole(text, decoder.bytes, decoder.start, decoder.end);
+    if (violation !== undefined) return this.fail(violation);
+    this.data = assembler.message;
+    return "message";
+  }
+
   #beginFrame(): Violation | undefined {
     const { header } = this.#decoder;
     const assembler = this.#assembler;
@@ -160,17 +189,13 @@ export class Protocol {
     const allowed = starts && this.#transform !== undefined ? RSV1 : 0;
     const violation = checkHeader(header, this.role, assembler.inProgress, allowed);
     if (violation !== undefined) return violation;
-    if (header.opcode >= Opcode.close) {
-      this.#controlLength = 0;
-      return undefined;
-    }
+    if (header.opcode >= Opcode.close) return undefined;
     if (starts) assembler.begin(header.opcode === Opcode.text, header.reserved !== 0);
     return assembler.frame(header.payloadLength) ??
       this.#guard?.frame(header.payloadLength, !starts || !header.fin);
   }
 
-  #receiveControl(opcode: number): ProtocolEvent {
-    const payload = this.#control.slice(0, this.#controlLength);
+  #receiveControl(opcode: number, payload: Bytes): ProtocolEvent {
     this.data = payload;
     if (opcode === Opcode.close) return this.#receiveClose(payload);
     if (opcode === Opcode.pong) return "pong";
@@ -181,12 +206,7 @@ export class Protocol {
 
   #receiveClose(body: Bytes): ProtocolEvent {
     const status = decodeCloseBody(body);
-    if (typeof status === "number") {
-      const reason = status === CloseCode.invalidData
-        ? "Close reason is not valid UTF-8"
-        : "Close frame with a body that is not valid";
-      return this.#fail({ code: status, reason });
-    }
+    if (typeof status === "number") return this.fail(invalidCloseBody(status));
     this.#ending.received = status;
     this.#ending.initiator ??= "remote";
     // Section 5.5.1: the answer typically echoes the code.
@@ -196,17 +216,12 @@ export class Protocol {
   }
 
   /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
-  #fail(violation: Violation): ProtocolEvent {
-    this.#ending.cause = new ProtocolError(violation.code, violation.reason);
-    this.#ending.initiator ??= "local";
+  fail(violation: Violation): ProtocolEvent {
+    if (this.state !== "open" && this.state !== "closing") return "close";
+    this.#ending.fail(violation.code, violation.reason);
     if (this.state === "open") this.#writeClose(violation.code, violation.reason);
     this.#discard();
     return "close";
-  }
-
-  /** Fails the connection for a reason that is not in its frames. */
-  fail(violation: Violation): void {
-    if (this.state === "open" || this.state === "closing") this.#fail(violation);
   }
 
   #writeClose(code: number, reason: string): void {
@@ -226,9 +241,13 @@ export class Protocol {
   /** Encodes a message, compressed where that was negotiated and is worth it. The state must be open. */
   send(data: string | Uint8Array, compress = true): void {
     this.#assertOpen();
-    if (compress && this.#transform !== undefined && this.#sendCompressed(data)) return;
-    if (typeof data === "string") this.output.text(Opcode.text, data);
-    else this.output.binary(Opcode.binary, data);
+    const opcode = messageOpcode(data);
+    if (compress && this.#transform !== undefined) {
+      const payload = encodeMessage(this.#transform, data);
+      if (payload !== undefined) return this.output.binary(opcode, payload, true, RSV1);
+    }
+    if (typeof data === "string") this.output.text(opcode, data);
+    else this.output.binary(opcode, data);
   }
 
   /**
@@ -237,23 +256,9 @@ export class Protocol {
    */
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
     this.#assertOpen();
-    if (typeof data === "string") {
-      this.output.text(first ? Opcode.text : Opcode.continuation, data, fin);
-    } else {
-      this.output.binary(first ? Opcode.binary : Opcode.continuation, data, fin);
-    }
-  }
-
-  #sendCompressed(data: string | Uint8Array): boolean {
-    const { threshold } = this.#transform!;
-    // A UTF-16 code unit has at most three octets.
-    const most = typeof data === "string" ? data.length * 3 : data.length;
-    if (most < threshold) return false;
-    const bytes = typeof data === "string" ? encodeUtf8(data) : data;
-    if (bytes.length < threshold) return false;
-    const payload = this.#transform!.encode(bytes);
-    this.output.binary(typeof data === "string" ? Opcode.text : Opcode.binary, payload, true, RSV1);
-    return true;
+    const opcode = first ? messageOpcode(data) : Opcode.continuation;
+    if (typeof data === "string") this.output.text(opcode, data, fin);
+    else this.output.binary(opcode, data, fin);
   }
 
   /**
@@ -263,11 +268,7 @@ export class Protocol {
    */
   ping(payload: Uint8Array): void {
     this.#assertOpen();
-    if (payload.length > MAX_CONTROL_LENGTH) {
-      throw new RangeError(
-        `Ping payload must be at most ${MAX_CONTROL_LENGTH} octets, got ${payload.length}`,
-      );
-    }
+    checkControlLength("Ping payload", payload.length);
     this.output.binary(Opcode.ping, payload);
   }
 

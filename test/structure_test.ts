@@ -11,7 +11,7 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["bytes", "mask", "utf8", "close", "errors", "ending", "promises"],
+  ["bytes", "mask", "utf8", "close", "errors", "ending", "promises", "slab"],
   ["frame"],
   ["decoder", "encoder", "message"],
   // Below extension, which reads a header field of the same list grammar as the others.
@@ -55,6 +55,7 @@ const forShims = [
   "src/tls.ts",
   "src/errors.ts",
   "src/bytes.ts",
+  "src/slab.ts",
   "src/deflate/backend.ts",
   "src/server/folder.ts",
 ];

@@ -6,6 +6,7 @@
 // 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added here.
 // 5. Whatever still comes in while paused is held, and an orderly `close` behind it.
 
+import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { BunSocket } from "./namespace.ts";
@@ -50,10 +51,21 @@ export class BunTransport implements Transport {
       return false;
     }
     const count = this.#socket.write(chunk);
-    if (count === chunk.length || this.#gone) return true;
-    this.#queue.push(count > 0 ? chunk.subarray(count) : chunk);
+    if (this.#gone) return true;
+    if (count === chunk.length) {
+      giveBack(chunk);
+      return true;
+    }
+    this.#queue.push(this.#rest(chunk, count));
     this.#awaitsDrain = true;
     return false;
+  }
+
+  /** What a write of `count` octets left of a chunk. */
+  #rest(chunk: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
+    if (count <= 0) return chunk;
+    giveBack(chunk.subarray(0, count));
+    return chunk.subarray(count);
   }
 
   pause(): void {
@@ -97,7 +109,8 @@ export class BunTransport implements Transport {
     for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
       const count = Math.max(this.#socket.write(chunk), 0);
       if (this.#gone) return;
-      if (count < chunk.length) return this.#queue.unshift(chunk.subarray(count));
+      if (count < chunk.length) return this.#queue.unshift(this.#rest(chunk, count));
+      giveBack(chunk);
     }
     const drained = this.#awaitsDrain;
     this.#awaitsDrain = false;

@@ -6,6 +6,7 @@
 //    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
 
+import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
 import { WriteQueue } from "../write_queue.ts";
@@ -140,6 +141,7 @@ export class DenoTransport implements Transport {
     const sent = this.#sending;
     if (this.#gone || sent === undefined) return;
     const next = count < sent.length ? sent.subarray(count) : this.#queue.shift();
+    giveBack(count < sent.length ? sent.subarray(0, count) : sent);
     this.#sending = undefined;
     if (next !== undefined) return this.#send(next);
     if (this.#awaitsDrain) {

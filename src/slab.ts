@@ -1,0 +1,63 @@
+// Memory for what is written: slabs that all connections share, and use again once their bytes have left.
+//
+// 1. A region belongs to whoever reserved it until a transport gives it back, with the number of its octets. A slab
+//    whose octets have all come back is filled from its start again: on sockets that take a batch at once that is
+//    the same few kilobytes for every batch, hot in the cache, and nothing is zeroed, faulted in or collected (64 KiB of
+//    new memory cost 4 to 11 µs).
+// 2. Giving back is a favour: what a transport keeps, or drops, is left to the garbage collector.
+// 3. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
+//    encoder, then the transport, which gives back what it was given and nothing else.
+
+import type { Bytes } from "./bytes.ts";
+
+/** The size of a slab, and of the largest region. */
+export const SLAB_SIZE = 131_072;
+
+/** So many slabs that have come back are kept for later. */
+const SPARE = 16;
+
+/** A piece of memory that is handed out from its start. */
+export class Slab {
+  /** All of it. */
+  readonly bytes: Bytes = new Uint8Array(SLAB_SIZE);
+  /** Octets up to here have been handed out. */
+  used = 0;
+  /** Of those, what has not been given back. */
+  live = 0;
+}
+
+let current: Slab | undefined;
+/** Slabs that are used up, while anybody knows them. */
+const full = new WeakMap<ArrayBufferLike, Slab>();
+const spare: Slab[] = [];
+
+/** The slab to write into, with room for `size` octets behind `used`. Reserve them with `commit()` once they are written. */
+export function open(size: number): Slab {
+  if (current !== undefined && current.used + size <= SLAB_SIZE) return current;
+  if (current !== undefined) full.set(current.bytes.buffer, current);
+  return current = spare.pop() ?? new Slab();
+}
+
+/** Hands out the octets from `used` up to `end`. */
+export function commit(slab: Slab, end: number): void {
+  slab.live += end - slab.used;
+  slab.used = end;
+}
+
+/**
+ * Gives octets back that were written. What is no slab's is ignored.
+ *
+ * @param chunk The octets, or any view of as many in the same memory.
+ */
+export function giveBack({ buffer, length }: Uint8Array): void {
+  const slab = current !== undefined && buffer === current.bytes.buffer
+    ? current
+    : full.get(buffer);
+  if (slab === undefined) return;
+  slab.live -= length;
+  if (slab.live > 0) return;
+  slab.used = 0;
+  if (slab === current) return;
+  full.delete(buffer);
+  if (spare.length < SPARE) spare.push(slab);
+}
