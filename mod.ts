@@ -58,7 +58,6 @@ export type {
   RouteServerOptions,
   ServeOptions,
   Server,
-  ServerCloseOptions,
   ServerOptions,
   WebSocketServerOptions,
 } from "./src/server.ts";
@@ -68,6 +67,7 @@ export {
   type WebSocketOpenInfo,
   WebSocketStreamBase,
 } from "./src/stream.ts";
+export type { ServerCloseOptions } from "./src/server/sessions.ts";
 export type { ListeningOptions } from "./src/server/listening.ts";
 export type { TrustProxy } from "./src/proxy/trust.ts";
 export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./src/tls.ts";

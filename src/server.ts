@@ -1,18 +1,18 @@
 // serve(), for whichever runtime brings the listener.
 
-import { CloseCode, encodeCloseBody } from "./close.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { DeflateBackend } from "./deflate/backend.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
 import type { GuardOptions } from "./guard/options.ts";
 import type { ServerStats } from "./guard/stats.ts";
 import type { WebSocketHandler } from "./handler.ts";
-import { type ConnectionLimits, LONGEST_TIMER, positive } from "./limits.ts";
+import type { ConnectionLimits } from "./limits.ts";
 import type { TrustProxy } from "./proxy/trust.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./server/context.ts";
 import { createRouter, type Routes } from "./server/routes.ts";
 import { type ListeningOptions, listeningUrl, resolveListening } from "./server/listening.ts";
 import { HttpSession } from "./server/session.ts";
+import { type ServerCloseOptions, Sessions } from "./server/sessions.ts";
 import type { Listener, Runtime } from "./transport.ts";
 
 /** What every server can be told. */
@@ -100,18 +100,6 @@ export type ServeOptions<Table = Record<string, unknown>> =
   | WebSocketServerOptions
   | RouteServerOptions<Table>;
 
-/** How a server stops. */
-export interface ServerCloseOptions {
-  /** The close code: 1001 unless told; 1012 says that the server comes back. */
-  readonly code?: number;
-  /** The reason, at most 123 octets of UTF-8. */
-  readonly reason?: string;
-  /** Milliseconds from the last close after which what has not ended is cut; a WebSocket after `closeTimeout` in any case. `closeTimeout` unless told. */
-  readonly timeout?: number;
-  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. 0 unless told. */
-  readonly spread?: number;
-}
-
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
   /** The port that it listens on; 0 on a unix socket. */
@@ -137,7 +125,8 @@ export interface Server extends AsyncDisposable {
    * requests in progress finish, and cuts what is not done after `timeout`.
    *
    * @param options With which code, how long, and how far apart.
-   * @returns A promise that resolves when all has ended and every handler is done, or after twice `timeout`.
+   * @returns A promise that resolves when all has ended and every handler is done, or after `timeout`, when all has been
+   * cut and the `close` hooks have been called; a handler that is still at work then is not waited for.
    * Called again, the same promise. Rejects with a RangeError, and does nothing, when the code or the reason cannot be
    * sent or a time is not in its range.
    */
@@ -163,9 +152,8 @@ class RunningServer implements Server {
   readonly connections = new Set<WebSocketConnection>();
   readonly #context: ServerContext;
   readonly #listening: ListeningOptions;
-  readonly #sessions = new Map<HttpSession, Promise<void>>();
+  readonly #sessions: Sessions;
   #listener!: Listener;
-  #closed: Promise<void> | undefined;
   /** Whether nobody is listened to any more. */
   #stopped = false;
   /** Connections that are being refused. */
@@ -185,6 +173,7 @@ class RunningServer implements Server {
       fetch: routes === undefined ? fetch : createRouter(routes, fetch),
       websocket,
     };
+    this.#sessions = new Sessions(this.#context);
   }
 
   async listen(runtime: Runtime): Promise<void> {
@@ -197,11 +186,10 @@ class RunningServer implements Server {
       if (refusal !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return session.destroy();
       if (refusal !== undefined) this.#turnedAway++;
       const ended = refusal === undefined ? session.run() : session.turnAway(refusal);
-      const forget = (): void => {
-        this.#sessions.delete(session);
-        if (refusal !== undefined) this.#turnedAway--;
-      };
-      this.#sessions.set(session, ended.then(forget));
+      this.#sessions.add(
+        session,
+        refusal === undefined ? ended : ended.then(() => void this.#turnedAway--),
+      );
     });
   }
 
@@ -221,68 +209,14 @@ class RunningServer implements Server {
     return listeningUrl(this.#listener.address, this.#listening);
   }
 
-  close(options: ServerCloseOptions = {}): Promise<void> {
-    if (this.#closed !== undefined) return this.#closed;
-    try {
-      checkCloseOptions(options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#closed = this.#close(options);
+  close(options?: ServerCloseOptions): Promise<void> {
+    return this.#sessions.close(options, () => {
+      this.#stopped = true;
+      return this.#listener.close();
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(options: ServerCloseOptions): Promise<void> {
-    const { code = CloseCode.goingAway, reason = "", spread = 0 } = options;
-    const timeout = Math.min(options.timeout ?? this.#context.closeTimeout, LONGEST_TIMER / 2);
-    this.#context.closing = true;
-    this.#dropIdle();
-    const closing = this.#closeConnections(code, reason, spread);
-    // While closes are spread, whoever comes is told to come back later.
-    if (spread > 0) await closing;
-    this.#stopped = true;
-    this.#dropIdle();
-    const closed = this.#listener.close();
-    const cut = setTimeout(() => {
-      for (const session of this.#sessions.keys()) session.destroy();
-    }, timeout);
-    // By then every connection is gone; what may be left is a handler that never returns.
-    let giveUp: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * timeout));
-    await Promise.race([Promise.all([closed, ...this.#sessions.values()]), late]);
-    clearTimeout(cut);
-    clearTimeout(giveUp);
-  }
-
-  /** Drops connections that wait for a request: they have nothing to finish. */
-  #dropIdle(): void {
-    for (const session of this.#sessions.keys()) {
-      if (session.connection === undefined && !session.answering) session.destroy();
-    }
-  }
-
-  async #closeConnections(code: number, reason: string, spread: number): Promise<void> {
-    const connections = [...this.connections];
-    const started = performance.now();
-    let next = 0;
-    while (next < connections.length && this.connections.size > 0) {
-      const part = spread === 0 ? 1 : (performance.now() - started) / spread;
-      const due = Math.min(connections.length, Math.ceil(connections.length * part));
-      for (; next < due; next++) connections[next]!.close(code, reason);
-      if (next < connections.length) {
-        await new Promise((resolve) => setTimeout(resolve, Math.min(20, spread)));
-      }
-    }
-  }
-}
-
-function checkCloseOptions({ code, reason = "", timeout, spread = 0 }: ServerCloseOptions): void {
-  encodeCloseBody(code ?? CloseCode.goingAway, reason);
-  positive("timeout", timeout, 1);
-  if (!(spread >= 0 && spread < Infinity)) {
-    throw new RangeError(`Expected spread to be 0 or above, got ${spread}`);
   }
 }

@@ -144,6 +144,24 @@ test("Server close({ timeout }) does not wait for ever for a handler that never 
   assertEquals((await ws.closed).code, 1001);
 });
 
+test("Server close({ timeout }) has called the close hook of whoever it cuts", async () => {
+  const codes: number[] = [];
+  const server = await serve({
+    port: 0,
+    websocket: {
+      close(_ws, { code }) {
+        codes.push(code);
+        return new Promise(() => {});
+      },
+    },
+  });
+  const peers = [await RawPeer.dial(server.port), await RawPeer.dial(server.port)];
+  for (const peer of peers) await peer.upgrade();
+  await server.close({ timeout: 20 });
+  assertEquals(codes, [1006, 1006]);
+  for (const peer of peers) await peer[Symbol.asyncDispose]();
+});
+
 test("Server close({ timeout }) as long as you like waits for a handler", async () => {
   for (const timeout of [Infinity, 2 ** 40]) {
     const gate = withResolvers<void>();

@@ -9,6 +9,7 @@ import type { WebSocketConnection } from "../../src/connection.ts";
 import type { WebSocketHandler } from "../../src/handler.ts";
 import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
+import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
 
 /** The part of a `Bun.Server` that is used. */
@@ -101,8 +102,8 @@ export interface Adopted extends AsyncDisposable {
     handler: WebSocketHandler<undefined>,
     options?: UpgradeOptions<undefined>,
   ): Response | undefined;
-  /** Refuses new connections with 503, closes each open one with 1001, and resolves when all have ended. */
-  close(): Promise<void>;
+  /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
+  close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /**
@@ -137,7 +138,7 @@ export interface Adopted extends AsyncDisposable {
  */
 export function adopt(options: AdoptOptions = {}): Adopted {
   const adoption = new Adoption(options);
-  const close = (): Promise<void> => adoption.close();
+  const close = (options?: ServerCloseOptions): Promise<void> => adoption.close(options);
   return {
     connections: adoption.connections,
     websocket: createHooks(adoption.limits.maxMessageSize, options.compression ?? false),
@@ -148,7 +149,7 @@ export function adopt(options: AdoptOptions = {}): Adopted {
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, server, handler, options),
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }
 

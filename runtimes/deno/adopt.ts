@@ -8,6 +8,7 @@ import type { WebSocketConnection } from "../../src/connection.ts";
 import type { WebSocketHandler } from "../../src/handler.ts";
 import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
+import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { Address } from "../../src/transport.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
 
@@ -48,8 +49,8 @@ export interface Adopted extends AsyncDisposable {
     handler: WebSocketHandler<undefined>,
     options?: UpgradeOptions<undefined>,
   ): Response;
-  /** Refuses new connections with 503, closes each open one with 1001, and resolves when all have ended. */
-  close(): Promise<void>;
+  /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
+  close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /**
@@ -89,7 +90,7 @@ export interface Adopted extends AsyncDisposable {
  */
 export function adopt(options: AdoptionOptions = {}): Adopted {
   const adoption = new Adoption(options);
-  const close = (): Promise<void> => adoption.close();
+  const close = (options?: ServerCloseOptions): Promise<void> => adoption.close(options);
   return {
     connections: adoption.connections,
     upgrade: (
@@ -99,7 +100,7 @@ export function adopt(options: AdoptionOptions = {}): Adopted {
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, info, handler, options),
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }
 

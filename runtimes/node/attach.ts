@@ -17,6 +17,7 @@ import type { WebSocketHandler } from "../../src/handler.ts";
 import { asksForWebSocket, Attachment, type AttachmentOptions } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { mergeForUpgrade } from "../../src/server/decision.ts";
+import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
 import { zlibBackend } from "../zlib.ts";
 import { NodeTransport } from "./transport.ts";
@@ -67,10 +68,14 @@ export interface Attached extends AsyncDisposable {
   /** What has happened so far; see `Server.stats()`. */
   stats(): ServerStats;
   /**
-   * Detaches: refuses new connections with 503, closes each open one with 1001, and resolves when all have ended.
-   * Does not close the server, whose own `close()` waits for all sockets: call this first.
+   * Detaches: refuses new connections with 503 and closes each open one, as `Server.close()` does. Does not close the
+   * server, whose own `close()` waits for all sockets: call this first.
+   *
+   * @param options With which code, how long, and how far apart.
+   * @returns A promise that resolves when all have ended and every handler is done, or after `timeout`; see
+   * `Server.close()`.
    */
-  close(): Promise<void>;
+  close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /** An upgrade that the application decides on. */
@@ -195,8 +200,8 @@ class Door implements Attached {
     );
   }
 
-  async close(): Promise<void> {
-    await this.#attachment.close();
+  async close(options?: ServerCloseOptions): Promise<void> {
+    await this.#attachment.close(options);
     const left = doors.get(this.#server)?.filter((door) => door !== this) ?? [];
     if (left.length > 0) doors.set(this.#server, left);
     else if (doors.delete(this.#server)) this.#server.off("upgrade", onUpgrade);

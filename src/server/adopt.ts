@@ -1,7 +1,6 @@
 // WebSocket connections over a runtime's own engine, where a framework owns the server: the decision is ours, as for
 // serve(), and so is what is done with the messages; the frames are the engine's.
 
-import { CloseCode } from "../close.ts";
 import type { WebSocketConnection } from "../connection.ts";
 import { establish } from "../establish.ts";
 import { ConnectionGuard } from "../guard/connection.ts";
@@ -20,6 +19,7 @@ import { createContext, type ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./decision.ts";
 import { type NativeSocket, NativeTransport } from "./native.ts";
 import { SessionPeer } from "./peer.ts";
+import { type ServerCloseOptions, type Session, Sessions } from "./sessions.ts";
 
 /** What connections can be told whatever reads their frames; the same as for `serve()`. */
 export interface AdoptionOptions extends ConnectionLimits {
@@ -52,11 +52,11 @@ export class Adoption {
   /** The open connections. */
   readonly connections: Set<WebSocketConnection> = new Set();
   readonly #context: ServerContext;
-  readonly #running = new Set<Promise<void>>();
-  #closed: Promise<void> | undefined;
+  readonly #sessions: Sessions;
 
   constructor(options: AdoptionOptions) {
     this.#context = createContext(options, undefined, this.connections);
+    this.#sessions = new Sessions(this.#context);
   }
 
   /** The limits, with their defaults. */
@@ -105,9 +105,9 @@ export class Adoption {
     }
   }
 
-  /** Closes each connection with 1001 and waits for them; from now on every upgrade is refused with 503. */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
+  /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */
+  close(options?: ServerCloseOptions): Promise<void> {
+    return this.#sessions.close(options);
   }
 
   #judge(
@@ -145,27 +145,18 @@ export class Adoption {
       context,
       data,
     );
+    const destroy = (): void => connection.terminate();
+    const session: Session = { connection, answering: false, destroy };
     context.connections.add(connection);
     context.guard.counters.opened();
     connection.closed.then((info) => {
       context.connections.delete(connection);
       context.guard.counters.ended(info, guard.violated);
+      session.onEnded?.();
       peer.leave();
     });
-    const running = runHandler(handler, connection, endpoint, inbox, context.report)
-      .then(() => void this.#running.delete(running));
-    this.#running.add(running);
+    this.#sessions.add(session, runHandler(handler, connection, endpoint, inbox, context.report));
     return transport;
-  }
-
-  async #close(): Promise<void> {
-    this.#context.closing = true;
-    for (const connection of this.connections) connection.close(CloseCode.goingAway);
-    const { closeTimeout } = this.#context;
-    let giveUp: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
-    await Promise.race([Promise.all(this.#running), late]);
-    clearTimeout(giveUp);
   }
 }
 

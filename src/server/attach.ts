@@ -3,7 +3,6 @@
 // The request is then judged and answered by the same session as one of serve(): it differs only in who read the head.
 // A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
 
-import { CloseCode } from "../close.ts";
 import type { WebSocketConnection } from "../connection.ts";
 import type { CompressionOptions } from "../deflate/options.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
@@ -15,6 +14,7 @@ import type { Transport } from "../transport.ts";
 import type { AdoptionOptions } from "./adopt.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { HttpSession } from "./session.ts";
+import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
 /** What the connections on somebody else's server can be told; the same as for `serve()`. */
 export interface AttachmentOptions extends AdoptionOptions {
@@ -37,8 +37,7 @@ export class Attachment {
   /** The open connections. */
   readonly connections: Set<WebSocketConnection> = new Set();
   readonly #context: ServerContext;
-  readonly #sessions = new Map<HttpSession, Promise<void>>();
-  #closed: Promise<void> | undefined;
+  readonly #sessions: Sessions;
 
   /** `websocket` takes the requests that are taken without a decision of their own. */
   constructor(
@@ -47,13 +46,14 @@ export class Attachment {
     websocket?: WebSocketHandler,
   ) {
     this.#context = { ...createContext(options, deflate, this.connections), websocket };
+    this.#sessions = new Sessions(this.#context);
   }
 
   /** Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded. */
   take(transport: Transport, head: ForeignHead, rest: Uint8Array, fetch?: FetchHandler): void {
     const session = new HttpSession(transport, this.#context, fetch);
     const ended = session.runOnce(toHead(head), rest, session.connect());
-    this.#sessions.set(session, ended.then(() => void this.#sessions.delete(session)));
+    this.#sessions.add(session, ended);
   }
 
   /** What has happened so far; see `Server.stats()`. */
@@ -66,24 +66,9 @@ export class Attachment {
     this.#context.report(error);
   }
 
-  /** Closes each connection with 1001 and waits for them; from now on every upgrade is refused with 503. */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
-  }
-
-  async #close(): Promise<void> {
-    this.#context.closing = true;
-    for (const session of this.#sessions.keys()) {
-      // One that has been refused only waits for its peer to hang up.
-      if (session.connection !== undefined) session.connection.close(CloseCode.goingAway);
-      else if (!session.answering) session.destroy();
-    }
-    const { closeTimeout } = this.#context;
-    let giveUp: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => giveUp = setTimeout(resolve, 2 * closeTimeout));
-    await Promise.race([Promise.all(this.#sessions.values()), late]);
-    clearTimeout(giveUp);
-    for (const session of this.#sessions.keys()) session.destroy();
+  /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */
+  close(options?: ServerCloseOptions): Promise<void> {
+    return this.#sessions.close(options);
   }
 }
 

@@ -42,6 +42,8 @@ export class HttpSession {
   connection: WebSocketConnection | undefined;
   /** Whether a request is being answered. */
   answering = false;
+  /** Told when the WebSocket connection has ended, though its handler may still be at work. */
+  onEnded: (() => void) | undefined;
 
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
@@ -290,6 +292,7 @@ export class HttpSession {
       context.connections.delete(connection);
       context.guard.counters.ended(info, guard.violated);
       this.#peer.leave();
+      this.onEnded?.();
     });
     await runHandler(handler, connection, endpoint, inbox, context.report);
     return "upgraded";

@@ -1,9 +1,10 @@
 // Application code that fails: each failure ends its own connection, is reported once, and leaves nothing.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { connect, serve, type WebSocketHandler } from "@sansocket/ws";
 import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
+import { memoryInUse } from "./memory.ts";
 import { dropPeers, emptied, openPeers, show, size, timers } from "./measure.ts";
 
 const failure = new Error("handler failed");
@@ -71,9 +72,17 @@ for (const [what, websocket] of pending) {
     await dropPeers(peers);
     const { totalConnections } = await emptied(server);
     assertEquals([totalConnections, timers() <= before], [count, true]);
+    // The same again costs next to nothing: what never settles is held by nobody.
+    const memory = memoryInUse();
+    await dropPeers(await openPeers(server.port, count));
+    await emptied(server);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const left = Math.round((memoryInUse() - memory) / count);
+    assertLessOrEqual(left, 2048 + 2_097_152 / count);
     const started = performance.now();
     await server.close({ timeout: 300 });
     show(`${count} times ${what} that is pending forever`, {
+      "left of each": `${left} octets`,
       "close() took": `${Math.round(performance.now() - started)} ms`,
     });
   }, { timeout: 120_000 });

@@ -1,6 +1,6 @@
 // Heads that somebody else has read, over streams in memory; real servers are in test/runtimes/node.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server/attach.ts";
 import { createMemoryRuntime } from "@sansocket/ws/testing";
 import { settled } from "../support/connections.ts";
@@ -90,6 +90,19 @@ test("Attachment take() refuses more than maxConnections", async () => {
   first.near.destroy();
   second.near.destroy();
   await attachment.close();
+});
+
+test("Attachment close() takes the options of Server.close()", async () => {
+  const { far, near, got } = await stream();
+  const attachment = new Attachment({}, undefined, () => new Promise(() => {}));
+  attachment.take(far, head, new Uint8Array());
+  await settled();
+  // The peer answers nothing, and the handler never returns: `timeout` bounds both.
+  await attachment.close({ code: 1012, reason: "Back soon", timeout: 10 });
+  assertStringIncludes(got(), "\x88\x0b\x03\xf4Back soon");
+  assertEquals(attachment.connections.size, 0);
+  await assertRejects(() => new Attachment({}, undefined).close({ code: 1006 }), RangeError);
+  near.destroy();
 });
 
 test("Attachment report() survives a reporter that throws", () => {
