@@ -93,7 +93,7 @@ async function openConnection(
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     await reader.write(bytes, limits.handshakeTimeout);
     const head = await readHead(reader, limits.handshakeTimeout);
-    const judged = await judgeResponse(head, key, { protocols, extensions });
+    const judged = judgeResponse(head, key, { protocols, extensions });
     if ("reason" in judged) throw await refused(judged.reason, head, reader, limits);
     const negotiated = compression?.judge(judged.extensions);
     if (negotiated !== undefined && "reason" in negotiated) {

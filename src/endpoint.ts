@@ -10,22 +10,19 @@
 import type { Bytes } from "./bytes.ts";
 import { encodeCloseBody } from "./close.ts";
 import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
+import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
 import type { Violation } from "./frame.ts";
-import { defer, type Deferred, handled } from "./promises.ts";
+import { defer, type Deferred, handled, RESOLVED } from "./promises.ts";
 import type { Protocol, ProtocolEvent } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
 /** Octets that may wait to be sent before `send()` makes its caller wait. */
 export const HIGH_WATER_MARK = 65_536;
-
-/** Resolved, and shared by all that need not wait. */
-export const RESOLVED: Promise<void> = Promise.resolve();
-
 /** One end of an open connection. */
-export class Endpoint implements TransportSink {
+export class Endpoint implements TransportSink, Bounded {
   /** How the connection ended, once it has. */
   info: CloseInfo | undefined;
   /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
@@ -44,7 +41,7 @@ export class Endpoint implements TransportSink {
   /** A consumer that is now behind has the rest of this turn before the chunk is looked at again. */
   #yielding = false;
   #ended = false;
-  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #closing = false;
   #drained: Deferred<void> | undefined;
 
   /** Takes a transport over. `rest` is what came behind the handshake. */
@@ -191,7 +188,7 @@ export class Endpoint implements TransportSink {
 
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error): void {
-    clearTimeout(this.#closeTimer);
+    if (this.#closing) stopDeadline(this, this.#limits.closeTimeout);
     this.info = this.#protocol.end(error);
     this.#drained?.reject(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
@@ -237,7 +234,7 @@ export class Endpoint implements TransportSink {
     if (atOnce && !this.#yielding) this.flush();
     else if (protocol.output.byteLength > 0) this.#written();
     this.#read();
-    if (protocol.closeTimerDue) this.#closing();
+    if (protocol.closeTimerDue) this.#endSoon();
   }
 
   #hold(): void {
@@ -262,14 +259,19 @@ export class Endpoint implements TransportSink {
     else this.#transport.pause();
   }
 
-  #closing(): void {
+  #endSoon(): void {
     if (this.info !== undefined) return;
     this.flush();
     if (this.#protocol.endDue) this.#endTransport();
-    this.#closeTimer ??= setTimeout(() => {
-      const { closeTimeout } = this.#limits;
-      this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
-    }, this.#limits.closeTimeout);
+    if (this.#closing) return;
+    this.#closing = true;
+    startDeadline(this, this.#limits.closeTimeout);
+  }
+
+  /** Implements {@linkcode Bounded}: the connection has not ended in time. */
+  late(): void {
+    const { closeTimeout } = this.#limits;
+    this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
   }
 
   #endTransport(): void {
@@ -299,10 +301,8 @@ export class Endpoint implements TransportSink {
 
   /** Drops the connection because too much waits to be sent. */
   overflow(): void {
-    const { maxBufferedAmount } = this.#limits;
-    this.terminate(
-      new Error(`More than ${maxBufferedAmount} octets (maxBufferedAmount) waited to be sent`),
-    );
+    const { maxBufferedAmount: most } = this.#limits;
+    this.terminate(new Error(`More than ${most} octets (maxBufferedAmount) waited to be sent`));
   }
 
   /** Resolves when more may be sent; rejects when nothing can be. */

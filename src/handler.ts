@@ -6,12 +6,14 @@
 // 3. A handler that throws closes its own connection with 1011 and is reported once; one that was only told
 //    that its connection has ended (ConnectionClosed) is not at fault.
 
+import type { Bytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
-import { type Endpoint, RESOLVED } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Inbox, InboxHooks } from "./inbox.ts";
 import type { MessageStream } from "./message_stream.ts";
+import { RESOLVED } from "./promises.ts";
 
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {
@@ -45,123 +47,173 @@ export type WebSocketFunction<Data = unknown> = (ws: WebSocketConnection<Data>) 
 /** What a server does with a connection. */
 export type WebSocketHandler<Data = unknown> = WebSocketHooks<Data> | WebSocketFunction<Data>;
 
-/**
- * Runs a handler on a connection that has just opened.
- *
- * @param report Told what a handler without an `error` hook throws.
- * @returns A promise that resolves when the connection has ended and the handler is done.
- */
+/** What a handler runs on. */
+export interface HandlerScene<Data> {
+  /** The connection, which has just opened. */
+  readonly connection: WebSocketConnection<Data>;
+  /** Its endpoint. */
+  readonly endpoint: Endpoint;
+  /** Its inbox. */
+  readonly inbox: Inbox;
+}
+
+/** Who wants to know about a handler. */
+export interface HandlerWatcher {
+  /** Told what a handler without an `error` hook throws. */
+  report(error: unknown): void;
+  /** The connection has ended and the handler is done. */
+  done(): void;
+}
+
+/** Runs a handler on a connection that has just opened. */
 export function runHandler<Data>(
   handler: WebSocketHandler<Data>,
-  ws: WebSocketConnection<Data>,
-  endpoint: Endpoint,
-  inbox: Inbox,
-  report: (error: unknown) => void,
-): Promise<void> {
-  return typeof handler === "function"
-    ? runFunction(handler, ws, endpoint, report)
-    : runHooks(handler, ws, endpoint, inbox, report);
+  scene: HandlerScene<Data>,
+  watcher: HandlerWatcher,
+): void {
+  if (typeof handler === "function") runFunction(handler, scene, watcher);
+  else new HookRunner(handler, scene, watcher).start();
 }
 
 async function runFunction<Data>(
   handler: WebSocketFunction<Data>,
-  ws: WebSocketConnection<Data>,
-  endpoint: Endpoint,
-  report: (error: unknown) => void,
+  { connection, endpoint }: HandlerScene<Data>,
+  watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
   try {
-    await handler(ws);
+    await handler(connection);
     endpoint.close(CloseCode.normal, "");
   } catch (error) {
-    fail(endpoint, error, report);
+    fail(endpoint, error, (error) => watcher.report(error));
   }
-  await ws.closed;
+  await connection.closed;
+  watcher.done();
 }
 
-function runHooks<Data>(
-  hooks: WebSocketHooks<Data>,
-  ws: WebSocketConnection<Data>,
-  endpoint: Endpoint,
-  inbox: Inbox,
-  report: (error: unknown) => void,
-): Promise<void> {
+/** Calls the hooks of one connection: an object for each, and no closures, since many connections share a handler. */
+class HookRunner<Data> implements InboxHooks {
+  readonly #hooks: WebSocketHooks<Data>;
+  readonly #ws: WebSocketConnection<Data>;
+  readonly #endpoint: Endpoint;
+  readonly #watcher: HandlerWatcher;
   /** The hook that is running, when it is not done. */
-  let running: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
 
-  const failed = (error: unknown): void =>
-    fail(endpoint, error, (error) => {
-      if (hooks.error === undefined) return report(error);
+  constructor(
+    hooks: WebSocketHooks<Data>,
+    { connection, endpoint, inbox }: HandlerScene<Data>,
+    watcher: HandlerWatcher,
+  ) {
+    this.#hooks = hooks;
+    this.#ws = connection;
+    this.#endpoint = endpoint;
+    this.#watcher = watcher;
+    inbox.hooks = this;
+    if (hooks.stream) endpoint.streamFrom = hooks.streamFrom ?? 65_536;
+  }
+
+  start(): void {
+    const hooks = this.#hooks;
+    if (hooks.open === undefined || this.#call(() => hooks.open?.(this.#ws))) {
+      this.#endpoint.proceed();
+    } else {
+      this.#endpoint.start();
+    }
+  }
+
+  message(data: Message): boolean {
+    const hooks = this.#hooks;
+    if (hooks.message === undefined) return true;
+    try {
+      // The common case without a closure: a hook that is done, or that returned what `send()` did.
+      const result = hooks.message(this.#ws, data);
+      return isPending(result) ? this.#call(() => result) : true;
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+  }
+
+  stream(message: MessageStream): boolean {
+    const hooks = this.#hooks;
+    if (hooks.stream === undefined) return true;
+    return this.#call(async () => {
       try {
-        const result = hooks.error(ws, error);
+        await hooks.stream?.(this.#ws, message);
+      } finally {
+        message.discard();
+      }
+    });
+  }
+
+  busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  ping(payload: Bytes): void {
+    if (this.#hooks.ping !== undefined) this.#tell(() => this.#hooks.ping?.(this.#ws, payload));
+  }
+
+  pong(payload: Bytes): void {
+    if (this.#hooks.pong !== undefined) this.#tell(() => this.#hooks.pong?.(this.#ws, payload));
+  }
+
+  drain(): void {
+    if (this.#hooks.drain !== undefined) this.#tell(() => this.#hooks.drain?.(this.#ws));
+  }
+
+  closed(info: CloseInfo): void {
+    const hooks = this.#hooks;
+    const running = this.#running;
+    if (running !== undefined) {
+      running.then(() => this.closed(info));
+    } else if (hooks.close === undefined || this.#call(() => hooks.close?.(this.#ws, info))) {
+      this.#watcher.done();
+    } else {
+      this.#running!.then(() => this.#watcher.done());
+    }
+  }
+
+  /** Calls a hook; true when it is done. */
+  #call(hook: () => unknown): boolean {
+    try {
+      const result = hook();
+      if (!isPending(result)) return true;
+      const failed = (error: unknown): void => this.#failed(error);
+      this.#running = Promise.resolve(result).then(() => {}, failed).then(() => {
+        this.#running = undefined;
+        this.#endpoint.proceed();
+      });
+      return false;
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+  }
+
+  /** Calls a hook that is not waited for. */
+  #tell(hook: () => unknown): void {
+    try {
+      const result = hook();
+      if (isPending(result)) result.then(undefined, (error) => this.#failed(error));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const report = (error: unknown): void => this.#watcher.report(error);
+    fail(this.#endpoint, error, (error) => {
+      if (this.#hooks.error === undefined) return report(error);
+      try {
+        const result = this.#hooks.error(this.#ws, error);
         if (isPending(result)) result.then(undefined, report);
       } catch (error) {
         report(error);
       }
     });
-
-  /** Calls a hook; true when it is done. */
-  const call = (hook: () => unknown): boolean => {
-    try {
-      const result = hook();
-      if (!isPending(result)) return true;
-      running = Promise.resolve(result).then(() => {}, failed).then(() => {
-        running = undefined;
-        endpoint.proceed();
-      });
-      return false;
-    } catch (error) {
-      failed(error);
-      return true;
-    }
-  };
-
-  inbox.hooks = {
-    message(data) {
-      if (hooks.message === undefined) return true;
-      try {
-        // The common case without a closure: a hook that is done, or that returned what `send()` did.
-        const result = hooks.message(ws, data);
-        return isPending(result) ? call(() => result) : true;
-      } catch (error) {
-        failed(error);
-        return true;
-      }
-    },
-    stream(message) {
-      if (hooks.stream === undefined) return true;
-      return call(async () => {
-        try {
-          await hooks.stream?.(ws, message);
-        } finally {
-          message.discard();
-        }
-      });
-    },
-    busy: () => running !== undefined,
-  };
-  // Most handlers want none of these, and the others are told without being waited for.
-  const tell = (hook: () => unknown): void => {
-    try {
-      const result = hook();
-      if (isPending(result)) result.then(undefined, failed);
-    } catch (error) {
-      failed(error);
-    }
-  };
-  if (hooks.ping) inbox.hooks.ping = (payload) => tell(() => hooks.ping?.(ws, payload));
-  if (hooks.pong) inbox.hooks.pong = (payload) => tell(() => hooks.pong?.(ws, payload));
-  if (hooks.drain) inbox.hooks.drain = () => tell(() => hooks.drain?.(ws));
-  if (hooks.stream) endpoint.streamFrom = hooks.streamFrom ?? 65_536;
-  const done = inbox.whenClosed.then(async (info) => {
-    await running;
-    if (hooks.close === undefined) return;
-    call(() => hooks.close?.(ws, info));
-    await running;
-  });
-  if (hooks.open === undefined || call(() => hooks.open?.(ws))) endpoint.proceed();
-  else endpoint.start();
-  return done;
+  }
 }
 
 function fail(endpoint: Endpoint, error: unknown, report: (error: unknown) => void): void {

@@ -31,7 +31,20 @@ export interface InboxHooks {
   pong?(payload: Bytes): void;
   /** All that had to wait has left. */
   drain?(): void;
+  /** The connection has ended. */
+  closed?(info: CloseInfo): void;
 }
+
+/** Whoever opened the connection, and counts it out. */
+export interface Owner {
+  /** The connection has ended. */
+  closed(info: CloseInfo): void;
+}
+
+// Most connections never need one of these of their own.
+const NO_HOOKS: InboxHooks = Object.freeze({});
+const NO_RECEIVERS: Receiver[] = [];
+const NO_PINGS: PendingPing[] = [];
 
 /** Whoever waits for a message. */
 interface Receiver {
@@ -43,7 +56,11 @@ interface Receiver {
 /** The consumer of one endpoint. */
 export class Inbox implements EndpointConsumer {
   /** What the handler wants to be told; without `message` messages wait for `receive()`. */
-  hooks: InboxHooks = {};
+  hooks: InboxHooks = NO_HOOKS;
+  /** Who looks after the connection until it has ended. */
+  vitals: { stop(): void } | undefined;
+  /** Who is told of the end before the handler is. */
+  owner: Owner | undefined;
   /** What is sent, and waits; told of its chances. */
   outbox: Pick<Outbox, "refill" | "closed"> | undefined;
   /** The endpoint whose messages these are. */
@@ -51,14 +68,17 @@ export class Inbox implements EndpointConsumer {
   /** The last round trip of a Ping, in milliseconds. */
   roundTrip: number | undefined;
 
-  readonly #closed = defer<CloseInfo>();
-  readonly #receivers: Receiver[] = [];
-  readonly #pings: PendingPing[] = [];
+  /** Made when somebody asks how the connection ended. */
+  #closed: Deferred<CloseInfo> | undefined;
+  #receivers = NO_RECEIVERS;
+  #pings = NO_PINGS;
   /** The message whose chunks are coming in. */
   #stream: MessageStream | undefined;
 
   /** Resolves when the connection has ended; never rejects. */
   get whenClosed(): Promise<CloseInfo> {
+    this.#closed ??= defer<CloseInfo>();
+    if (this.endpoint.info !== undefined) this.#closed.resolve(this.endpoint.info);
     return this.#closed.promise;
   }
 
@@ -119,6 +139,7 @@ export class Inbox implements EndpointConsumer {
     if (info !== undefined) return handled(Promise.reject(new ConnectionClosed(info)));
     if (signal?.aborted) return handled(Promise.reject(signal.reason));
     const receiver: Receiver = { streamed, taken: defer() };
+    if (this.#receivers === NO_RECEIVERS) this.#receivers = [];
     if (this.#receivers.push(receiver) === 1) this.#aim();
     if (signal !== undefined) this.#forgetOn(signal, receiver);
     this.endpoint.proceed();
@@ -147,6 +168,7 @@ export class Inbox implements EndpointConsumer {
     }
     this.endpoint.ping(payload);
     const roundTrip = defer<number>();
+    if (this.#pings === NO_PINGS) this.#pings = [];
     this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
     return roundTrip.promise;
   }
@@ -179,12 +201,17 @@ export class Inbox implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
-    const error = new ConnectionClosed(info);
-    for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
-    for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
-    this.#stream?.fail(error);
+    if (this.#receivers.length + this.#pings.length > 0 || this.#stream !== undefined) {
+      const error = new ConnectionClosed(info);
+      for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
+      for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
+      this.#stream?.fail(error);
+    }
     this.outbox?.closed(info);
-    this.#closed.resolve(info);
+    this.#closed?.resolve(info);
+    this.vitals?.stop();
+    this.owner?.closed(info);
+    this.hooks.closed?.(info);
   }
 }
 

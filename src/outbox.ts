@@ -10,9 +10,9 @@ import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { EndpointLimits } from "./consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { RESOLVED } from "./endpoint.ts";
+
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
-import { defer, type Deferred } from "./promises.ts";
+import { defer, type Deferred, RESOLVED } from "./promises.ts";
 
 /** A message that waits. */
 interface WaitingMessage {
@@ -36,6 +36,9 @@ export type MessageSource =
   | AsyncIterable<string | BinaryData>
   | Iterable<string | BinaryData>;
 
+/** What waits on most connections. */
+const NOTHING: (WaitingMessage | WaitingStream)[] = [];
+
 /** The sender of one endpoint. */
 export class Outbox {
   /** Messages that were dropped. */
@@ -44,7 +47,7 @@ export class Outbox {
   readonly #endpoint: Endpoint;
   readonly #limits: EndpointLimits;
   readonly #mayDrop: boolean;
-  readonly #waiting: (WaitingMessage | WaitingStream)[] = [];
+  #waiting = NOTHING;
   /** Octets of the messages that wait; UTF-16 code units of texts. */
   #waitingSize = 0;
   #stream: WaitingStream | undefined;
@@ -76,7 +79,7 @@ export class Outbox {
       ? source[Symbol.asyncIterator]()
       : source[Symbol.iterator]();
     const stream: WaitingStream = { kind: "stream", chunks, sent: defer() };
-    this.#waiting.push(stream);
+    this.#push(stream);
     this.refill(false);
     return stream.sent.promise;
   }
@@ -87,7 +90,7 @@ export class Outbox {
    * @param all Sends messages though the transport is congested: before a Close frame.
    */
   refill(all: boolean): void {
-    while (this.#stream === undefined) {
+    while (this.#stream === undefined && this.#waiting.length > 0) {
       if (!all && this.#mayDrop && this.#endpoint.congested) return;
       const next = this.#waiting.shift();
       if (next === undefined) return;
@@ -106,8 +109,9 @@ export class Outbox {
 
   /** The connection has ended: nothing that waits will be sent. */
   closed(info: CloseInfo): void {
-    const error = new ConnectionClosed(info);
     const stream = this.#stream;
+    if (stream === undefined && this.#waiting.length === 0) return;
+    const error = new ConnectionClosed(info);
     this.#waitingSize = 0;
     for (const { sent } of this.#waiting.splice(0)) sent.reject(error);
     if (stream === undefined) return;
@@ -131,9 +135,14 @@ export class Outbox {
       this.dropped++;
       return RESOLVED;
     }
-    this.#waiting.push(message);
+    this.#push(message);
     this.#waitingSize += length;
     return message.sent.promise;
+  }
+
+  #push(waiting: WaitingMessage | WaitingStream): void {
+    if (this.#waiting === NOTHING) this.#waiting = [];
+    this.#waiting.push(waiting);
   }
 
   #dropOldest(): boolean {

@@ -1,5 +1,8 @@
 // Promises that must not end the process, and promises that are settled from outside.
 
+/** Resolved, and shared by all that need not wait. */
+export const RESOLVED: Promise<void> = Promise.resolve();
+
 /** Marks a rejection as handled: one that nobody awaits is no accident, and must not end the process. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});

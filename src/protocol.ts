@@ -177,9 +177,8 @@ export class Protocol {
     const text = decoder.readMessage(this.role === "server", most);
     if (text === undefined) return undefined;
     const violation = assembler.whole(text, decoder.bytes, decoder.start, decoder.end);
-    if (violation !== undefined) return this.fail(violation);
     this.data = assembler.message;
-    return "message";
+    return violation === undefined ? "message" : this.fail(violation);
   }
 
   #beginFrame(): Violation | undefined {

@@ -8,12 +8,19 @@ import type { ServerStats } from "./guard/stats.ts";
 import type { WebSocketHandler } from "./handler.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { TrustProxy } from "./proxy/trust.ts";
-import { createContext, type FetchHandler, type ServerContext } from "./server/context.ts";
+import {
+  createContext,
+  type FetchHandler,
+  type FindSocket,
+  type ServerContext,
+} from "./server/context.ts";
 import { createRouter, type Routes } from "./server/routes.ts";
 import { type ListeningOptions, listeningUrl, resolveListening } from "./server/listening.ts";
+import { Opening } from "./server/opening.ts";
+import { SessionPeer } from "./server/peer.ts";
 import { HttpSession } from "./server/session.ts";
 import { type ServerCloseOptions, Sessions } from "./server/sessions.ts";
-import type { Listener, Runtime } from "./transport.ts";
+import type { Listener, Runtime, Transport } from "./transport.ts";
 
 /** What every server can be told. */
 export interface ServerOptions extends ConnectionLimits, ListeningOptions {
@@ -145,6 +152,17 @@ export function createServe(runtime: Runtime): Serve {
   };
 }
 
+/** How to know a socket by its address alone; undefined where more has to be known first. */
+function findSocketOf(
+  { trust, proxyProtocol }: ServerContext,
+  find: FindSocket | undefined,
+  websocket: WebSocketHandler | undefined,
+): FindSocket | undefined {
+  if (trust !== undefined || proxyProtocol) return undefined;
+  const choice = websocket && { handler: websocket, options: {} };
+  return choice === undefined ? find : () => choice;
+}
+
 /** So many connections too many are told why at the same time; the others are cut. */
 const MAX_TURNED_AWAY = 100;
 
@@ -168,10 +186,13 @@ class RunningServer implements Server {
       throw new TypeError("Expected proxyProtocol or tls, got both: the header comes before TLS");
     }
     this.#listening = options;
+    const context = createContext(options, deflate, this.connections);
+    const router = routes && createRouter(routes, fetch);
     this.#context = {
-      ...createContext(options, deflate, this.connections),
-      fetch: routes === undefined ? fetch : createRouter(routes, fetch),
+      ...context,
+      fetch: router?.fetch ?? fetch,
       websocket,
+      findSocket: findSocketOf(context, router?.findSocket, websocket),
     };
     this.#sessions = new Sessions(this.#context);
   }
@@ -181,15 +202,25 @@ class RunningServer implements Server {
     const where = resolveListening(this.#listening, handshakeTimeout, report);
     this.#listener = await runtime.listen(where, (transport) => {
       if (this.#stopped) return transport.destroy();
-      const session = new HttpSession(transport, this.#context);
-      const refusal = session.connect();
-      if (refusal !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return session.destroy();
-      if (refusal !== undefined) this.#turnedAway++;
-      const ended = refusal === undefined ? session.run() : session.turnAway(refusal);
-      this.#sessions.add(
-        session,
-        refusal === undefined ? ended : ended.then(() => void this.#turnedAway--),
-      );
+      this.#take(transport);
+    });
+  }
+
+  #take(transport: Transport): void {
+    const context = this.#context;
+    const sessions = this.#sessions;
+    const peer = new SessionPeer(transport.remoteAddress, context, transport.tls !== undefined);
+    const full = peer.connect();
+    if (full !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return transport.destroy();
+    const refusal = full ?? (context.findSocket && peer.enterConnection());
+    if (refusal === undefined && context.findSocket !== undefined) {
+      return void new Opening(transport, context, peer, sessions);
+    }
+    const session = new HttpSession(transport, context, peer, sessions);
+    sessions.add(session);
+    if (full !== undefined) this.#turnedAway++;
+    session.run(undefined, refusal).then(() => {
+      if (full !== undefined) this.#turnedAway--;
     });
   }
 

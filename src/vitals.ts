@@ -46,13 +46,7 @@ export function watch(
   if (shortest === Infinity) return;
   const vitals = new Vitals(endpoint, inbox, limits);
   watched.add(vitals);
-  inbox.whenClosed.then(() => {
-    watched.delete(vitals);
-    if (watched.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-    period = LONGEST_TICK;
-  });
+  inbox.vitals = vitals;
   const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
   if (timer !== undefined && wanted >= period) return;
   clearInterval(timer);
@@ -61,7 +55,8 @@ export function watch(
 }
 
 function tick(): void {
-  const now = performance.now();
+  // In whole milliseconds: V8 makes an object of each other number that an object holds.
+  const now = Math.trunc(performance.now());
   for (const vitals of watched) vitals.check(now);
 }
 
@@ -80,8 +75,18 @@ class Vitals {
     this.#endpoint = endpoint;
     this.#inbox = inbox;
     this.#limits = limits;
-    this.#lastSign = this.#lastMessage = performance.now();
-    this.#dueAt = this.#lastSign + limits.maxLifetime * (0.9 + Math.random() / 5);
+    this.#lastSign = this.#lastMessage = Math.trunc(performance.now());
+    this.#dueAt = limits.maxLifetime === Infinity
+      ? Infinity
+      : this.#lastSign + Math.trunc(limits.maxLifetime * (0.9 + Math.random() / 5));
+  }
+
+  stop(): void {
+    watched.delete(this);
+    if (watched.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+    period = LONGEST_TICK;
   }
 
   check(now: number): void {

@@ -21,7 +21,7 @@ async function takeRequest(
 ): Promise<{ request: string; accept: (...changes: string[]) => string }> {
   const request = await peer.takeThrough("\r\n\r\n");
   const key = /^sec-websocket-key: (.*)\r$/im.exec(request)?.[1] ?? "";
-  const accepted = change(RESPONSE, `Sec-WebSocket-Accept: ${await computeAccept(key)}`);
+  const accepted = change(RESPONSE, `Sec-WebSocket-Accept: ${computeAccept(key)}`);
   return {
     request,
     accept: (...changes) => change(accepted, ...changes).join("\r\n") + "\r\n\r\n",

@@ -9,7 +9,8 @@ import {
 } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import type { EndpointLimits } from "../src/consumer.ts";
-import { Endpoint, HIGH_WATER_MARK, RESOLVED } from "../src/endpoint.ts";
+import { Endpoint, HIGH_WATER_MARK } from "../src/endpoint.ts";
+import { RESOLVED } from "../src/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
 import { Protocol } from "../src/protocol.ts";
 import { isPending, settled } from "./support/connections.ts";

@@ -31,7 +31,7 @@ interface FakeEndpoint {
 }
 
 /** An inbox with as much of an endpoint as it uses. */
-function setUp(): { inbox: Inbox; endpoint: FakeEndpoint } {
+function setUp(): { inbox: Inbox; endpoint: FakeEndpoint; close(): void } {
   const calls: string[] = [];
   const endpoint = {
     calls,
@@ -43,8 +43,12 @@ function setUp(): { inbox: Inbox; endpoint: FakeEndpoint } {
     ping: (payload: Uint8Array) => calls.push(`ping ${payload}`),
   };
   const inbox = new Inbox();
+  const close = (): void => {
+    endpoint.info = info;
+    inbox.closed(info);
+  };
   inbox.endpoint = endpoint as unknown as Endpoint;
-  return { inbox, endpoint };
+  return { inbox, endpoint, close };
 }
 
 test("Inbox receive() asks for a message, and gets it", async () => {
@@ -65,7 +69,7 @@ test("Inbox message() goes to the receivers in order, and asks for more while so
 test("Inbox message() goes to the hook when there is one", () => {
   const { inbox } = setUp();
   const seen: unknown[] = [];
-  inbox.hooks.message = (data) => seen.push(data) < 2;
+  inbox.hooks = { message: (data) => seen.push(data) < 2 };
   assertEquals([inbox.message("1"), inbox.message("2")], [true, false]);
   assertEquals(seen, ["1", "2"]);
 });
@@ -83,9 +87,9 @@ test("Inbox receive() and sendPing() reject after the end", async () => {
 });
 
 test("Inbox closed() rejects all that wait, and resolves whenClosed", async () => {
-  const { inbox } = setUp();
+  const { inbox, close } = setUp();
   const waiting = [inbox.receive(), inbox.receive(), inbox.sendPing(new Uint8Array(1))];
-  inbox.closed(info);
+  close();
   for (const promise of waiting) await assertRejects(() => promise, ConnectionClosed);
   assertStrictEquals(await inbox.whenClosed, info);
 });
@@ -180,8 +184,7 @@ test("Inbox chunk() goes to the hook, and behind its end waits until that is don
   const { inbox } = setUp();
   let busy = true;
   const streams: MessageStream[] = [];
-  inbox.hooks.stream = (stream) => streams.push(stream) === 1;
-  inbox.hooks.busy = () => busy;
+  inbox.hooks = { stream: (stream) => streams.push(stream) === 1, busy: () => busy };
   assertEquals([inbox.chunk("a", true), inbox.chunk("b", true)], [true, false]);
   assertEquals(inbox.chunk("c", false), false);
   assertEquals(inbox.chunk("d", true), false);

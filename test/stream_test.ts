@@ -159,7 +159,7 @@ test("WebSocketStream.close() refuses codes and reasons that may not be sent", a
 
 test("WebSocketStream.close() while connecting rejects both promises", async () => {
   const { WebSocketStream, server, url } = await open(echo);
-  for (let rounds = 0; rounds < 20; rounds++) {
+  for (let rounds = 0; rounds < 8; rounds++) {
     const stream = new WebSocketStream(url);
     for (let i = 0; i < rounds; i++) await undefined;
     stream.close({ closeCode: 3000 });

@@ -11,7 +11,7 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["bytes", "mask", "utf8", "close", "errors", "ending", "promises", "slab"],
+  ["bytes", "mask", "utf8", "close", "errors", "ending", "promises", "slab", "deadlines"],
   ["frame"],
   ["decoder", "encoder", "message"],
   // Below extension, which reads a header field of the same list grammar as the others.
@@ -73,6 +73,7 @@ const forShimEntries = [
   "server/native",
   "server/context",
   "server/decision",
+  "server/sessions",
 ].map((name) => `src/${name}.ts`);
 
 const sources = list("src", ".ts");

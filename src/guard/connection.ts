@@ -48,8 +48,10 @@ export class ConnectionGuard {
   readonly #now: () => number;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
-  readonly #controls: TokenBucket;
-  readonly #fragments: TokenBucket;
+  /** Made when they are needed, which most connections never come to. */
+  #controls: TokenBucket | undefined;
+  #fragments: TokenBucket | undefined;
+  readonly #endless: TokenBucket;
 
   /** Data frames that have begun, and octets received: what `check()` compares with what they were. */
   #frames = 0;
@@ -65,15 +67,16 @@ export class ConnectionGuard {
 
   /** The guard of a connection that has just opened. */
   constructor({ limits, counters, now, endless }: GuardSettings) {
-    const bucket = (rate: number): TokenBucket =>
-      rate === Infinity ? endless : new TokenBucket(rate, now);
+    this.#endless = endless;
     this.#limits = limits;
     this.#counters = counters;
     this.#now = now;
-    this.#messages = bucket(limits.messagesPerSecond);
-    this.#bytes = bucket(limits.bytesPerSecond);
-    this.#controls = bucket(limits.controlFramesPerSecond);
-    this.#fragments = bucket(limits.tinyFragmentsPerSecond);
+    this.#messages = this.#bucket(limits.messagesPerSecond);
+    this.#bytes = this.#bucket(limits.bytesPerSecond);
+  }
+
+  #bucket(rate: number): TokenBucket {
+    return rate === Infinity ? this.#endless : new TokenBucket(rate, this.#now);
   }
 
   /** A chunk has come. */
@@ -91,6 +94,7 @@ export class ConnectionGuard {
 
   /** A Ping or a Pong has come. */
   control(): Violation | undefined {
+    this.#controls ??= this.#bucket(this.#limits.controlFramesPerSecond);
     return this.#controls.take(1)
       ? undefined
       : this.#exceeded("controlFramesPerSecond", "control frames");
@@ -99,7 +103,9 @@ export class ConnectionGuard {
   /** A data frame has begun. */
   frame(payloadLength: number, fragment: boolean): Violation | undefined {
     this.#frames++;
-    if (!fragment || payloadLength >= TINY || this.#fragments.take(1)) return undefined;
+    if (!fragment || payloadLength >= TINY) return undefined;
+    this.#fragments ??= this.#bucket(this.#limits.tinyFragmentsPerSecond);
+    if (this.#fragments.take(1)) return undefined;
     return this.#exceeded("tinyFragmentsPerSecond", `fragments of fewer than ${TINY} octets`);
   }
 

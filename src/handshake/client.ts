@@ -159,15 +159,15 @@ export function createRequest(url: URL, options: ClientHandshakeOptions): Client
  * headers.append("Connection", "Upgrade");
  * headers.append("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
  * const head = { status: 101, statusText: "", version: "1.1", headers } as const;
- * await judgeResponse(head, "dGhlIHNhbXBsZSBub25jZQ==", { protocols: [] });
+ * judgeResponse(head, "dGhlIHNhbXBsZSBub25jZQ==", { protocols: [] });
  * // { protocol: "", extensions: [] }
  * ```
  */
-export async function judgeResponse(
+export function judgeResponse(
   head: ResponseHead,
   key: string,
   options: Pick<ClientHandshakeOptions, "protocols" | "extensions">,
-): Promise<EstablishedHandshake | FailedHandshake> {
+): EstablishedHandshake | FailedHandshake {
   const { headers } = head;
   // Item 1
   if (head.status !== 101) return { reason: describeStatus(head) };
@@ -180,7 +180,7 @@ export async function judgeResponse(
   if (!hasToken(connection, "upgrade")) return expected("Connection: Upgrade", field(connection));
   // Item 4; 11.3.3: at most once, which the comparison of all values joined ensures
   const accept = headers.get("sec-websocket-accept");
-  const expectedAccept = await computeAccept(key);
+  const expectedAccept = computeAccept(key);
   if (accept !== expectedAccept) {
     return expected(`Sec-WebSocket-Accept ${expectedAccept}`, field(accept));
   }

@@ -3,10 +3,11 @@
 //
 // The key is hashed as the text that was sent, never decoded first (4.2.2 item 5.4).
 
+import { sha1 } from "./sha1.ts";
+
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // 1.3
 const KEY_BYTES = 16;
 const KEY_DIGITS = 22; // 16 bytes in base64, before "=="
-const encoder = new TextEncoder();
 
 /**
  * Creates a value for `Sec-WebSocket-Key`: 16 random bytes in base64, fresh for each connection
@@ -61,13 +62,11 @@ export function isKey(value: string): boolean {
  * ```ts
  * import { computeAccept } from "@sansocket/ws/core";
  *
- * await computeAccept("dGhlIHNhbXBsZSBub25jZQ=="); // "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+ * computeAccept("dGhlIHNhbXBsZSBub25jZQ=="); // "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
  * ```
  */
-export async function computeAccept(key: string): Promise<string> {
-  return encodeBase64(
-    new Uint8Array(await crypto.subtle.digest("SHA-1", encoder.encode(key + GUID))),
-  );
+export function computeAccept(key: string): string {
+  return encodeBase64(sha1(key + GUID));
 }
 
 function encodeBase64(bytes: Uint8Array): string {

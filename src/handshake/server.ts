@@ -175,7 +175,7 @@ export function isUpgradeRequest(head: RequestHead): boolean {
  * @param acceptance What {@linkcode judgeRequest} returned.
  * @param options The server's decisions.
  * @returns The head of the 101 response; frames follow it.
- * @throws {TypeError} (rejects) When the subprotocol was not offered, or when a header field is
+ * @throws {TypeError} When the subprotocol was not offered, or when a header field is
  * reserved for the handshake or malformed.
  *
  * @example
@@ -183,13 +183,13 @@ export function isUpgradeRequest(head: RequestHead): boolean {
  * import { formatAcceptance } from "@sansocket/ws/core";
  *
  * const acceptance = { key: "dGhlIHNhbXBsZSBub25jZQ==", protocols: ["chat"], extensions: [] };
- * await formatAcceptance(acceptance, { protocol: "chat", headers: [] }); // HTTP/1.1 101 ...
+ * formatAcceptance(acceptance, { protocol: "chat", headers: [] }); // HTTP/1.1 101 ...
  * ```
  */
-export async function formatAcceptance(
+export function formatAcceptance(
   acceptance: HandshakeAcceptance,
   options: AcceptanceOptions,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Uint8Array<ArrayBuffer> {
   const { protocol } = options;
   const extra: (readonly [string, string])[] = [];
   for (const field of options.headers) {
@@ -207,7 +207,7 @@ export async function formatAcceptance(
   }
   const headers: (readonly [string, string])[] = [
     ...UPGRADE,
-    ["Sec-WebSocket-Accept", await computeAccept(acceptance.key)],
+    ["Sec-WebSocket-Accept", computeAccept(acceptance.key)],
   ];
   if (protocol !== undefined) headers.push(["Sec-WebSocket-Protocol", protocol]);
   if (options.extensions !== undefined && options.extensions.length > 0) {

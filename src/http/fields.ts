@@ -64,6 +64,9 @@ export function isToken(value: string): boolean {
  * ```
  */
 export class HeaderFields implements Iterable<readonly [name: string, value: string]> {
+  /** The text of the head that they were read from, if they were. */
+  source: string | undefined;
+
   #names: string[] = [];
   #values: string[] = [];
 

@@ -4,6 +4,7 @@
 // Rule 3: a head within one chunk is parsed in place; only an unfinished one is copied, up to maxHeadSize.
 // Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see latin1().
 
+import { EMPTY } from "../bytes.ts";
 import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
 import type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_line.ts";
 import { requestLine, START_LINE_END, statusLine, unexpected } from "./start_line.ts";
@@ -59,7 +60,7 @@ export class HeadParser<Head> {
   #state: number;
   #fault: HeadFault | undefined;
   /** An unfinished head; grows with what arrives, to `maxHeadSize` at most. */
-  #held: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array = EMPTY;
   #heldLength = 0;
   /** How far the head has been judged. */
   #cursor = 0;
@@ -196,6 +197,7 @@ export class HeadParser<Head> {
       while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
       headers.append(text.slice(offsets[i], offsets[i + 1]), text.slice(start, end));
     }
+    headers.source = text;
     return this.#startLine.build(text.slice(0, this.#startLineEnd), headers);
   }
 
@@ -221,7 +223,7 @@ export class HeadParser<Head> {
 
   #reset(): void {
     this.#state = this.#startLine.initial;
-    if (this.#heldLength > 0) this.#held = new Uint8Array(0);
+    if (this.#heldLength > 0) this.#held = EMPTY;
     this.#heldLength = 0;
     this.#cursor = 0;
     this.#startLineEnd = 0;

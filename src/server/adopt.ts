@@ -2,10 +2,8 @@
 // serve(), and so is what is done with the messages; the frames are the engine's.
 
 import type { WebSocketConnection } from "../connection.ts";
-import { establish } from "../establish.ts";
-import { ConnectionGuard } from "../guard/connection.ts";
 import type { GuardOptions } from "../guard/options.ts";
-import { runHandler, type WebSocketHandler } from "../handler.ts";
+import type { WebSocketHandler } from "../handler.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved.ts";
 import { HeaderFields } from "../http/fields.ts";
@@ -15,11 +13,12 @@ import type { ConnectionLimits } from "../limits.ts";
 import type { TrustProxy } from "../proxy/trust.ts";
 import type { Address } from "../transport.ts";
 import { chooseProtocol, judgeUpgrade, type UpgradeOptions } from "../upgrade.ts";
+import { openConnection } from "./accept.ts";
 import { createContext, type ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./decision.ts";
 import { type NativeSocket, NativeTransport } from "./native.ts";
 import { SessionPeer } from "./peer.ts";
-import { type ServerCloseOptions, type Session, Sessions } from "./sessions.ts";
+import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
 /** What connections can be told whatever reads their frames; the same as for `serve()`. */
 export interface AdoptionOptions extends ConnectionLimits {
@@ -138,24 +137,15 @@ export class Adoption {
     const context = this.#context;
     const { remoteAddress } = peer;
     const transport = new NativeTransport(socket, remoteAddress, context.maxBufferedAmount);
-    const guard = new ConnectionGuard(context.guard);
     const result = { protocol: protocol ?? "", request: () => request };
-    const { connection, endpoint, inbox } = establish(
-      { role: "server", transport, rest: EMPTY, compression: undefined, result, guard },
+    context.presence.enter();
+    openConnection(
       context,
+      peer,
+      { role: "server", transport, rest: EMPTY, compression: undefined, result },
+      handler,
       data,
     );
-    const destroy = (): void => connection.terminate();
-    const session: Session = { connection, answering: false, destroy };
-    context.connections.add(connection);
-    context.guard.counters.opened();
-    connection.closed.then((info) => {
-      context.connections.delete(connection);
-      context.guard.counters.ended(info, guard.violated);
-      session.onEnded?.();
-      peer.leave();
-    });
-    this.#sessions.add(session, runHandler(handler, connection, endpoint, inbox, context.report));
     return transport;
   }
 }

@@ -13,6 +13,7 @@ import type { RequestHead } from "../http/head.ts";
 import type { Transport } from "../transport.ts";
 import type { AdoptionOptions } from "./adopt.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
+import { SessionPeer } from "./peer.ts";
 import { HttpSession } from "./session.ts";
 import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
@@ -51,9 +52,14 @@ export class Attachment {
 
   /** Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded. */
   take(transport: Transport, head: ForeignHead, rest: Uint8Array, fetch?: FetchHandler): void {
-    const session = new HttpSession(transport, this.#context, fetch);
-    const ended = session.runOnce(toHead(head), rest, session.connect());
-    this.#sessions.add(session, ended);
+    const peer = new SessionPeer(
+      transport.remoteAddress,
+      this.#context,
+      transport.tls !== undefined,
+    );
+    const session = new HttpSession(transport, this.#context, peer, this.#sessions, fetch);
+    this.#sessions.add(session);
+    session.runOnce(toHead(head), rest, peer.connect());
   }
 
   /** What has happened so far; see `Server.stats()`. */

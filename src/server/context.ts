@@ -12,7 +12,9 @@ import { checkOriginPattern } from "../handshake/origin_pattern.ts";
 import { type ConnectionLimits, positive, type ResolvedLimits, resolveLimits } from "../limits.ts";
 import { createTrust, type Trust, type TrustProxy } from "../proxy/trust.ts";
 import type { TlsInfo } from "../tls.ts";
-import type { Upgrade } from "../upgrade.ts";
+import type { HeadParser, RequestHead } from "../http/head.ts";
+import type { Upgrade, UpgradeDecision } from "../upgrade.ts";
+import { Presence } from "./presence.ts";
 
 /** What `fetch` is given besides the request. */
 export interface FetchTools {
@@ -27,6 +29,12 @@ export type FetchHandler = (
   request: Request,
   tools: FetchTools,
 ) => Response | Promise<Response>;
+
+/** What a request for a socket leads to. */
+export type SocketChoice = Pick<UpgradeDecision, "handler" | "options">;
+
+/** Finds the socket that a request is for; undefined when that is not for this function to say. */
+export type FindSocket = (head: RequestHead) => SocketChoice | undefined;
 
 /** What every connection of a server needs. */
 export interface ServerContext extends ResolvedLimits {
@@ -46,6 +54,12 @@ export interface ServerContext extends ResolvedLimits {
   closing: boolean;
   /** The open WebSocket connections. */
   readonly connections: Set<WebSocketConnection>;
+  /** How many connections are at work. */
+  readonly presence: Presence;
+  /** A parser that is between two heads, when there is one. */
+  readonly parsers: HeadParser<RequestHead>[];
+  /** The socket that a request is for, where that needs no Request and no `fetch` to tell. */
+  readonly findSocket: FindSocket | undefined;
   /** Told what handlers throw. */
   readonly report: (error: unknown) => void;
   /** Limits against abuse, and what is counted. */
@@ -103,6 +117,9 @@ export function createContext(
     maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),
     closing: false,
     connections,
+    presence: new Presence(),
+    parsers: [],
+    findSocket: undefined,
     guard,
     admission: new Admission(guard),
     trust: createTrust(options.trustProxy),

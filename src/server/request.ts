@@ -4,7 +4,7 @@ import type { Bytes } from "../bytes.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/fields.ts";
-import type { HeadFault, RequestHead } from "../http/head.ts";
+import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { TransportReader } from "../reader.ts";
 
 const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
@@ -176,8 +176,19 @@ export function wantsKeepAlive(head: RequestHead): boolean {
   return head.version === "1.1" || hasToken(connection, "keep-alive");
 }
 
-/** Makes the Request of an opening handshake that was accepted. */
-export function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {
+/** Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its text is kept, not its fields. */
+export function requestLater(head: RequestHead, secure: boolean | undefined): () => Request {
+  const { source } = head.headers;
+  if (source === undefined) return () => createHandshakeRequest(head, secure);
+  return () => {
+    const octets = Uint8Array.from(source, (character) => character.charCodeAt(0));
+    const again = createRequestParser({ maxHeadSize: octets.length }).push(octets);
+    if (again === undefined || "fault" in again) throw new Error("Expected the head once more");
+    return createHandshakeRequest(again.head, secure);
+  };
+}
+
+function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {
   const request = createRequest(head, undefined, secure);
   // The handshake was accepted, so its Host and target are good.
   if ("reason" in request) throw new Error(request.reason);

@@ -8,12 +8,13 @@
 
 import type { WebSocketHandler } from "../handler.ts";
 import { isUpgrade, type UpgradeOptions } from "../upgrade.ts";
-import type { FetchHandler, FetchTools } from "./context.ts";
+import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
 import {
   comparePatterns,
   matches,
   parsePath,
   parsePattern,
+  type Path,
   type Pattern,
   readParams,
   type RouteParams,
@@ -60,6 +61,23 @@ export type Routes<Table = Record<string, unknown>> = {
   readonly [Path in keyof Table]: Route<Path & string, Table[Path]>;
 };
 
+/** What routes are made into. */
+export interface Router {
+  /** Answers every request. */
+  readonly fetch: FetchHandler;
+  /** The socket that a request is for, as far as its target tells. */
+  readonly findSocket: FindSocket;
+}
+
+interface Entry {
+  readonly pattern: Pattern;
+  readonly route: Route;
+  readonly answer: Answer;
+}
+
+/** The path of a target that is its own normal form: what a URL would change, or another form, takes the long way. */
+const PLAIN_TARGET = /^(?:\/(?!\.)[\w.~!$&'()*+,;=:@-]*)+(?=\?|$)/;
+
 type Params = Readonly<Record<string, string>>;
 type Answer = (
   request: Request,
@@ -68,16 +86,16 @@ type Answer = (
 ) => Response | Promise<Response>;
 
 /**
- * Makes one function of routes.
+ * Makes of routes one function that answers requests, and one that knows the sockets among them.
  *
  * @param routes The routes.
  * @param fallback Answers what no pattern matches; 404 unless told.
  * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is none of the three.
  */
-export function createRouter(routes: Routes, fallback: FetchHandler = notFound): FetchHandler {
-  const table: { readonly pattern: Pattern; readonly answer: Answer }[] = [];
+export function createRouter(routes: Routes, fallback: FetchHandler = notFound): Router {
+  const table: Entry[] = [];
   for (const [text, route] of Object.entries(routes)) {
-    table.push({ pattern: parsePattern(text), answer: createAnswer(text, route) });
+    table.push({ pattern: parsePattern(text), route, answer: createAnswer(text, route) });
   }
   table.sort((a, b) => comparePatterns(a.pattern, b.pattern));
   for (const [i, { pattern }] of table.entries()) {
@@ -90,14 +108,38 @@ export function createRouter(routes: Routes, fallback: FetchHandler = notFound):
       );
     }
   }
-  return (request, tools) => {
-    const path = parsePath(new URL(request.url).pathname);
-    const found = table.find(({ pattern }) => matches(pattern, path));
-    if (found === undefined) return fallback(request, tools);
-    const params = readParams(found.pattern, path);
-    if (params !== undefined) return found.answer(request, tools, params);
-    return text(400, "Expected valid percent-encoding in the path");
+  const find = (path: Path): Entry | undefined =>
+    table.find(({ pattern }) => matches(pattern, path));
+  return {
+    fetch(request, tools) {
+      const path = parsePath(new URL(request.url).pathname);
+      const found = find(path);
+      if (found === undefined) return fallback(request, tools);
+      const params = readParams(found.pattern, path);
+      if (params !== undefined) return found.answer(request, tools, params);
+      return text(400, "Expected valid percent-encoding in the path");
+    },
+    findSocket({ target }) {
+      const [pathname = ""] = PLAIN_TARGET.exec(target) ?? [];
+      if (pathname === "") return undefined;
+      const path = parsePath(pathname);
+      const found = find(path);
+      if (found === undefined || !isSocket(found.route)) return undefined;
+      const params = readParams(found.pattern, path);
+      return params && chooseSocket(found.route, params);
+    },
   };
+}
+
+function isSocket(route: Route): route is SocketRoute {
+  return typeof route === "object" && "websocket" in route;
+}
+
+function chooseSocket(route: SocketRoute, params: Params): SocketChoice {
+  const { websocket, fetch: _, ...options } = route;
+  const data = "data" in options || Object.keys(params).length === 0 ? options.data : params;
+  // The handler takes what `data` is, by the type of SocketRoute.
+  return { handler: websocket as WebSocketHandler, options: { ...options, data } };
 }
 
 function createAnswer(pattern: string, route: Route): Answer {
@@ -112,12 +154,11 @@ function createAnswer(pattern: string, route: Route): Answer {
       }, got ${route === null ? "null" : typeof route}`,
     );
   }
-  const { websocket, fetch, ...options } = route;
+  const { fetch } = route;
   return (request, tools, params) => {
     if (fetch !== undefined && !isUpgrade(request)) return fetch(request, { ...tools, params });
-    const data = "data" in options || Object.keys(params).length === 0 ? options.data : params;
-    // The handler takes what `data` is, by the type of SocketRoute.
-    return tools.upgrade(websocket as WebSocketHandler, { ...options, data });
+    const { handler, options } = chooseSocket(route, params);
+    return tools.upgrade(handler, { data: undefined, ...options });
   };
 }
 

@@ -5,28 +5,19 @@
 // 3. To end is to end our side, then to drop what still comes for a while: closing with bytes unread would
 //    reset the connection, and the answer with it (RFC 9112 section 9.6).
 
-import type { WebSocketConnection } from "../connection.ts";
-import { establish } from "../establish.ts";
-import { ConnectionGuard } from "../guard/connection.ts";
-import { runHandler } from "../handler.ts";
-import {
-  formatAcceptance,
-  formatRefusal,
-  type HandshakeAcceptance,
-  type HandshakeRefusal,
-} from "../handshake/server.ts";
+import { formatRefusal } from "../handshake/server.ts";
+import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
-import { defer } from "../promises.ts";
-import { TransportReader } from "../reader.ts";
+import type { HeadResult } from "../http/head.ts";
+import { type ReadFailure, TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
-import { chooseProtocol, judgeUpgrade } from "../upgrade.ts";
 import type { Upgrade, UpgradeDecision, UpgradeOptions } from "../upgrade.ts";
+import { accept, judgeHandshake } from "./accept.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
-import { SHUTTING_DOWN, StandIns, toResponse, whyNotSendable } from "./decision.ts";
-import { SessionPeer } from "./peer.ts";
+import { StandIns, toResponse, whyNotSendable } from "./decision.ts";
+import type { SessionPeer } from "./peer.ts";
 import {
-  createHandshakeRequest,
   createRequest,
   hasBody,
   RequestBody,
@@ -35,87 +26,110 @@ import {
   wantsKeepAlive,
 } from "./request.ts";
 import { writeResponse } from "./response.ts";
+import type { Session, Sessions } from "./sessions.ts";
 
-/** Serves one connection until it has ended, as a WebSocket or before. */
-export class HttpSession {
-  /** The WebSocket connection that it became, if it did. */
-  connection: WebSocketConnection | undefined;
+/** What became of a request. */
+type Outcome = "upgraded" | "keep-alive" | "close";
+
+/** What came of the wait for the first head, where somebody else has waited for it. */
+export interface FirstHead {
+  /** The head or what is wrong with it, or why there is none. */
+  readonly first: NonNullable<HeadResult<RequestHead>> | ReadFailure;
+  /** Whether a part of it has come. */
+  readonly started: boolean;
+}
+
+/** Serves one connection until it has ended, or has become a WebSocket connection. */
+export class HttpSession implements Session {
   /** Whether a request is being answered. */
   answering = false;
-  /** Told when the WebSocket connection has ended, though its handler may still be at work. */
-  onEnded: (() => void) | undefined;
 
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
+  readonly #sessions: Sessions;
   readonly #fetch: FetchHandler | undefined;
   readonly #parser;
   readonly #peer: SessionPeer;
-  readonly #cut = defer<void>();
   #once = false;
+  #over = false;
 
-  /** Takes an accepted transport over. */
-  constructor(transport: Transport, context: ServerContext, fetch?: FetchHandler) {
+  /** Takes a transport over, of a session that has been added. */
+  constructor(
+    transport: Transport,
+    context: ServerContext,
+    peer: SessionPeer,
+    sessions: Sessions,
+    fetch?: FetchHandler,
+  ) {
     this.#reader = new TransportReader(transport);
     this.#context = context;
+    this.#sessions = sessions;
     this.#fetch = fetch ?? context.fetch;
     this.#parser = createRequestParser({ maxHeadSize: context.maxHeadSize });
-    this.#peer = new SessionPeer(transport.remoteAddress, context, transport.tls !== undefined);
+    this.#peer = peer;
   }
 
-  /** Cuts the connection. */
+  /** Cuts the connection. A `fetch` that does not answer cannot hold it up. */
   destroy(): void {
     this.#reader.transport.destroy();
-    this.#cut.resolve();
+    this.#end();
   }
 
-  /** Runs to the end of the connection: a `fetch` that does not answer cannot hold up one that has been cut. Never rejects. */
-  run(): Promise<void> {
-    return Promise.race([this.#serve(), this.#cut.promise]).then(() => this.#peer.leave());
-  }
-
-  /** Counts the connection; the refusal, when there are too many. */
-  connect(): HandshakeRefusal | undefined {
-    return this.#peer.connect();
-  }
-
-  /** Answers the first request with a refusal. Never rejects. */
-  turnAway(refusal: HandshakeRefusal): Promise<void> {
-    return Promise.race([this.#serve(refusal), this.#cut.promise]);
+  /** Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never rejects. */
+  async run(first?: FirstHead, refusal?: HandshakeRefusal): Promise<void> {
+    const outcome = await this.#serve(first, refusal);
+    if (outcome !== "upgraded") this.#end();
   }
 
   /**
-   * Answers the one request whose head another server has read, with the bytes behind it, and ends the connection after
-   * it. Never rejects.
+   * Answers the one request whose head has been read, with the bytes behind it, and ends the connection after it. Never
+   * rejects.
    */
-  runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
+  async runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
     this.#reader.unread(rest);
     this.#once = this.answering = true;
-    return Promise.race([this.#serveOnce(head, refusal), this.#cut.promise])
-      .then(() => this.#peer.leave());
+    const outcome = await this.#serveOnce(head, refusal);
+    if (outcome !== "upgraded") this.#end();
   }
 
-  async #serveOnce(head: RequestHead, refusal: HandshakeRefusal | undefined): Promise<void> {
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sessions.leave(this);
+    this.#peer.leave();
+  }
+
+  async #serveOnce(
+    head: RequestHead,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<Outcome> {
     try {
       const outcome = await (refusal ? this.#refuse(refusal, head) : this.#answer(head));
       this.answering = false;
       if (outcome !== "upgraded") await this.#reader.finish(this.#context.closeTimeout);
+      return outcome;
     } catch (error) {
       this.#context.report(error);
       this.destroy();
+      return "close";
     }
   }
 
-  async #serve(refusal?: HandshakeRefusal): Promise<void> {
+  async #serve(
+    first: FirstHead | undefined,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<Outcome> {
     try {
-      if (!await this.#begin(refusal)) return;
+      if (!await this.#begin(first, refusal)) return "close";
       let keepAlive = true;
       while (keepAlive) {
-        const head = await this.#readHead();
-        if (head === undefined) return;
+        const head = await this.#readHead(first);
+        if (head === undefined) return "close";
+        first = undefined;
         this.answering = true;
         const outcome = await this.#answer(head);
         this.answering = false;
-        if (outcome === "upgraded") return;
+        if (outcome === "upgraded") return outcome;
         keepAlive = outcome === "keep-alive" && !this.#context.closing;
       }
       await this.#reader.finish(this.#context.closeTimeout);
@@ -123,10 +137,14 @@ export class HttpSession {
       this.#context.report(error);
       this.destroy();
     }
+    return "close";
   }
 
   /** What comes before the first request: false when no request will be answered. */
-  async #begin(refusal: HandshakeRefusal | undefined): Promise<boolean> {
+  async #begin(
+    first: FirstHead | undefined,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<boolean> {
     const { proxyProtocol, closeTimeout } = this.#context;
     if (proxyProtocol && !await this.#peer.readProxyHeader(this.#reader)) {
       this.destroy();
@@ -134,7 +152,7 @@ export class HttpSession {
     }
     refusal ??= this.#peer.enterConnection();
     if (refusal === undefined) return true;
-    const head = await this.#readHead();
+    const head = await this.#readHead(first);
     if (head === undefined) return false;
     await this.#refuse(refusal, head);
     await this.#reader.finish(closeTimeout);
@@ -142,45 +160,50 @@ export class HttpSession {
   }
 
   /** The next request's head; undefined when there is none and the connection has been ended. */
-  async #readHead(): Promise<RequestHead | undefined> {
-    const { handshakeTimeout, closeTimeout } = this.#context;
-    const deadline = performance.now() + handshakeTimeout;
+  async #readHead(known?: FirstHead): Promise<RequestHead | undefined> {
+    const { closeTimeout } = this.#context;
+    const { first, started } = known ?? await this.#awaitHead();
+    if (typeof first === "string") {
+      const late = first === "timeout" && started;
+      if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
+      if (first !== "closed") await this.#reader.finish(closeTimeout);
+      return undefined;
+    }
+    if ("head" in first) {
+      this.#reader.unread(first.rest);
+      return first.head;
+    }
+    await this.#refuse(first.fault);
+    await this.#reader.finish(closeTimeout);
+    return undefined;
+  }
+
+  async #awaitHead(): Promise<FirstHead> {
+    const deadline = performance.now() + this.#context.handshakeTimeout;
     let started = false;
     for (;;) {
       const chunk = await this.#reader.read(deadline - performance.now());
-      if (typeof chunk === "string") {
-        const late = chunk === "timeout" && started;
-        if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
-        if (chunk !== "closed") await this.#reader.finish(closeTimeout);
-        return undefined;
-      }
+      if (typeof chunk === "string") return { first: chunk, started };
       started = true;
-      const result = this.#parser.push(chunk);
-      if (result === undefined) continue;
-      if ("head" in result) {
-        this.#reader.unread(result.rest);
-        return result.head;
-      }
-      await this.#refuse(result.fault);
-      await this.#reader.finish(closeTimeout);
-      return undefined;
+      const first = this.#parser.push(chunk);
+      if (first !== undefined) return { first, started };
     }
   }
 
-  #answer(received: RequestHead): Promise<"upgraded" | "keep-alive" | "close"> {
+  async #answer(received: RequestHead): Promise<Outcome> {
     const head = this.#peer.identify(received);
-    if ("status" in head) return this.#refuse(head, received);
+    if ("status" in head) return await this.#refuse(head, received);
     const { websocket } = this.#context;
-    if (this.#fetch !== undefined) return this.#answerByFetch(this.#fetch, head);
+    if (this.#fetch !== undefined) return await this.#answerByFetch(this.#fetch, head);
     const judged = this.#judge(head);
-    if ("status" in judged) return this.#refuse(judged, head);
-    return this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
+    if ("status" in judged) return await this.#refuse(judged, head);
+    return await this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
   }
 
   async #answerByFetch(
     fetch: FetchHandler,
     head: RequestHead,
-  ): Promise<"upgraded" | "keep-alive" | "close"> {
+  ): Promise<Outcome> {
     const { maxBodySize, handshakeTimeout: timeout } = this.#context;
     const framing = requestFraming(head);
     if ("status" in framing) return this.#refuse(framing, head);
@@ -234,67 +257,22 @@ export class HttpSession {
   }
 
   #judge(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
-    if (this.#context.closing) return SHUTTING_DOWN;
-    const { transport } = this.#reader;
-    const { remoteAddress: remote, secure } = this.#peer;
-    const peers = { remote, local: transport.localAddress, secure };
-    return judgeUpgrade(head, this.#context.origins, peers);
+    return judgeHandshake(head, this.#context, this.#peer, this.#reader.transport);
   }
 
-  async #upgrade(
+  #upgrade(
     head: RequestHead,
-    { acceptance, handler, options }: UpgradeDecision,
+    decision: UpgradeDecision,
     request?: Request,
-  ): Promise<"upgraded" | "close"> {
-    const context = this.#context;
-    const { secure, remoteAddress } = this.#peer;
-    const getRequest = (): Request => request ??= createHandshakeRequest(head, secure);
-    const compression = context.compression?.accept(acceptance.extensions);
-    let protocol: string | undefined;
-    let response;
-    try {
-      protocol = chooseProtocol(options.protocol, acceptance.protocols, getRequest);
-      const headers = options.headers === undefined ? [] : new Headers(options.headers);
-      const extensions = compression?.extensions ?? [];
-      response = await formatAcceptance(acceptance, { protocol, headers, extensions });
-    } catch (error) {
-      context.report(error);
-      return this.#refuse({ status: 500, reason: "Internal server error" }, head);
-    }
-    // The decision may be older than the shutdown, which closes only what is open when it begins.
-    if (context.closing) return this.#refuse(SHUTTING_DOWN, head);
-    const refusal = this.#peer.enterWebSocket();
-    if (refusal !== undefined) return this.#refuse(refusal, head);
+  ): "upgraded" | Promise<"close"> {
     const { transport } = this.#reader;
-    if (this.#reader.isClosed) return "upgraded";
-    transport.write(response);
-    const guard = new ConnectionGuard(context.guard);
-    const { connection, endpoint, inbox } = establish(
-      {
-        role: "server",
-        transport,
-        rest: this.#reader.release(),
-        compression,
-        result: {
-          protocol: protocol ?? "",
-          request: getRequest,
-        },
-        remoteAddress,
-        guard,
-      },
-      context,
-      options.data,
-    );
-    this.connection = connection;
-    context.connections.add(connection);
-    context.guard.counters.opened();
-    connection.closed.then((info) => {
-      context.connections.delete(connection);
-      context.guard.counters.ended(info, guard.violated);
-      this.#peer.leave();
-      this.onEnded?.();
-    });
-    await runHandler(handler, connection, endpoint, inbox, context.report);
+    // The peer has gone while the decision was made, or the session was cut.
+    if (this.#reader.isClosed || this.#over) return Promise.resolve("close");
+    const rest = this.#reader.release();
+    const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
+    if (refusal !== undefined) return this.#refuse(refusal, head);
+    this.#over = true;
+    this.#sessions.becameConnection(this);
     return "upgraded";
   }
 

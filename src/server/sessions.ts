@@ -1,12 +1,11 @@
 // The connections of one server, and how they end: serve(), attach() and adopt() stop in the same way.
 //
-// 1. A connection that has ended is let go of at once, though its handler may run on. Only the promise of that is
-//    kept, for close(): a handler that never settles holds nothing that the application does not hold itself.
+// 1. A connection that has ended is let go of at once, though its handler may run on. What is left is a count of those
+//    that are still at work, for close(): a handler that never settles holds nothing that the application does not hold.
 // 2. `timeout` bounds the whole of close(). A handler that is not done by then is not waited for; but whatever was cut
 //    has been told so, since the process may end next.
 
 import { CloseCode, encodeCloseBody } from "../close.ts";
-import type { WebSocketConnection } from "../connection.ts";
 import { LONGEST_TIMER, positive } from "../limits.ts";
 import type { ServerContext } from "./context.ts";
 
@@ -25,14 +24,10 @@ export interface ServerCloseOptions {
   readonly spread?: number;
 }
 
-/** One connection. */
+/** One connection before it has become a WebSocket, if it does. */
 export interface Session {
-  /** The WebSocket connection that it is, or has become. */
-  readonly connection: WebSocketConnection | undefined;
   /** Whether a request is being answered. */
   readonly answering: boolean;
-  /** To be called when its connection has ended, though its handler may still be at work. */
-  onEnded?: (() => void) | undefined;
   /** Cuts it. */
   destroy(): void;
 }
@@ -41,7 +36,6 @@ export interface Session {
 export class Sessions {
   readonly #context: ServerContext;
   readonly #open = new Set<Session>();
-  readonly #running = new Set<Promise<void>>();
   #closed: Promise<void> | undefined;
 
   /** None yet. */
@@ -49,15 +43,27 @@ export class Sessions {
     this.#context = context;
   }
 
-  /** Adds one; `ended` resolves when its handler is done too. */
-  add(session: Session, ended: Promise<void>): void {
-    const running = ended.then(() => {
-      this.#open.delete(session);
-      this.#running.delete(running);
-    });
-    session.onEnded = () => this.#open.delete(session);
+  /** One has come. */
+  add(session: Session): void {
     this.#open.add(session);
-    this.#running.add(running);
+    this.#context.presence.enter();
+  }
+
+  /** One is served by another from now on. */
+  replace(session: Session, next: Session): void {
+    this.#open.delete(session);
+    this.#open.add(next);
+  }
+
+  /** One has become a WebSocket connection, which leaves when its handler is done. */
+  becameConnection(session: Session): void {
+    this.#open.delete(session);
+  }
+
+  /** One has ended. */
+  leave(session: Session): void {
+    this.#open.delete(session);
+    this.#context.presence.leave();
   }
 
   /**
@@ -92,7 +98,8 @@ export class Sessions {
     const late = new Promise<"late">((resolve) => {
       timer = setTimeout(() => resolve("late"), timeout);
     });
-    const outcome = await Promise.race([Promise.all([stopped, ...this.#running]), late]);
+    const empty = this.#context.presence.whenEmpty();
+    const outcome = await Promise.race([Promise.all([stopped, empty]), late]);
     clearTimeout(timer);
     if (outcome === "late") await this.#cut();
   }
@@ -101,6 +108,7 @@ export class Sessions {
   async #cut(): Promise<void> {
     const connections = [...this.#context.connections];
     for (const session of this.#open) session.destroy();
+    for (const connection of connections) connection.terminate();
     await Promise.all(connections.map(({ closed }) => closed));
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
@@ -108,7 +116,7 @@ export class Sessions {
   /** Drops connections that wait for a request, or have been answered for the last time: they have nothing to finish. */
   #dropIdle(): void {
     for (const session of this.#open) {
-      if (session.connection === undefined && !session.answering) session.destroy();
+      if (!session.answering) session.destroy();
     }
   }
 

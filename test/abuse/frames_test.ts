@@ -160,7 +160,7 @@ for (const [what, frames, code] of fromServer) {
     const key = /^sec-websocket-key: (.*)\r$/im.exec(request)?.[1] ?? "";
     peer.send(
       "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-        `Sec-WebSocket-Accept: ${await computeAccept(key)}\r\n\r\n`,
+        `Sec-WebSocket-Accept: ${computeAccept(key)}\r\n\r\n`,
     );
     const ws = await connecting;
     const received = ws.receive().catch(() => "nothing");

@@ -173,7 +173,7 @@ test("createRequest prefers the caller's Authorization", () => {
   assertEquals(result.slice(6), ["authorization: Bearer x", "", ""]);
 });
 
-test("judgeResponse accepts every variant that RFC 6455 4.1 allows", async () => {
+test("judgeResponse accepts every variant that RFC 6455 4.1 allows", () => {
   const table: readonly (readonly [readonly string[], string])[] = [
     [[], ""],
     [["HTTP/1.1 101 OK"], ""],
@@ -186,14 +186,14 @@ test("judgeResponse accepts every variant that RFC 6455 4.1 allows", async () =>
     [["Set-Cookie: a=b", "X-Unknown: x"], ""],
   ];
   for (const [changes, protocol] of table) {
-    const judged = await judgeResponse(response(...changes), KEY, {
+    const judged = judgeResponse(response(...changes), KEY, {
       protocols: ["chat", "superchat"],
     });
     assertEquals(judged, { protocol, extensions: [] }, changes.join("|"));
   }
 });
 
-test("judgeResponse fails every broken rule of RFC 6455 4.1", async () => {
+test("judgeResponse fails every broken rule of RFC 6455 4.1", () => {
   type Row = readonly [rule: string, changes: string[], reason: string];
   const accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
   const table: readonly Row[] = [
@@ -255,7 +255,7 @@ test("judgeResponse fails every broken rule of RFC 6455 4.1", async () => {
   ];
   const options = { protocols: ["chat", "superchat"] };
   for (const [rule, changes, reason] of table) {
-    assertEquals(await judgeResponse(response(...changes), KEY, options), { reason }, rule);
+    assertEquals(judgeResponse(response(...changes), KEY, options), { reason }, rule);
   }
 });
 
@@ -279,14 +279,14 @@ test("judgeResponse takes an extension that was offered, and no other", async ()
   }
 });
 
-test("judgeResponse fails a subprotocol when none was offered (4.1 item 6)", async () => {
+test("judgeResponse fails a subprotocol when none was offered (4.1 item 6)", () => {
   assertEquals(
-    await judgeResponse(response("Sec-WebSocket-Protocol: chat"), KEY, { protocols: [] }),
+    judgeResponse(response("Sec-WebSocket-Protocol: chat"), KEY, { protocols: [] }),
     { reason: 'Expected no Sec-WebSocket-Protocol, got "chat"' },
   );
 });
 
-test("judgeResponse repeats little of the response, and only printable ASCII", async () => {
+test("judgeResponse repeats little of the response, and only printable ASCII", () => {
   const noise = "\u00e9".repeat(300);
   const table = [
     [`HTTP/1.1 500 ${noise}`],
@@ -298,7 +298,7 @@ test("judgeResponse repeats little of the response, and only printable ASCII", a
     ["HTTP/1.1 426 No", `Sec-WebSocket-Version: ${noise}`],
   ];
   for (const changes of table) {
-    const judged = await judgeResponse(response(...changes), KEY, { protocols: ["chat"] });
+    const judged = judgeResponse(response(...changes), KEY, { protocols: ["chat"] });
     assert("reason" in judged);
     assert(judged.reason.length < 250 && /^[\x20-\x7e]+$/.test(judged.reason), judged.reason);
   }
@@ -318,7 +318,7 @@ test("createRequest and judgeResponse agree with the server's side", async () =>
   const answer = await formatAcceptance(acceptance, { protocol: "chat.v1", headers: [] });
   const answered = createResponseParser().push(answer);
   assert(answered !== undefined && "head" in answered);
-  assertEquals(await judgeResponse(answered.head, key, { protocols }), {
+  assertEquals(judgeResponse(answered.head, key, { protocols }), {
     protocol: "chat.v1",
     extensions: [],
   });

@@ -8,7 +8,7 @@ const TOOLS = { upgrade: () => new Response(null, { status: 204 }) };
 
 async function ask(routes: Routes, path: string, fallback?: () => Response): Promise<string> {
   const router = createRouter(routes, fallback);
-  const response = await router(new Request(`http://server.example${path}`), TOOLS);
+  const response = await router.fetch(new Request(`http://server.example${path}`), TOOLS);
   return `${response.status} ${await response.text()}`;
 }
 
@@ -43,7 +43,7 @@ test("createRouter gives a function the params and the other tools", async () =>
       return new Response();
     },
   });
-  await router(new Request("http://server.example/rooms/a%20b/c/d?e"), TOOLS);
+  await router.fetch(new Request("http://server.example/rooms/a%20b/c/d?e"), TOOLS);
   assertEquals(given, ["?e", { ...TOOLS, params: { room: "a b", "*": "c/d" } }]);
 });
 
@@ -63,7 +63,7 @@ test("createRouter answers a Response any number of times", async () => {
   for (let i = 0; i < 3; i++) {
     const [text, empty, moved, stream] = await Promise.all(
       ["text", "empty", "moved", "stream"].map((name) =>
-        router(new Request(`http://server.example/${name}`), TOOLS)
+        router.fetch(new Request(`http://server.example/${name}`), TOOLS)
       ),
     ) as [Response, Response, Response, Response];
     assertEquals([text.status, await text.text()], [201, "text"]);

@@ -6,74 +6,79 @@ import { type Session, Sessions } from "../../src/server/sessions.ts";
 import { isPending, withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
-const never = new Promise<void>(() => {});
-
 /** A session without a WebSocket connection, and whether it was cut. */
-function session(
-  answering: boolean,
-): Session & { cut: boolean; end: () => void; ended: Promise<void> } {
-  const { promise: ended, resolve: end } = withResolvers<void>();
-  return {
-    connection: undefined,
-    answering,
-    cut: false,
-    ended,
-    end,
-    destroy() {
-      this.cut = true;
-      end();
-    },
-  };
+class FakeSession implements Session {
+  cut = false;
+  readonly answering: boolean;
+  readonly #sessions: Sessions;
+
+  constructor(sessions: Sessions, answering: boolean) {
+    this.#sessions = sessions;
+    this.answering = answering;
+    sessions.add(this);
+  }
+
+  destroy(): void {
+    this.cut = true;
+    this.#sessions.leave(this);
+  }
 }
 
-function createSessions(closeTimeout = 10_000): Sessions {
-  return new Sessions(createContext({ closeTimeout }, undefined, new Set()));
+function createScene(closeTimeout = 10_000): { sessions: Sessions; handlerDone(): void } {
+  const context = createContext({ closeTimeout }, undefined, new Set());
+  return { sessions: new Sessions(context), handlerDone: () => context.presence.leave() };
 }
 
 test("Sessions close() cuts those that wait for a request, and waits for those that answer one", async () => {
-  const sessions = createSessions();
-  const [idle, busy] = [session(false), session(true)];
-  sessions.add(idle, idle.ended);
-  sessions.add(busy, busy.ended);
+  const { sessions } = createScene();
+  const [idle, busy] = [new FakeSession(sessions, false), new FakeSession(sessions, true)];
   const closed = sessions.close();
   assertEquals([idle.cut, busy.cut], [true, false]);
   assertEquals(await isPending(closed), true);
-  busy.end();
+  sessions.leave(busy);
   await closed;
   assertEquals(busy.cut, false);
 });
 
 test("Sessions close({ timeout }) cuts what has not ended, and waits for nobody any more", async () => {
-  const sessions = createSessions();
-  const busy = session(true);
-  sessions.add(busy, never);
+  const { sessions } = createScene();
+  const busy = new FakeSession(sessions, true);
   await sessions.close({ timeout: 10 });
   assertEquals(busy.cut, true);
 });
 
 test("Sessions close() takes closeTimeout for its timeout unless told", async () => {
-  const sessions = createSessions(10);
-  const busy = session(true);
-  sessions.add(busy, never);
+  const { sessions } = createScene(10);
+  const busy = new FakeSession(sessions, true);
   await sessions.close();
   assertEquals(busy.cut, true);
 });
 
-test("Sessions close() lets go of a connection that has ended, and still waits for its handler", async () => {
-  const sessions = createSessions();
-  const ended = session(true);
-  const handler = withResolvers<void>();
-  sessions.add(ended, handler.promise);
-  ended.onEnded?.();
+test("Sessions close() lets go of what has become a connection, and still waits for its handler", async () => {
+  const { sessions, handlerDone } = createScene();
+  const upgraded = new FakeSession(sessions, true);
+  sessions.becameConnection(upgraded);
   const closed = sessions.close({ timeout: 5_000 });
   assertEquals(await isPending(closed), true);
-  handler.resolve();
+  handlerDone();
   await closed;
-  assertEquals(ended.cut, false);
+  assertEquals(upgraded.cut, false);
+});
+
+test("Sessions close() waits for one that serves in the place of another", async () => {
+  const { sessions } = createScene();
+  const first = new FakeSession(sessions, true);
+  const second: Session = { answering: true, destroy: () => sessions.leave(second) };
+  sessions.replace(first, second);
+  const closed = sessions.close();
+  assertEquals(await isPending(closed), true);
+  sessions.leave(second);
+  await closed;
+  assertEquals(first.cut, false);
 });
 
 test("Sessions close() stops what brings new ones, and waits for that", async () => {
-  const sessions = createSessions();
+  const sessions = createScene().sessions;
   const stopped = withResolvers<void>();
   const closed = sessions.close({}, () => stopped.promise);
   assertEquals(await isPending(closed), true);
@@ -82,7 +87,7 @@ test("Sessions close() stops what brings new ones, and waits for that", async ()
 });
 
 test("Sessions close() gives the same promise again, and does nothing for what is out of range", async () => {
-  const sessions = createSessions();
+  const sessions = createScene().sessions;
   await assertRejects(() => sessions.close({ timeout: 0 }), RangeError, "timeout");
   const closed = sessions.close();
   assertStrictEquals(sessions.close({ code: 4000 }), closed);

@@ -50,9 +50,10 @@ export function openFake(options: FakeConnectionOptions = {}): FakeConnection {
     resolveLimits(options),
     undefined,
   );
-  const { connection, endpoint, inbox } = established;
+  const { connection, endpoint } = established;
   const report = (error: unknown): void => void reported.push(error);
-  const done = handler && runHandler(handler, connection, endpoint, inbox, report);
+  const done = handler &&
+    new Promise<void>((done) => runHandler(handler, established, { report, done }));
   if (handler === undefined) endpoint.start();
   return {
     ...established,

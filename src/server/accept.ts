@@ -1,0 +1,147 @@
+// From a handshake that was judged good to an open connection, at once: the same for whoever has read the request.
+
+import type { Bytes } from "../bytes.ts";
+import type { WebSocketConnection } from "../connection.ts";
+import type { CloseInfo } from "../errors.ts";
+import { establish, type HandshakeOutcome } from "../establish.ts";
+import { ConnectionGuard } from "../guard/connection.ts";
+import { type HandlerWatcher, runHandler, type WebSocketHandler } from "../handler.ts";
+import {
+  formatAcceptance,
+  type HandshakeAcceptance,
+  type HandshakeRefusal,
+} from "../handshake/server.ts";
+import type { RequestHead } from "../http/head.ts";
+import type { Owner } from "../inbox.ts";
+import { judgeUpgrade } from "../upgrade.ts";
+import type { Transport } from "../transport.ts";
+import { chooseProtocol, type UpgradeDecision } from "../upgrade.ts";
+import type { ServerContext } from "./context.ts";
+import { SHUTTING_DOWN } from "./decision.ts";
+import type { SessionPeer } from "./peer.ts";
+import { requestLater } from "./request.ts";
+
+/** Judges a request as an opening handshake that this server may accept now. */
+export function judgeHandshake(
+  head: RequestHead,
+  context: ServerContext,
+  { remoteAddress: remote, secure }: SessionPeer,
+  transport: Transport,
+): HandshakeAcceptance | HandshakeRefusal {
+  if (context.closing) return SHUTTING_DOWN;
+  // Asking the system for this end's address costs a call, and only the origin rule wants to know.
+  const peers = {
+    remote,
+    secure,
+    get local() {
+      return transport.localAddress;
+    },
+  };
+  return judgeUpgrade(head, context.origins, peers);
+}
+
+/** A request that is to become a connection. */
+export interface AcceptedRequest {
+  /** Its head. */
+  readonly head: RequestHead;
+  /** Its Request, where one was made. */
+  readonly request?: Request | undefined;
+  /** The bytes behind it. */
+  readonly rest: Bytes;
+  /** Its byte stream. */
+  readonly transport: Transport;
+}
+
+/**
+ * Answers with 101 and runs the handler.
+ *
+ * @returns Why it must be refused instead. Otherwise the session is over, and has become a connection.
+ */
+export function accept(
+  context: ServerContext,
+  peer: SessionPeer,
+  { head, request, rest, transport }: AcceptedRequest,
+  { acceptance, handler, options }: UpgradeDecision,
+): HandshakeRefusal | undefined {
+  const { secure, remoteAddress } = peer;
+  const later = request === undefined ? requestLater(head, secure) : undefined;
+  const getRequest = (): Request => request ??= later!();
+  const compression = context.compression?.accept(acceptance.extensions);
+  let protocol: string | undefined;
+  let response: Bytes;
+  try {
+    protocol = chooseProtocol(options.protocol, acceptance.protocols, getRequest);
+    const headers = options.headers === undefined ? [] : new Headers(options.headers);
+    const extensions = compression?.extensions ?? [];
+    response = formatAcceptance(acceptance, { protocol, headers, extensions });
+  } catch (error) {
+    context.report(error);
+    return { status: 500, reason: "Internal server error", headers: [] };
+  }
+  // The decision may be older than the shutdown, which closes only what is open when it begins.
+  if (context.closing) return SHUTTING_DOWN;
+  const refusal = peer.enterWebSocket();
+  if (refusal !== undefined) return refusal;
+  transport.write(response);
+  const result = { protocol: protocol ?? "", request: getRequest };
+  openConnection(
+    context,
+    peer,
+    { role: "server", transport, rest, compression, result, remoteAddress },
+    handler,
+    options.data,
+  );
+  return undefined;
+}
+
+/** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */
+export function openConnection(
+  context: ServerContext,
+  peer: SessionPeer,
+  outcome: Omit<HandshakeOutcome, "guard">,
+  handler: WebSocketHandler,
+  data: unknown,
+): void {
+  const guard = new ConnectionGuard(context.guard);
+  const established = establish({ ...outcome, guard }, context, data);
+  const { connection, inbox } = established;
+  const member = new Member(context, peer, guard, connection);
+  inbox.owner = member;
+  context.connections.add(connection);
+  context.guard.counters.opened();
+  runHandler(handler, established, member);
+}
+
+/** A connection of the server's. */
+class Member implements Owner, HandlerWatcher {
+  readonly #context: ServerContext;
+  readonly #peer: SessionPeer;
+  readonly #guard: ConnectionGuard;
+  readonly #connection: WebSocketConnection;
+
+  constructor(
+    context: ServerContext,
+    peer: SessionPeer,
+    guard: ConnectionGuard,
+    connection: WebSocketConnection,
+  ) {
+    this.#context = context;
+    this.#peer = peer;
+    this.#guard = guard;
+    this.#connection = connection;
+  }
+
+  closed(info: CloseInfo): void {
+    this.#context.connections.delete(this.#connection);
+    this.#context.guard.counters.ended(info, this.#guard.violated);
+    this.#peer.leave();
+  }
+
+  report(error: unknown): void {
+    this.#context.report(error);
+  }
+
+  done(): void {
+    this.#context.presence.leave();
+  }
+}
