@@ -89,7 +89,8 @@ export {
   type MessageLimits,
   type MessageTransform,
 } from "./message.ts";
-export { Protocol, type ProtocolEvent, type ProtocolState } from "./protocol.ts";
+export type { ProtocolState } from "./ending.ts";
+export { Protocol, type ProtocolEvent } from "./protocol.ts";
 export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 export type {
   Address,

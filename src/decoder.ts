@@ -21,8 +21,7 @@ const BINARY = 0x80 | Opcode.binary;
 
 /** Reads frames from chunks of any size. */
 export class FrameDecoder {
-  /** The header last read. */
-  readonly header: FrameHeader = createFrameHeader();
+  #header: FrameHeader | undefined;
   /** Octets of the current frame's payload that have not been read. */
   remaining = 0;
   /** The memory of the piece last read: the chunk itself. */
@@ -38,6 +37,11 @@ export class FrameDecoder {
   #spilled = 0;
   /** The payload so far of a control frame that a chunk cut short: at most 125 octets in as many pieces. */
   #control: Bytes | undefined;
+
+  /** The header last read. Made when one is read: idle connections and short ways need none. */
+  get header(): FrameHeader {
+    return this.#header ??= createFrameHeader();
+  }
 
   /** Whether the chunk has been read to its end. */
   get empty(): boolean {

@@ -3,6 +3,9 @@
 import { CloseCode, type CloseStatus } from "./close.ts";
 import { type CloseInfo, ProtocolError } from "./errors.ts";
 
+/** Where a connection stands; see the head of protocol.ts. */
+export type ProtocolState = "open" | "closing" | "discarding" | "closed";
+
 /** What is known of the end of a connection so far. */
 export class Ending {
   /** Who was first to close, fail or drop the connection. */

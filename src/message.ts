@@ -21,7 +21,11 @@ export interface MessageLimits {
   readonly maxFragments: number;
 }
 
-const invalidText: Violation = { code: CloseCode.invalidData, reason: "Text is not valid UTF-8" };
+/** What is wrong with a text that is no UTF-8 (section 8.1). */
+export const invalidText: Violation = {
+  code: CloseCode.invalidData,
+  reason: "Text is not valid UTF-8",
+};
 
 /** Decompresses the payload of a message. */
 export interface MessageDecoder {
@@ -56,6 +60,16 @@ const invalidData: Violation = {
   code: CloseCode.invalidData,
   reason: "Compressed data is not valid DEFLATE",
 };
+
+/** A message whose octets are all there: a text, or a view of the bytes; undefined for a text that is not valid. */
+export function wholeMessage(
+  text: boolean,
+  bytes: Bytes,
+  start: number,
+  end: number,
+): string | Bytes | undefined {
+  return text ? decodeUtf8(bytes, start, end) : bytes.subarray(start, end);
+}
 
 /** Puts messages together. */
 export class MessageAssembler {
@@ -174,18 +188,6 @@ export class MessageAssembler {
     return validator.push(bytes, start, end) && (!last || validator.complete);
   }
 
-  /** Takes a message that lies whole in a chunk and is not compressed. No other may be in progress. */
-  whole(text: boolean, bytes: Bytes, start: number, end: number): Violation | undefined {
-    if (!text) {
-      this.message = bytes.subarray(start, end);
-      return undefined;
-    }
-    const decoded = decodeUtf8(bytes, start, end);
-    if (decoded === undefined) return invalidText;
-    this.message = decoded;
-    return undefined;
-  }
-
   /** Drops a message in progress. */
   reset(): void {
     this.#fragments = this.#length = 0;
@@ -205,7 +207,10 @@ export class MessageAssembler {
       start = 0;
       end = plain.length;
     }
-    return this.whole(this.#text, bytes, start, end);
+    const message = wholeMessage(this.#text, bytes, start, end);
+    if (message === undefined) return invalidText;
+    this.message = message;
+    return undefined;
   }
 
   #tooBig(size: string): Violation {

@@ -15,7 +15,7 @@ import { type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode, decodeCloseBody, encodeCloseBody, invalidCloseBody } from "./close.ts";
 import { FrameDecoder } from "./decoder.ts";
 import { FrameEncoder } from "./encoder.ts";
-import { Ending } from "./ending.ts";
+import { Ending, type ProtocolState } from "./ending.ts";
 import type { CloseInfo } from "./errors.ts";
 import {
   checkControlLength,
@@ -28,16 +28,15 @@ import {
 import type { ConnectionGuard } from "./guard/connection.ts";
 import {
   encodeMessage,
+  invalidText,
   MessageAssembler,
   type MessageLimits,
   type MessageTransform,
+  wholeMessage,
 } from "./message.ts";
 
 /** RSV1 as one of three bits: on the first frame of a compressed message (RFC 7692 section 6). */
 const RSV1 = 4;
-
-/** Where a connection stands; see the head of this file. */
-export type ProtocolState = "open" | "closing" | "discarding" | "closed";
 
 /** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
 export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";
@@ -60,9 +59,10 @@ export class Protocol {
   holding = true;
 
   #streamFrom = Infinity;
-  readonly #maxMessageSize: number;
   readonly #decoder = new FrameDecoder();
-  readonly #assembler: MessageAssembler;
+  /** Made by the first message that does not come whole in a chunk. */
+  #assembler: MessageAssembler | undefined;
+  readonly #limits: MessageLimits;
   readonly #transform: MessageTransform | undefined;
   readonly #guard: ConnectionGuard | undefined;
   /** Whether a header has been read whose payload is not complete. */
@@ -81,9 +81,8 @@ export class Protocol {
     guard?: ConnectionGuard,
   ) {
     this.role = role;
-    this.#maxMessageSize = limits.maxMessageSize;
+    this.#limits = limits;
     this.output = new FrameEncoder(role === "client");
-    this.#assembler = new MessageAssembler(limits, transform);
     this.#transform = transform;
     this.#guard = guard;
   }
@@ -95,7 +94,7 @@ export class Protocol {
 
   /** Whether a frame or a message has begun and not ended. */
   get receiving(): boolean {
-    return this.#inFrame || this.#decoder.inHeader || this.#assembler.inProgress;
+    return this.#inFrame || this.#decoder.inHeader || !!this.#assembler?.inProgress;
   }
 
   /** Whether a close timer must run: closing has begun and the byte stream has not ended. */
@@ -147,22 +146,23 @@ export class Protocol {
         if (payload !== undefined) return this.#receiveControl(opcode, payload);
       } else if (this.state === "open") {
         const { bytes, start, end } = decoder;
+        const assembler = this.#assembler!;
         const last = complete && fin;
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
-        const { declared, compressed } = this.#assembler;
+        const { declared, compressed } = assembler;
         const streamed = this.#streaming || (declared >= this.#streamFrom && !compressed);
         const violation = streamed
-          ? this.#assembler.stream(bytes, start, end, last)
-          : this.#assembler.push(bytes, start, end, last);
+          ? assembler.stream(bytes, start, end, last)
+          : assembler.push(bytes, start, end, last);
         if (violation !== undefined) return this.fail(violation);
         if (!streamed && !last) continue;
-        this.data = this.#assembler.message;
+        this.data = assembler.message;
         if (!streamed) return "message";
         this.last = last;
         this.#streaming = !last;
         if (last || this.data.length > 0) return "chunk";
       } else if (complete && fin) {
-        this.#assembler.reset();
+        this.#assembler?.reset();
       }
     }
     return undefined;
@@ -170,20 +170,20 @@ export class Protocol {
 
   /** The way of nearly every message, see `FrameDecoder.readMessage()`; undefined when the next bytes are something else. */
   #readMessage(): ProtocolEvent | undefined {
-    const assembler = this.#assembler;
-    if (this.holding || this.state !== "open" || assembler.inProgress) return undefined;
+    if (this.holding || this.state !== "open" || this.#assembler?.inProgress) return undefined;
     const decoder = this.#decoder;
-    const most = Math.min(this.#maxMessageSize, this.#streamFrom - 1);
+    const most = Math.min(this.#limits.maxMessageSize, this.#streamFrom - 1);
     const text = decoder.readMessage(this.role === "server", most);
     if (text === undefined) return undefined;
-    const violation = assembler.whole(text, decoder.bytes, decoder.start, decoder.end);
-    this.data = assembler.message;
-    return violation === undefined ? "message" : this.fail(violation);
+    const message = wholeMessage(text, decoder.bytes, decoder.start, decoder.end);
+    if (message === undefined) return this.fail(invalidText);
+    this.data = message;
+    return "message";
   }
 
   #beginFrame(): Violation | undefined {
     const { header } = this.#decoder;
-    const assembler = this.#assembler;
+    const assembler = this.#assembler ??= new MessageAssembler(this.#limits, this.#transform);
     const starts = header.opcode === Opcode.text || header.opcode === Opcode.binary;
     const allowed = starts && this.#transform !== undefined ? RSV1 : 0;
     const violation = checkHeader(header, this.role, assembler.inProgress, allowed);
@@ -233,7 +233,7 @@ export class Protocol {
   #discard(): void {
     this.state = "discarding";
     this.#decoder.discard();
-    this.#assembler.reset();
+    this.#assembler?.reset();
     this.#pendingPong = undefined;
   }
 

@@ -11,21 +11,24 @@ import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { BunSocket } from "./namespace.ts";
 
+/** What most transports hold. */
+const NOTHING: Uint8Array<ArrayBuffer>[] = [];
+
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
 /** A {@linkcode BunSocket} as a {@linkcode Transport}. */
 export class BunTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
-  readonly localAddress: Address | undefined;
   readonly #socket: BunSocket<BunTransport>;
-  readonly #queue = new WriteQueue();
+  /** What waits; made when something has to. */
+  #queue: WriteQueue | undefined;
   #gone = false;
   #ended = false;
   #awaitsDrain = false;
 
   #paused = true;
-  #held: Uint8Array<ArrayBuffer>[] = [];
+  #held = NOTHING;
   #peerEnded = false;
   #endReported = false;
   #closeHeld = false;
@@ -35,18 +38,21 @@ export class BunTransport implements Transport {
   constructor(socket: BunSocket<BunTransport>) {
     this.#socket = socket;
     this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
-    this.localAddress = addressOf(socket.localAddress, socket.localPort);
     if (this.remoteAddress !== undefined) socket.setNoDelay(true);
     socket.pause();
   }
 
+  get localAddress(): Address | undefined {
+    return addressOf(this.#socket.localAddress, this.#socket.localPort);
+  }
+
   get bufferedAmount(): number {
-    return this.#queue.size;
+    return this.#queue?.size ?? 0;
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     if (this.#ended || this.#gone || chunk.length === 0) return true;
-    if (this.#queue.size > 0) {
+    if (this.#queue !== undefined && this.#queue.size > 0) {
       this.#queue.push(chunk);
       return false;
     }
@@ -56,6 +62,7 @@ export class BunTransport implements Transport {
       giveBack(chunk);
       return true;
     }
+    this.#queue ??= new WriteQueue();
     this.#queue.push(this.#rest(chunk, count));
     this.#awaitsDrain = true;
     return false;
@@ -83,7 +90,7 @@ export class BunTransport implements Transport {
   end(): void {
     if (this.#ended || this.#gone) return;
     this.#ended = true;
-    if (this.#queue.size === 0) this.#socket.shutdown();
+    if (this.bufferedAmount === 0) this.#socket.shutdown();
   }
 
   destroy(): void {
@@ -99,17 +106,19 @@ export class BunTransport implements Transport {
   /** Bun's `data` hook. */
   received(chunk: Uint8Array<ArrayBuffer>): void {
     if (this.#gone) return;
-    if (this.#paused || this.#held.length > 0) this.#held.push(chunk);
-    else this.sink.data(chunk);
+    if (!this.#paused && this.#held.length === 0) return this.sink.data(chunk);
+    if (this.#held === NOTHING) this.#held = [];
+    this.#held.push(chunk);
   }
 
   /** Bun's `drain` hook, which also comes when nothing waits. */
   writable(): void {
     if (this.#gone) return;
-    for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
+    const queue = this.#queue;
+    for (let chunk = queue?.shift(); chunk !== undefined; chunk = queue?.shift()) {
       const count = Math.max(this.#socket.write(chunk), 0);
       if (this.#gone) return;
-      if (count < chunk.length) return this.#queue.unshift(this.#rest(chunk, count));
+      if (count < chunk.length) return queue?.unshift(this.#rest(chunk, count));
       giveBack(chunk);
     }
     const drained = this.#awaitsDrain;
@@ -131,11 +140,11 @@ export class BunTransport implements Transport {
   socketClosed(error: Error | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#queue.clear();
+    this.#queue?.clear();
     this.#error = error;
     this.#peerEnded = true;
     if (error) {
-      this.#held = [];
+      this.#held = NOTHING;
       this.#endReported = true;
     }
     this.#closeHeld = true;
@@ -159,9 +168,9 @@ export class BunTransport implements Transport {
 
   #reportClosed(): void {
     this.#closeHeld = false;
-    this.#held = [];
+    this.#held = NOTHING;
     this.#endReported = true;
-    this.#queue.clear();
+    this.#queue?.clear();
     queueMicrotask(() => this.sink.closed(this.#error));
   }
 }

@@ -43,15 +43,13 @@ export class ConnectionGuard {
   /** The limit that was broken, once one was. */
   violated: ViolationCause | undefined;
 
-  readonly #limits: ResolvedGuard;
+  readonly #settings: GuardSettings;
   readonly #counters: Counters;
-  readonly #now: () => number;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   /** Made when they are needed, which most connections never come to. */
   #controls: TokenBucket | undefined;
   #fragments: TokenBucket | undefined;
-  readonly #endless: TokenBucket;
 
   /** Data frames that have begun, and octets received: what `check()` compares with what they were. */
   #frames = 0;
@@ -66,17 +64,17 @@ export class ConnectionGuard {
   #leftThen = 0;
 
   /** The guard of a connection that has just opened. */
-  constructor({ limits, counters, now, endless }: GuardSettings) {
-    this.#endless = endless;
-    this.#limits = limits;
-    this.#counters = counters;
-    this.#now = now;
+  constructor(settings: GuardSettings) {
+    const { limits } = settings;
+    this.#settings = settings;
+    this.#counters = settings.counters;
     this.#messages = this.#bucket(limits.messagesPerSecond);
     this.#bytes = this.#bucket(limits.bytesPerSecond);
   }
 
   #bucket(rate: number): TokenBucket {
-    return rate === Infinity ? this.#endless : new TokenBucket(rate, this.#now);
+    const { endless, now } = this.#settings;
+    return rate === Infinity ? endless : new TokenBucket(rate, now);
   }
 
   /** A chunk has come. */
@@ -94,7 +92,7 @@ export class ConnectionGuard {
 
   /** A Ping or a Pong has come. */
   control(): Violation | undefined {
-    this.#controls ??= this.#bucket(this.#limits.controlFramesPerSecond);
+    this.#controls ??= this.#bucket(this.#settings.limits.controlFramesPerSecond);
     return this.#controls.take(1)
       ? undefined
       : this.#exceeded("controlFramesPerSecond", "control frames");
@@ -104,7 +102,7 @@ export class ConnectionGuard {
   frame(payloadLength: number, fragment: boolean): Violation | undefined {
     this.#frames++;
     if (!fragment || payloadLength >= TINY) return undefined;
-    this.#fragments ??= this.#bucket(this.#limits.tinyFragmentsPerSecond);
+    this.#fragments ??= this.#bucket(this.#settings.limits.tinyFragmentsPerSecond);
     if (this.#fragments.take(1)) return undefined;
     return this.#exceeded("tinyFragmentsPerSecond", `fragments of fewer than ${TINY} octets`);
   }
@@ -127,12 +125,12 @@ export class ConnectionGuard {
 
   /** The transform of the connection, within `maxInflateRatio`. */
   limit(transform: InflatingTransform): InflatingTransform {
-    return limitInflation(transform, this.#limits.maxInflateRatio, () => this.inflated());
+    return limitInflation(transform, this.#settings.limits.maxInflateRatio, () => this.inflated());
   }
 
   /** Milliseconds within which the peer has to get on. */
   get patience(): number {
-    return Math.min(this.#limits.frameTimeout, this.#limits.stallTimeout);
+    return Math.min(this.#settings.limits.frameTimeout, this.#settings.limits.stallTimeout);
   }
 
   /**
@@ -142,7 +140,7 @@ export class ConnectionGuard {
    * @param waiting Octets that were sent and have not left.
    */
   check(receiving: boolean, waiting: number): Violation | undefined {
-    const now = this.#now();
+    const now = this.#settings.now();
     return this.#checkReceiving(receiving, now) ?? this.#checkWaiting(waiting, now);
   }
 
@@ -155,7 +153,7 @@ export class ConnectionGuard {
       this.#receivedThen = this.#received;
       return undefined;
     }
-    const { frameTimeout } = this.#limits;
+    const { frameTimeout } = this.#settings.limits;
     if (now - this.#receivingSince < frameTimeout) return undefined;
     return this.#violate(
       "frameTimeout",
@@ -170,7 +168,7 @@ export class ConnectionGuard {
       this.#leftThen = left;
       return undefined;
     }
-    const { stallTimeout } = this.#limits;
+    const { stallTimeout } = this.#settings.limits;
     if (now - this.#waitingSince < stallTimeout) return undefined;
     return this.#violate(
       "stallTimeout",
@@ -179,7 +177,7 @@ export class ConnectionGuard {
   }
 
   #exceeded(cause: ViolationCause, what: string): Violation {
-    const limit = this.#limits[cause];
+    const limit = this.#settings.limits[cause];
     return this.#violate(cause, `More than ${limit} ${what} in a second (guard.${cause})`);
   }
 

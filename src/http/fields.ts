@@ -169,6 +169,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
 export function hasToken(value: string | undefined, token: string): boolean {
   if (value === undefined) return false;
   const wanted = token.toLowerCase();
+  if (value.length === token.length) return value.toLowerCase() === wanted;
   return value.toLowerCase().split(",").some((member) => trimOws(member) === wanted);
 }
 

@@ -64,8 +64,7 @@ export function accept(
   { acceptance, handler, options }: UpgradeDecision,
 ): HandshakeRefusal | undefined {
   const { secure, remoteAddress } = peer;
-  const later = request === undefined ? requestLater(head, secure) : undefined;
-  const getRequest = (): Request => request ??= later!();
+  const getRequest = request === undefined ? once(requestLater(head, secure)) : () => request;
   const compression = context.compression?.accept(acceptance.extensions);
   let protocol: string | undefined;
   let response: Bytes;
@@ -92,6 +91,12 @@ export function accept(
     options.data,
   );
   return undefined;
+}
+
+/** Makes something when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
 }
 
 /** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */

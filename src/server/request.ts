@@ -179,7 +179,13 @@ export function wantsKeepAlive(head: RequestHead): boolean {
 /** Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its text is kept, not its fields. */
 export function requestLater(head: RequestHead, secure: boolean | undefined): () => Request {
   const { source } = head.headers;
-  if (source === undefined) return () => createHandshakeRequest(head, secure);
+  return source === undefined
+    ? () => createHandshakeRequest(head, secure)
+    : requestFromText(source, secure);
+}
+
+/** Apart, for a closure keeps alive whatever any closure of the same function needs. */
+function requestFromText(source: string, secure: boolean | undefined): () => Request {
   return () => {
     const octets = Uint8Array.from(source, (character) => character.charCodeAt(0));
     const again = createRequestParser({ maxHeadSize: octets.length }).push(octets);
