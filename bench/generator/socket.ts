@@ -1,0 +1,54 @@
+// TCP by Bun's own sockets, the cheapest that JavaScript has on Linux: a read and a write of 20 B cost 6 µs together,
+// 9 with node:net. Types of our own, because no other runtime has Bun's.
+
+/** The part of `Bun.Socket` that the generator uses. */
+export interface Socket {
+  /** Whoever the socket belongs to. */
+  data: SocketOwner;
+  /** Hands bytes to the system; returns how many it took. */
+  write(bytes: Uint8Array, offset?: number, length?: number): number;
+  /** Ends with a FIN. */
+  end(): void;
+  /** Ends with a reset. */
+  terminate(): void;
+}
+
+/** What is told of a socket. */
+export interface SocketOwner {
+  /** Connected. */
+  opened(socket: Socket): void;
+  /** Bytes have come. */
+  received(chunk: Buffer): void;
+  /** There is room to write again. */
+  drained(): void;
+  /** The connection has ended. */
+  ended(error?: Error): void;
+}
+
+interface BunGlobal {
+  connect(options: {
+    hostname: string;
+    port: number;
+    data: SocketOwner;
+    socket: Record<string, unknown>;
+  }): Promise<Socket>;
+}
+
+/** One object for all sockets: each event goes to the owner of its socket. */
+const handlers = {
+  open: (socket: Socket) => socket.data.opened(socket),
+  data: (socket: Socket, chunk: Buffer) => socket.data.received(chunk),
+  drain: (socket: Socket) => socket.data.drained(),
+  close: (socket: Socket, error?: Error) => socket.data.ended(error),
+  // Without this hook Bun would print the error and go on.
+  error(_: Socket, error: Error) {
+    throw error;
+  },
+};
+
+/** Connects to a port of this machine. */
+export function dial(port: number, owner: SocketOwner): void {
+  const { Bun } = globalThis as unknown as { Bun: BunGlobal };
+  Bun.connect({ hostname: "127.0.0.1", port, data: owner, socket: handlers })
+    .catch((error: Error) => owner.ended(error));
+}

@@ -1,0 +1,114 @@
+// One run: a fresh server, a fresh generator, one window.
+
+import { Child } from "./child.ts";
+import type { Counts, Job } from "./job.ts";
+import { cpuSeconds, hasProc } from "./proc.ts";
+import type { Run } from "./results.ts";
+import { type Bundle, commandOf, executableOf, pinned, pins } from "./runtimes.ts";
+import type { Scenario } from "./scenarios.ts";
+import type { Subject } from "./servers.ts";
+
+/** How long each run takes, in seconds. */
+export interface Timing {
+  readonly warmup: number;
+  readonly seconds: number;
+}
+
+/** A run that knows nothing of rounds. */
+export type Figures = Omit<Run, "round" | "scenario" | "subject">;
+
+/** How long a process may take to start. */
+const START = 20;
+
+/** How long the generator may take besides warm-up and window: 10,000 connections have to open. */
+const MARGIN = 60;
+
+/** The server that clients are measured against: the fastest that there is on every machine. */
+const FIXED_SERVER = "peers/bun_serve.mjs";
+
+/** Measures a subject in a scenario once. */
+export function measure(
+  subject: Subject,
+  scenario: Scenario,
+  timing: Timing,
+  bundle: Bundle,
+): Promise<Figures> {
+  return scenario.mode === "client"
+    ? measureClient(subject, scenario, timing, bundle)
+    : measureServer(subject, scenario, timing, bundle);
+}
+
+async function measureServer(
+  subject: Subject,
+  scenario: Scenario,
+  timing: Timing,
+  bundle: Bundle,
+): Promise<Figures> {
+  const args = [
+    ...(scenario.compressed ? ["--compression"] : []),
+    ...(scenario.mode === "broadcast" ? ["--broadcast"] : []),
+  ];
+  const command = commandOf(subject.runtime, bundle.path(subject.server!), args);
+  await using server = new Child(subject.name, pinned("server", command), subject.environment);
+  const { port } = await server.next("listening", START);
+  const job = createJob(subject, scenario, timing, port, server.pid);
+  const program = [executableOf("bun")!, bundle.path("generator/main.ts"), JSON.stringify(job)];
+  await using generator = new Child("The generator", pinned("generator", program));
+  await generator.next("begin", MARGIN + timing.warmup);
+  const before = await usage(server);
+  const counts = await generator.next("end", MARGIN + timing.seconds);
+  const after = await usage(server);
+  return figures({ cpu: after - before, ...counts });
+}
+
+/** What a server says of its CPU time, where the generator cannot read it. */
+async function usage(server: Child): Promise<number> {
+  if (hasProc) return 0;
+  server.say("usage");
+  return (await server.next("usage", START)).cpu;
+}
+
+async function measureClient(
+  subject: Subject,
+  scenario: Scenario,
+  timing: Timing,
+  bundle: Bundle,
+): Promise<Figures> {
+  const fixed = commandOf("bun", bundle.path(FIXED_SERVER), []);
+  await using server = new Child("The fixed server", pinned("generator", fixed));
+  const { port } = await server.next("listening", START);
+  const job = createJob(subject, scenario, timing, port, 0);
+  const file = subject.engine === "ours" ? "ours/client.mjs" : "peers/client.mjs";
+  const args = [subject.client!, JSON.stringify(job)];
+  const command = commandOf(subject.runtime, bundle.path(file), args);
+  await using client = new Child(subject.name, pinned("server", command), subject.environment);
+  await client.next("begin", MARGIN + timing.warmup);
+  const before = hasProc ? cpuSeconds(server.pid) : 0;
+  const counts = await client.next("end", MARGIN + timing.seconds);
+  const busy = hasProc ? (cpuSeconds(server.pid) - before) / counts.seconds : 0;
+  return figures({ cpu: 0, ...counts, busy });
+}
+
+function createJob(
+  { engine }: Subject,
+  scenario: Scenario,
+  timing: Timing,
+  port: number,
+  pid: number,
+): Job {
+  return { scenario, raw: engine === "raw", port, pid, cpu: pins?.server, ...timing };
+}
+
+function figures(counts: Counts & { readonly cpu: number }): Figures {
+  const { count, seconds, cpu, p50, p99, busy, foreign, bytes } = counts;
+  if (count === 0) throw new Error("Nothing came back in the measured window");
+  return {
+    cpu: bytes === undefined ? cpu * 1e6 / count : 0,
+    rate: count / seconds,
+    p50,
+    p99,
+    generator: busy,
+    ...(foreign !== undefined && { foreign }),
+    ...(bytes !== undefined && { bytes }),
+  };
+}

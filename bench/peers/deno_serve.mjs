@@ -1,0 +1,35 @@
+// Deno.serve with Deno.upgradeWebSocket, which Deno has in native code. It does not compress.
+
+import process from "node:process";
+import { listening } from "./lifeline.mjs";
+
+const topic = new Set();
+
+function echo(socket) {
+  socket.onmessage = ({ data }) => socket.send(data);
+}
+
+function broadcast(socket) {
+  socket.onopen = () => topic.add(socket);
+  socket.onclose = () => topic.delete(socket);
+  socket.onmessage = ({ data }) => {
+    for (const peer of topic) peer.send(data);
+  };
+}
+
+const handle = process.argv.includes("--broadcast") ? broadcast : echo;
+
+Deno.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  onListen: ({ port }) => listening(port),
+}, (request) => {
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return new Response("Expected a WebSocket handshake", { status: 426 });
+  }
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  socket.binaryType = "arraybuffer";
+  socket.onerror = () => {};
+  handle(socket);
+  return response;
+});

@@ -1,0 +1,33 @@
+// What all servers and clients of the bench have in common.
+//
+// 1. They end when their standard input closes: with the bench that started them, however that ends.
+// 2. They end after a time in any case.
+// 3. Asked by a line, they tell their CPU time, for systems where nobody else can.
+
+import process from "node:process";
+
+const LONGEST = 180_000;
+
+/** Writes a line for the bench. */
+export function say(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** Seconds of CPU so far. */
+export function cpuSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** To be called first. */
+export function holdLifeline() {
+  process.stdin.on("data", () => say({ event: "usage", cpu: cpuSeconds() }));
+  process.stdin.on("end", () => process.exit());
+  setTimeout(() => process.exit(1), LONGEST);
+}
+
+/** To be called by a server when it listens. */
+export function listening(port) {
+  holdLifeline();
+  say({ event: "listening", port });
+}

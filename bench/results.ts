@@ -1,0 +1,72 @@
+// What a session has measured: written as JSON, and what every report is made of.
+
+/** One run of one subject in one scenario. */
+export interface Run {
+  readonly round: number;
+  readonly scenario: string;
+  readonly subject: string;
+  /** Microseconds of CPU for each unit of work; of "idle", 0. */
+  readonly cpu: number;
+  /** Units of work a second. */
+  readonly rate: number;
+  /** Latencies in microseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Octets of memory of an idle connection. */
+  readonly bytes?: number;
+  /** The share of its CPU that the generator used: near 1 it was the limit of the rate. */
+  readonly generator: number;
+  /** The share of the server's CPU that others used. */
+  readonly foreign?: number;
+}
+
+/** A run that gave no figures. */
+export interface Failure {
+  readonly round: number;
+  readonly scenario: string;
+  readonly subject: string;
+  readonly error: string;
+}
+
+/** Where it was measured. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memory: string;
+  readonly system: string;
+  /** Whether server and generator each had a CPU to themselves. */
+  readonly pinned: boolean;
+}
+
+/** A session. */
+export interface Results {
+  readonly date: string;
+  readonly machine: Machine;
+  /** Of runtimes and packages. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly runs: readonly Run[];
+  readonly failures: readonly Failure[];
+}
+
+/** A figure of a run. */
+export type Figure = "cpu" | "rate" | "p50" | "p99" | "bytes" | "generator";
+
+/** A figure of a subject in a scenario, by round. */
+export function byRound(
+  { runs }: Pick<Results, "runs">,
+  subject: string,
+  scenario: string,
+  figure: Figure,
+): Map<number, number> {
+  const values = new Map<number, number>();
+  for (const run of runs) {
+    const value = run[figure];
+    if (run.subject === subject && run.scenario === scenario && value !== undefined) {
+      values.set(run.round, value);
+    }
+  }
+  return values;
+}

@@ -1,0 +1,148 @@
+// What is measured. A name says it all: echo-64x32-1k is 64 connections with 32 messages of 1 KiB in flight on each.
+
+/** What the connections do. */
+export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client";
+
+/** What messages are made of; "utf8" is text of characters of one to four octets, mixed. */
+export type Kind = "binary" | "text" | "utf8" | "json";
+
+/** One thing to measure. */
+export interface Scenario {
+  readonly name: string;
+  readonly mode: Mode;
+  readonly kind: Kind;
+  /** Connections; with "connect", handshakes under way at once. */
+  readonly connections: number;
+  /** Messages in flight on each connection; of a broadcast, in all. */
+  readonly depth: number;
+  /** Octets of a message. */
+  readonly size: number;
+  /** Whether permessage-deflate is offered, and the servers are told to accept it. */
+  readonly compressed: boolean;
+}
+
+/** More in flight than this measures the kernel's memory, and the servers' limits. */
+const MOST_IN_FLIGHT = 64 << 20;
+
+const sizes = { "20": 20, "1k": 1024, "64k": 65_536, "1m": 1 << 20 };
+
+function scenario(
+  prefix: string,
+  mode: Mode,
+  kind: Kind,
+  connections: number,
+  depth = 1,
+  size: keyof typeof sizes = "20",
+): Scenario {
+  const name = `${prefix}-${connections}x${depth}-${size}`;
+  const compressed = kind === "json";
+  return { name, mode, kind, connections, depth, size: sizes[size], compressed };
+}
+
+function* matrix(prefix: string, kind: Kind): Generator<Scenario> {
+  for (const size of ["20", "1k", "64k", "1m"] as const) {
+    for (const connections of [1, 64, 512]) {
+      for (const depth of [1, 32]) {
+        const inFlight = connections * depth * sizes[size];
+        // Of 1 MiB one at a time on one connection, and the four on eight below, say all.
+        if (inFlight > MOST_IN_FLIGHT || (size === "1m" && connections * depth > 1)) continue;
+        yield scenario(prefix, "echo", kind, connections, depth, size);
+      }
+    }
+  }
+  yield scenario(prefix, "echo", kind, 8, 4, "1m");
+}
+
+function broadcast(connections: number, depth: number): Scenario {
+  const name = `broadcast-${connections}x${depth}`;
+  return {
+    name,
+    mode: "broadcast",
+    kind: "binary",
+    connections,
+    depth,
+    size: 128,
+    compressed: false,
+  };
+}
+
+function idle(connections: number): Scenario {
+  return { ...scenario("idle", "idle", "binary", connections), name: `idle-${connections}` };
+}
+
+/** All there are, in the order in which they run. */
+export const scenarios: readonly Scenario[] = [
+  ...matrix("echo", "binary"),
+  ...matrix("text", "text"),
+  scenario("utf8", "echo", "utf8", 64, 1, "1k"),
+  scenario("utf8", "echo", "utf8", 64, 32, "1k"),
+  scenario("echo", "echo", "binary", 10_000, 1, "20"),
+  broadcast(500, 1),
+  broadcast(500, 8),
+  broadcast(5000, 1),
+  broadcast(5000, 8),
+  { ...scenario("connect", "connect", "binary", 64), name: "connect-64" },
+  idle(1000),
+  idle(5000),
+  idle(10_000),
+  scenario("deflate", "echo", "json", 64, 1, "1k"),
+  scenario("deflate", "echo", "json", 64, 32, "1k"),
+  scenario("client", "client", "binary", 1, 1, "20"),
+  scenario("client", "client", "binary", 64, 1, "20"),
+  scenario("client", "client", "binary", 64, 32, "20"),
+  scenario("client", "client", "binary", 64, 32, "1k"),
+  scenario("client", "client", "text", 64, 32, "1k"),
+].map((each) =>
+  each.mode === "client" && each.kind === "text"
+    ? { ...each, name: each.name.replace("client", "client-text") }
+    : each
+);
+
+/**
+ * The scenario of this name.
+ *
+ * @throws {Error} When there is none.
+ */
+export function scenarioOf(name: string): Scenario {
+  const found = scenarios.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`Expected the name of a scenario, got ${name}`);
+  return found;
+}
+
+/** What one unit of the CPU figure is. */
+export function unitOf({ mode }: Scenario): string {
+  switch (mode) {
+    case "broadcast":
+      return "delivery";
+    case "connect":
+      return "handshake and close";
+    case "idle":
+      return "connection";
+    default:
+      return "message";
+  }
+}
+
+/** A row's title for people. */
+export function titleOf({ mode, kind, connections, depth, size, compressed }: Scenario): string {
+  const octets = size >= 1 << 20
+    ? `${size >> 20} MiB`
+    : size >= 1024
+    ? `${size >> 10} KiB`
+    : `${size} B`;
+  const many = connections.toLocaleString("en");
+  if (mode === "broadcast") {
+    return `broadcast of ${octets} to ${many}${depth > 1 ? `, ${depth} in flight` : ""}`;
+  }
+  if (mode === "connect") return "a handshake and close";
+  if (mode === "idle") return `an idle connection, of ${many}`;
+  const what = compressed
+    ? `${octets} of JSON, compressed`
+    : kind === "utf8"
+    ? `${octets} of mixed UTF-8 text`
+    : kind === "text"
+    ? `${octets} of text`
+    : octets;
+  const who = mode === "client" ? "client, " : "";
+  return `${who}${what}, ${depth} in flight, ${many} connection${connections === 1 ? "" : "s"}`;
+}
