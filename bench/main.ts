@@ -1,72 +1,55 @@
-// `npm run bench`: measures our server against others on this machine. See docs/performance.md for how and why.
+// `npm run bench`: measures our server against others on this machine. docs/performance.md says how and why.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { type Baseline, compare, createBaseline } from "./baseline.ts";
 import { describeMachine } from "./machine.ts";
-import { type Options, parseOptions, select, usage } from "./options.ts";
-import type { Failure, Results, Run } from "./results.ts";
-import { describeRun } from "./report/text.ts";
+import { parseOptions, usage } from "./options.ts";
+import { createPlan, list } from "./plan.ts";
+import { takePrecedence } from "./priority.ts";
+import { writePage } from "./report/page.ts";
 import {
-  bundle,
-  executableOf,
-  installPeers,
-  needsPeers,
-  ownNode,
-  root,
-  runtimes,
-  versionsOf,
-} from "./runtimes.ts";
-import { scenarios } from "./scenarios.ts";
-import { subjectsOn } from "./servers.ts";
+  comparisonTable,
+  judgements,
+  scenarioTables,
+  score,
+  targetTable,
+} from "./report/tables.ts";
+import { alignColumns, describeRun } from "./report/text.ts";
+import type { Failure, Results, Run } from "./results.ts";
+import { bundle, pins, root, versionsOf } from "./runtimes.ts";
 import { type Plan, runAll } from "./session.ts";
-import { targetScenarios } from "./targets.ts";
+
+const baselineFile = join(root, "bench/baseline.json");
 
 const options = parseOptions(process.argv.slice(2));
 process.chdir(root);
 
 if (options.help) console.log(usage);
 else if (options.list) list();
-else await measureAndReport(plan(options));
+else if (options.report !== undefined) report(options.report);
+else await measureAndTell(createPlan(options));
 
-function list(): void {
-  console.log("Servers and clients:");
-  for (const { name } of subjectsOn(runtimes)) console.log(`  ${name}`);
-  console.log("Scenarios (* in the default run):");
-  for (const { name } of scenarios) {
-    console.log(`${targetScenarios.includes(name) ? "*" : " "} ${name}`);
+async function measureAndTell(plan: Plan): Promise<void> {
+  const results = await measure(plan);
+  const file = options.out ?? join(tmpdir(), "bench-results.json");
+  writeJson(file, results);
+  if (options.quick) tellChanges(results);
+  else tell(results);
+  console.log(`\nAll figures are in ${file}.`);
+  if (results.failures.length > 0) {
+    console.log(`${results.failures.length} runs failed, see above.`);
+    process.exitCode = 1;
   }
 }
 
-/** What the options choose, as far as it is available here. */
-function plan({ servers, scenarios: wanted, all, ...timing }: Options): Plan {
-  const every = subjectsOn(runtimes);
-  const usual = every.filter(({ engine, runtime }) =>
-    (runtime === ownNode || !runtime.startsWith("node")) &&
-    ["ours", "ws", "native", "raw"].includes(engine)
-  );
-  const names = every.map(({ name }) => name);
-  const chosen = servers === undefined
-    ? (all ? every : usual).map(({ name }) => name)
-    : select(names, servers);
-  const subjects = every.filter(({ name }) => chosen.includes(name));
-  if (subjects.some(needsPeers)) installPeers();
-  for (const runtime of new Set(subjects.map(({ runtime }) => runtime))) {
-    if (executableOf(runtime) === undefined) console.log(`${runtime} is not available here.`);
-  }
-  const titles = wanted === undefined
-    ? (all ? scenarios.map(({ name }) => name) : targetScenarios)
-    : select(scenarios.map(({ name }) => name), wanted);
-  return {
-    ...timing,
-    subjects: subjects.filter(({ runtime }) => executableOf(runtime) !== undefined),
-    scenarios: scenarios.filter(({ name }) => titles.includes(name)),
-  };
-}
-
+/** Runs the plan, a line for each run. */
 async function measure(plan: Plan): Promise<Results> {
   const { subjects, rounds, seconds, warmup } = plan;
+  if (pins === undefined) console.log("Nothing can be pinned here: expect more noise.");
+  takePrecedence();
   const runs: Run[] = [];
   const failures: Failure[] = [];
   using programs = await bundle();
@@ -75,11 +58,10 @@ async function measure(plan: Plan): Promise<Results> {
     if ("error" in run) failures.push(run);
     else runs.push(run);
   }
-  const used = [...new Set(subjects.map(({ runtime }) => runtime))];
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
-    versions: versionsOf(used),
+    versions: versionsOf([...new Set(subjects.map(({ runtime }) => runtime))]),
     rounds,
     seconds,
     warmup,
@@ -88,12 +70,37 @@ async function measure(plan: Plan): Promise<Results> {
   };
 }
 
-async function measureAndReport(plan: Plan): Promise<void> {
-  const results = await measure(plan);
-  const file = options.out ?? join(tmpdir(), "bench-results.json");
-  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
-  console.log(`\nAll figures: ${file}`);
-  if (results.failures.length > 0) process.exitCode = 1;
+function tell(results: Results): void {
+  for (const { title, table } of scenarioTables(results)) {
+    console.log(`\n${title}\n${alignColumns(table).join("\n")}`);
+  }
+  const all = judgements(results);
+  if (all.length === 0) return;
+  console.log(`\nTargets: ${score(all)} met\n${alignColumns(targetTable(results)).join("\n")}`);
 }
 
-void readFileSync;
+function tellChanges(results: Results): void {
+  if (options.record) {
+    writeJson(baselineFile, createBaseline(results));
+    console.log(`\nRecorded in ${baselineFile}.`);
+    return;
+  }
+  const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as Baseline;
+  const comparisons = compare(results, baseline);
+  console.log(`\nAgainst a raw TCP echo\n${alignColumns(comparisonTable(comparisons)).join("\n")}`);
+  const worse = comparisons.filter((each) => each.worse).length;
+  console.log(
+    worse === 0 ? "\nNothing got worse by over 10%." : `\n${worse} got worse by over 10%.`,
+  );
+  if (worse > 0) process.exitCode = 1;
+}
+
+function report(file: string): void {
+  const results = JSON.parse(readFileSync(file, "utf8")) as Results;
+  tell(results);
+  for (const written of writePage(results, join(root, "docs"))) console.log(`Wrote ${written}.`);
+}
+
+function writeJson(file: string, value: unknown): void {
+  writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
+}

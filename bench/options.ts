@@ -27,7 +27,7 @@ export const usage = `npm run bench -- [options]
   --list            what there is to choose from
   --rounds N        rounds (5)
   --seconds S       measured seconds of each run (1)
-  --warmup S        seconds of load before them (0.5)
+  --warmup S        seconds of load before them (1)
   --out FILE        the results as JSON (bench-results.json in the system's folder for temporary files)
   --report FILE     measure nothing: write docs/performance.md from the results of an earlier run
   --quick           a few scenarios of ours, compared with the recorded ones; fails when one got worse by over 10%
@@ -62,15 +62,16 @@ export function parseOptions(args: readonly string[]): Options {
     if (value > 0) return value;
     throw new TypeError(`Expected --${name} to be a number above 0, got ${values[name]}`);
   };
+  const { quick } = values;
   return {
     ...values,
     servers: values.servers,
     scenarios: values.scenarios,
     out: values.out,
     report: values.report,
-    rounds: Math.ceil(number("rounds", 5)),
-    seconds: number("seconds", 1),
-    warmup: number("warmup", 0.5),
+    rounds: Math.ceil(number("rounds", quick ? 3 : 5)),
+    seconds: number("seconds", quick ? 0.6 : 1),
+    warmup: number("warmup", quick ? 0.4 : 1),
   };
 }
 

@@ -1,5 +1,7 @@
 // What a session has measured: written as JSON, and what every report is made of.
 
+import type { RuntimeName } from "./servers.ts";
+
 /** One run of one subject in one scenario. */
 export interface Run {
   readonly round: number;
@@ -69,4 +71,10 @@ export function byRound(
     }
   }
   return values;
+}
+
+/** The runtimes that were measured, in order. */
+export function runtimesIn({ runs }: Pick<Results, "runs">): RuntimeName[] {
+  const names = runs.map(({ subject }) => subject.slice(subject.lastIndexOf("-") + 1));
+  return [...new Set(names)] as RuntimeName[];
 }

@@ -90,7 +90,7 @@ export class Connection implements SocketOwner {
   }
 
   /** Bytes: of the handshake's response, or replies. */
-  received(chunk: Buffer): void {
+  received(chunk: Buffer<ArrayBuffer>): void {
     if (this.#replies === undefined) {
       this.#respond(chunk).catch((error: Error) => this.#driver.failed(error));
       return;
@@ -105,7 +105,7 @@ export class Connection implements SocketOwner {
     }
   }
 
-  async #respond(chunk: Buffer): Promise<void> {
+  async #respond(chunk: Buffer<ArrayBuffer>): Promise<void> {
     const result = this.#parser!.push(chunk);
     if (result === undefined) return;
     if ("fault" in result) throw new Error(result.fault.reason);

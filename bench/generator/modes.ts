@@ -41,15 +41,16 @@ export const broadcast: Run = async (job, trains, failed) => {
   const sentAt = new Float64Array(depth * 2 + 1);
   let sent = 0;
   let delivered = 0;
-  let sender: Connection | undefined;
+  let all: readonly Connection[] = [];
   const pump = (now: number): void => {
     const reached = Math.floor(delivered / connections);
     const messages = Math.min(reached + depth - sent, depth);
     if (messages <= 0) return;
     for (let i = 0; i < messages; i++) sentAt[(sent + i) % sentAt.length] = now;
     sent += messages;
-    sender!.send(messages, now);
-    sender!.settle(messages, ignore);
+    const sender = all[0]!;
+    sender.send(messages, now);
+    sender.settle(messages, ignore);
   };
   const driver = {
     replied(connection: Connection, messages: number, now: number): void {
@@ -66,8 +67,7 @@ export const broadcast: Run = async (job, trains, failed) => {
     ended: ignore,
     failed,
   };
-  const all = await openAll(job, trains, connections, driver);
-  sender = all[0];
+  all = await openAll(job, trains, connections, driver);
   // A server may add a connection to its topic after it has answered the handshake.
   await sleep(0.2);
   pump(performance.now());
@@ -111,11 +111,10 @@ export const idle: Run = async (job, trains, failed) => {
     failed,
   };
   const touch = async (all: readonly Connection[]): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    settled = resolve;
     waiting = all.length;
+    const done = new Promise<void>((resolve) => settled = resolve);
     for (const connection of all) connection.send(1, performance.now());
-    await promise;
+    await done;
   };
   // A first wave fills pools and compiles code, and goes away.
   const wave = await openAll(job, trains, Math.min(connections, 256), driver);

@@ -19,22 +19,22 @@ export function openAll(
   count: number,
   driver: Omit<Driver, "opened">,
 ): Promise<Connection[]> {
-  const { promise, resolve } = Promise.withResolvers<Connection[]>();
   const connections: Connection[] = [];
   let open = 0;
-  const next = (): void => {
-    if (connections.length < count) connections.push(new Connection(job, trains, opening));
-  };
-  const opening: Driver = {
-    opened() {
-      open++;
-      if (open === count) resolve(connections);
-      else next();
-    },
-    replied: (connection, messages, now) => driver.replied(connection, messages, now),
-    ended: (connection) => driver.ended(connection),
-    failed: (error) => driver.failed(error),
-  };
-  for (let i = 0; i < Math.min(BURST, count); i++) next();
-  return promise;
+  return new Promise((resolve) => {
+    const next = (): void => {
+      if (connections.length < count) connections.push(new Connection(job, trains, opening));
+    };
+    const opening: Driver = {
+      opened() {
+        open++;
+        if (open === count) resolve(connections);
+        else next();
+      },
+      replied: (connection, messages, now) => driver.replied(connection, messages, now),
+      ended: (connection) => driver.ended(connection),
+      failed: (error) => driver.failed(error),
+    };
+    for (let i = 0; i < BURST; i++) next();
+  });
 }

@@ -49,7 +49,7 @@ export class Replies {
    * @returns How many messages it has completed.
    * @throws {Error} When anything differs from what was sent.
    */
-  push(chunk: Buffer): number {
+  push(chunk: Buffer<ArrayBuffer>): number {
     if (this.#frames !== undefined) return this.#frames.push(chunk);
     const { bytes, starts } = this.#trains.expected;
     let done = 0;
@@ -161,8 +161,9 @@ class FrameReplies {
       ? this.#pieces[0]!
       : Buffer.concat(this.#pieces);
     this.#pieces = [];
-    if (this.#compressed) {
-      const inflated = this.#inflate!.decode(message, expected.length);
+    if (this.#inflate !== undefined) {
+      if (!this.#compressed) throw new Error("A reply came that was not compressed");
+      const inflated = this.#inflate.decode(message, expected.length);
       if (typeof inflated === "string") throw new Error(`A reply's DEFLATE data is ${inflated}`);
       message = inflated;
     }

@@ -18,7 +18,7 @@ export interface SocketOwner {
   /** Connected. */
   opened(socket: Socket): void;
   /** Bytes have come. */
-  received(chunk: Buffer): void;
+  received(chunk: Buffer<ArrayBuffer>): void;
   /** There is room to write again. */
   drained(): void;
   /** The connection has ended. */
@@ -37,7 +37,7 @@ interface BunGlobal {
 /** One object for all sockets: each event goes to the owner of its socket. */
 const handlers = {
   open: (socket: Socket) => socket.data.opened(socket),
-  data: (socket: Socket, chunk: Buffer) => socket.data.received(chunk),
+  data: (socket: Socket, chunk: Buffer<ArrayBuffer>) => socket.data.received(chunk),
   drain: (socket: Socket) => socket.data.drained(),
   close: (socket: Socket, error?: Error) => socket.data.ended(error),
   // Without this hook Bun would print the error and go on.

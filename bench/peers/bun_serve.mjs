@@ -6,7 +6,12 @@
 import process from "node:process";
 import { listening } from "./lifeline.mjs";
 
-const echo = { message: (ws, data) => ws.send(data) };
+const compression = process.argv.includes("--compression");
+
+/** Bun compresses the messages that it is told to. */
+const echo = compression
+  ? { message: (ws, data) => ws.send(data, true) }
+  : { message: (ws, data) => ws.send(data) };
 
 const broadcast = {
   open: (ws) => ws.subscribe("all"),
@@ -21,7 +26,7 @@ const server = Bun.serve({
     return new Response("Expected a WebSocket handshake", { status: 426 });
   },
   websocket: {
-    perMessageDeflate: process.argv.includes("--compression"),
+    perMessageDeflate: compression,
     backpressureLimit: 16 << 20,
     ...(process.argv.includes("--broadcast") ? broadcast : echo),
   },

@@ -1,0 +1,55 @@
+// docs/performance.md and its charts, from results.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { byRound, type Results } from "../results.ts";
+import type { RuntimeName } from "../servers.ts";
+import { median } from "../statistics.ts";
+import { figureOf } from "../targets.ts";
+import { type Bar, type Chart, type ChartRow, createChart } from "./chart.ts";
+import { chartRuntimes, createMarkdown, nameOf, replaceGenerated } from "./markdown.ts";
+import { judgements, referenceOf } from "./tables.ts";
+import { formatCost } from "./text.ts";
+
+/** Writes the page and a chart for each runtime below `docs`; returns the files. */
+export function writePage(results: Results, docs: string): string[] {
+  const page = join(docs, "performance.md");
+  writeFileSync(page, replaceGenerated(readFileSync(page, "utf8"), createMarkdown(results)));
+  mkdirSync(join(docs, "performance"), { recursive: true });
+  const charts = chartRuntimes(results).map((runtime) => {
+    const file = join(docs, "performance", `${runtime}.svg`);
+    writeFileSync(file, createChart(chartOf(runtime, results)));
+    return file;
+  });
+  return [page, ...charts];
+}
+
+/** The chart of a runtime: ours against what the runtime's users have otherwise. */
+export function chartOf(runtime: RuntimeName, results: Results): Chart {
+  const rows = judgements(results)
+    .filter((each) => each.runtime === runtime && typeof each.reference === "string")
+    .map(({ scenario, title, family }): ChartRow | undefined => {
+      const engine = family === "node" ? "ws" : "native";
+      const bar = (subject: string, name: string): Bar | undefined => {
+        const values = byRound(results, subject, scenario, figureOf(scenario));
+        if (values.size === 0) return undefined;
+        const value = median([...values.values()]);
+        return { name, value, label: formatCost(scenario, value) };
+      };
+      const ours = bar(`ours-${runtime}`, "sansocket");
+      const reference = bar(
+        `${engine}-${runtime}`,
+        referenceOf({ reference: engine, family }),
+      );
+      const limit = bar(`raw-${runtime}`, "raw TCP echo, the limit");
+      if (ours === undefined || reference === undefined) return undefined;
+      return { title, ours, reference, ...(limit && { limit }) };
+    })
+    .filter((row) => row !== undefined);
+  return {
+    title: `What a message costs on ${nameOf(runtime, results)}`,
+    subtitle: "CPU time of the server for each message, or memory: shorter is better. " +
+      "Each row has its own scale.",
+    rows,
+  };
+}
