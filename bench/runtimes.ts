@@ -7,7 +7,6 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "tsup";
-import config from "../tsup.config.ts";
 import { familyOf, type RuntimeName, type Subject } from "./servers.ts";
 
 /** The top of the repository. */
@@ -74,17 +73,16 @@ export interface Bundle extends Disposable {
   path(program: string): string;
 }
 
-/** Bundles our programs from the sources as `npm run build` bundles the package. */
+/** Bundles our programs from the sources as `npm run build` bundles the package: what is not said here is in tsup.config.ts. */
 export async function bundle(): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), "sansocket-bench-"));
   await build({
-    ...config as object,
-    config: false,
     entry: { server: join(here, "ours/server.mjs"), client: join(here, "ours/client.mjs") },
     outDir: folder,
     outExtension: () => ({ js: ".mjs" }),
     format: ["esm"],
     dts: false,
+    clean: false,
     sourcemap: false,
     silent: true,
   });

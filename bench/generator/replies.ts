@@ -6,6 +6,7 @@
 //    its own way. Then it is the payloads that must be the same.
 // 3. Of a plain TCP echo a difference is an error.
 
+import { Buffer } from "node:buffer";
 import { type Bytes, checkHeader, FrameDecoder, Opcode } from "../../src/core.ts";
 import type { PerMessageDeflate } from "../../src/deflate/permessage.ts";
 import type { Trains } from "./train.ts";
@@ -56,7 +57,9 @@ export class Replies {
     for (let offset = 0; offset < chunk.length;) {
       const length = Math.min(chunk.length - offset, bytes.length - this.#position);
       const end = this.#position + length;
-      if (chunk.compare(bytes, this.#position, end, offset, offset + length) !== 0) {
+      // Not `chunk.compare()` with offsets, which Deno refuses, and the tests run there too.
+      const part = length === chunk.length ? chunk : chunk.subarray(offset, offset + length);
+      if (Buffer.compare(part, bytes.subarray(this.#position, end)) !== 0) {
         if (this.#raw) throw new Error("A reply differs from what was sent");
         const rest = new Uint8Array(chunk.subarray(offset));
         return done + this.#readFrames(this.#position - starts[this.#current]!).push(rest);

@@ -5,6 +5,7 @@
 // 2. What comes back is known to the octet: the same messages in frames of a server, in the same order. So whole chunks
 //    are compared, and no frame is parsed, unless a server cuts its messages otherwise (see replies.ts).
 
+import { Buffer } from "node:buffer";
 import { type Bytes, FrameEncoder, Opcode } from "../../src/core.ts";
 import { zlibBackend } from "../../runtimes/zlib.ts";
 import type { Scenario } from "../scenarios.ts";

@@ -30,7 +30,7 @@ const BOUND = 0.95;
 
 /** The line that the terminal shows of a run. */
 export function describeRun(run: Run | Failure, rounds: number): string {
-  const cell = `${run.round + 1}/${rounds}  ${run.scenario.padEnd(16)} ${run.subject.padEnd(22)}`;
+  const cell = `${run.round + 1}/${rounds}  ${run.scenario.padEnd(21)} ${run.subject.padEnd(20)}`;
   if ("error" in run) return `${cell} FAILED: ${run.error}`;
   const { bytes, cpu, rate, p50, p99, generator, foreign = 0 } = run;
   const marks = [
