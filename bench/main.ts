@@ -1,6 +1,6 @@
 // `npm run bench`: measures our server against others on this machine. docs/performance.md says how and why.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -80,12 +80,15 @@ function tell(results: Results): void {
 }
 
 function tellChanges(results: Results): void {
+  const baseline = existsSync(baselineFile)
+    ? JSON.parse(readFileSync(baselineFile, "utf8")) as Baseline
+    : {};
   if (options.record) {
-    writeJson(baselineFile, createBaseline(results));
+    // A runtime that was not measured keeps what was recorded of it.
+    writeJson(baselineFile, { ...baseline, ...createBaseline(results) });
     console.log(`\nRecorded in ${baselineFile}.`);
     return;
   }
-  const baseline = JSON.parse(readFileSync(baselineFile, "utf8")) as Baseline;
   const comparisons = compare(results, baseline);
   console.log(`\nAgainst a raw TCP echo\n${alignColumns(comparisonTable(comparisons)).join("\n")}`);
   const worse = comparisons.filter((each) => each.worse).length;

@@ -29,11 +29,8 @@ function isUsual({ engine, runtime }: Subject): boolean {
 
 /** Chooses, and installs what is missing of the choice. */
 export function createPlan(options: Options): Plan {
-  const { servers, rounds, seconds, warmup } = options;
-  const names = servers === undefined
-    ? defaultSubjects(options).map(({ name }) => name)
-    : select(everySubject.map(({ name }) => name), servers);
-  const subjects = everySubject.filter(({ name }) => names.includes(name));
+  const { rounds, seconds, warmup } = options;
+  const subjects = chooseSubjects(options);
   if (subjects.some(needsPeers)) installPeers();
   const missing = new Set(
     subjects.map(({ runtime }) => runtime).filter((name) => executableOf(name) === undefined),
@@ -51,10 +48,13 @@ export function createPlan(options: Options): Plan {
   };
 }
 
-function defaultSubjects({ all, quick }: Options): readonly Subject[] {
-  if (all) return everySubject;
-  const subjects = everySubject.filter(isUsual);
-  return quick ? subjects.filter(({ engine }) => engine === "ours" || engine === "raw") : subjects;
+function chooseSubjects({ all, quick, servers }: Options): readonly Subject[] {
+  const possible = quick
+    ? everySubject.filter(({ engine }) => engine === "ours" || engine === "raw")
+    : everySubject;
+  if (servers === undefined) return all ? possible : possible.filter(isUsual);
+  const names = select(possible.map(({ name }) => name), servers);
+  return possible.filter(({ name }) => names.includes(name));
 }
 
 function defaultScenarios({ all, quick }: Options): readonly string[] {

@@ -36,9 +36,9 @@ const BAR = 13;
 const GAP = 3;
 /** Where bars begin, and how long that of the reference is. */
 const LEFT = 318;
-const UNIT = 300;
+const UNIT = 250;
 /** The longest bar, in units: what is longer is cut and says so. */
-const LONGEST = 1.25;
+const LONGEST = 1.45;
 
 const STYLE = `
     svg { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif }
@@ -82,8 +82,9 @@ function legend(rows: readonly ChartRow[]): string[] {
   const y = 84;
   const names = [...new Set(rows.map(({ reference }) => reference.name))].join(" or ");
   const other = LEFT + 118;
-  const limit = other + 40 + names.length * 6.6;
+  const limit = other + 42 + names.length * 7;
   const parts = [
+    text("soft", WIDTH - MARGIN, y, "ratio", "end"),
     rect("ours", LEFT, y - 10, 12, 12),
     text("soft", LEFT + 18, y, rows[0]?.ours.name ?? ""),
     rect("reference", other, y - 10, 12, 12),
@@ -109,7 +110,7 @@ function drawRow({ title, ours, reference, limit }: ChartRow, top: number): stri
   const at = LEFT + Math.max(length, limit === undefined ? 0 : Math.min(lengthOf(limit) + 2, UNIT));
   const parts = [
     `  <line class="rule" x1="${MARGIN}" y1="${top}" x2="${WIDTH - MARGIN}" y2="${top}"/>`,
-    ...wrap(title).map((line, i, all) =>
+    ...wrap(title[0]!.toUpperCase() + title.slice(1)).map((line, i, all) =>
       text("text", MARGIN, middle + 5 - (all.length - 1) * 8 + i * 17, line)
     ),
     rect("ours", LEFT, first, Math.max(length, 1.5), BAR),
