@@ -4,13 +4,19 @@
 //    differ from Uint8Array's, and chunks end up in the application's hands. The view costs about 50 ns.
 // 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the kernel took
 //    everything at once; then nothing is buffered, `write()` answers true, and that 'drain' is not passed on.
-// 3. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until `resume()`.
+// 3. A socket tells of a write only when all of it has left, and joins what waits into one: of 16 MiB for a slow peer
+//    nothing would seem to leave, and the heartbeat and the guard would take it for dead. So it is given a part at a time.
+// 4. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until `resume()`.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
+import { WriteQueue } from "./write_queue.ts";
+
+/** Octets that a socket is given at a time. */
+const PART = 262_144;
 
 /** From a socket to its transport, so that all sockets share five listeners: five closures each were 0.5 KB. */
 const owner: unique symbol = Symbol("transport");
@@ -48,6 +54,8 @@ export class NodeTransport implements Transport {
   #paused = true;
   #ended = false;
   #awaitsDrain = false;
+  /** What the socket has not been given yet; most never need it. */
+  #queue: WriteQueue | undefined;
   #endHeld = false;
   #closedHeld = false;
   #error: Error | undefined;
@@ -79,18 +87,25 @@ export class NodeTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength + (this.#queue?.size ?? 0);
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
     if (this.#ended || socket.destroyed) return true;
-    const below = socket.write(chunk);
-    if (socket.writableLength === 0) {
-      giveBack(chunk);
-      return true;
+    if (this.#queue !== undefined || socket.writableLength + chunk.length > PART) {
+      this.#queue ??= new WriteQueue();
+      this.#queue.push(chunk);
+      this.#writeParts();
+      if (this.bufferedAmount === 0) return true;
+    } else {
+      const below = socket.write(chunk);
+      if (socket.writableLength === 0) {
+        giveBack(chunk);
+        return true;
+      }
+      if (below) return true;
     }
-    if (below) return true;
     this.#awaitsDrain = true;
     return false;
   }
@@ -109,6 +124,10 @@ export class NodeTransport implements Transport {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#queue === undefined) this.#endSocket();
+  }
+
+  #endSocket(): void {
     // Node emits no 'drain' once `end()` has been called; the callback stands in for it.
     this.#socket.end(() => {
       if (!this.#socket.destroyed) this.drained();
@@ -117,7 +136,30 @@ export class NodeTransport implements Transport {
 
   destroy(): void {
     this.#ended = true;
+    this.#queue = undefined;
     this.#socket.destroy();
+  }
+
+  /** Gives the socket as much as it may have; the callback of each part asks for the next. */
+  #writeParts(): void {
+    const socket = this.#socket;
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    let room: number;
+    while (queue.size > 0 && (room = PART - socket.writableLength) > 0) {
+      const chunk = queue.shift()!;
+      if (chunk.length > room) queue.unshift(chunk.subarray(room));
+      socket.write(chunk.length > room ? chunk.subarray(0, room) : chunk, () => this.#partLeft());
+    }
+    if (queue.size > 0) return;
+    this.#queue = undefined;
+    if (this.#ended) this.#endSocket();
+  }
+
+  #partLeft(): void {
+    if (this.#socket.destroyed) return;
+    this.#writeParts();
+    if (this.bufferedAmount === 0) this.drained();
   }
 
   /** The socket's 'end'. */
@@ -134,6 +176,7 @@ export class NodeTransport implements Transport {
 
   /** The socket's 'drain'. */
   drained(): void {
+    if (this.#queue !== undefined) return this.#partLeft();
     if (!this.#awaitsDrain) return;
     this.#awaitsDrain = false;
     this.sink.drain();
@@ -142,6 +185,7 @@ export class NodeTransport implements Transport {
   /** The socket's 'close'. */
   closed(): void {
     this.#ended = true;
+    this.#queue = undefined;
     this.#endHeld = false;
     // A stream that is gone before it has an owner says so at the first `resume()`.
     if (this.sink === unowned) this.#closedHeld = true;

@@ -224,6 +224,37 @@ export function networkSuite(
     await host.close();
   });
 
+  check("bufferedAmount falls while one large write is under way", async () => {
+    const { a, b, finish } = await connectPair(runtime, wire);
+    // Half of it is far more than the kernel holds, so that the write cannot be done when the reader stops.
+    const length = 32 * 1_048_576;
+    a.write(new Uint8Array(length));
+    b.onData = () => {
+      if (b.received > length / 4) b.pause();
+    };
+    b.resume();
+    while (a.bufferedAmount > length * 7 / 8) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert(a.bufferedAmount > 0);
+    b.onData = undefined;
+    b.resume();
+    await Promise.all([b.until(() => b.received === length), a.until(() => a.drains > 0)]);
+    assertEquals(a.bufferedAmount, 0);
+    await finish();
+  });
+
+  check("end() leaves after all of a large write", async () => {
+    const { a, b, finish } = await connectPair(runtime, wire);
+    const length = 16 * 1_048_576;
+    a.write(new Uint8Array(length));
+    a.end();
+    b.resume();
+    await b.until(() => b.ended);
+    assertEquals(b.received, length);
+    await finish();
+  });
+
   check("a reset by the peer is closed() with an error, once and last", async () => {
     const host = await Host.start(runtime, wire);
     const raw = net.connect({ host: "127.0.0.1", port: host.listener.address.port });
