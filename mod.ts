@@ -29,7 +29,7 @@ import type { Serve } from "./src/server.ts";
 
 export { createDevelopmentCertificate } from "./src/certificate.ts";
 export type { DevelopmentCertificateOptions } from "./src/certificate.ts";
-export type { ConnectOptions } from "./src/client.ts";
+export type { ConnectOptions, CookieJar } from "./src/client.ts";
 export { CloseCode, type CloseStatus } from "./src/close.ts";
 export type { CompressionOptions } from "./src/deflate/options.ts";
 export { type Message, type SendOptions, WebSocketConnection } from "./src/connection.ts";

@@ -1,7 +1,7 @@
 // connect(), for whichever runtime dials.
 
 import { concat } from "./bytes.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import { WebSocketConnection } from "./connection.ts";
 import { type Compression, createCompression } from "./deflate/compression.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
@@ -12,6 +12,7 @@ import { BodyDecoder, responseFraming } from "./http/body.ts";
 import { createResponseParser, type ResponseHead } from "./http/head.ts";
 import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "./limits.ts";
 import { TransportReader } from "./reader.ts";
+import { follow, type Hop, isRedirect } from "./redirect.ts";
 import type { TlsClientOptions } from "./tls.ts";
 import type { Address, Runtime, Transport } from "./transport.ts";
 
@@ -28,8 +29,34 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly headers?: HeadersInit;
   /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
   readonly tls?: TlsClientOptions;
+  /**
+   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`; 0 unless told. Another
+   * origin is sent neither `Authorization`, `Cookie` and `Host` nor the client certificate, and none leads from `wss:`
+   * to `ws:`. For servers that have moved; but whoever answers then decides where the messages go.
+   */
+  readonly maxRedirects?: number;
+  /** Where cookies come from and go to, as browsers do by themselves. None unless told. */
+  readonly cookies?: CookieJar;
   /** Ends the attempt when it fires; without effect on a connection that is open. */
   readonly signal?: AbortSignal;
+}
+
+/** Keeps cookies (RFC 6265), as the packages for that do; both functions may be async. */
+export interface CookieJar {
+  /**
+   * Says what to send.
+   *
+   * @param url Where the request goes, with `http:` or `https:`.
+   * @returns The value of `Cookie`; nothing is sent when it is empty or the caller set that field.
+   */
+  get(url: string): string | undefined | Promise<string | undefined>;
+  /**
+   * Takes what a server sets: with its acceptance, a redirection or a refusal.
+   *
+   * @param url Where it comes from.
+   * @param cookie The value of one `Set-Cookie`.
+   */
+  set(url: string, cookie: string): unknown;
 }
 
 /** `connect()` as each runtime has it. */
@@ -45,7 +72,11 @@ const MAX_BODY = 65_536;
 export function createConnect(runtime: Runtime): Connect {
   return async (target, options = {}) => {
     const { url, path } = parseTarget(target);
-    const tls = url.protocol === "wss:" ? options.tls ?? {} : undefined;
+    let hop: Hop = { url, path, headers: new Headers(options.headers), tls: options.tls ?? {} };
+    const maxRedirects = options.maxRedirects ?? 0;
+    if (!(maxRedirects >= 0)) {
+      throw new RangeError(`Expected maxRedirects to be 0 or above, got ${maxRedirects}`);
+    }
     const limits = resolveLimits(options);
     const { handshakeTimeout } = limits;
     const compression = createCompression(
@@ -64,8 +95,21 @@ export function createConnect(runtime: Runtime): Connect {
       controller.abort(new HandshakeError(message));
     }, handshakeTimeout);
     try {
-      const transport = await runtime.dial(addressOf(url), { signal, path, tls });
-      return await openConnection(transport, url, options, limits, compression, signal);
+      for (let redirects = 0;; redirects++) {
+        const { url, path } = hop;
+        const tls = url.protocol === "wss:" ? hop.tls : undefined;
+        const transport = await runtime.dial(addressOf(url), { signal, path, tls });
+        const outcome = await openConnection(
+          transport,
+          hop,
+          { ...options, maxRedirects: maxRedirects - redirects },
+          limits,
+          compression,
+          signal,
+        );
+        if (outcome instanceof WebSocketConnection) return outcome;
+        hop = outcome;
+      }
     } finally {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
@@ -73,26 +117,35 @@ export function createConnect(runtime: Runtime): Connect {
   };
 }
 
-/** Runs the client's opening handshake over a transport (RFC 6455 section 4.1). */
+/** Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go instead. */
 async function openConnection(
   transport: Transport,
-  url: URL,
+  hop: Hop,
   options: ConnectOptions,
   limits: ResolvedLimits,
   compression: Compression | undefined,
   signal: AbortSignal,
-): Promise<WebSocketConnection<undefined>> {
+): Promise<WebSocketConnection<undefined> | Hop> {
   const abort = (): void => transport.destroy();
   signal.addEventListener("abort", abort);
   try {
     signal.throwIfAborted();
     const reader = new TransportReader(transport);
     const protocols = options.protocols ?? [];
-    const headers = new Headers(options.headers);
+    const { url } = hop;
+    const headers = await withCookies(hop, options.cookies);
     const extensions = compression === undefined ? [] : [compression.offer()];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     await reader.write(bytes, limits.handshakeTimeout);
     const head = await readHead(reader, limits.handshakeTimeout);
+    for (const cookie of head.headers.getAll("set-cookie")) {
+      await options.cookies?.set(httpUrl(url), cookie);
+    }
+    if (isRedirect(head) && options.maxRedirects !== 0) {
+      const next = follow(hop, head);
+      transport.destroy();
+      return next;
+    }
     const judged = judgeResponse(head, key, { protocols, extensions });
     if ("reason" in judged) throw await refused(judged.reason, head, reader, limits);
     const negotiated = compression?.judge(judged.extensions);
@@ -108,7 +161,7 @@ async function openConnection(
         compression: negotiated,
         result: {
           protocol: judged.protocol,
-          request: () => new Request(`http${url.href.slice(2)}`, { headers }),
+          request: () => new Request(httpUrl(url), { headers }),
         },
       },
       limits,
@@ -123,6 +176,20 @@ async function openConnection(
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** The caller's header fields, with the cookies for this request. */
+async function withCookies({ url, headers }: Hop, jar: CookieJar | undefined): Promise<Headers> {
+  if (jar === undefined || headers.has("cookie")) return headers;
+  const cookie = await jar.get(httpUrl(url));
+  if (cookie === undefined || cookie === "") return headers;
+  const all = new Headers(headers);
+  all.set("cookie", cookie);
+  return all;
+}
+
+function httpUrl(url: URL): string {
+  return `http${url.href.slice(2)}`;
 }
 
 async function readHead(

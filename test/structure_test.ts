@@ -39,7 +39,17 @@ const levels: readonly (readonly string[])[] = [
     "limits",
   ],
   ["connection", "web_streams", "handler", "upgrade", "establish"],
-  ["server", "server/", "client", "websocket", "stream", "whatwg/"],
+  [
+    "server",
+    "server/",
+    "credentials",
+    "redirect",
+    "client",
+    "json",
+    "websocket",
+    "stream",
+    "whatwg/",
+  ],
   ["core", "memory", "testing"],
 ];
 
