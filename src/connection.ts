@@ -10,6 +10,10 @@ import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Address } from "./transport.ts";
 
+const encoder = new TextEncoder();
+/** The BOM is part of a message. */
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /**
  * A message: a text is a string, a binary message its bytes. The bytes may be a view on the chunk that they came in:
  * keep a `slice()` of a small message that is to live long.
@@ -23,6 +27,11 @@ export interface SendOptions {
    * True unless told. Say false for what is compressed already, or mixes a secret with what an attacker chose.
    */
   readonly compress?: boolean;
+  /**
+   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. By the type of
+   * the data unless told. For peers that expect the other one.
+   */
+  readonly binary?: boolean;
 }
 
 /** What the opening handshake settled. */
@@ -134,7 +143,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Sends a message (RFC 6455 section 6.1): a string as text, bytes as a binary message.
+   * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
    *
    * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed: nothing is
    * dropped in silence, a rejection that nobody awaits harms nothing, and once more than `maxBufferedAmount`
@@ -142,11 +151,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    *
    * @param data The message. Bytes must not change before the promise has settled. A message in chunks, all strings or
    * all bytes, is sent as fragments as they come, not compressed; other messages wait for its end. When its source
-   * throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown.
-   * @param options Whether to compress it.
+   * throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A Blob is such a
+   * message too.
+   * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
-   * @throws {TypeError} When `data` is neither a string nor bytes.
+   * @throws {TypeError} When `data` is none of these, or to be sent as text and not UTF-8.
    *
    * @example
    * ```ts
@@ -162,14 +172,19 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await ws.close();
    * ```
    */
-  send(data: string | BinaryData | MessageSource, options?: SendOptions): Promise<void> {
+  send(data: string | BinaryData | Blob | MessageSource, options?: SendOptions): Promise<void> {
     const compress = options?.compress ?? true;
-    if (typeof data === "string" || data instanceof Uint8Array) {
+    const binary = options?.binary;
+    if (binary === undefined && (typeof data === "string" || data instanceof Uint8Array)) {
       return this.#outbox.send(data, compress);
     }
-    return isSource(data)
-      ? this.#outbox.sendStream(data)
-      : this.#outbox.send(toBytes(data), compress);
+    if (typeof data === "string") {
+      return this.#outbox.send(binary === true ? encoder.encode(data) : data, compress);
+    }
+    if (data instanceof Blob) return this.#outbox.sendStream(chunksOf(data));
+    if (isSource(data)) return this.#outbox.sendStream(data);
+    const bytes = toBytes(data);
+    return this.#outbox.send(binary === false ? strictDecoder.decode(bytes) : bytes, compress);
   }
 
   /**
@@ -184,7 +199,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const payload = data === undefined
       ? crypto.getRandomValues(new Uint8Array(8))
       : typeof data === "string"
-      ? new TextEncoder().encode(data)
+      ? encoder.encode(data)
       : toBytes(data).slice();
     return this.#inbox.sendPing(payload);
   }
@@ -261,6 +276,14 @@ function finish(error: unknown): IteratorResult<Message> {
     return { done: true, value: undefined };
   }
   throw error;
+}
+
+/** Not by iterating `blob.stream()`, which not every runtime's type knows. */
+async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const size = 65_536;
+  for (let start = 0; start < blob.size; start += size) {
+    yield new Uint8Array(await blob.slice(start, start + size).arrayBuffer());
+  }
 }
 
 function isSource(data: BinaryData | MessageSource): data is MessageSource {

@@ -356,3 +356,34 @@ onBoth("dropped counts nothing unless the option says so", async ({ client, serv
   await Promise.all([client.send("a"), server.receive()]);
   assertEquals([client.dropped, server.dropped], [0, 0]);
 });
+
+onBoth("send({ binary }) says text or binary whatever the type is", async ({ client, server }) => {
+  const bytes = new TextEncoder().encode("\ufeffü");
+  await client.send("\ufeffü", { binary: true });
+  assertEquals(await server.receive(), bytes);
+  await client.send("ü", { binary: false });
+  assertEquals(await server.receive(), "ü");
+  for (const data of [bytes, bytes.buffer, new DataView(bytes.buffer)]) {
+    await client.send(data, { binary: false });
+    assertEquals(await server.receive(), "\ufeffü");
+    await client.send(data, { binary: true });
+    assertEquals(await server.receive(), bytes);
+  }
+  assertThrows(() => client.send(new Uint8Array([0xff]), { binary: false }), TypeError);
+  await client.send("unharmed");
+  assertEquals(await server.receive(), "unharmed");
+});
+
+onBoth("send() of a Blob is a binary message, in its place", async ({ client, server }) => {
+  const large = Uint8Array.from({ length: 200_000 }, (_, i) => i % 251);
+  const sent = [
+    client.send("before"),
+    client.send(new Blob([large.subarray(0, 5), large.subarray(5)], { type: "text/plain" })),
+    client.send(new Blob([])),
+    client.send("after"),
+  ];
+  for (const expected of ["before", large, new Uint8Array(), "after"]) {
+    assertEquals(await server.receive(), expected);
+  }
+  await Promise.all(sent);
+});
