@@ -62,6 +62,7 @@ function listener(server: Server, { hostname, port }: ListenOptions): Listener {
       server.close();
       return Promise.resolve();
     },
+    unref: () => void server.unref(),
   };
 }
 

@@ -98,7 +98,7 @@ async function listenGated(
   });
   const listener = await bind(server, options);
   return {
-    address: listener.address,
+    ...listener,
     close(): Promise<void> {
       for (const carrier of waiting) carrier.destroy();
       return listener.close();

@@ -128,6 +128,11 @@ export interface Server extends AsyncDisposable {
    */
   stats(): ServerStats;
   /**
+   * Lets the process end though the server listens, as `unref()` of `node:net` does; connections still keep it alive.
+   * For a server that is there only while something else is, such as one for debugging.
+   */
+  unref(): void;
+  /**
    * Stops: answers new handshakes with 503, closes each WebSocket connection once what was sent to it has left, lets
    * requests in progress finish, and cuts what is not done after `timeout`.
    *
@@ -238,6 +243,10 @@ class RunningServer implements Server {
 
   get url(): string {
     return listeningUrl(this.#listener.address, this.#listening);
+  }
+
+  unref(): void {
+    this.#listener.unref?.();
   }
 
   close(options?: ServerCloseOptions): Promise<void> {

@@ -63,6 +63,8 @@ export interface Listener {
   readonly address: Address;
   /** Stops accepting. Connections that were accepted live on. */
   close(): Promise<void>;
+  /** No longer keeps the process alive, where there is one. */
+  unref?(): void;
 }
 
 /** Where and how to listen. */

@@ -62,7 +62,7 @@ export interface BunNamespace {
   /** Listens on TCP or a unix socket, which has neither name nor port. */
   listen<Data>(
     options: BunSocketOptions<Data>,
-  ): { readonly hostname?: string; readonly port?: number; stop(): void };
+  ): { readonly hostname?: string; readonly port?: number; stop(): void; unref(): void };
   /** Connects over TCP or a unix socket. */
   connect<Data>(options: BunSocketOptions<Data>): Promise<unknown>;
 }

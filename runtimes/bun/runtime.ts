@@ -77,6 +77,7 @@ async function listen(
         socket.stop();
         return Promise.resolve();
       },
+      unref: () => socket.unref(),
     };
   } catch (error) {
     throw failure("listen on", options, error);

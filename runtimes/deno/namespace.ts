@@ -31,6 +31,8 @@ export interface DenoListener {
   accept(): Promise<DenoConn>;
   /** Stops listening; `accept()` under way rejects. */
   close(): void;
+  /** Lets the process end meanwhile. */
+  unref(): void;
 }
 
 /** Where to listen or connect. */

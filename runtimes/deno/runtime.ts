@@ -69,6 +69,7 @@ async function listen(
       }
       return accepting;
     },
+    unref: () => socket.unref(),
   };
 }
 

@@ -10,7 +10,7 @@ import {
   resolveListening,
 } from "../../src/server/listening.ts";
 import { unixWire } from "../contract/unix_suite.ts";
-import { withResolvers } from "../support/connections.ts";
+import { networks, withResolvers } from "../support/connections.ts";
 import { start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
@@ -179,3 +179,18 @@ for (const secure of [false, true]) {
     { skip: process.platform === "linux" ? !sharesPorts && "needs Node 22.12" : "needs Linux" },
   );
 }
+
+for (const secure of [false, true]) {
+  test(`Server unref()${secure ? " with TLS" : ""} lets the process end`, async () => {
+    const child = start(runtime, "test/server/programs/unref.ts", secure ? ["--tls"] : []);
+    assertEquals(await child.exit, 0, child.output());
+    assertEquals(child.output(), "served\n");
+  });
+}
+
+test("Server unref() does nothing where no process is kept alive", async () => {
+  const server = await networks.memory().serve({ websocket: {} });
+  server.unref();
+  assertEquals(server.connections.size, 0);
+  await server.close();
+});
