@@ -130,3 +130,13 @@ test("Adoption close() closes with 1001, waits, and refuses", async () => {
   transport.closed(1001, "");
   await closed;
 });
+
+test("Adoption close() takes the options of Server.close(), and cuts what has not ended", async () => {
+  const adoption = new Adoption({});
+  const log: string[] = [];
+  open(adoption.decide(request(), address, () => new Promise(() => {})), log);
+  // The engine tells nothing of an end, and the handler never returns.
+  await adoption.close({ code: 1012, timeout: 10 });
+  assertEquals(log[0], "close 1012");
+  assertEquals(adoption.connections.size, 0);
+});
