@@ -11,7 +11,7 @@ import { commit, giveBack, open, type Slab, SLAB_SIZE } from "./slab.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
 /** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
-export const REFERENCE_FROM = 32_768;
+export const REFERENCE_FROM = 65_537;
 
 /** Segments are joined up to this size: to copy it costs less than a write. */
 const JOIN_TO = 16_384;

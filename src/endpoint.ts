@@ -13,9 +13,8 @@ import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
-import type { Violation } from "./frame.ts";
 import { defer, type Deferred, handled, RESOLVED } from "./promises.ts";
-import type { Protocol, ProtocolEvent } from "./protocol.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
@@ -41,6 +40,8 @@ export class Endpoint implements TransportSink, Bounded {
   /** A consumer that is now behind has the rest of this turn before the chunk is looked at again. */
   #yielding = false;
   #ended = false;
+  /** Whether bytes were given away that may lie in the chunk at hand. */
+  #kept = false;
   #closing = false;
   #drained: Deferred<void> | undefined;
 
@@ -160,10 +161,12 @@ export class Endpoint implements TransportSink, Bounded {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  data(chunk: Bytes): void {
+  data(chunk: Bytes): boolean {
     this.alive = true;
     this.#receive(chunk);
+    this.#kept = false;
     this.#pump(true);
+    return !this.#kept && !this.#protocol.hasUnread;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -220,7 +223,8 @@ export class Endpoint implements TransportSink, Bounded {
     while (!this.#yielding) {
       const event = protocol.nextEvent();
       if (event === undefined) break;
-      const violation = this.#judge(event);
+      const violation = this.#guard?.judge(event, protocol.last);
+      if (typeof protocol.data !== "string") this.#kept = true;
       if (violation !== undefined) protocol.fail(violation);
       else if (event === "message") {
         this.messages++;
@@ -242,12 +246,6 @@ export class Endpoint implements TransportSink, Bounded {
     if (!this.#protocol.hasUnread || this.#protocol.state !== "open") return;
     this.#yielding = true;
     if (!this.#flushScheduled) this.#flushLater();
-  }
-
-  #judge(event: ProtocolEvent): Violation | undefined {
-    if (this.#guard === undefined || event === "close") return undefined;
-    if (event === "ping" || event === "pong") return this.#guard.control();
-    return event === "message" || this.#protocol.last ? this.#guard.message() : undefined;
   }
 
   /** Reads on when the chunk is used up; stops reading when a message waits for the consumer. */

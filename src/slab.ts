@@ -10,11 +10,11 @@
 
 import type { Bytes } from "./bytes.ts";
 
-/** The size of a slab, and of the largest region. */
-export const SLAB_SIZE = 131_072;
+/** The size of a slab, and of the largest region: four messages of 64 KiB with their headers, and no rest. */
+export const SLAB_SIZE = 262_400;
 
 /** So many slabs that have come back are kept for later. */
-const SPARE = 16;
+const SPARE = 8;
 
 /** A piece of memory that is handed out from its start. */
 export class Slab {

@@ -20,8 +20,10 @@ export interface Address {
 
 /** What a {@linkcode Transport} reports to its owner. */
 export interface TransportSink {
-  /** Bytes from the peer, at least one. */
-  data(chunk: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Bytes from the peer, at least one. True says that nothing of the chunk was kept, and its memory may be used again.
+   */
+  data(chunk: Uint8Array<ArrayBuffer>): boolean | void;
   /** The peer has sent its last byte (half-close). Writing still works. */
   end(): void;
   /** All that was written has left, after a `write()` that returned false. */

@@ -190,8 +190,8 @@ test("FrameEncoder keeps a payload that it does not copy in its place among the 
   encoder.text(1, "a");
   encoder.binary(2, large);
   encoder.text(1, "b");
-  assertEquals(encoder.byteLength, 3 + 4 + REFERENCE_FROM + 3);
-  const header = "827e8000";
+  assertEquals(encoder.byteLength, 3 + 10 + REFERENCE_FROM + 3);
+  const header = "827f0000000000010001";
   assertEquals(encodeHex(takeAll(encoder)), "810161" + header + encodeHex(large) + "810162");
   assertEquals(encoder.byteLength, 0);
 });

@@ -106,7 +106,10 @@ export class BunTransport implements Transport {
   /** Bun's `data` hook. */
   received(chunk: Uint8Array<ArrayBuffer>): void {
     if (this.#gone) return;
-    if (!this.#paused && this.#held.length === 0) return this.sink.data(chunk);
+    if (!this.#paused && this.#held.length === 0) {
+      this.sink.data(chunk);
+      return;
+    }
     if (this.#held === NOTHING) this.#held = [];
     this.#held.push(chunk);
   }

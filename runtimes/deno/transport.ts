@@ -1,7 +1,7 @@
 // A `Deno.TcpConn` or `Deno.UnixConn` as a Transport.
 //
-// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once and never reused. It starts
-//    small, since an idle connection waits with one; it grows when reads fill it and shrinks when they do not.
+// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when nobody kept them. It
+//    starts small, since an idle connection waits with one; it grows when reads fill it and shrinks when they do not.
 // 2. Deno writes a part, as a promise. One write is under way at a time; what comes meanwhile is queued and
 //    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
@@ -12,8 +12,8 @@ import { asError } from "../failure.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 
-const minimumSlab = 2048;
-const maximumSlab = 65_536;
+const minimumSlab = 512;
+const maximumSlab = 131_072;
 /** A slab that served this many reads was larger than they needed. */
 const manyReads = 16;
 const highWaterMark = 65_536;
@@ -103,7 +103,7 @@ export class DenoTransport implements Transport {
       if (this.#writeClosed) this.#close(undefined);
       return;
     }
-    if (count !== undefined) this.sink.data(this.#take(count));
+    if (count !== undefined) this.#give(count);
     this.#read();
   }
 
@@ -115,21 +115,26 @@ export class DenoTransport implements Transport {
     this.#conn.read(this.#slab.subarray(this.#position)).then(this.#onRead, this.#onError);
   }
 
-  #take(count: number): Uint8Array<ArrayBuffer> {
+  /** Passes on what a read of `count` octets brought. What nobody keeps is filled again: no new memory, no zeros. */
+  #give(count: number): void {
     const slab = this.#slab as Uint8Array<ArrayBuffer>;
-    const end = this.#position + count;
-    const chunk = slab.subarray(this.#position, end);
+    const start = this.#position;
+    const end = start + count;
     this.#position = end;
+    const free = this.sink.data(slab.subarray(start, end)) === true;
+    if (slab !== this.#slab) return;
+    if (free) this.#position = start;
     this.#reads++;
-    if (slab.length - end < slab.length / 4) {
-      if (end === slab.length && this.#reads < manyReads) this.#slabSize *= 4;
-      else if (this.#reads >= manyReads) this.#slabSize /= 2;
-      this.#slabSize = Math.min(Math.max(this.#slabSize, minimumSlab), maximumSlab);
-      this.#slab = undefined;
-      this.#position = 0;
-      this.#reads = 0;
+    const filled = end === slab.length;
+    if (free ? !(filled && slab.length < maximumSlab) : slab.length - end >= slab.length / 4) {
+      return;
     }
-    return chunk;
+    if (filled && this.#reads < manyReads) this.#slabSize *= 4;
+    else if (this.#reads >= manyReads) this.#slabSize /= 2;
+    this.#slabSize = Math.min(Math.max(this.#slabSize, minimumSlab), maximumSlab);
+    this.#slab = undefined;
+    this.#position = 0;
+    this.#reads = 0;
   }
 
   #send(chunk: Uint8Array<ArrayBuffer>): void {

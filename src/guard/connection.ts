@@ -84,6 +84,15 @@ export class ConnectionGuard {
     return this.#bytes.take(bytes) ? undefined : this.#exceeded("bytesPerSecond", "octets");
   }
 
+  /** Something has come: a message, the piece of one, which `last` completes, or a control frame. */
+  judge(
+    event: "message" | "chunk" | "ping" | "pong" | "close",
+    last: boolean,
+  ): Violation | undefined {
+    if (event === "message" || (event === "chunk" && last)) return this.message();
+    return event === "ping" || event === "pong" ? this.control() : undefined;
+  }
+
   /** A message is complete. */
   message(): Violation | undefined {
     this.#counters.messagesReceived++;

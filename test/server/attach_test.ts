@@ -29,7 +29,7 @@ async function stream(): Promise<{ far: Transport; near: Transport; got: () => s
   const near = await runtime.dial(address, { signal: undefined });
   let text = "";
   const sink: TransportSink = {
-    data: (chunk) => text += String.fromCharCode(...chunk),
+    data: (chunk) => void (text += String.fromCharCode(...chunk)),
     end: () => near.end(),
     drain() {},
     closed() {},
