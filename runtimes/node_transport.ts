@@ -18,7 +18,7 @@ import { WriteQueue } from "./write_queue.ts";
 /** Octets that a socket is given at a time. */
 const PART = 262_144;
 
-/** From a socket to its transport, so that all sockets share five listeners: five closures each were 0.5 KB. */
+/** From a socket to its transport, so that all sockets share five listeners and none has closures of its own. */
 const owner: unique symbol = Symbol("transport");
 type OwnedSocket = Socket & { [owner]: NodeTransport };
 

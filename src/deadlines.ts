@@ -1,7 +1,7 @@
 // Deadlines of many that all have the same time: one timer for all of them, set for the oldest.
 //
-// Nearly all are met, so starting and stopping one must cost next to nothing: an entry in a Set, where a timer of its own
-// costs 1 to 3 µs and some 200 octets. A Set keeps the order of insertion, and so the oldest is always the first.
+// Nearly all are met, so starting and stopping one must cost next to nothing: an entry in a Map costs 0.1 µs, a timer of
+// its own 1.5 µs on Deno and 0.5 on Node. A Map keeps the order of insertion, and so the oldest is always the first.
 
 /** Something that has to be done in time. */
 export interface Bounded {

@@ -76,7 +76,7 @@ export class FrameDecoder {
    * Reads a whole message that is one data frame, if that is what comes next, it lies in the chunk and it has at most
    * `most` octets: its payload, unmasked, is from `start` to `end`, and whether it is a text the answer. Undefined for
    * anything else, of which nothing has been read. This is nearly every frame, and needs no header to be judged: it
-   * takes only what is valid in its bits (a quarter to a third less for a small echo on the three runtimes).
+   * takes only what is valid in its bits (with slab.ts, 6 to 18% less for each of 32 pipelined echoes of 20 octets).
    */
   readMessage(masked: boolean, most: number): boolean | undefined {
     const { bytes } = this;

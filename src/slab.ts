@@ -3,7 +3,7 @@
 // 1. A region belongs to whoever reserved it until a transport gives it back, with the number of its octets. A slab
 //    whose octets have all come back is filled from its start again: on sockets that take a batch at once that is
 //    the same few kilobytes for every batch, hot in the cache, and nothing is zeroed, faulted in or collected (64 KiB of
-//    new memory cost 4 to 11 µs).
+//    new memory cost 3 to 11 µs).
 // 2. Giving back is a favour: what a transport keeps, or drops, is left to the garbage collector.
 // 3. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
 //    encoder, then the transport, which gives back what it was given and nothing else.

@@ -4,7 +4,8 @@
 // 2. No method of a transport calls the sink before it has returned.
 // 3. After `pause()` has returned, neither `data()` nor `end()` is called until `resume()`.
 // 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again.
-//    A chunk given to `write()` belongs to the transport and must not change until it has been sent.
+//    A chunk given to `write()` belongs to the transport and must not change until it has been sent; a transport may
+//    then give it back (slab.ts).
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
 
 import type { DeflateBackend } from "./deflate/backend.ts";

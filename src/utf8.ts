@@ -4,7 +4,8 @@
 // unfinished message is refused at once (Autobahn 6.4.*); TextDecoder reports later, or only at the end.
 // `ignoreBOM: true` keeps a leading U+FEFF, which is part of the message.
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** ASCII runs are skipped four octets at a time from this many on. */
@@ -25,8 +26,13 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
     }
     if (i === end) return text;
   }
+  // What is not valid becomes U+FFFD: a text without one is valid, and one with it is looked at again. On Deno the
+  // decoder that throws takes twice as long for what is valid (1 KiB of mixed text: 1,150 ns against 550).
+  const octets = bytes.subarray(start, end);
+  const text = decoder.decode(octets);
+  if (!text.includes("\ufffd")) return text;
   try {
-    return decoder.decode(bytes.subarray(start, end));
+    return fatalDecoder.decode(octets);
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 // SHA-1 (RFC 3174), for Sec-WebSocket-Accept alone, where it is no protection but a proof that the peer speaks WebSocket.
 //
-// Web Crypto has it too, but only behind a promise and on another thread: 30 to 60 µs for each handshake on Node, which is
-// half of what the whole handshake costs otherwise, against 1 to 2 µs here. The tests compare the two.
+// Web Crypto has it too, but only behind a promise, where it costs 12 µs on Node and 6 on Deno against 1.2 to 1.7 here;
+// and without the promise a handshake is answered within the chunk that brings it. The tests compare the two.
 
 const words = new Int32Array(80);
 

@@ -2,7 +2,8 @@
 //
 // 1. Nearly every connection of a WebSocket server is one chunk with a good handshake for a socket whose handler is known
 //    from the address alone: it is judged, answered and opened here within the chunk, without a promise, a Request or a
-//    timer of its own (Node: 80 µs less of 310, and 2.4 KB less for each connection).
+//    timer of its own. With what is made later, a handshake and its close cost Node half, and an idle connection 10 KB
+//    where it was 17.
 // 2. Anything else (a page, a fault, a refusal, a `fetch` that decides, a head in pieces that is late) is handed over to
 //    `HttpSession` as it stands: this file answers nothing but 101.
 
