@@ -1,20 +1,20 @@
 // Frames out, as one batch of bytes for each write.
 //
-// Frames are written one behind the other into a slab that all connections share (slab.ts). The bytes of one
-// connection lie together until another connection writes; then a new segment begins, and small segments are joined
-// again when they are taken: a message to each of many connections, eight times over, is one write for each of them.
+// Frames are written one behind the other into a slab that all connections share (slab.ts). When another connection has
+// written behind a batch, the batch moves to where it has room of its own, and more than it needs: a message to each of
+// many connections, eight times over, is one write for each of them, and one move.
 
 import type { Bytes } from "./bytes.ts";
 import { headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
-import { commit, giveBack, open, type Slab, SLAB_SIZE } from "./slab.ts";
+import { commit, open, release, type Slab, SLAB_SIZE } from "./slab.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
 /** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
 export const REFERENCE_FROM = 65_537;
 
-/** Segments are joined up to this size: to copy it costs less than a write. */
-const JOIN_TO = 16_384;
+/** A batch moves up to this size: to copy it costs less than a write. */
+const MOVE_TO = 16_384;
 
 const FIN = 0x80;
 
@@ -30,6 +30,8 @@ export class FrameEncoder {
   #slab: Slab | undefined;
   #start = 0;
   #end = 0;
+  /** The end of the room behind the open segment that is its own; `#end` where it has none. */
+  #roomEnd = 0;
 
   /**
    * An encoder for one connection.
@@ -75,41 +77,11 @@ export class FrameEncoder {
 
   /** Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. */
   take(): Bytes | undefined {
-    const slab = this.#slab;
     if (this.byteLength === 0) return undefined;
-    if (this.#segments === undefined && slab !== undefined) {
-      this.#slab = undefined;
-      this.byteLength = 0;
-      return slab.bytes.subarray(this.#start, this.#end);
-    }
-    this.#closeSegment();
-    const segments = this.#segments ?? [];
-    const batch = this.#join(segments);
-    if (segments.length === 0) this.#segments = undefined;
+    const batch = this.#segments?.shift() ?? this.#closeSegment();
+    if (batch === undefined) return undefined;
     this.byteLength -= batch.length;
     return batch;
-  }
-
-  /** Takes the first of `segments`, or several that are small as one. */
-  #join(segments: Bytes[]): Bytes {
-    let count = 0;
-    let length = 0;
-    for (const segment of segments) {
-      if (count > 0 && length + segment.length > JOIN_TO) break;
-      length += segment.length;
-      count++;
-    }
-    const joined = segments.splice(0, count);
-    if (count === 1) return joined[0]!;
-    const slab = open(length);
-    let offset = slab.used;
-    for (const segment of joined) {
-      slab.bytes.set(segment, offset);
-      offset += segment.length;
-    }
-    commit(slab, offset);
-    for (const segment of joined) giveBack(segment);
-    return slab.bytes.subarray(offset - length, offset);
   }
 
   #large(first: number, payload: Uint8Array): void {
@@ -130,31 +102,60 @@ export class FrameEncoder {
   /** A slab with room for `size` octets behind `#end`: the one of the open segment, or of a new one. */
   #reserve(size: number): Slab {
     const slab = this.#slab;
-    if (slab !== undefined && slab.used === this.#end && this.#end + size <= SLAB_SIZE) return slab;
-    this.#closeSegment();
+    if (slab !== undefined) {
+      if (this.#end + size <= this.#roomEnd) return slab;
+      if (slab.used === this.#end && this.#end + size <= SLAB_SIZE) return slab;
+      if (this.#end - this.#start + size <= MOVE_TO) return this.#move(slab, size);
+      this.#keepSegment();
+    }
     const next = open(size);
     this.#slab = next;
-    this.#start = this.#end = next.used;
+    this.#start = this.#end = this.#roomEnd = next.used;
+    return next;
+  }
+
+  /** Moves the open segment to where it has room for four times what it needs. */
+  #move(slab: Slab, size: number): Slab {
+    const length = this.#end - this.#start;
+    const room = Math.min(4 * (length + size), MOVE_TO);
+    const next = open(room);
+    const start = next.used;
+    next.bytes.set(slab.bytes.subarray(this.#start, this.#end), start);
+    commit(next, start + room);
+    release(slab, this.#roomEnd - this.#start);
+    this.#slab = next;
+    this.#start = start;
+    this.#end = start + length;
+    this.#roomEnd = start + room;
     return next;
   }
 
   #commit(slab: Slab, end: number): void {
     this.byteLength += end - this.#end;
     this.#end = end;
+    if (end <= this.#roomEnd) return;
     commit(slab, end);
+    this.#roomEnd = end;
   }
 
   #push(bytes: Bytes): void {
-    this.#closeSegment();
+    this.#keepSegment();
     (this.#segments ??= []).push(bytes);
     this.byteLength += bytes.length;
   }
 
-  #closeSegment(): void {
+  /** Puts the open segment behind those that are closed. */
+  #keepSegment(): void {
+    const segment = this.#closeSegment();
+    if (segment !== undefined) (this.#segments ??= []).push(segment);
+  }
+
+  #closeSegment(): Bytes | undefined {
     const slab = this.#slab;
-    if (slab === undefined) return;
+    if (slab === undefined) return undefined;
     this.#slab = undefined;
-    (this.#segments ??= []).push(slab.bytes.subarray(this.#start, this.#end));
+    if (this.#roomEnd > this.#end) release(slab, this.#roomEnd - this.#end);
+    return slab.bytes.subarray(this.#start, this.#end);
   }
 }
 

@@ -53,11 +53,15 @@ export function giveBack({ buffer, length }: Uint8Array): void {
   const slab = current !== undefined && buffer === current.bytes.buffer
     ? current
     : full.get(buffer);
-  if (slab === undefined) return;
-  slab.live -= length;
+  if (slab !== undefined) release(slab, length);
+}
+
+/** Gives back so many octets of a slab. */
+export function release(slab: Slab, count: number): void {
+  slab.live -= count;
   if (slab.live > 0) return;
   slab.used = 0;
   if (slab === current) return;
-  full.delete(buffer);
+  full.delete(slab.bytes.buffer);
   if (spare.length < SPARE) spare.push(slab);
 }

@@ -30,6 +30,7 @@ export class DenoTransport implements Transport {
 
   #paused = true;
   #reading = false;
+  #giving = false;
   #peerEnded = false;
   /** The result of a read that has not been passed on yet. */
   #arrived: number | null | undefined;
@@ -108,7 +109,7 @@ export class DenoTransport implements Transport {
   }
 
   #read(): void {
-    if (this.#gone || this.#paused || this.#reading || this.#peerEnded) return;
+    if (this.#gone || this.#paused || this.#reading || this.#peerEnded || this.#giving) return;
     if (this.#arrived !== undefined) return;
     this.#reading = true;
     this.#slab ??= new Uint8Array(this.#slabSize);
@@ -121,7 +122,10 @@ export class DenoTransport implements Transport {
     const start = this.#position;
     const end = start + count;
     this.#position = end;
+    // A `resume()` meanwhile must not read: what was read is still being looked at.
+    this.#giving = true;
     const free = this.sink.data(slab.subarray(start, end)) === true;
+    this.#giving = false;
     if (slab !== this.#slab) return;
     if (free) this.#position = start;
     this.#reads++;

@@ -70,6 +70,18 @@ export function streamSuite(
     assert(isPattern(b.bytes));
   });
 
+  check("pause() and resume() inside data() lose and repeat nothing", async ({ a, b }) => {
+    a.resume();
+    b.onData = () => {
+      b.pause();
+      b.resume();
+    };
+    b.resume();
+    writePattern(a, large);
+    await b.until(() => b.received === large);
+    assert(isPattern(b.bytes));
+  });
+
   check("pause() inside data() stops reading until resume()", async ({ a, b }) => {
     a.resume();
     b.onData = () => b.pause();

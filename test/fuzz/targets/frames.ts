@@ -12,6 +12,7 @@ import { type Drive, drive, type Driving } from "../connection.ts";
 import { largestAllocation } from "../memory.ts";
 import { mutated } from "../mutate.ts";
 import { type Reading, readStream, type Setting } from "../naive_protocol.ts";
+import { SLAB_SIZE } from "../../../src/slab.ts";
 import { compressedStream, frameStream } from "../streams.ts";
 import { octets, type Sample, samplesOf, type Target } from "../target.ts";
 
@@ -19,7 +20,7 @@ import { octets, type Sample, samplesOf, type Target } from "../target.ts";
 export interface ConnectionOptions extends Setting, Driving {}
 
 /** What a slab of the encoder, and the scratch memory of zlib, cost whatever comes. */
-const CONSTANT_MEMORY = 2 * 65_536;
+const CONSTANT_MEMORY = SLAB_SIZE + 65_536;
 
 const options = {
   maxMessageSize: fc.constantFrom(40, 200, 1000, 2 ** 40),
