@@ -39,6 +39,7 @@ export type { GuardOptions } from "./src/guard/options.ts";
 export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";
 export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
 export type { BinaryData } from "./src/bytes.ts";
+export { Html, html } from "./src/html.ts";
 export { parseJson, receiveJson, sendJson } from "./src/json.ts";
 export { MessageStream } from "./src/message_stream.ts";
 export type { MessageSource } from "./src/outbox.ts";

@@ -46,6 +46,7 @@ const levels: readonly (readonly string[])[] = [
     "redirect",
     "client",
     "json",
+    "html",
     "websocket",
     "stream",
     "whatwg/",
