@@ -23,7 +23,7 @@ export function listenNet(
 ): Promise<Listener> {
   const server = createServer(
     { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-    (socket) => accept(new NodeTransport(socket)),
+    (socket) => accept(new NodeTransport(socket, socket, true)),
   );
   return bind(server, options);
 }
@@ -77,7 +77,7 @@ export function dialNet(address: Address, options: DialOptions): Promise<Transpo
   return open(address, options, (socket) => ({
     event: "connect",
     stream: socket,
-    connected: () => new NodeTransport(socket),
+    connected: () => new NodeTransport(socket, socket, true),
   }));
 }
 

@@ -1,7 +1,8 @@
 // Node's `net.Socket`, or the `tls.TLSSocket` on one, as a Transport; of Deno's and Bun's `node:net` too.
 //
-// 1. A chunk is handed on as a plain Uint8Array over the same bytes: `Buffer.slice()` and deep equality
-//    differ from Uint8Array's, and chunks end up in the application's hands. The view costs about 50 ns.
+// 1. A socket of ours reads into a buffer of ours, whose bytes are lent, or into the room that the sink has
+//    (read_buffer.ts). Any other is read by its `data` event, and a chunk handed on as a plain Uint8Array over the same
+//    bytes: `Buffer.slice()` and deep equality differ from Uint8Array's, and chunks end up in the application's hands.
 // 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the kernel took
 //    everything at once; then nothing is buffered, `write()` answers true, and that 'drain' is not passed on.
 // 3. A socket tells of a write only when all of it has left, and joins what waits into one: of 16 MiB for a slow peer
@@ -13,6 +14,7 @@ import type { TLSSocket } from "node:tls";
 import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
+import { readInto, shared } from "./read_buffer.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** Octets that a socket is given at a time. */
@@ -25,6 +27,26 @@ type OwnedSocket = Socket & { [owner]: NodeTransport };
 function onData(this: Socket, chunk: Uint8Array<ArrayBuffer>): void {
   const { sink } = (this as OwnedSocket)[owner];
   sink.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+}
+
+/** What was lent last: the next chunk is often as long. */
+let lent = shared;
+/** Where the socket reads to next. */
+let target = shared;
+
+function onRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): void {
+  const transport = (this as OwnedSocket)[owner];
+  if (buffer === shared) {
+    if (lent.length !== count) lent = shared.subarray(0, count);
+    transport.sink.data(lent, true);
+  } else {
+    transport.sink.data(buffer.subarray(0, count));
+  }
+  target = transport.sink.room ?? shared;
+}
+
+function nextTarget(): Uint8Array<ArrayBuffer> {
+  return target;
 }
 
 function onDrain(this: Socket): void {
@@ -64,18 +86,19 @@ export class NodeTransport implements Transport {
   /**
    * @param socket The connected socket; it belongs to the transport from now on.
    * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has none.
+   * @param fresh Whether it is a TCP or unix socket that nobody has read from, and paused.
    */
-  constructor(socket: Socket, carrier: Socket = socket) {
+  constructor(socket: Socket, carrier: Socket = socket, fresh = false) {
     this.#socket = socket;
     this.#carrier = carrier;
     // Read now: Node forgets it when the socket closes.
     this.remoteAddress = addressOf(carrier.remoteAddress, carrier.remotePort);
     const isSecure = (socket as Partial<TLSSocket>).encrypted === true;
     this.#tls = isSecure ? new SocketTls(socket as TLSSocket) : undefined;
-    socket.pause();
+    if (!fresh) socket.pause();
     (socket as OwnedSocket)[owner] = this;
-    socket.on("data", onData).on("drain", onDrain).on("end", onEnd);
-    socket.on("error", onError).on("close", onClose);
+    if (!fresh || !readInto(socket, onRead, nextTarget)) socket.on("data", onData);
+    socket.on("drain", onDrain).on("end", onEnd).on("error", onError).on("close", onClose);
   }
 
   get localAddress(): Address | undefined {
@@ -92,7 +115,9 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
-    if (this.#ended || socket.destroyed) return true;
+    if (this.#ended) return true;
+    // Lost, and about to say so: whoever waits for room is told then, and goes on no longer.
+    if (socket.destroyed) return false;
     if (this.#queue !== undefined || socket.writableLength + chunk.length > PART) {
       this.#queue ??= new WriteQueue();
       this.#queue.push(chunk);
@@ -116,6 +141,7 @@ export class NodeTransport implements Transport {
   }
 
   resume(): void {
+    if (!this.#paused) return;
     this.#paused = false;
     this.#socket.resume();
     if (this.#endHeld || this.#closedHeld) queueMicrotask(() => this.#release());

@@ -3,6 +3,8 @@
 // The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are those of a
 // header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks 10 times slower).
 // A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say where, so that no view has to be made.
+// A chunk that is only lent is copied from where somebody keeps a piece of it on, once: texts and small messages, and
+// what is put together elsewhere, need no memory of the chunk's size.
 
 import { type Bytes, concat, EMPTY } from "./bytes.ts";
 import {
@@ -19,6 +21,9 @@ import { applyMask } from "./mask.ts";
 const TEXT = 0x80 | Opcode.text;
 const BINARY = 0x80 | Opcode.binary;
 
+/** Of a lent chunk of up to so many octets a message is copied alone: V8 keeps up to 64 octets with their object. */
+const SMALL = 70;
+
 /** Reads frames from chunks of any size. */
 export class FrameDecoder {
   #header: FrameHeader | undefined;
@@ -32,6 +37,8 @@ export class FrameDecoder {
   end = 0;
 
   #cursor = 0;
+  /** Whether the chunk's memory is somebody else's, and lost when it has been read. */
+  #lent = false;
   /** The octets of a header that the last chunk cut short, once one has. */
   #spill = EMPTY;
   #spilled = 0;
@@ -53,11 +60,34 @@ export class FrameDecoder {
     return this.#spilled > 0;
   }
 
-  /** Takes the next chunk, which becomes the decoder's own. The one before must have been read to its end. */
-  push(chunk: Bytes): void {
+  /**
+   * Takes the next chunk, which becomes the decoder's own unless it is `lent`: then `own()` must be called before its
+   * memory goes. The one before must have been read to its end.
+   */
+  push(chunk: Bytes, lent = false): void {
     if (!this.empty) throw new Error("Chunk pushed before the last one was read");
     this.bytes = chunk;
     this.#cursor = 0;
+    this.#lent = lent;
+  }
+
+  /** Has a lent chunk from `from` on, or what is unread of it, in memory of its own. */
+  own(from: number = this.#cursor): void {
+    if (!this.#lent) return;
+    if (from === this.bytes.length) return this.#release();
+    this.bytes = this.bytes.slice(from);
+    this.#cursor -= from;
+    this.start -= from;
+    this.end -= from;
+    this.#lent = false;
+  }
+
+  /** The piece last read, to be kept. */
+  keep(): Bytes {
+    const { start, end } = this;
+    if (this.#lent && this.bytes.length <= SMALL) return this.bytes.slice(start, end);
+    this.own(start);
+    return this.bytes.subarray(this.start, this.end);
   }
 
   /** Drops what is unread, and lets go of the chunk. */
@@ -107,6 +137,10 @@ export class FrameDecoder {
   /** Reads the next header into `header`; false when its last octet has not come. */
   readHeader(): boolean {
     if (this.#spilled > 0) return this.#readSpilledHeader();
+    if (this.empty) {
+      this.#release();
+      return false;
+    }
     const length = readHeader(this.bytes, this.#cursor, this.bytes.length, this.header);
     if (length === 0) {
       this.#spilled = this.bytes.length - this.#cursor;

@@ -42,6 +42,12 @@ export class FrameEncoder {
     this.#masked = masked;
   }
 
+  /** Adds a frame with a text, or with bytes as `binary()` does. */
+  message(opcode: number, data: string | Uint8Array, fin = true): void {
+    if (typeof data === "string") this.text(opcode, data, fin);
+    else this.binary(opcode, data, fin);
+  }
+
   /** Adds a frame with `payload`, which must not change before it is written when it is large (see REFERENCE_FROM). */
   binary(opcode: number, payload: Uint8Array, fin = true, reserved = 0): void {
     const { length } = payload;

@@ -19,7 +19,7 @@ export class Ending {
 
   /** The byte stream is given up. Behind a closing handshake that is no harm; before, the first cause counts. */
   drop(cause: Error, initiator: "local" | "remote"): void {
-    if (!this.#handshakeDone) this.cause ??= cause;
+    if (!this.agreed) this.cause ??= cause;
     this.initiator ??= initiator;
   }
 
@@ -36,12 +36,12 @@ export class Ending {
       ? { code: cause.code, reason: cause.message }
       : undefined;
     const { code, reason } = received ?? failure ?? { code: CloseCode.abnormal, reason: "" };
-    const wasClean = this.#handshakeDone && cause === undefined;
+    const wasClean = this.agreed && cause === undefined;
     return { code, reason, wasClean, initiator, sent, received, cause };
   }
 
   /** Both Close frames were exchanged. */
-  get #handshakeDone(): boolean {
+  get agreed(): boolean {
     return this.sent !== undefined && this.received !== undefined;
   }
 }

@@ -7,7 +7,7 @@
 //    message does not cut off its answer. Once closing has begun reading goes on, and messages are discarded.
 // 3. User code is called from `#pump()` only, between two events.
 
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, EMPTY } from "./bytes.ts";
 import { encodeCloseBody } from "./close.ts";
 import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
@@ -34,7 +34,8 @@ export class Endpoint implements TransportSink, Bounded {
   readonly #consumer: EndpointConsumer;
   readonly #limits: EndpointLimits;
   readonly #guard: ConnectionGuard | undefined;
-  #reading = false;
+  /** Whether the transport reads; it goes on as it was until this is known. */
+  #reading: boolean | undefined;
   #pumping = false;
   #flushScheduled = false;
   /** A consumer that is now behind has the rest of this turn before the chunk is looked at again. */
@@ -61,32 +62,28 @@ export class Endpoint implements TransportSink, Bounded {
     this.#guard = guard;
     if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
-    transport.pause();
   }
 
   /** Octets that wait to be sent. */
   get bufferedAmount(): number {
     return this.#protocol.output.byteLength + this.#transport.bufferedAmount;
   }
-
   /** Whether the transport takes nothing more for now. */
   get congested(): boolean {
     return this.#protocol.congested;
   }
-
   /** Whether reading stands still because the consumer is behind. */
   get blocked(): boolean {
     return this.#protocol.blocked;
+  }
+  /** Whether messages can be sent. */
+  get open(): boolean {
+    return this.#protocol.state === "open";
   }
 
   /** Messages of at least so many octets are given to the consumer in chunks. */
   set streamFrom(size: number) {
     this.#protocol.streamFrom = size;
-  }
-
-  /** Whether messages can be sent. */
-  get open(): boolean {
-    return this.#protocol.state === "open";
   }
 
   /** Begins to read. The consumer gets its first message after `proceed()`. */
@@ -161,12 +158,17 @@ export class Endpoint implements TransportSink, Bounded {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  data(chunk: Bytes): boolean {
+  get room(): Bytes | undefined {
+    return this.#protocol.room;
+  }
+  /** Implements {@linkcode TransportSink}. */
+  data(chunk: Bytes, lent = false): boolean {
     this.alive = true;
-    this.#receive(chunk);
+    this.#receive(chunk, lent);
     this.#kept = false;
     this.#pump(true);
-    return !this.#kept && !this.#protocol.hasUnread;
+    if (lent) this.#protocol.input.own();
+    return !this.#kept && this.#protocol.input.empty;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -197,16 +199,16 @@ export class Endpoint implements TransportSink, Bounded {
     this.#consumer.closed(this.info);
   }
 
-  #receive(chunk: Bytes): void {
+  #receive(chunk: Bytes, lent = false): void {
     const violation = this.#guard?.received(chunk.length);
-    this.#protocol.receive(chunk);
+    this.#protocol.receive(chunk, lent);
     if (violation !== undefined) this.#protocol.fail(violation);
   }
 
   /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
   checkProgress(): void {
     const waiting = this.#transport.bufferedAmount;
-    const receiving = this.#reading && this.#protocol.receiving;
+    const receiving = this.#reading === true && this.#protocol.receiving;
     const violation = this.#guard?.check(receiving, waiting);
     if (violation === undefined) return;
     // Where nothing leaves, no Close frame will.
@@ -235,6 +237,7 @@ export class Endpoint implements TransportSink, Bounded {
       } else if (event !== "close") this.#consumer[event](protocol.data as Bytes);
     }
     this.#pumping = false;
+    protocol.data = EMPTY;
     if (atOnce && !this.#yielding) this.flush();
     else if (protocol.output.byteLength > 0) this.#written();
     this.#read();
@@ -243,9 +246,9 @@ export class Endpoint implements TransportSink, Bounded {
 
   #hold(): void {
     this.#protocol.holding = true;
-    if (!this.#protocol.hasUnread || this.#protocol.state !== "open") return;
+    if (this.#protocol.input.empty || this.#protocol.state !== "open") return;
     this.#yielding = true;
-    if (!this.#flushScheduled) this.#flushLater();
+    this.#flushLater();
   }
 
   /** Reads on when the chunk is used up; stops reading when a message waits for the consumer. */
@@ -268,8 +271,8 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Implements {@linkcode Bounded}: the connection has not ended in time. */
   late(): void {
-    const { closeTimeout } = this.#limits;
-    this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
+    const { closeTimeout: most } = this.#limits;
+    this.terminate(new Error(`The connection did not close within ${most} ms`));
   }
 
   #endTransport(): void {
@@ -281,12 +284,11 @@ export class Endpoint implements TransportSink, Bounded {
   /** Sees to it that what was encoded is written in time. */
   #written(): void {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
-    else if (this.#pumping) return;
-    else if (this.#flushScheduled) extendTurn();
-    else this.#flushLater();
+    else if (!this.#pumping) this.#flushLater();
   }
 
   #flushLater(): void {
+    if (this.#flushScheduled) return extendTurn();
     this.#flushScheduled = true;
     flushAtTurnEnd(this);
   }

@@ -22,6 +22,9 @@ export const Opcode = {
   pong: 0xa,
 } as const;
 
+/** RSV1 as one of the three reserved bits: on the first frame of a compressed message (RFC 7692 section 6). */
+export const RSV1 = 4;
+
 /** The longest header: 2 octets, an 8-octet length, a masking key. */
 export const MAX_HEADER_LENGTH = 14;
 

@@ -1,7 +1,8 @@
 // Frames of payload in, whole messages out: fragmentation (RFC 6455 section 5.4), limits, and text (section 8.1).
 //
 // 1. A message that lies whole in one chunk is never copied: binary data is a view on the chunk, text is decoded from it.
-// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing.
+// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. Where the transport reads
+//    into memory that it is given (`room()`), the rest of a large message is read to where it belongs.
 // 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the message ends.
 // 4. Whether a message is compressed belongs to the message in progress. Its payload is collected, then inflated
 //    within the limit for messages (RFC 7692 section 7.2.2).
@@ -61,15 +62,8 @@ const invalidData: Violation = {
   reason: "Compressed data is not valid DEFLATE",
 };
 
-/** A message whose octets are all there: a text, or a view of the bytes; undefined for a text that is not valid. */
-export function wholeMessage(
-  text: boolean,
-  bytes: Bytes,
-  start: number,
-  end: number,
-): string | Bytes | undefined {
-  return text ? decodeUtf8(bytes, start, end) : bytes.subarray(start, end);
-}
+/** Less is not worth a read of its own. */
+const MINIMUM_ROOM = 16_384;
 
 /** Puts messages together. */
 export class MessageAssembler {
@@ -105,6 +99,18 @@ export class MessageAssembler {
   /** Whether the message in progress is compressed. */
   get compressed(): boolean {
     return this.#compressed;
+  }
+
+  /** Whether a piece, the last of its message or not, would be given away as it lies. */
+  givesAway(last: boolean): boolean {
+    return !this.#text && !this.#compressed && last && this.#length === 0;
+  }
+
+  /** Where the next `remaining` octets of the message belong, when they are many and there is room for some of them. */
+  room(remaining: number): Bytes | undefined {
+    const length = this.#length;
+    const most = Math.min(this.#buffer.length - length, remaining);
+    return most < MINIMUM_ROOM ? undefined : this.#buffer.subarray(length, length + most);
   }
 
   /** Whether a message has begun and not ended. */
@@ -207,7 +213,7 @@ export class MessageAssembler {
       start = 0;
       end = plain.length;
     }
-    const message = wholeMessage(this.#text, bytes, start, end);
+    const message = this.#text ? decodeUtf8(bytes, start, end) : bytes.subarray(start, end);
     if (message === undefined) return invalidText;
     this.message = message;
     return undefined;
@@ -227,6 +233,11 @@ export class MessageAssembler {
    */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;
+    if (bytes.buffer === this.#buffer.buffer) {
+      // It was read into the room.
+      this.#length = needed;
+      return;
+    }
     if (needed > this.#buffer.length) {
       const doubled = Math.min(this.#buffer.length * 2, this.#limits.maxMessageSize);
       const grown = new Uint8Array(Math.max(needed, doubled, Math.min(this.#declared, needed * 4)));

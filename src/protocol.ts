@@ -23,6 +23,7 @@ import {
   messageOpcode,
   Opcode,
   type Role,
+  RSV1,
   type Violation,
 } from "./frame.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
@@ -32,11 +33,8 @@ import {
   MessageAssembler,
   type MessageLimits,
   type MessageTransform,
-  wholeMessage,
 } from "./message.ts";
-
-/** RSV1 as one of three bits: on the first frame of a compressed message (RFC 7692 section 6). */
-const RSV1 = 4;
+import { decodeUtf8 } from "./utf8.ts";
 
 /** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
 export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";
@@ -57,9 +55,10 @@ export class Protocol {
   congested = false;
   /** Set while the consumer is behind: parsing stops at the next data frame, behind its header. */
   holding = true;
-
-  #streamFrom = Infinity;
-  readonly #decoder = new FrameDecoder();
+  /** Messages of at least so many octets are streamed, unless they are compressed. */
+  streamFrom: number = Infinity;
+  /** Bytes that came, as far as they have not been parsed. */
+  readonly input: FrameDecoder = new FrameDecoder();
   /** Made by the first message that does not come whole in a chunk. */
   #assembler: MessageAssembler | undefined;
   readonly #limits: MessageLimits;
@@ -70,8 +69,8 @@ export class Protocol {
   /** Whether the message in progress is streamed. */
   #streaming = false;
   #pendingPong: Bytes | undefined;
-
-  readonly #ending = new Ending();
+  /** What is known of the end, once there is something to know. */
+  #ending: Ending | undefined;
 
   /** The protocol for one end, with its limits, the extension that was negotiated, and who watches for abuse. */
   constructor(
@@ -87,14 +86,9 @@ export class Protocol {
     this.#guard = guard;
   }
 
-  /** Messages of at least so many octets are streamed, unless they are compressed. */
-  set streamFrom(size: number) {
-    this.#streamFrom = size;
-  }
-
   /** Whether a frame or a message has begun and not ended. */
   get receiving(): boolean {
-    return this.#inFrame || this.#decoder.inHeader || !!this.#assembler?.inProgress;
+    return this.#inFrame || this.input.inHeader || !!this.#assembler?.inProgress;
   }
 
   /** Whether a close timer must run: closing has begun and the byte stream has not ended. */
@@ -105,28 +99,29 @@ export class Protocol {
   /** Whether this end must end the byte stream once the output is written: the server is first (section 7.1.1), and whoever fails. */
   get endDue(): boolean {
     return this.state === "discarding" &&
-      (this.role === "server" || this.#ending.cause !== undefined);
+      (this.role === "server" || this.#ending?.cause !== undefined);
   }
 
   /** Whether a data frame stands behind a consumer that is behind: nothing may be read until it is not. */
   get blocked(): boolean {
     return this.holding && this.#inFrame && this.state === "open" &&
-      this.#decoder.header.opcode < Opcode.close;
+      this.input.header.opcode < Opcode.close;
   }
 
-  /** Whether bytes of the chunk have not been parsed. */
-  get hasUnread(): boolean {
-    return !this.#decoder.empty;
+  /** Where the transport may read the next bytes to, when they belong to a large message; it fills it from its start. */
+  get room(): Bytes | undefined {
+    const { remaining } = this.input;
+    return remaining === 0 || this.state !== "open" ? undefined : this.#assembler?.room(remaining);
   }
 
-  /** Stores a chunk, whose memory is the protocol's from here on. The one before must be parsed to its end. */
-  receive(chunk: Bytes): void {
-    if (this.state === "open" || this.state === "closing") this.#decoder.push(chunk);
+  /** Stores a chunk, which is the protocol's, or lent until `input.own()`. The one before must be parsed to its end. */
+  receive(chunk: Bytes, lent = false): void {
+    if (this.state === "open" || this.state === "closing") this.input.push(chunk, lent);
   }
 
   /** Parses as far as the next event; undefined when the chunk is used up or the protocol is blocked. */
   nextEvent(): ProtocolEvent | undefined {
-    const decoder = this.#decoder;
+    const decoder = this.input;
     while (this.state === "open" || this.state === "closing") {
       if (!this.#inFrame) {
         const event = this.#readMessage();
@@ -145,12 +140,13 @@ export class Protocol {
         const payload = decoder.takeControl();
         if (payload !== undefined) return this.#receiveControl(opcode, payload);
       } else if (this.state === "open") {
-        const { bytes, start, end } = decoder;
         const assembler = this.#assembler!;
         const last = complete && fin;
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
         const { declared, compressed } = assembler;
-        const streamed = this.#streaming || (declared >= this.#streamFrom && !compressed);
+        const streamed = this.#streaming || (declared >= this.streamFrom && !compressed);
+        if (assembler.givesAway(last || streamed)) decoder.own(decoder.start);
+        const { bytes, start, end } = decoder;
         const violation = streamed
           ? assembler.stream(bytes, start, end, last)
           : assembler.push(bytes, start, end, last);
@@ -171,18 +167,19 @@ export class Protocol {
   /** The way of nearly every message, see `FrameDecoder.readMessage()`; undefined when the next bytes are something else. */
   #readMessage(): ProtocolEvent | undefined {
     if (this.holding || this.state !== "open" || this.#assembler?.inProgress) return undefined;
-    const decoder = this.#decoder;
-    const most = Math.min(this.#limits.maxMessageSize, this.#streamFrom - 1);
+    const decoder = this.input;
+    const most = Math.min(this.#limits.maxMessageSize, this.streamFrom - 1);
     const text = decoder.readMessage(this.role === "server", most);
     if (text === undefined) return undefined;
-    const message = wholeMessage(text, decoder.bytes, decoder.start, decoder.end);
+    const { bytes, start, end } = decoder;
+    const message = text ? decodeUtf8(bytes, start, end) : decoder.keep();
     if (message === undefined) return this.fail(invalidText);
     this.data = message;
     return "message";
   }
 
   #beginFrame(): Violation | undefined {
-    const { header } = this.#decoder;
+    const { header } = this.input;
     const assembler = this.#assembler ??= new MessageAssembler(this.#limits, this.#transform);
     const starts = header.opcode === Opcode.text || header.opcode === Opcode.binary;
     const allowed = starts && this.#transform !== undefined ? RSV1 : 0;
@@ -206,8 +203,8 @@ export class Protocol {
   #receiveClose(body: Bytes): ProtocolEvent {
     const status = decodeCloseBody(body);
     if (typeof status === "number") return this.fail(invalidCloseBody(status));
-    this.#ending.received = status;
-    this.#ending.initiator ??= "remote";
+    this.#known.received = status;
+    this.#known.initiator ??= "remote";
     // Section 5.5.1: the answer typically echoes the code.
     if (this.state === "open") this.#writeClose(status.code, "");
     this.#discard();
@@ -217,22 +214,22 @@ export class Protocol {
   /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
   fail(violation: Violation): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
-    this.#ending.fail(violation.code, violation.reason);
+    this.#known.fail(violation.code, violation.reason);
     if (this.state === "open") this.#writeClose(violation.code, violation.reason);
     this.#discard();
     return "close";
   }
 
   #writeClose(code: number, reason: string): void {
-    const wire = code === CloseCode.noStatus ? undefined : code;
     this.flushPong();
-    this.output.binary(Opcode.close, encodeCloseBody(wire, reason));
-    this.#ending.sent = { code, reason };
+    const body = encodeCloseBody(code === CloseCode.noStatus ? undefined : code, reason);
+    this.output.binary(Opcode.close, body);
+    this.#known.sent = { code, reason };
   }
 
   #discard(): void {
     this.state = "discarding";
-    this.#decoder.discard();
+    this.input.discard();
     this.#assembler?.reset();
     this.#pendingPong = undefined;
   }
@@ -245,8 +242,7 @@ export class Protocol {
       const payload = encodeMessage(this.#transform, data);
       if (payload !== undefined) return this.output.binary(opcode, payload, true, RSV1);
     }
-    if (typeof data === "string") this.output.text(opcode, data);
-    else this.output.binary(opcode, data);
+    this.output.message(opcode, data);
   }
 
   /**
@@ -255,9 +251,7 @@ export class Protocol {
    */
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
     this.#assertOpen();
-    const opcode = first ? messageOpcode(data) : Opcode.continuation;
-    if (typeof data === "string") this.output.text(opcode, data, fin);
-    else this.output.binary(opcode, data, fin);
+    this.output.message(first ? messageOpcode(data) : Opcode.continuation, data, fin);
   }
 
   /**
@@ -288,7 +282,7 @@ export class Protocol {
     encodeCloseBody(code, reason);
     if (this.state !== "open") return;
     this.#writeClose(code ?? CloseCode.noStatus, reason);
-    this.#ending.initiator = "local";
+    this.#known.initiator = "local";
     this.state = "closing";
   }
 
@@ -302,16 +296,21 @@ export class Protocol {
   /** Gives the connection up without a closing handshake, for the reason given. */
   abort(cause: Error, initiator: "local" | "remote"): void {
     if (this.state === "closed") return;
-    this.#ending.drop(cause, initiator);
+    this.#known.drop(cause, initiator);
     this.#discard();
   }
 
   /** The byte stream is gone: tells how the connection ended. */
   end(error: Error | undefined): CloseInfo {
-    this.abort(error ?? new Error("The connection was lost"), "remote");
+    const ending = this.#known;
+    if (!ending.agreed) this.abort(error ?? new Error("The connection was lost"), "remote");
     this.state = "closed";
     this.#transform?.close();
-    return this.#ending.toInfo();
+    return ending.toInfo();
+  }
+
+  get #known(): Ending {
+    return this.#ending ??= new Ending();
   }
 
   #assertOpen(): void {

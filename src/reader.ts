@@ -91,9 +91,10 @@ export class TransportReader implements TransportSink {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  data(chunk: Bytes): void {
-    if (this.#reading === undefined) this.#rest = chunk;
-    else this.#resolve(chunk);
+  data(chunk: Bytes, lent = false): void {
+    const kept = lent ? chunk.slice() : chunk;
+    if (this.#reading === undefined) this.#rest = kept;
+    else this.#resolve(kept);
   }
 
   /** Implements {@linkcode TransportSink}. */

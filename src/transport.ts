@@ -3,7 +3,8 @@
 // 1. A transport starts paused. Its owner assigns `sink`, then calls `resume()`.
 // 2. No method of a transport calls the sink before it has returned.
 // 3. After `pause()` has returned, neither `data()` nor `end()` is called until `resume()`.
-// 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again.
+// 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again. One that is lent is
+//    the sink's until `data()` returns: the transport reads into the same memory again.
 //    A chunk given to `write()` belongs to the transport and must not change until it has been sent; a transport may
 //    then give it back (slab.ts).
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
@@ -21,10 +22,13 @@ export interface Address {
 
 /** What a {@linkcode Transport} reports to its owner. */
 export interface TransportSink {
+  /** Memory that the next bytes belong in, if there is any: a transport may read into it, from its start. */
+  readonly room?: Uint8Array<ArrayBuffer> | undefined;
   /**
-   * Bytes from the peer, at least one. True says that nothing of the chunk was kept, and its memory may be used again.
+   * Bytes from the peer, at least one; those that are `lent` only until this returns, which what lies in `room` never is.
+   * True says that nothing of the chunk was kept, and its memory may be used again.
    */
-  data(chunk: Uint8Array<ArrayBuffer>): boolean | void;
+  data(chunk: Uint8Array<ArrayBuffer>, lent?: boolean): boolean | void;
   /** The peer has sent its last byte (half-close). Writing still works. */
   end(): void;
   /** All that was written has left, after a `write()` that returned false. */

@@ -113,3 +113,37 @@ test("FrameDecoder.discard drops a chunk, a cut header and a frame in progress",
     assertEquals([decoder.header.opcode, decoder.remaining], [10, 2]);
   }
 });
+
+test("FrameDecoder.keep() takes a message out of a chunk that is lent, and own() the rest", () => {
+  // 33 octets that are kept alone, and 100 in a chunk that is copied from there on, with what is behind them.
+  for (const [size, behind] of [[33, ""], [100, "820161"], [100, "82"]] as const) {
+    const payload = "ab".repeat(size);
+    const chunk = decodeHex(`82${size.toString(16).padStart(2, "0")}${payload}${behind}`);
+    const decoder = new FrameDecoder();
+    decoder.push(chunk, true);
+    assertEquals(decoder.readMessage(false, 1000), false);
+    const message = decoder.keep();
+    decoder.own();
+    chunk.fill(0xee);
+    assertEquals(encodeHex(message), payload);
+    assertEquals(decoder.empty, behind === "");
+    if (behind === "820161") {
+      assertEquals(
+        decoder.readMessage(false, 1000),
+        undefined,
+        "three octets are left to readHeader()",
+      );
+      assert(decoder.readHeader());
+      assert(decoder.readPayload());
+      assertEquals(encodeHex(decoder.keep()), "61");
+    }
+  }
+});
+
+test("FrameDecoder.keep() gives a view of a chunk that is not lent", () => {
+  const chunk = decodeHex("82020102" + "00".repeat(4));
+  const decoder = new FrameDecoder();
+  decoder.push(chunk);
+  assertEquals(decoder.readMessage(false, 1000), false);
+  assert(decoder.keep().buffer === chunk.buffer);
+});

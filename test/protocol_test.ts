@@ -3,6 +3,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
+import { concat } from "../src/bytes.ts";
 import { Protocol } from "../src/protocol.ts";
 import { createProtocol, feed, LIMITS, next, takeAll, takeFrames } from "./support/drive.ts";
 import { decodeFrames } from "./support/frames.ts";
@@ -318,4 +319,31 @@ test("Protocol sendFragment() marks the first and the last fragment (RFC 6455 5.
   ]);
   protocol.close(1000, "");
   assertThrows(() => protocol.sendFragment("d", true, true), Error, "closing");
+});
+
+test("Protocol has room for the rest of a large message, and takes what was read into it as it lies", () => {
+  const size = 100_000;
+  const payload = Uint8Array.from({ length: size }, (_, i) => i % 251);
+  const frame = concat([decodeHex("82ff" + "00000000000186a0" + "00000000"), payload]);
+  for (const first of [20_000, 30_001, 70_000, 90_000]) {
+    const protocol = createProtocol("server");
+    assertEquals(protocol.room, undefined);
+    protocol.receive(frame.slice(0, first), true);
+    assertEquals(next(protocol), undefined);
+    let at = first;
+    for (let { room } = protocol; room !== undefined && at < frame.length; { room } = protocol) {
+      // No more than the message, and what is read may be less.
+      assert(room.length <= size + 14 - at);
+      const count = Math.min(room.length, 25_000);
+      room.set(frame.subarray(at, at + count));
+      at += count;
+      protocol.receive(room.subarray(0, count));
+      if (at < frame.length) assertEquals(next(protocol), undefined);
+    }
+    if (first < 80_000) assert(at > first, "there was room");
+    if (at < frame.length) protocol.receive(frame.slice(at), true);
+    assertEquals(protocol.nextEvent(), "message");
+    assert(payload.every((octet, i) => (protocol.data as Uint8Array)[i] === octet));
+    assertEquals([(protocol.data as Uint8Array).length, protocol.room], [size, undefined]);
+  }
 });

@@ -41,6 +41,7 @@ function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTra
     open(socket: BunSocket<BunTransport>): void {
       socket.data = new BunTransport(socket);
       open(socket.data);
+      socket.data.opened();
     },
     data: (socket, chunk) => socket.data.received(chunk),
     drain: (socket) => socket.data?.writable(),

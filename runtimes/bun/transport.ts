@@ -28,6 +28,8 @@ export class BunTransport implements Transport {
   #awaitsDrain = false;
 
   #paused = true;
+  /** Whether the socket itself is paused. */
+  #stopped = false;
   #held = NOTHING;
   #peerEnded = false;
   #endReported = false;
@@ -39,7 +41,16 @@ export class BunTransport implements Transport {
     this.#socket = socket;
     this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
     if (this.remoteAddress !== undefined) socket.setNoDelay(true);
-    socket.pause();
+  }
+
+  /** The end of Bun's `open` hook, up to which nothing can come: whoever reads at once spares the socket two calls. */
+  opened(): void {
+    if (this.#paused && !this.#gone) this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#socket.pause();
   }
 
   get localAddress(): Address | undefined {
@@ -77,13 +88,16 @@ export class BunTransport implements Transport {
 
   pause(): void {
     this.#paused = true;
-    if (!this.#gone) this.#socket.pause();
+    if (!this.#gone && !this.#stopped) this.#stop();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (!this.#gone) this.#socket.resume();
+    if (!this.#gone && this.#stopped) {
+      this.#stopped = false;
+      this.#socket.resume();
+    }
     if (this.#peerEnded || this.#held.length > 0) queueMicrotask(() => this.#release());
   }
 

@@ -1,7 +1,8 @@
 // A `Deno.TcpConn` or `Deno.UnixConn` as a Transport.
 //
-// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when nobody kept them. It
-//    starts small, since an idle connection waits with one; it grows when reads fill it and shrinks when they do not.
+// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when nobody kept them; much
+//    at once is lent, which is one copy in memory of its size. The rest of a large message is read into the sink's room.
+//    The slab starts small, since an idle connection waits with one; it grows when reads fill it and shrinks when not.
 // 2. Deno writes a part, as a promise. One write is under way at a time; what comes meanwhile is queued and
 //    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
@@ -14,6 +15,8 @@ import type { DenoAddress, DenoConn } from "./namespace.ts";
 
 const minimumSlab = 512;
 const maximumSlab = 131_072;
+/** A copy of so much costs less than a new slab when this one is used up. */
+const lendFrom = 2_048;
 /** A slab that served this many reads was larger than they needed. */
 const manyReads = 16;
 const highWaterMark = 65_536;
@@ -34,6 +37,8 @@ export class DenoTransport implements Transport {
   #peerEnded = false;
   /** The result of a read that has not been passed on yet. */
   #arrived: number | null | undefined;
+  /** What the sink had room for when the read began. */
+  #room: Uint8Array<ArrayBuffer> | undefined;
   #slab: Uint8Array<ArrayBuffer> | undefined;
   #position = 0;
   #slabSize = minimumSlab;
@@ -112,20 +117,34 @@ export class DenoTransport implements Transport {
     if (this.#gone || this.#paused || this.#reading || this.#peerEnded || this.#giving) return;
     if (this.#arrived !== undefined) return;
     this.#reading = true;
-    this.#slab ??= new Uint8Array(this.#slabSize);
-    this.#conn.read(this.#slab.subarray(this.#position)).then(this.#onRead, this.#onError);
+    this.#room = this.sink.room;
+    const target = this.#room ?? this.#unused();
+    this.#conn.read(target).then(this.#onRead, this.#onError);
   }
 
-  /** Passes on what a read of `count` octets brought. What nobody keeps is filled again: no new memory, no zeros. */
+  /** What is left of the slab, or a new one. */
+  #unused(): Uint8Array<ArrayBuffer> {
+    this.#slab ??= new Uint8Array(this.#slabSize);
+    return this.#slab.subarray(this.#position);
+  }
+
+  /** Passes on what a read of `count` octets brought. */
   #give(count: number): void {
+    // A `resume()` meanwhile must not read: what was read is still being looked at.
+    this.#giving = true;
+    if (this.#room === undefined) this.#giveSlab(count);
+    else this.sink.data(this.#room.subarray(0, count));
+    this.#giving = false;
+  }
+
+  /** The same from the slab. What nobody keeps is filled again: no new memory, no zeros. */
+  #giveSlab(count: number): void {
     const slab = this.#slab as Uint8Array<ArrayBuffer>;
     const start = this.#position;
     const end = start + count;
     this.#position = end;
-    // A `resume()` meanwhile must not read: what was read is still being looked at.
-    this.#giving = true;
-    const free = this.sink.data(slab.subarray(start, end)) === true;
-    this.#giving = false;
+    const lent = count >= lendFrom;
+    const free = this.sink.data(slab.subarray(start, end), lent) === true || lent;
     if (slab !== this.#slab) return;
     if (free) this.#position = start;
     this.#reads++;
@@ -175,7 +194,7 @@ export class DenoTransport implements Transport {
     this.#gone = true;
     this.#queue.clear();
     this.#sending = undefined;
-    this.#slab = undefined;
+    this.#slab = this.#room = undefined;
     this.#conn.close();
     queueMicrotask(() => this.sink.closed(error));
   }

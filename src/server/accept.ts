@@ -64,7 +64,9 @@ export function accept(
   { acceptance, handler, options }: UpgradeDecision,
 ): HandshakeRefusal | undefined {
   const { secure, remoteAddress } = peer;
-  const getRequest = request === undefined ? once(requestLater(head, secure)) : () => request;
+  const made = request === undefined ? requestLater(head, secure) : () => request;
+  // The connection keeps what it has made itself.
+  const getRequest = typeof options.protocol === "function" ? once(made) : made;
   const compression = context.compression?.accept(acceptance.extensions);
   let protocol: string | undefined;
   let response: Bytes;

@@ -54,18 +54,18 @@ export class Opening implements TransportSink, Bounded, Session {
     this.#peer.leave();
   }
 
-  data(chunk: Bytes): void {
+  data(chunk: Bytes, lent = false): void {
     const parser = this.#parser ?? this.#context.parsers.pop() ??
       createRequestParser({ maxHeadSize: this.#context.maxHeadSize });
     const result = parser.push(chunk);
     this.#parser = result === undefined ? parser : undefined;
     if (result === undefined) return;
-    if ("head" in result) {
-      // Ready for the next head; one is enough, as each is used within a chunk.
-      this.#context.parsers[0] = parser;
-      if (this.#accept(result.head, result.rest as Bytes)) return;
-    }
-    this.#handOver(result);
+    if ("fault" in result) return this.#handOver(result);
+    // Ready for the next head; one is enough, as each is used within a chunk.
+    this.#context.parsers[0] = parser;
+    const { head } = result;
+    const rest = (lent ? result.rest.slice() : result.rest) as Bytes;
+    if (!this.#accept(head, rest)) this.#handOver({ head, rest });
   }
 
   end(): void {

@@ -31,7 +31,8 @@ export class SessionPeer {
   #address: Address | undefined;
   /** What `leave()` has to undo. */
   #connected = false;
-  #counted: { readonly hostname: string | undefined } | undefined;
+  #counted = false;
+  #countedAs: string | undefined;
 
   /** The peer of a connection. */
   constructor(address: Address | undefined, context: ServerContext, encrypted = false) {
@@ -78,9 +79,8 @@ export class SessionPeer {
   leave(): void {
     const { admission } = this.#context;
     if (this.#connected) admission.disconnect();
-    if (this.#counted !== undefined) admission.leave(this.#counted.hostname);
-    this.#connected = false;
-    this.#counted = undefined;
+    if (this.#counted) admission.leave(this.#countedAs);
+    this.#connected = this.#counted = false;
   }
 
   /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
@@ -101,10 +101,10 @@ export class SessionPeer {
   }
 
   #enter(): AdmissionRefusal | undefined {
-    if (this.#counted !== undefined) return undefined;
-    const hostname = this.remoteAddress?.hostname;
-    const refusal = this.#context.admission.enter(hostname);
-    if (refusal === undefined) this.#counted = { hostname };
+    if (this.#counted) return undefined;
+    this.#countedAs = this.remoteAddress?.hostname;
+    const refusal = this.#context.admission.enter(this.#countedAs);
+    this.#counted = refusal === undefined;
     return refusal;
   }
 }

@@ -14,6 +14,10 @@ export class Peer {
   drains = 0;
   closed = false;
   error: Error | undefined;
+  /** What the sink has room for; and how many chunks came in it, or were lent. */
+  room: Uint8Array<ArrayBuffer> | undefined;
+  inRoom = 0;
+  lent = 0;
   /** Called with each chunk after it has been recorded. */
   onData: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly violations: string[] = [];
@@ -23,11 +27,24 @@ export class Peer {
 
   constructor(transport: Transport) {
     this.transport = transport;
+    const getRoom = (): Uint8Array<ArrayBuffer> | undefined => this.room;
     this.sink = {
-      data: (chunk) => {
+      get room() {
+        return getRoom();
+      },
+      data: (given, lent = false) => {
         this.#check("data()", true);
+        if (lent) this.lent++;
+        else if (given.buffer === this.room?.buffer) {
+          if (given.byteOffset !== this.room.byteOffset) this.violations.push("not at its start");
+          this.room = this.room.subarray(given.length);
+          this.inRoom++;
+        }
+        // What is lent is looked at again here only as a copy, and scribbled over: the transport must not mind.
+        const chunk = lent ? given.slice() : given;
+        if (lent) given.fill(0xee);
         if (chunk.length === 0) this.violations.push("data() without a byte");
-        if (chunk.constructor !== Uint8Array) this.violations.push("data() with a subclass");
+        if (given.constructor !== Uint8Array) this.violations.push("data() with a subclass");
         if (this.ended) this.violations.push("data() after end()");
         this.chunks.push(chunk);
         this.received += chunk.length;

@@ -15,6 +15,8 @@ export interface Driving {
   readonly holding: boolean;
   /** Messages of at least so many octets come in pieces. */
   readonly streamFrom: number;
+  /** Whether chunks are only lent: each is written over once it has been looked at. */
+  readonly lent: boolean;
 }
 
 /** What there is to see after each chunk. */
@@ -26,7 +28,7 @@ export interface Drive extends Reading {
 /** Gives a protocol all chunks, and asserts what must hold for any bytes. */
 export function drive(
   setting: Setting,
-  { holding, streamFrom }: Driving,
+  { holding, streamFrom, lent }: Driving,
   chunks: readonly Bytes[],
   transform?: MessageTransform,
 ): Drive {
@@ -39,11 +41,12 @@ export function drive(
     protocol.close(1000, "");
     takeAll(protocol.output);
   }
-  const events: string[] = [];
+  // A binary message stays as it came to the end, when nothing may have touched it.
+  const events: (string | (string | Bytes)[])[] = [];
   const counts: number[] = [];
   const pieces: (string | Bytes)[] = [];
   for (const chunk of chunks) {
-    protocol.receive(chunk);
+    protocol.receive(chunk, lent);
     for (;;) {
       protocol.holding = holding;
       let event = protocol.nextEvent();
@@ -54,15 +57,19 @@ export function drive(
       if (event === undefined) break;
       const { data } = protocol;
       if (event === "chunk") {
-        pieces.push(typeof data === "string" ? data : data.slice());
-        if (protocol.last) events.push(joined(pieces.splice(0)));
-      } else if (event === "message") events.push(joined([data]));
+        pieces.push(data);
+        if (protocol.last) events.push(pieces.splice(0));
+      } else if (event === "message") events.push([data]);
       else if (event === "close") events.push("close");
       else events.push(`${event} ${encodeHex((data as Bytes).slice())}`);
     }
     counts.push(events.length);
+    if (!lent) continue;
+    protocol.input.own();
+    chunk.fill(0xee);
   }
-  return { events, counts, ...ending(protocol, events) };
+  const lines = events.map((event) => typeof event === "string" ? event : joined(event));
+  return { events: lines, counts, ...ending(protocol, lines) };
 }
 
 function joined(pieces: readonly (string | Bytes)[]): string {

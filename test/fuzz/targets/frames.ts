@@ -29,6 +29,7 @@ const options = {
   congested: fc.nat(9).map((n) => n === 0),
   holding: fc.boolean(),
   streamFrom: fc.constantFrom(0, 20, 2 ** 50),
+  lent: fc.boolean(),
 };
 
 /** Frames without an extension. */
