@@ -9,6 +9,31 @@ export type BinaryData = ArrayBuffer | ArrayBufferView;
 /** No bytes. */
 export const EMPTY: Bytes = new Uint8Array(0);
 
+/**
+ * Whether the engine is JavaScriptCore, which is known by where its errors say that they were made. Other ways are fast
+ * there; nothing else depends on it.
+ */
+export const JSC: boolean = ["line", "lineNumber"].some((name) => name in new Error());
+
+/** Up to so many octets JavaScriptCore is faster with a loop than with a view or `set()`: 30 against 70 and 40 ns. */
+const SMALL = 32;
+
+/** Copies `source` into `target` from `offset` on. */
+export function put(source: Uint8Array, target: Uint8Array, offset: number): void {
+  const { length } = source;
+  if (!JSC || length > SMALL) return target.set(source, offset);
+  for (let i = 0; i < length; i++) target[offset + i] = source[i]!;
+}
+
+/** The part of `source` from `start` to `end`: a view, or a copy where that costs less. */
+export function part(source: Bytes, start: number, end: number): Bytes {
+  const length = end - start;
+  if (!JSC || length > SMALL) return source.subarray(start, end);
+  const copy = new Uint8Array(length);
+  for (let i = 0; i < length; i++) copy[i] = source[start + i]!;
+  return copy;
+}
+
 /** Views the bytes of any buffer source, without a copy. */
 export function viewBytes(source: BinaryData): Uint8Array {
   if (source instanceof Uint8Array) return source;

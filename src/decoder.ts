@@ -6,7 +6,7 @@
 // A chunk that is only lent is copied from where somebody keeps a piece of it on, once: texts and small messages, and
 // what is put together elsewhere, need no memory of the chunk's size.
 
-import { type Bytes, concat, EMPTY } from "./bytes.ts";
+import { type Bytes, concat, EMPTY, part } from "./bytes.ts";
 import {
   createFrameHeader,
   type FrameHeader,
@@ -87,7 +87,7 @@ export class FrameDecoder {
     const { start, end } = this;
     if (this.#lent && this.bytes.length <= SMALL) return this.bytes.slice(start, end);
     this.own(start);
-    return this.bytes.subarray(this.start, this.end);
+    return part(this.bytes, this.start, this.end);
   }
 
   /** Drops what is unread, and lets go of the chunk. */

@@ -4,10 +4,10 @@
 // written behind a batch, the batch moves to where it has room of its own, and more than it needs: a message to each of
 // many connections, eight times over, is one write for each of them, and one move.
 
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, put } from "./bytes.ts";
 import { headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
-import { commit, open, release, type Slab, SLAB_SIZE } from "./slab.ts";
+import { commit, open, release, type Slab, SLAB_SIZE, view } from "./slab.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
 /** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
@@ -57,7 +57,7 @@ export class FrameEncoder {
     const slab = this.#reserve(headerLength(length, this.#masked) + length);
     const { bytes } = slab;
     const offset = writeHeader(bytes, this.#end, first, length, maskingKey);
-    bytes.set(payload, offset);
+    put(payload, bytes, offset);
     if (maskingKey !== undefined) applyMask(bytes, offset, offset + length, maskingKey);
     this.#commit(slab, offset + length);
   }
@@ -161,7 +161,7 @@ export class FrameEncoder {
     if (slab === undefined) return undefined;
     this.#slab = undefined;
     if (this.#roomEnd > this.#end) release(slab, this.#roomEnd - this.#end);
-    return slab.bytes.subarray(this.#start, this.#end);
+    return view(slab, this.#start, this.#end);
   }
 }
 

@@ -4,6 +4,8 @@
 // Masking is XOR, so the same function masks and unmasks, in place or on the way to another place.
 // Trap: words are XORed in the machine's byte order, so the key goes through memory once to match it.
 
+import { JSC } from "./bytes.ts";
+
 /** Below this many octets a loop over octets is faster than one over words. */
 const WORDS_FROM = 48;
 /** From this many octets on words of 64 bits are faster, where the engine has them as integers. */
@@ -11,10 +13,9 @@ const WIDE_FROM = 256;
 
 /**
  * Whether 64-bit words are XORed as integers: V8 does, in half the time of 32-bit ones (64 KiB: 3 to 6 µs against 6 to
- * 11); JavaScriptCore makes an object of each, and takes 50 times as long. It is known by where its errors say that
- * they were made. Only the speed depends on it.
+ * 11); JavaScriptCore makes an object of each, and takes 50 times as long.
  */
-const WIDE = !["line", "lineNumber"].some((name) => name in new Error());
+const WIDE = !JSC;
 
 /** Keys drawn at once: `getRandomValues` for each key costs 1,400 ns on Node, from a pool 5 ns. */
 const pool = new Uint32Array(2048);

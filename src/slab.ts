@@ -44,12 +44,27 @@ export function commit(slab: Slab, end: number): void {
   slab.used = end;
 }
 
+/** The view that was made last, and of what. */
+let latest: Uint8Array | undefined;
+let latestSlab: Slab | undefined;
+
+/** A view of octets that were handed out, to be written. */
+export function view(slab: Slab, start: number, end: number): Bytes {
+  const bytes = slab.bytes.subarray(start, end);
+  latest = bytes;
+  latestSlab = slab;
+  return bytes;
+}
+
 /**
  * Gives octets back that were written. What is no slab's is ignored.
  *
  * @param chunk The octets, or any view of as many in the same memory.
  */
-export function giveBack({ buffer, length }: Uint8Array): void {
+export function giveBack(chunk: Uint8Array): void {
+  // A socket that takes all of a batch at once gives it back before there is another.
+  if (chunk === latest && latestSlab !== undefined) return release(latestSlab, chunk.length);
+  const { buffer, length } = chunk;
   const slab = current !== undefined && buffer === current.bytes.buffer
     ? current
     : full.get(buffer);

@@ -1,10 +1,26 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { concat, EMPTY, toBytes, viewBytes } from "../src/bytes.ts";
-import { test } from "./support/test.ts";
+import { concat, EMPTY, JSC, part, put, toBytes, viewBytes } from "../src/bytes.ts";
+import { runtime, test } from "./support/test.ts";
 
 test("EMPTY has no bytes", () => {
   assertEquals(EMPTY.length, 0);
+});
+
+test("put() and part() copy the octets that they are told to, of any number", () => {
+  const source = Uint8Array.from({ length: 100 }, (_, i) => i + 1);
+  for (let length = 0; length <= 66; length++) {
+    const target = new Uint8Array(80);
+    put(source.subarray(3, 3 + length), target, 7);
+    const expected = new Uint8Array(80);
+    expected.set(source.subarray(3, 3 + length), 7);
+    assertEquals(encodeHex(target), encodeHex(expected));
+    assertEquals(encodeHex(part(source, 3, 3 + length)), encodeHex(source.slice(3, 3 + length)));
+  }
+});
+
+test("JSC tells Bun's engine from V8", () => {
+  assertEquals(JSC, runtime === "bun");
 });
 
 test("viewBytes returns a Uint8Array as it is", () => {

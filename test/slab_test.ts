@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { commit, giveBack, open, SLAB_SIZE } from "../src/slab.ts";
+import { commit, giveBack, open, SLAB_SIZE, view } from "../src/slab.ts";
 import { test } from "./support/test.ts";
 
 /** Writes and hands out `size` octets. */
@@ -9,6 +9,29 @@ function take(size: number): Uint8Array {
   commit(slab, start + size);
   return slab.bytes.subarray(start, start + size);
 }
+
+test("giveBack() takes the last view as it takes any other", () => {
+  const full = take(SLAB_SIZE);
+  const before = take(10);
+  const slab = open(20);
+  const start = slab.used;
+  commit(slab, start + 20);
+  const views = [view(slab, start, start + 8), view(slab, start + 8, start + 20)] as const;
+  assertEquals(views.map((bytes) => [bytes.byteOffset, bytes.length]), [[start, 8], [
+    start + 8,
+    12,
+  ]]);
+  // The last one first: it is the one that is known; then what only its memory tells.
+  giveBack(views[1]);
+  giveBack(views[0]);
+  assertEquals(take(5).byteOffset, start + 20, "what was taken before has not come back");
+  giveBack(new Uint8Array(before.buffer as ArrayBuffer, start + 20, 5));
+  giveBack(before);
+  const again = take(1);
+  assertEquals([again.buffer === before.buffer, again.byteOffset], [true, 0]);
+  giveBack(again);
+  giveBack(full);
+});
 
 test("giveBack() makes a slab whose octets have all come back be filled from its start again", () => {
   const first = take(SLAB_SIZE);

@@ -14,7 +14,7 @@ import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 
 const minimumSlab = 512;
-const maximumSlab = 131_072;
+const maximumSlab = 262_144;
 /** A copy of so much costs less than a new slab when this one is used up. */
 const lendFrom = 2_048;
 /** A slab that served this many reads was larger than they needed. */
