@@ -1,7 +1,8 @@
 // Listening and dialling with `Deno.listen` and `Deno.connect`; TLS is tls.ts.
 //
 // 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is out of
-//    file descriptors (EMFILE): then it is tried again, after a short wait so as not to spin.
+//    file descriptors (EMFILE): then it is tried again, after a short wait so as not to spin. It also rejects for a peer
+//    that has reset its connection before, since it asks for that one's address: nothing is wrong, the next one is due.
 // 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net` just does it.
 
 import type {
@@ -80,18 +81,25 @@ async function acceptAll(
   failed: ListenOptions["failed"],
 ): Promise<void> {
   while (open()) {
-    let conn: DenoConn;
+    let conn: DenoConn | undefined;
     try {
       conn = await socket.accept();
       conn.setNoDelay?.(true);
     } catch (error) {
+      conn?.close();
       if (!open()) return;
+      if (isGone(error)) continue;
       failed?.(error);
       await new Promise((resolve) => setTimeout(resolve, acceptRetryDelay));
       continue;
     }
     accept(new DenoTransport(conn));
   }
+}
+
+function isGone(error: unknown): boolean {
+  const { name } = error as Error;
+  return name === "NotConnected" || name === "ConnectionReset" || name === "ConnectionAborted";
 }
 
 function targetOf({ hostname, port }: Address, path: string | undefined): DenoTarget {
