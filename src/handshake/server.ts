@@ -219,16 +219,16 @@ export function formatAcceptance(
   return formatResponseHead(101, "", headers);
 }
 
-/** The response that says nothing else, which nearly every one is: only its last field differs (1.2 µs less on Bun). */
+let plain: Uint8Array<ArrayBuffer> | undefined;
+
+/** The response that says nothing else, which nearly every one is: only its last field differs. */
 function acceptPlainly(accept: string): Uint8Array<ArrayBuffer> {
-  PLAIN ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", accept]]);
-  const response = PLAIN.slice();
+  plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", accept]]);
+  const response = plain.slice();
   const start = response.length - accept.length - 4;
   for (let i = 0; i < accept.length; i++) response[start + i] = accept.charCodeAt(i);
   return response;
 }
-
-let PLAIN: Uint8Array<ArrayBuffer> | undefined;
 
 /**
  * The refusal for an origin that is not allowed: 403 (RFC 6455 4.2.2 item 4).
