@@ -271,8 +271,8 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Implements {@linkcode Bounded}: the connection has not ended in time. */
   late(): void {
-    const { closeTimeout: most } = this.#limits;
-    this.terminate(new Error(`The connection did not close within ${most} ms`));
+    const { closeTimeout } = this.#limits;
+    this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
   }
 
   #endTransport(): void {

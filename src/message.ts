@@ -1,6 +1,6 @@
 // Frames of payload in, whole messages out: fragmentation (RFC 6455 section 5.4), limits, and text (section 8.1).
 //
-// 1. A message that lies whole in one chunk is never copied: binary data is a view on the chunk, text is decoded from it.
+// 1. A message that lies whole in one chunk is not put together: binary data is a view on the chunk, text is decoded from it.
 // 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. Where the transport reads
 //    into memory that it is given (`room()`), the rest of a large message is read to where it belongs.
 // 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the message ends.

@@ -51,7 +51,8 @@ export interface Transport {
   readonly bufferedAmount: number;
   /**
    * Accepts all of `chunk`, in order. Returns false when some of it had to be buffered: `drain()`
-   * follows when that has left. Bytes written after `end()` or `destroy()` are dropped.
+   * follows when that has left, or `closed()` when the stream is lost. Bytes written after `end()` or `destroy()` are
+   * dropped.
    */
   write(chunk: Uint8Array<ArrayBuffer>): boolean;
   /** Stops reading. */

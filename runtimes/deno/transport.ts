@@ -146,15 +146,22 @@ export class DenoTransport implements Transport {
     const lent = count >= lendFrom;
     const free = this.sink.data(slab.subarray(start, end), lent) === true || lent;
     if (slab !== this.#slab) return;
-    if (free) this.#position = start;
     this.#reads++;
     const filled = end === slab.length;
-    if (free ? !(filled && slab.length < maximumSlab) : slab.length - end >= slab.length / 4) {
-      return;
+    if (free) {
+      this.#position = start;
+      // What it was made for: only reads in a row that leave most of it count.
+      if (!filled && count > slab.length / 4) this.#reads = 0;
     }
-    if (filled && this.#reads < manyReads) this.#slabSize *= 4;
-    else if (this.#reads >= manyReads) this.#slabSize /= 2;
-    this.#slabSize = Math.min(Math.max(this.#slabSize, minimumSlab), maximumSlab);
+    const outgrown = filled && (free || this.#reads < manyReads);
+    const size = Math.min(
+      Math.max(outgrown ? slab.length * 4 : slab.length / 2, minimumSlab),
+      maximumSlab,
+    );
+    const due = outgrown || this.#reads >= manyReads;
+    // It serves on while it has the right size and nobody has kept most of it.
+    if (free ? !due || size === slab.length : slab.length - end >= slab.length / 4) return;
+    if (due) this.#slabSize = size;
     this.#slab = undefined;
     this.#position = 0;
     this.#reads = 0;
