@@ -128,6 +128,8 @@ const contexts = new Set<TakeoverDeflater>();
 class TakeoverDeflater implements Deflater {
   readonly #settings: DeflateSettings;
   #context: Context | undefined;
+  /** Whether the context is to be forgotten before it is used again. */
+  #stale = false;
 
   constructor(settings: DeflateSettings) {
     this.#settings = settings;
@@ -144,8 +146,13 @@ class TakeoverDeflater implements Deflater {
           break;
         }
       }
-    }
+    } else if (this.#stale) this.#context.reset();
+    this.#stale = false;
     return deflateWith(this.#context, data);
+  }
+
+  forget(): void {
+    this.#stale = true;
   }
 
   close(): void {
@@ -172,6 +179,7 @@ export const handleBackend: DeflateBackend = {
         else context.reset();
         return deflateWith(context, data);
       },
+      forget() {},
       close() {},
     };
   },

@@ -32,6 +32,7 @@ export const publicBackend: DeflateBackend = {
           finishFlush: Z_SYNC_FLUSH,
           chunkSize: data.length + MIN_CHUNK,
         })),
+      forget() {},
       close() {},
     };
   },

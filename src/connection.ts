@@ -5,6 +5,7 @@ import { CloseCode } from "./close.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MessageStream } from "./message_stream.ts";
 import type { MessageSource, Outbox } from "./outbox.ts";
+import { PreparedMessage, type SendOptions } from "./prepared.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";
@@ -19,20 +20,6 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  * keep a `slice()` of a small message that is to live long.
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
-
-/** How to send one message. */
-export interface SendOptions {
-  /**
-   * Whether to compress the message, where the connection negotiated that and the message reaches the threshold.
-   * True unless told. Say false for what is compressed already, or mixes a secret with what an attacker chose.
-   */
-  readonly compress?: boolean;
-  /**
-   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. By the type of
-   * the data unless told. For peers that expect the other one.
-   */
-  readonly binary?: boolean;
-}
 
 /** What the opening handshake settled. */
 export interface HandshakeResult {
@@ -152,8 +139,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param data The message. Bytes must not change before the promise has settled. A message in chunks, all strings or
    * all bytes, is sent as fragments as they come, not compressed; other messages wait for its end. When its source
    * throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A Blob is such a
-   * message too.
-   * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks.
+   * message too. For one that many are to get, a {@linkcode PreparedMessage}.
+   * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
+   * PreparedMessage says of itself stands.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
    * @throws {TypeError} When `data` is none of these, or to be sent as text and not UTF-8.
@@ -172,7 +160,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await ws.close();
    * ```
    */
-  send(data: string | BinaryData | Blob | MessageSource, options?: SendOptions): Promise<void> {
+  send(
+    data: string | BinaryData | Blob | MessageSource | PreparedMessage,
+    options?: SendOptions,
+  ): Promise<void> {
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || data instanceof Uint8Array)) {
@@ -181,6 +172,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     if (typeof data === "string") {
       return this.#outbox.send(binary === true ? encoder.encode(data) : data, compress);
     }
+    if (data instanceof PreparedMessage) return this.#outbox.send(data, compress);
     if (data instanceof Blob) return this.#outbox.sendStream(chunksOf(data));
     if (isSource(data)) return this.#outbox.sendStream(data);
     const bytes = toBytes(data);

@@ -5,8 +5,9 @@
 // many connections, eight times over, is one write for each of them, and one move.
 
 import { type Bytes, put } from "./bytes.ts";
-import { headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
+import { FIN, headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
+import type { PreparedFrame } from "./prepared.ts";
 import { commit, open, release, type Slab, SLAB_SIZE, view } from "./slab.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
@@ -15,8 +16,6 @@ export const REFERENCE_FROM = 65_537;
 
 /** A batch moves up to this size: to copy it costs less than a write. */
 const MOVE_TO = 16_384;
-
-const FIN = 0x80;
 
 /** Encodes frames into batches. */
 export class FrameEncoder {
@@ -79,6 +78,28 @@ export class FrameEncoder {
     writeHeader(bytes, this.#end, first, length, maskingKey);
     if (maskingKey !== undefined) applyMask(bytes, offset, offset + length, maskingKey);
     this.#commit(slab, offset + length);
+  }
+
+  /** Adds a frame that others send too: where nothing waits, or the one before it, it is sent as it lies. */
+  prepared(frame: PreparedFrame): void {
+    const { payload } = frame;
+    if (this.#masked || payload.length >= REFERENCE_FROM) {
+      return this.binary(frame.opcode, payload, true, frame.reserved);
+    }
+    const slab = frame.place();
+    const { start, end } = frame;
+    const size = end - start;
+    if (this.#slab === undefined) {
+      this.#slab = slab;
+      this.#start = start;
+    } else if (this.#slab !== slab || this.#end !== start || this.#roomEnd !== start) {
+      const own = this.#reserve(size);
+      put(slab.bytes.subarray(start, end), own.bytes, this.#end);
+      return this.#commit(own, this.#end + size);
+    }
+    slab.live += size;
+    this.#end = this.#roomEnd = end;
+    this.byteLength += size;
   }
 
   /** Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. */

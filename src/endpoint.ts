@@ -13,6 +13,7 @@ import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
+import type { Sendable } from "./prepared.ts";
 import { defer, type Deferred, handled, RESOLVED } from "./promises.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
@@ -113,7 +114,7 @@ export class Endpoint implements TransportSink, Bounded {
   }
 
   /** Sends a message; see `WebSocketConnection.send()`. */
-  send(data: string | Uint8Array, compress = true): Promise<void> {
+  send(data: Sendable, compress = true): Promise<void> {
     if (this.#protocol.state !== "open") return this.#rejected();
     this.#protocol.send(data, compress);
     this.messages++;
@@ -308,8 +309,7 @@ export class Endpoint implements TransportSink, Bounded {
   /** Resolves when more may be sent; rejects when nothing can be. */
   writable(): Promise<void> {
     if (!this.open) return this.#rejected();
-    if (!this.#protocol.congested) return RESOLVED;
-    if (this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
+    if (!this.#protocol.congested || this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
     this.#drained ??= defer<void>();
     return this.#drained.promise;
   }

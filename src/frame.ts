@@ -22,6 +22,9 @@ export const Opcode = {
   pong: 0xa,
 } as const;
 
+/** The bit of a first octet that says that the frame is its message's last. */
+export const FIN = 0x80;
+
 /** RSV1 as one of the three reserved bits: on the first frame of a compressed message (RFC 7692 section 6). */
 export const RSV1 = 4;
 

@@ -3,7 +3,8 @@
 // ConnectionClosed as it does for any other end.
 
 import { CloseCode } from "./close.ts";
-import type { Message, SendOptions, WebSocketConnection } from "./connection.ts";
+import type { Message, WebSocketConnection } from "./connection.ts";
+import type { SendOptions } from "./prepared.ts";
 import { ConnectionClosed } from "./errors.ts";
 
 /**

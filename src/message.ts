@@ -40,6 +40,12 @@ export interface MessageTransform extends MessageDecoder {
   readonly threshold: number;
   /** The payload to send instead. */
   encode(data: Uint8Array): Bytes;
+  /** Stands for all that `encodeApart()` depends on, but for the data. */
+  readonly settings: number;
+  /** The payload to send instead, on any connection with the same `settings`: it refers to nothing before it. */
+  encodeApart(data: Uint8Array): Bytes;
+  /** What is encoded from now on refers to nothing before it. */
+  forget(): void;
   /** Frees what it holds. */
   close(): void;
 }

@@ -10,14 +10,14 @@ import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { EndpointLimits } from "./consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
-
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
+import type { Sendable } from "./prepared.ts";
 import { defer, type Deferred, RESOLVED } from "./promises.ts";
 
 /** A message that waits. */
 interface WaitingMessage {
   readonly kind: "message";
-  readonly data: string | Uint8Array;
+  readonly data: Sendable;
   readonly compress: boolean;
   readonly sent: Deferred<void>;
 }
@@ -65,7 +65,7 @@ export class Outbox {
   }
 
   /** Sends a message. */
-  send(data: string | Uint8Array, compress: boolean): Promise<void> {
+  send(data: Sendable, compress: boolean): Promise<void> {
     const endpoint = this.#endpoint;
     const ready = this.#stream === undefined && !(this.#mayDrop && endpoint.congested);
     if (ready || !endpoint.open) return endpoint.send(data, compress);

@@ -34,6 +34,7 @@ import {
   type MessageLimits,
   type MessageTransform,
 } from "./message.ts";
+import { frameFor, PreparedMessage, type Sendable } from "./prepared.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
@@ -235,13 +236,13 @@ export class Protocol {
   }
 
   /** Encodes a message, compressed where that was negotiated and is worth it. The state must be open. */
-  send(data: string | Uint8Array, compress = true): void {
+  send(data: Sendable, compress = true): void {
     this.#assertOpen();
+    const transform = compress ? this.#transform : undefined;
+    if (data instanceof PreparedMessage) return this.output.prepared(frameFor(data, transform));
     const opcode = messageOpcode(data);
-    if (compress && this.#transform !== undefined) {
-      const payload = encodeMessage(this.#transform, data);
-      if (payload !== undefined) return this.output.binary(opcode, payload, true, RSV1);
-    }
+    const payload = transform && encodeMessage(transform, data);
+    if (payload !== undefined) return this.output.binary(opcode, payload, true, RSV1);
     this.output.message(opcode, data);
   }
 
@@ -302,11 +303,10 @@ export class Protocol {
 
   /** The byte stream is gone: tells how the connection ended. */
   end(error: Error | undefined): CloseInfo {
-    const ending = this.#known;
-    if (!ending.agreed) this.abort(error ?? new Error("The connection was lost"), "remote");
+    if (!this.#known.agreed) this.abort(error ?? new Error("The connection was lost"), "remote");
     this.state = "closed";
     this.#transform?.close();
-    return ending.toInfo();
+    return this.#known.toInfo();
   }
 
   get #known(): Ending {

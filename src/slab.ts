@@ -8,7 +8,7 @@
 // 3. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
 //    encoder, then the transport, which gives back what it was given and nothing else.
 
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, EMPTY } from "./bytes.ts";
 
 /** The size of a slab, and of the largest region: four messages of 64 KiB with their headers, and no rest. */
 export const SLAB_SIZE = 262_400;
@@ -22,8 +22,10 @@ export class Slab {
   readonly bytes: Bytes = new Uint8Array(SLAB_SIZE);
   /** Octets up to here have been handed out. */
   used = 0;
-  /** Of those, what has not been given back. */
+  /** Of those, what has not been given back; in the shared slab once for each who took it. */
   live = 0;
+  /** Another number each time it becomes the shared slab. */
+  generation = 0;
 }
 
 let current: Slab | undefined;
@@ -44,16 +46,39 @@ export function commit(slab: Slab, end: number): void {
   slab.used = end;
 }
 
-/** The view that was made last, and of what. */
-let latest: Uint8Array | undefined;
-let latestSlab: Slab | undefined;
+let shared: Slab | undefined;
+let generation = 0;
 
-/** A view of octets that were handed out, to be written. */
+/**
+ * The slab whose octets any number may take, with room for `size` octets behind `used`. Move `used` on when they are
+ * written; whoever takes octets adds them to `live`. When it is full another takes its place, and it is used again once
+ * all that was taken has come back.
+ */
+export function openShared(size: number): Slab {
+  if (shared !== undefined && shared.used + size <= SLAB_SIZE) return shared;
+  const before = shared;
+  shared = spare.pop() ?? new Slab();
+  shared.generation = ++generation;
+  // Its own share, without which it would be empty whenever nobody is about to write.
+  shared.live = 1;
+  full.set(shared.bytes.buffer, shared);
+  if (before !== undefined) release(before, 1);
+  return shared;
+}
+
+/** The view that was made last, and of what. */
+let latest: Bytes = EMPTY;
+let latestSlab: Slab | undefined;
+let latestStart = 0;
+let latestEnd = 0;
+
+/** A view of octets that were handed out, to be written. The same as the last time where it is on the same octets. */
 export function view(slab: Slab, start: number, end: number): Bytes {
-  const bytes = slab.bytes.subarray(start, end);
-  latest = bytes;
+  if (slab === latestSlab && start === latestStart && end === latestEnd) return latest;
   latestSlab = slab;
-  return bytes;
+  latestStart = start;
+  latestEnd = end;
+  return latest = slab.bytes.subarray(start, end);
 }
 
 /**

@@ -13,7 +13,7 @@ import { test } from "./support/test.ts";
 const levels: readonly (readonly string[])[] = [
   ["bytes", "mask", "utf8", "close", "errors", "ending", "promises", "slab", "deadlines"],
   ["frame"],
-  ["decoder", "encoder", "message"],
+  ["decoder", "encoder", "message", "prepared"],
   // Below extension, which reads a header field of the same list grammar as the others.
   ["http/"],
   ["extension", "deflate/"],

@@ -93,7 +93,9 @@ test("chooseBackend falls back when a candidate does not do what it must", () =>
   const broken: Record<string, Partial<DeflateBackend>> = {
     "throws when made": { createDeflater: throws },
     "throws when inflating": { inflate: throws },
-    "gives no output": { createDeflater: () => ({ deflate: () => text(""), close() {} }) },
+    "gives no output": {
+      createDeflater: () => ({ deflate: () => text(""), forget() {}, close() {} }),
+    },
     "forgets its context": { createDeflater: (settings) => createDeflater(settings, false) },
     "ignores the window": { inflate: (data, _window, most) => inflate(data, undefined, most) },
     "ignores the limit": { inflate: (data, window) => inflate(data, window, Infinity) },

@@ -2,7 +2,7 @@
 // The bench bundles this file once and runs the same bundle on all three runtimes.
 
 import process from "node:process";
-import { serve } from "@sansocket/ws";
+import { PreparedMessage, serve } from "@sansocket/ws";
 import { listening } from "../peers/lifeline.mjs";
 
 const topic = new Set();
@@ -12,7 +12,8 @@ const echo = { message: (ws, data) => ws.send(data) };
 const broadcast = {
   open: (ws) => void topic.add(ws),
   message(_, data) {
-    for (const ws of topic) ws.send(data);
+    const message = new PreparedMessage(data);
+    for (const ws of topic) ws.send(message);
   },
   close: (ws) => void topic.delete(ws),
 };

@@ -15,7 +15,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { serve } from "@sansocket/ws";
+import { PreparedMessage, serve } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
 
 type FromPage =
@@ -128,10 +128,10 @@ function sendTo(ws: WebSocketConnection, message: ToPage): void {
 }
 
 function sendToAll(message: ToPage): void {
-  const text = JSON.stringify(message);
+  const prepared = new PreparedMessage(JSON.stringify(message));
   // Nobody waits for the promises of `send()`: one slow reader must not hold up the room. What it
   // has not read yet is kept for it up to a limit, and past that the library closes its connection.
-  for (const ws of server.connections) ws.send(text);
+  for (const ws of server.connections) ws.send(prepared);
 }
 
 function sendPeople(): void {

@@ -20,7 +20,9 @@ export interface DeflateSettings {
 export interface Deflater {
   /** Compresses `data` up to a sync flush: the result ends with the octets 00 00 ff ff. */
   deflate(data: Uint8Array): Bytes;
-  /** Frees what it holds. It may be used again, and then knows nothing of what came before. */
+  /** What is deflated from now on refers to nothing that came before. */
+  forget(): void;
+  /** Frees what it holds, and so forgets. It may be used again. */
   close(): void;
 }
 

@@ -5,7 +5,7 @@
 // 2. The context of what is received is the last window of plain bytes (window.ts); that of what is sent is the backend's.
 
 import type { Bytes } from "../bytes.ts";
-import type { DeflateBackend, Deflater } from "./backend.ts";
+import type { DeflateBackend, Deflater, DeflateSettings } from "./backend.ts";
 import type { DeflateParameters } from "./negotiation.ts";
 import type { ResolvedCompression } from "./options.ts";
 import { SlidingWindow } from "./window.ts";
@@ -18,7 +18,11 @@ export class PerMessageDeflate {
   /** Messages of fewer octets are not worth it. */
   readonly threshold: number;
 
+  /** Stands for the settings that messages are compressed with. */
+  readonly settings: number;
+
   readonly #backend: DeflateBackend;
+  readonly #deflateSettings: DeflateSettings;
   readonly #deflater: Deflater;
   readonly #received: SlidingWindow | undefined;
 
@@ -31,15 +35,25 @@ export class PerMessageDeflate {
     // Nothing is compressed to less than nothing; zlib would answer a second flush with no octet at all.
     this.threshold = Math.max(threshold, 1);
     this.#backend = backend;
-    const settings = { level, memoryLevel, windowBits: sendWindowBits };
-    this.#deflater = backend.createDeflater(settings, sendTakeover);
+    this.settings = (level << 8) | (memoryLevel << 4) | sendWindowBits;
+    this.#deflateSettings = { level, memoryLevel, windowBits: sendWindowBits };
+    this.#deflater = backend.createDeflater(this.#deflateSettings, sendTakeover);
     this.#received = receiveTakeover ? new SlidingWindow(receiveWindowBits) : undefined;
   }
 
   /** Compresses a message (section 7.2.1). */
   encode(data: Uint8Array): Bytes {
-    const deflated = this.#deflater.deflate(data);
-    return deflated.subarray(0, deflated.length - TAIL_LENGTH);
+    return withoutTail(this.#deflater.deflate(data));
+  }
+
+  /** Compresses a message for any connection with the same `settings`. */
+  encodeApart(data: Uint8Array): Bytes {
+    return withoutTail(this.#backend.createDeflater(this.#deflateSettings, false).deflate(data));
+  }
+
+  /** What is compressed from now on refers to nothing before it. */
+  forget(): void {
+    this.#deflater.forget();
   }
 
   /** Decompresses a message (section 7.2.2). */
@@ -53,4 +67,8 @@ export class PerMessageDeflate {
   close(): void {
     this.#deflater.close();
   }
+}
+
+function withoutTail(deflated: Bytes): Bytes {
+  return deflated.subarray(0, deflated.length - TAIL_LENGTH);
 }

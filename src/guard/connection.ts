@@ -8,7 +8,8 @@
 import { CloseCode } from "../close.ts";
 import type { Violation } from "../frame.ts";
 import { TokenBucket } from "./bucket.ts";
-import { type InflatingTransform, limitInflation } from "./inflate.ts";
+import type { MessageTransform } from "../message.ts";
+import { limitInflation } from "./inflate.ts";
 import { type GuardOptions, type ResolvedGuard, resolveGuard } from "./options.ts";
 import { Counters, type ViolationCause } from "./stats.ts";
 
@@ -133,7 +134,7 @@ export class ConnectionGuard {
   }
 
   /** The transform of the connection, within `maxInflateRatio`. */
-  limit(transform: InflatingTransform): InflatingTransform {
+  limit(transform: MessageTransform): MessageTransform {
     return limitInflation(transform, this.#settings.limits.maxInflateRatio, () => this.inflated());
   }
 

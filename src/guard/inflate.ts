@@ -5,31 +5,24 @@
 import type { Bytes } from "../bytes.ts";
 import { CloseCode } from "../close.ts";
 import type { Violation } from "../frame.ts";
-import type { MessageDecoder } from "../message.ts";
+import type { MessageTransform } from "../message.ts";
 
 /** Up to here no ratio matters: the memory is the same whatever it came from. */
 const HARMLESS = 4_096;
 
-/** What is limited: a negotiated extension that transforms whole messages. */
-export interface InflatingTransform extends MessageDecoder {
-  /** Messages of fewer octets are sent as they are. */
-  readonly threshold: number;
-  /** The payload to send instead. */
-  encode(data: Uint8Array): Bytes;
-  /** Frees what it holds. */
-  close(): void;
-}
-
 /** The transform within `maxInflateRatio`. */
 export function limitInflation(
-  transform: InflatingTransform,
+  transform: MessageTransform,
   ratio: number,
   exceeded: () => void,
-): InflatingTransform {
+): MessageTransform {
   if (ratio === Infinity) return transform;
   return {
     threshold: transform.threshold,
+    settings: transform.settings,
     encode: (data) => transform.encode(data),
+    encodeApart: (data) => transform.encodeApart(data),
+    forget: () => transform.forget(),
     close: () => transform.close(),
     decode(payload, maxLength): Bytes | "too long" | "invalid" | Violation {
       const most = Math.max(HARMLESS, Math.floor(payload.length * ratio));

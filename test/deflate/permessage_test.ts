@@ -123,7 +123,7 @@ test("PerMessageDeflate gives its settings to the deflater", () => {
   const backend: DeflateBackend = {
     createDeflater(settings, takeover) {
       made.push({ ...settings, takeover });
-      return { deflate: () => new Uint8Array(4), close: () => made.push("closed") };
+      return { deflate: () => new Uint8Array(4), forget() {}, close: () => made.push("closed") };
     },
     inflate: () => "invalid",
   };

@@ -1,15 +1,19 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import type { Bytes } from "../../src/bytes.ts";
-import { type InflatingTransform, limitInflation } from "../../src/guard/inflate.ts";
+import { limitInflation } from "../../src/guard/inflate.ts";
+import type { MessageTransform } from "../../src/message.ts";
 import { test } from "../support/test.ts";
 
 /** "Inflates" each octet to as many zeros as it says, times 1,000. */
-function createTransform(): InflatingTransform & { readonly limits: number[]; closed: number } {
+function createTransform(): MessageTransform & { readonly limits: number[]; closed: number } {
   return {
     threshold: 7,
+    settings: 0,
     limits: [],
     closed: 0,
     encode: (data) => data as Bytes,
+    encodeApart: (data) => data as Bytes,
+    forget() {},
     close() {
       this.closed++;
     },

@@ -1,0 +1,152 @@
+// A message that is encoded once for many connections.
+//
+// 1. Its frame lies in a slab for such frames alone, one behind the other, where any number of connections take it to be
+//    written (see `openShared()`). Several in one turn are one piece of that slab: one write, and nothing is copied.
+// 2. A frame knows its place by the generation of the slab, not by the slab: a message that is kept for long keeps no
+//    memory but its own, and is written once more where the slab has become another.
+// 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to what the others did
+//    not get: a connection that takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
+
+import { type BinaryData, type Bytes, toBytes } from "./bytes.ts";
+import { FIN, headerLength, Opcode, RSV1, writeHeader } from "./frame.ts";
+import type { MessageTransform } from "./message.ts";
+import { openShared, type Slab } from "./slab.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+
+/** A frame that many connections send. */
+export class PreparedFrame {
+  /** The opcode. */
+  readonly opcode: number;
+  /** The payload, as it is sent by a server. */
+  readonly payload: Bytes;
+  /** The RSV bits as one number. */
+  readonly reserved: number;
+  /** Where the frame starts in the slab that `place()` returned. */
+  start = 0;
+  /** Where it ends. */
+  end = 0;
+  /** Of the slab that it was written to; 0 before that. */
+  #generation = 0;
+
+  /** A frame that is the whole of its message. */
+  constructor(opcode: number, payload: Bytes, reserved: number) {
+    this.opcode = opcode;
+    this.payload = payload;
+    this.reserved = reserved;
+  }
+
+  /** Writes the frame, not masked, to the shared slab unless it is there; the payload must be smaller than the slab. */
+  place(): Slab {
+    const current = openShared(0);
+    if (current.generation === this.#generation) return current;
+    const { length } = this.payload;
+    const slab = openShared(headerLength(length, false) + length);
+    const first = FIN | (this.reserved << 4) | this.opcode;
+    const offset = writeHeader(slab.bytes, slab.used, first, length, undefined);
+    slab.bytes.set(this.payload, offset);
+    this.start = slab.used;
+    this.end = offset + length;
+    this.#generation = slab.generation;
+    slab.used = this.end;
+    return slab;
+  }
+}
+
+/** What one message is sent from. */
+export type Sendable = string | Uint8Array | PreparedMessage;
+
+/** How to send one message. */
+export interface SendOptions {
+  /**
+   * Whether to compress the message, where the connection negotiated that and the message reaches the threshold.
+   * True unless told. Say false for what is compressed already, or mixes a secret with what an attacker chose.
+   */
+  readonly compress?: boolean;
+  /**
+   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. By the type of
+   * the data unless told. For peers that expect the other one.
+   */
+  readonly binary?: boolean;
+}
+
+/** The frame of a message for a connection with this transform, or without one. */
+export let frameFor: (
+  message: PreparedMessage,
+  transform: MessageTransform | undefined,
+) => PreparedFrame;
+
+/**
+ * A message for many connections: encoded once, and compressed once for all that compress alike.
+ *
+ * Give it to `send()` of each. A server's connections get the same frame, without a copy; what is due to one of them in
+ * one turn is still one write. It can be sent at any time, as often as wanted, on servers and clients.
+ *
+ * With compression, a connection that takes the context over forgets it: the next message of its own is compressed as
+ * if it were the first.
+ *
+ * @example
+ * ```ts
+ * import { connect, PreparedMessage, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: {
+ *     message(_, data) {
+ *       const message = new PreparedMessage(data);
+ *       for (const ws of server.connections) ws.send(message);
+ *     },
+ *   },
+ * });
+ * const [anna, ben] = [await connect(server.url), await connect(server.url)];
+ * await anna.send("hello");
+ * console.log(await anna.receive(), await ben.receive()); // hello hello
+ * await Promise.all([anna.close(), ben.close()]);
+ * ```
+ */
+export class PreparedMessage {
+  /** Octets of the payload, before it is compressed. */
+  readonly length: number;
+
+  readonly #plain: PreparedFrame;
+  readonly #compress: boolean;
+  /** The compressed frames by the settings that made them; made by the first. */
+  #compressed: Map<number, PreparedFrame> | undefined;
+
+  /**
+   * Encodes a message.
+   *
+   * @param data The message; bytes are copied, and may change from now on.
+   * @param options Whether to compress it, and whether it is text or binary.
+   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not UTF-8.
+   */
+  constructor(data: string | BinaryData, options?: SendOptions) {
+    const text = typeof data === "string";
+    const payload = text ? encodeUtf8(data) : toBytes(data).slice() as Bytes;
+    const binary = options?.binary ?? !text;
+    if (!binary && !text && decodeUtf8(payload, 0, payload.length) === undefined) {
+      throw new TypeError("Expected UTF-8 to send as text");
+    }
+    this.#plain = new PreparedFrame(binary ? Opcode.binary : Opcode.text, payload, 0);
+    this.#compress = options?.compress ?? true;
+    this.length = payload.length;
+  }
+
+  static {
+    frameFor = (message, transform) => {
+      if (transform === undefined || !message.#compress) return message.#plain;
+      return message.length < transform.threshold ? message.#plain : message.#frame(transform);
+    };
+  }
+
+  #frame(transform: MessageTransform): PreparedFrame {
+    transform.forget();
+    this.#compressed ??= new Map();
+    let frame = this.#compressed.get(transform.settings);
+    if (frame === undefined) {
+      const { opcode, payload } = this.#plain;
+      frame = new PreparedFrame(opcode, transform.encodeApart(payload), RSV1);
+      this.#compressed.set(transform.settings, frame);
+    }
+    return frame;
+  }
+}
