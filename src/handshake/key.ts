@@ -8,6 +8,10 @@ import { sha1 } from "./sha1.ts";
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // 1.3
 const KEY_BYTES = 16;
 const KEY_DIGITS = 22; // 16 bytes in base64, before "=="
+const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** The length of a `Sec-WebSocket-Accept`: 20 octets in base64. */
+export const ACCEPT_LENGTH = 28;
 
 /**
  * Creates a value for `Sec-WebSocket-Key`: 16 random bytes in base64, fresh for each connection
@@ -23,7 +27,7 @@ const KEY_DIGITS = 22; // 16 bytes in base64, before "=="
  * ```
  */
 export function createKey(): string {
-  return encodeBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
+  return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
 }
 
 /**
@@ -66,11 +70,24 @@ export function isKey(value: string): boolean {
  * ```
  */
 export function computeAccept(key: string): string {
-  return encodeBase64(sha1(key + GUID));
+  const accept = new Uint8Array(ACCEPT_LENGTH);
+  writeAccept(key, accept, 0);
+  return String.fromCharCode(...accept);
 }
 
-function encodeBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+/** Writes what {@linkcode computeAccept} returns into `target` at `offset`; it makes no object on the way. */
+export function writeAccept(key: string, target: Uint8Array, offset: number): void {
+  const digest = sha1(key + GUID);
+  // 160 bits are 26 digits, and 4 bits that two zeros fill up.
+  for (let i = 0; i < ACCEPT_LENGTH - 1; i++) {
+    const word = (6 * i) >> 5;
+    const left = 26 - ((6 * i) & 31);
+    const bits = left >= 0
+      ? digest[word]! >>> left
+      : (digest[word]! << -left) | (word < 4 ? digest[word + 1]! >>> (32 + left) : 0);
+    target[offset + i] = BASE64.charCodeAt(bits & 63);
+  }
+  target[offset + ACCEPT_LENGTH - 1] = 0x3d; // "="
 }
 
 function isBase64Digit(code: number): boolean {

@@ -11,7 +11,7 @@ import { hasToken, type HeaderFields, parseTokenList } from "../http/fields.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
-import { computeAccept, isKey } from "./key.ts";
+import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
 import { checkNotReserved } from "./reserved.ts";
 
@@ -205,11 +205,11 @@ export function formatAcceptance(
       }`,
     );
   }
-  const accept = computeAccept(acceptance.key);
   const extensions = options.extensions ?? [];
   if (protocol === undefined && extensions.length + extra.length === 0) {
-    return acceptPlainly(accept);
+    return acceptPlainly(acceptance.key);
   }
+  const accept = computeAccept(acceptance.key);
   const headers: (readonly [string, string])[] = [...UPGRADE, ["Sec-WebSocket-Accept", accept]];
   if (protocol !== undefined) headers.push(["Sec-WebSocket-Protocol", protocol]);
   if (extensions.length > 0) {
@@ -222,11 +222,10 @@ export function formatAcceptance(
 let plain: Uint8Array<ArrayBuffer> | undefined;
 
 /** The response that says nothing else, which nearly every one is: only its last field differs. */
-function acceptPlainly(accept: string): Uint8Array<ArrayBuffer> {
-  plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", accept]]);
+function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
+  plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", computeAccept(key)]]);
   const response = plain.slice();
-  const start = response.length - accept.length - 4;
-  for (let i = 0; i < accept.length; i++) response[start + i] = accept.charCodeAt(i);
+  writeAccept(key, response, response.length - ACCEPT_LENGTH - 4);
   return response;
 }
 

@@ -4,24 +4,34 @@
 // and without the promise a handshake is answered within the chunk that brings it. The tests compare the two.
 
 const words = new Int32Array(80);
+const state = new Int32Array(5);
 
-/** The digest of a text of octets: no code unit is above 255. */
-export function sha1(text: string): Uint8Array<ArrayBuffer> {
+/** The digest of a text of octets (no code unit is above 255), in five words that the next call writes over. */
+export function sha1(text: string): Int32Array {
   const { length } = text;
-  const padded = new Uint8Array(((length + 8) >> 6) + 1 << 6);
-  for (let i = 0; i < length; i++) padded[i] = text.charCodeAt(i);
-  padded[length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 4, length << 3);
-  const state = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0);
-  for (let at = 0; at < padded.length; at += 64) addBlock(state, view, at);
-  const digest = new DataView(new ArrayBuffer(20));
-  for (let i = 0; i < 5; i++) digest.setInt32(4 * i, state[i]!);
-  return new Uint8Array(digest.buffer);
+  state[0] = 0x67452301;
+  state[1] = 0xefcdab89;
+  state[2] = 0x98badcfe;
+  state[3] = 0x10325476;
+  state[4] = 0xc3d2e1f0;
+  for (let at = 0; at < length + 9; at += 64) {
+    for (let t = 0, i = at; t < 16; t++, i += 4) {
+      words[t] = (octet(text, i) << 24) | (octet(text, i + 1) << 16) | (octet(text, i + 2) << 8) |
+        octet(text, i + 3);
+    }
+    if (at + 64 >= length + 9) words[15] = length << 3;
+    addBlock();
+  }
+  return state;
 }
 
-function addBlock(state: Int32Array, block: DataView, at: number): void {
-  for (let t = 0; t < 16; t++) words[t] = block.getInt32(at + 4 * t);
+/** Of the text as it is padded: a bit that is set behind it, then zeros (RFC 3174 section 4). */
+function octet(text: string, index: number): number {
+  return index < text.length ? text.charCodeAt(index) : index === text.length ? 0x80 : 0;
+}
+
+/** Adds the block whose octets are the first sixteen of `words` to `state`. */
+function addBlock(): void {
   for (let t = 16; t < 80; t++) {
     words[t] = rotate(words[t - 3]! ^ words[t - 8]! ^ words[t - 14]! ^ words[t - 16]!, 1);
   }
