@@ -215,13 +215,20 @@ export class NodeTransport implements Transport {
     this.#endHeld = false;
     // A stream that is gone before it has an owner says so at the first `resume()`.
     if (this.sink === unowned) this.#closedHeld = true;
-    else this.sink.closed(this.#error);
+    else this.#reportClosed();
+  }
+
+  #reportClosed(): void {
+    const { sink } = this;
+    // Node keeps a socket for some collections after its end: all that it leads to would live, and be copied, as long.
+    this.sink = unowned;
+    sink.closed(this.#error);
   }
 
   #release(): void {
     if (this.#closedHeld) {
       this.#closedHeld = false;
-      this.sink.closed(this.#error);
+      this.#reportClosed();
     } else if (this.#endHeld && !this.#paused) {
       this.#endHeld = false;
       this.sink.end();

@@ -65,12 +65,8 @@ export {
   requestFraming,
   responseFraming,
 } from "./http/body.ts";
-export {
-  HeaderFields,
-  type ListElement,
-  type Parameter,
-  parseParameterizedList,
-} from "./http/fields.ts";
+export { HeaderFields } from "./http/fields.ts";
+export { type ListElement, type Parameter, parseParameterizedList } from "./http/lists.ts";
 export { formatRequestHead, formatResponseHead, standardStatusText } from "./http/format.ts";
 export {
   createRequestParser,

@@ -38,17 +38,16 @@ export interface HandshakeOutcome {
   readonly result: Omit<HandshakeResult, "extensions" | "remoteAddress">;
   /** The peer's address, where it is not the transport's: behind a proxy. */
   readonly remoteAddress?: Address | undefined;
-  /** Who watches for abuse; clients are on their own. */
-  readonly guard?: ConnectionGuard;
 }
 
-/** Opens the connection. */
+/** Opens the connection; `guard` watches for abuse, and clients are on their own. */
 export function establish<Data>(
   outcome: HandshakeOutcome,
   limits: ResolvedLimits,
   data: Data,
+  guard?: ConnectionGuard,
 ): Established<Data> {
-  const { role, transport, rest, compression, result, guard } = outcome;
+  const { role, transport, rest, compression, result } = outcome;
   const inbox = new Inbox();
   const inflating = compression?.transform;
   const transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
@@ -56,8 +55,9 @@ export function establish<Data>(
   const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard);
   inbox.endpoint = endpoint;
   const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
-  const extensions = formatExtensions(compression?.extensions ?? []);
-  const known = { ...result, extensions, remoteAddress };
+  const { protocol: subprotocol, request } = result;
+  const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
+  const known = { protocol: subprotocol, request, extensions, remoteAddress };
   const outbox = new Outbox(endpoint, limits);
   inbox.outbox = outbox;
   const connection = new WebSocketConnection(endpoint, inbox, outbox, known, data);

@@ -4,7 +4,8 @@
 // The order of extensions and of parameters is significant (9.1), and a name may be offered more
 // than once (RFC 7692 5.1 uses that for fall-backs), so both are lists and never maps.
 
-import { isToken, parseParameterizedList } from "./http/fields.ts";
+import { isToken } from "./http/fields.ts";
+import { parseParameterizedList } from "./http/lists.ts";
 
 /** One parameter of an extension: its name, and its value or `true` when it has none. */
 export type ExtensionParameter = readonly [name: string, value: string | true];

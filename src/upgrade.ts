@@ -11,7 +11,7 @@ import {
   judgeRequest,
   refuseOrigin,
 } from "./handshake/server.ts";
-import { hasToken } from "./http/fields.ts";
+import { hasToken } from "./http/lists.ts";
 import type { RequestHead } from "./http/head.ts";
 
 /**

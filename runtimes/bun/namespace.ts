@@ -22,8 +22,6 @@ export interface BunSocket<Data> {
   shutdown(): void;
   /** Closes both sides; calls the `close` hook before it returns. */
   close(): void;
-  /** TCP_NODELAY. */
-  setNoDelay(noDelay?: boolean): void;
 }
 
 /** The hooks of a socket. */

@@ -4,7 +4,8 @@
 // 2. `shutdown()` is the half-close and keeps reading; Bun's `end()` closes both sides.
 // 3. Bun calls the `close` hook inside `close()`, so `closed()` always goes through a microtask.
 // 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added here.
-// 5. Whatever still comes in while paused is held, and an orderly `close` behind it.
+// 5. Bun sets TCP_NODELAY itself, on what it accepts and on what it dials.
+// 6. Whatever still comes in while paused is held, and an orderly `close` behind it.
 
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
@@ -40,7 +41,6 @@ export class BunTransport implements Transport {
   constructor(socket: BunSocket<BunTransport>) {
     this.#socket = socket;
     this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
-    if (this.remoteAddress !== undefined) socket.setNoDelay(true);
   }
 
   /** The end of Bun's `open` hook, up to which nothing can come: whoever reads at once spares the socket two calls. */

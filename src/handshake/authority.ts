@@ -40,10 +40,10 @@ export function isResourceTarget(target: string): boolean {
  * exactly one `Host` or when it is malformed.
  */
 export function requestAuthority(head: RequestHead): string | undefined {
-  const hosts = head.headers.getAll("host");
+  const host = head.headers.getOnly("host");
   // RFC 9112 3.2: exactly one, also where the target overrules it
-  if (hosts.length !== 1) return undefined;
-  const authority = head.target.startsWith("/") ? hosts[0] : targetAuthority(head.target);
+  if (host === undefined) return undefined;
+  const authority = head.target.startsWith("/") ? host : targetAuthority(head.target);
   return authority !== undefined && isAuthority(authority) ? authority : undefined;
 }
 

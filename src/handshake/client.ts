@@ -5,7 +5,8 @@
 // 2. The response is compared with what was sent: nothing may be accepted that was not offered.
 
 import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
-import { hasToken, isToken } from "../http/fields.ts";
+import { isToken } from "../http/fields.ts";
+import { hasToken } from "../http/lists.ts";
 import { formatRequestHead } from "../http/format.ts";
 import type { ResponseHead } from "../http/head.ts";
 import { computeAccept, createKey } from "./key.ts";

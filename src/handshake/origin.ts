@@ -50,10 +50,9 @@ export function isOriginAllowed(
   allowed: readonly string[],
   peers: Peers,
 ): boolean {
-  const origins = head.headers.getAll("origin");
-  if (origins.length === 0) return true;
-  const [origin = ""] = origins;
-  if (origins.length > 1) return false;
+  if (!head.headers.has("origin")) return true;
+  const origin = head.headers.getOnly("origin");
+  if (origin === undefined) return false;
   if (allowed.some((pattern) => matchesOrigin(pattern, origin))) return true;
 
   const authority = requestAuthority(head);

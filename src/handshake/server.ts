@@ -7,7 +7,8 @@
 // 3. Origin and subprotocol are policy: judged elsewhere, answered here.
 
 import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
-import { hasToken, type HeaderFields, parseTokenList } from "../http/fields.ts";
+import { type HeaderFields } from "../http/fields.ts";
+import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
@@ -58,8 +59,7 @@ type Rule = (headers: HeaderFields, head: RequestHead) => HandshakeRefusal | und
 const RULES: readonly Rule[] = [
   // 4.2.1 item 2; RFC 9112 3.2: 400 for any request whose Host is missing, repeated or malformed
   (headers) => {
-    const [host = "", ...more] = headers.getAll("host");
-    if (isAuthority(host) && more.length === 0) return undefined;
+    if (isAuthority(headers.getOnly("host") ?? "")) return undefined;
     return badField(headers, "Host", "a host and an optional port");
   },
   // 4.2.1 items 3 and 4; RFC 9110 15.5.22: the 426 says what to upgrade to
@@ -101,10 +101,9 @@ const RULES: readonly Rule[] = [
   },
   // 4.2.1 item 6, 4.2.2 item 4, 4.4; 11.3.5: at most once
   (headers) => {
-    const versions = headers.getAll("sec-websocket-version");
-    if (versions.length !== 1) return badField(headers, "Sec-WebSocket-Version", VERSION);
-    const [version = ""] = versions;
+    const version = headers.getOnly("sec-websocket-version");
     if (version === VERSION) return undefined;
+    if (version === undefined) return badField(headers, "Sec-WebSocket-Version", VERSION);
     return upgradeRequired(
       `Expected Sec-WebSocket-Version ${VERSION}, got ${printable(version)}`,
       ["Sec-WebSocket-Version", VERSION],
@@ -112,8 +111,7 @@ const RULES: readonly Rule[] = [
   },
   // 4.2.1 item 5; 11.3.1: at most once
   (headers) => {
-    const [key = "", ...more] = headers.getAll("sec-websocket-key");
-    if (isKey(key) && more.length === 0) return undefined;
+    if (isKey(headers.getOnly("sec-websocket-key") ?? "")) return undefined;
     return badField(headers, "Sec-WebSocket-Key", "the base64 of 16 bytes");
   },
 ];

@@ -4,7 +4,8 @@
 // Rule 3: body bytes are views of the chunk, never copied or held; chunk-size lines and the trailer section are bounded.
 // Trap: an empty chunk is the last one, so encodeChunk() of no bytes must be no bytes.
 
-import { type HeaderFields, isValueCode, trimOws } from "./fields.ts";
+import { type HeaderFields, isValueCode } from "./fields.ts";
+import { trimOws } from "./lists.ts";
 import { createTrailerParser, type HeadParser } from "./head.ts";
 import type { HeadFault, RequestHead, ResponseHead } from "./head.ts";
 import { unexpected } from "./start_line.ts";

@@ -1,6 +1,7 @@
-// Header fields and the list grammars of their values (RFC 9110 5).
-// Rule 1: names are lower-cased once, when stored; values are latin-1 code units, never decoded further.
+// Header fields (RFC 9110 5). The list grammars of their values are in lists.ts.
+// Rule 1: names are compared in lower case; values are latin-1 code units, never decoded further.
 // Rule 2: nothing is validated on the way in: the parser has judged what arrives, the formatter judges what leaves.
+// Rule 3: of a head that was parsed, no name or value is a string before somebody asks for it.
 // Trap: a field sent twice is one comma list (5.3), so a rule on "the value" must look at all of them.
 
 const TOKEN = 1;
@@ -49,6 +50,8 @@ export function isToken(value: string): boolean {
   return value.length > 0;
 }
 
+const NONE: string[] = [];
+
 /**
  * The fields of one head, in order; a name may occur several times. Names are compared without
  * regard to case and stored in lower case.
@@ -65,14 +68,28 @@ export function isToken(value: string): boolean {
  */
 export class HeaderFields implements Iterable<readonly [name: string, value: string]> {
   /** The text of the head that they were read from, if they were. */
-  source: string | undefined;
+  readonly source: string | undefined;
 
-  #names: string[] = [];
-  #values: string[] = [];
+  /** Four for each field line of the source: start and end of the name, start and end of the value. */
+  #offsets: readonly number[] | undefined;
+  /** The lines, once there are any that are not the source's. */
+  #names: string[] = NONE;
+  #values: string[] = NONE;
+
+  /**
+   * Fields, none unless they are read from a head.
+   *
+   * @param source The text of a head.
+   * @param offsets Four for each field line: where its name starts and ends, and its value.
+   */
+  constructor(source?: string, offsets?: readonly number[]) {
+    this.source = source;
+    this.#offsets = offsets;
+  }
 
   /** How many field lines there are. */
   get size(): number {
-    return this.#names.length;
+    return this.#offsets === undefined ? this.#names.length : this.#offsets.length / 4;
   }
 
   /**
@@ -82,6 +99,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    * @param value The field value.
    */
   append(name: string, value: string): void {
+    this.#own();
     this.#names.push(name.toLowerCase());
     this.#values.push(value);
   }
@@ -93,6 +111,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    * @param value The field value.
    */
   set(name: string, value: string): void {
+    this.#own();
     const lower = name.toLowerCase();
     const first = this.#names.indexOf(lower);
     if (first === -1) return this.append(lower, value);
@@ -111,10 +130,21 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    */
   get(name: string): string | undefined {
     const lower = name.toLowerCase();
-    const first = this.#names.indexOf(lower);
+    const first = this.#find(lower, 0);
     if (first === -1) return undefined;
-    if (this.#names.indexOf(lower, first + 1) === -1) return this.#values[first];
-    return this.getAll(lower).join(", ");
+    return this.#find(lower, first + 1) === -1 ? this.#value(first) : this.getAll(lower).join(", ");
+  }
+
+  /**
+   * The value of a field that may be sent once only.
+   *
+   * @param name The field name.
+   * @returns The value, or undefined when the field is absent or there are several lines of it.
+   */
+  getOnly(name: string): string | undefined {
+    const lower = name.toLowerCase();
+    const first = this.#find(lower, 0);
+    return first === -1 || this.#find(lower, first + 1) !== -1 ? undefined : this.#value(first);
   }
 
   /**
@@ -125,7 +155,11 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    */
   getAll(name: string): readonly string[] {
     const lower = name.toLowerCase();
-    return this.#values.filter((_, i) => this.#names[i] === lower);
+    const values: string[] = [];
+    for (let i = this.#find(lower, 0); i !== -1; i = this.#find(lower, i + 1)) {
+      values.push(this.#value(i));
+    }
+    return values;
   }
 
   /**
@@ -135,7 +169,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    * @returns Whether at least one line has this name.
    */
   has(name: string): boolean {
-    return this.#names.includes(name.toLowerCase());
+    return this.#find(name.toLowerCase(), 0) !== -1;
   }
 
   /**
@@ -144,7 +178,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    * @returns Pairs of lower-case name and value.
    */
   *[Symbol.iterator](): IterableIterator<readonly [name: string, value: string]> {
-    for (let i = 0; i < this.#names.length; i++) yield [this.#names[i]!, this.#values[i]!];
+    for (let i = 0; i < this.size; i++) yield [this.#name(i), this.#value(i)];
   }
 
   /**
@@ -154,150 +188,57 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    */
   toHeaders(): Headers {
     const headers = new Headers();
-    for (let i = 0; i < this.#names.length; i++) headers.append(this.#names[i]!, this.#values[i]!);
+    for (let i = 0; i < this.size; i++) headers.append(this.#name(i), this.#value(i));
     return headers;
   }
-}
 
-/**
- * Tells whether a comma list such as `Connection` or `Upgrade` has a member, without regard to case.
- *
- * @param value The field value, if there is one.
- * @param token The member to look for.
- * @returns Whether it is there.
- */
-export function hasToken(value: string | undefined, token: string): boolean {
-  if (value === undefined) return false;
-  const wanted = token.toLowerCase();
-  if (value.length === token.length) return value.toLowerCase() === wanted;
-  return value.toLowerCase().split(",").some((member) => trimOws(member) === wanted);
-}
-
-/**
- * Removes optional white space, SP and HTAB only, from both ends (RFC 9110 5.6.3).
- *
- * @param value The string.
- * @returns The string without it.
- */
-export function trimOws(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isOws(value.charCodeAt(start))) start++;
-  while (end > start && isOws(value.charCodeAt(end - 1))) end--;
-  return value.slice(start, end);
-}
-
-function isOws(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-/**
- * Parses `#token`; empty members are tolerated (RFC 9110 5.6.1.2).
- *
- * @param value The field value.
- * @returns The tokens, or undefined when a member is not a token.
- */
-export function parseTokenList(value: string): readonly string[] | undefined {
-  const tokens: string[] = [];
-  for (const part of value.split(",")) {
-    const member = trimOws(part);
-    if (member === "") continue;
-    if (!isToken(member)) return undefined;
-    tokens.push(member);
-  }
-  return tokens;
-}
-
-/** One parameter of a list element; a parameter without "=" has no value. */
-export interface Parameter {
-  /** The name, as sent. */
-  readonly name: string;
-  /** The value, unquoted. */
-  readonly value: string | undefined;
-}
-
-/** One element of a list of tokens with parameters. */
-export interface ListElement {
-  /** The token, as sent. */
-  readonly token: string;
-  /** The parameters in order; a name may occur twice, which the caller judges. */
-  readonly parameters: readonly Parameter[];
-}
-
-/**
- * Parses the grammar of Sec-WebSocket-Extensions (RFC 6455 9.1): a comma list of tokens with
- * parameters. Empty members are tolerated (RFC 9110 5.6.1.2), and so is white space around any
- * separator, "=" too (the implied LWS that RFC 6455 9.1 takes from RFC 2616 2.1).
- *
- * @param value The field value.
- * @returns The elements, or undefined when malformed.
- *
- * @example
- * ```ts
- * import { parseParameterizedList } from "@sansocket/ws/core";
- *
- * parseParameterizedList('permessage-deflate; server_max_window_bits="10"');
- * // [{ token: "permessage-deflate", parameters: [{ name: "server_max_window_bits", value: "10" }] }]
- * ```
- */
-export function parseParameterizedList(value: string): readonly ListElement[] | undefined {
-  const cursor = new ListCursor(value);
-  const elements: ListElement[] = [];
-  while (!cursor.atEnd()) {
-    if (cursor.take(",")) continue;
-    const token = cursor.token();
-    if (token === undefined) return undefined;
-    const parameters: Parameter[] = [];
-    while (cursor.take(";")) {
-      const name = cursor.token();
-      if (name === undefined) return undefined;
-      const hasValue = cursor.take("=");
-      const parameterValue = hasValue ? cursor.token() ?? cursor.quotedToken() : undefined;
-      if (hasValue && parameterValue === undefined) return undefined;
-      parameters.push({ name, value: parameterValue });
+  /** The first line from `index` on with a name, or -1. */
+  #find(lower: string, index: number): number {
+    const offsets = this.#offsets;
+    if (offsets === undefined) return this.#names.indexOf(lower, index);
+    const text = this.source!;
+    for (let at = 4 * index; at < offsets.length; at += 4) {
+      if (equalsLower(text, offsets[at]!, offsets[at + 1]!, lower)) return at / 4;
     }
-    if (!cursor.atEnd() && !cursor.take(",")) return undefined;
-    elements.push({ token, parameters });
+    return -1;
   }
-  return elements;
+
+  #name(index: number): string {
+    const offsets = this.#offsets;
+    if (offsets === undefined) return this.#names[index]!;
+    return this.source!.slice(offsets[4 * index], offsets[4 * index + 1]).toLowerCase();
+  }
+
+  #value(index: number): string {
+    const offsets = this.#offsets;
+    if (offsets === undefined) return this.#values[index]!;
+    return this.source!.slice(offsets[4 * index + 2], offsets[4 * index + 3]);
+  }
+
+  /** Makes the lines independent of the source: something else is to stand among them. */
+  #own(): void {
+    if (this.#offsets === undefined && this.#names !== NONE) return;
+    const lines = [...this];
+    this.#names = lines.map(([name]) => name);
+    this.#values = lines.map(([, value]) => value);
+    this.#offsets = undefined;
+  }
 }
 
-/** Reads the words and separators of a list; each method first skips white space. */
-class ListCursor {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
+/**
+ * Tells whether a part of a text is a word, without regard to the case of ASCII letters.
+ *
+ * @param text The text.
+ * @param start Where the part starts.
+ * @param end Where it ends.
+ * @param lower The word, in lower case.
+ * @returns Whether they are the same.
+ */
+export function equalsLower(text: string, start: number, end: number, lower: string): boolean {
+  if (end - start !== lower.length) return false;
+  for (let i = 0; i < lower.length; i++) {
+    const code = text.charCodeAt(start + i);
+    if ((code >= 0x41 && code <= 0x5a ? code | 0x20 : code) !== lower.charCodeAt(i)) return false;
   }
-
-  atEnd(): boolean {
-    while (isOws(this.#text.charCodeAt(this.#at))) this.#at++;
-    return this.#at === this.#text.length;
-  }
-
-  take(separator: string): boolean {
-    if (this.atEnd() || this.#text[this.#at] !== separator) return false;
-    this.#at++;
-    return true;
-  }
-
-  token(): string | undefined {
-    if (this.atEnd()) return undefined;
-    const start = this.#at;
-    while (isTokenCode(this.#text.charCodeAt(this.#at))) this.#at++;
-    return this.#at === start ? undefined : this.#text.slice(start, this.#at);
-  }
-
-  /** A quoted-string, which must be a token once unescaped (RFC 6455 9.1). */
-  quotedToken(): string | undefined {
-    if (!this.take('"')) return undefined;
-    let unescaped = "";
-    for (;;) {
-      const character = this.#text[this.#at++];
-      if (character === undefined) return undefined;
-      if (character === '"') return isToken(unescaped) ? unescaped : undefined;
-      unescaped += character === "\\" ? this.#text[this.#at++] ?? "" : character;
-    }
-  }
+  return true;
 }

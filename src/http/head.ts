@@ -189,15 +189,14 @@ export class HeadParser<Head> {
       ? ascii.decode(bytes.subarray(0, length))
       : latin1(bytes, length);
     const offsets = this.#offsets;
-    const headers = new HeaderFields();
-    for (let i = 0; i < offsets.length; i += 4) {
-      const start = offsets[i + 2]!;
-      let end = offsets[i + 3]!;
+    for (let i = 2; i < offsets.length; i += 4) {
+      const start = offsets[i]!;
+      let end = offsets[i + 1]!;
       // Trailing OWS is no part of the value (RFC 9112 5.1)
       while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
-      headers.append(text.slice(offsets[i], offsets[i + 1]), text.slice(start, end));
+      offsets[i + 1] = end;
     }
-    headers.source = text;
+    const headers = new HeaderFields(text, offsets);
     return this.#startLine.build(text.slice(0, this.#startLineEnd), headers);
   }
 

@@ -4,7 +4,8 @@
 // whatever stands before the proxies that are trusted may be the client's invention.
 
 import type { HeaderFields } from "../http/fields.ts";
-import { isTokenCode, trimOws } from "../http/fields.ts";
+import { isTokenCode } from "../http/fields.ts";
+import { trimOws } from "../http/lists.ts";
 import type { Address } from "../transport.ts";
 import { parseIpAddress } from "./address.ts";
 

@@ -105,12 +105,12 @@ function once<T>(make: () => T): () => T {
 export function openConnection(
   context: ServerContext,
   peer: SessionPeer,
-  outcome: Omit<HandshakeOutcome, "guard">,
+  outcome: HandshakeOutcome,
   handler: WebSocketHandler,
   data: unknown,
 ): void {
   const guard = new ConnectionGuard(context.guard);
-  const established = establish({ ...outcome, guard }, context, data);
+  const established = establish(outcome, context, data, guard);
   const { connection, inbox } = established;
   const member = new Member(context, peer, guard, connection);
   inbox.owner = member;

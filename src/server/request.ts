@@ -3,7 +3,7 @@
 import type { Bytes } from "../bytes.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
-import { hasToken } from "../http/fields.ts";
+import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { TransportReader } from "../reader.ts";
 

@@ -1,13 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
-  hasToken,
+  equalsLower,
   HeaderFields,
   isToken,
   isTokenCode,
   isValueCode,
-  parseParameterizedList,
-  parseTokenList,
-  trimOws,
 } from "../../src/http/fields.ts";
 import { test } from "../support/test.ts";
 
@@ -63,82 +60,57 @@ test("isValueCode takes HTAB, SP, VCHAR and obs-text, and nothing else", () => {
   }
 });
 
-test("trimOws removes SP and HTAB from both ends, and no other white space", () => {
-  assertEquals(trimOws(" \t a b\t "), "a b");
-  assertEquals(trimOws(" \t "), "");
-  assertEquals(trimOws("\xa0a\v"), "\xa0a\v");
-});
-
-test("hasToken finds a member of a comma list without regard to case", () => {
-  assert(hasToken("Upgrade", "upgrade"));
-  assert(hasToken("keep-alive,\tUPGRADE ,x", "Upgrade"));
-  assert(!hasToken("keep-alive upgrade", "upgrade"));
-  assert(!hasToken("upgraded, xupgrade", "upgrade"));
-  assert(!hasToken("", "upgrade"));
-  assert(!hasToken(undefined, "upgrade"));
-});
-
-test("parseTokenList gives the tokens, skips empty members and refuses what is no token", () => {
-  assertEquals(parseTokenList("chat, superchat"), ["chat", "superchat"]);
-  assertEquals(parseTokenList(" ,a,\t, b ,"), ["a", "b"]);
-  assertEquals(parseTokenList(""), []);
-  for (const bad of ["a b", 'a, "b"', "a;b", "a, b/c", "\xe9"]) {
-    assertEquals(parseTokenList(bad), undefined, bad);
+test("HeaderFields of a head are those of the same lines, whatever is asked of them first", () => {
+  const lines = [["Host", "a"], ["X-List", "1"], ["HOST", ""], ["x-list", "caf\xe9"]] as const;
+  let source = "";
+  const offsets: number[] = [];
+  const appended = new HeaderFields();
+  for (const [name, value] of lines) {
+    const start = source.length;
+    source += `${name}: ${value}\r\n`;
+    const behind = source.length - 2;
+    offsets.push(start, start + name.length, behind - value.length, behind);
+    appended.append(name, value);
+  }
+  const names = ["host", "X-LIST", "x-lisu", "hos", "hostx", ""];
+  const asked = (fields: HeaderFields): unknown[] => [
+    names.map((name) => fields.get(name)),
+    names.map((name) => fields.getOnly(name)),
+    names.map((name) => fields.getAll(name)),
+    names.map((name) => fields.has(name)),
+    fields.size,
+    [...fields],
+    [...fields.toHeaders()],
+  ];
+  const read = (): HeaderFields => new HeaderFields(source, [...offsets]);
+  assertEquals(asked(read()), asked(appended));
+  assertEquals(read().source, source);
+  const changes: ((fields: HeaderFields) => void)[] = [
+    (fields) => fields.append("Host", "b"),
+    (fields) => fields.set("host", "b"),
+    (fields) => fields.set("new", "c"),
+  ];
+  const changed = read();
+  for (const change of changes) {
+    for (const fields of [changed, appended]) change(fields);
+    assertEquals(asked(changed), asked(appended));
   }
 });
 
-test("parseParameterizedList parses the examples of RFC 6455 9.1 and 7692 7", () => {
-  const element = (token: string, ...parameters: (readonly [string, string?])[]) => ({
-    token,
-    parameters: parameters.map(([name, value]) => ({ name, value })),
-  });
-  const cases: readonly (readonly [string, readonly unknown[]])[] = [
-    ["foo", [element("foo")]],
-    ["bar; baz=2", [element("bar", ["baz", "2"])]],
-    ["foo, bar; baz=2", [element("foo"), element("bar", ["baz", "2"])]],
-    ["deflate-stream", [element("deflate-stream")]],
-    ["mux; max-channels=4; flow-control, deflate-stream", [
-      element("mux", ["max-channels", "4"], ["flow-control"]),
-      element("deflate-stream"),
-    ]],
-    ["permessage-deflate; client_max_window_bits; server_max_window_bits=10", [
-      element("permessage-deflate", ["client_max_window_bits"], ["server_max_window_bits", "10"]),
-    ]],
-    ['a;b="10";c="\\1\\0"', [element("a", ["b", "10"], ["c", "10"])]],
-    [' , a ;\tb = "x" ,, c,', [element("a", ["b", "x"]), element("c")]],
-    ["a;b;b", [element("a", ["b"], ["b"])]],
-    ["", []],
-    [" , ,", []],
-  ];
-  for (const [value, expected] of cases) {
-    assertEquals(parseParameterizedList(value), expected as never, value);
-  }
+test("HeaderFields.getOnly() is the value of a field that was sent once", () => {
+  const fields = new HeaderFields();
+  assertEquals(fields.getOnly("host"), undefined);
+  fields.append("Host", "");
+  assertEquals(fields.getOnly("HOST"), "");
+  fields.append("host", "a");
+  assertEquals(fields.getOnly("host"), undefined);
 });
 
-test("parseParameterizedList refuses malformed lists", () => {
-  const malformed = [
-    ";",
-    "a;",
-    "a;;b",
-    "a b",
-    "a;b=",
-    "a;b=,c",
-    "a;=b",
-    "=b",
-    "a=b",
-    'a;b="',
-    'a;b="x',
-    'a;b="x\\',
-    'a;b="x\\"',
-    'a;b=""',
-    'a;b="x y"',
-    'a;b="x,y"',
-    'a;b="x"y',
-    'a;b=x"y"',
-    '"a"',
-    "a/b",
-    "a;b=c d",
-    "\xe9",
-  ];
-  for (const value of malformed) assertEquals(parseParameterizedList(value), undefined, value);
+test("equalsLower() compares a part of a text, and folds ASCII letters only", () => {
+  assertEquals(equalsLower("a: KEEP-alive", 3, 13, "keep-alive"), true);
+  assertEquals(equalsLower("a: KEEP-alive", 3, 12, "keep-alive"), false);
+  assertEquals(equalsLower("@[`{\xc0", 0, 5, "@[`{\xc0"), true);
+  for (const [text, lower] of [["@", "`"], ["[", "{"], ["\xc0", "\xe0"], ["b", "a"]] as const) {
+    assertEquals(equalsLower(text, 0, 1, lower), false);
+  }
 });

@@ -1,0 +1,154 @@
+// The list grammars of header field values (RFC 9110 5.6.1, RFC 6455 9.1).
+
+import { equalsLower, isToken, isTokenCode } from "./fields.ts";
+
+/**
+ * Tells whether a comma list such as `Connection` or `Upgrade` has a member, without regard to case.
+ *
+ * @param value The field value, if there is one.
+ * @param token The member to look for.
+ * @returns Whether it is there.
+ */
+export function hasToken(value: string | undefined, token: string): boolean {
+  if (value === undefined) return false;
+  const wanted = token.toLowerCase();
+  for (let start = 0; start <= value.length;) {
+    const comma = value.indexOf(",", start);
+    const next = comma === -1 ? value.length : comma;
+    let end = next;
+    while (start < end && isOws(value.charCodeAt(start))) start++;
+    while (end > start && isOws(value.charCodeAt(end - 1))) end--;
+    if (equalsLower(value, start, end, wanted)) return true;
+    start = next + 1;
+  }
+  return false;
+}
+
+/**
+ * Removes optional white space, SP and HTAB only, from both ends (RFC 9110 5.6.3).
+ *
+ * @param value The string.
+ * @returns The string without it.
+ */
+export function trimOws(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isOws(value.charCodeAt(start))) start++;
+  while (end > start && isOws(value.charCodeAt(end - 1))) end--;
+  return value.slice(start, end);
+}
+
+function isOws(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/**
+ * Parses `#token`; empty members are tolerated (RFC 9110 5.6.1.2).
+ *
+ * @param value The field value.
+ * @returns The tokens, or undefined when a member is not a token.
+ */
+export function parseTokenList(value: string): readonly string[] | undefined {
+  const tokens: string[] = [];
+  for (const part of value.split(",")) {
+    const member = trimOws(part);
+    if (member === "") continue;
+    if (!isToken(member)) return undefined;
+    tokens.push(member);
+  }
+  return tokens;
+}
+
+/** One parameter of a list element; a parameter without "=" has no value. */
+export interface Parameter {
+  /** The name, as sent. */
+  readonly name: string;
+  /** The value, unquoted. */
+  readonly value: string | undefined;
+}
+
+/** One element of a list of tokens with parameters. */
+export interface ListElement {
+  /** The token, as sent. */
+  readonly token: string;
+  /** The parameters in order; a name may occur twice, which the caller judges. */
+  readonly parameters: readonly Parameter[];
+}
+
+/**
+ * Parses the grammar of Sec-WebSocket-Extensions (RFC 6455 9.1): a comma list of tokens with
+ * parameters. Empty members are tolerated (RFC 9110 5.6.1.2), and so is white space around any
+ * separator, "=" too (the implied LWS that RFC 6455 9.1 takes from RFC 2616 2.1).
+ *
+ * @param value The field value.
+ * @returns The elements, or undefined when malformed.
+ *
+ * @example
+ * ```ts
+ * import { parseParameterizedList } from "@sansocket/ws/core";
+ *
+ * parseParameterizedList('permessage-deflate; server_max_window_bits="10"');
+ * // [{ token: "permessage-deflate", parameters: [{ name: "server_max_window_bits", value: "10" }] }]
+ * ```
+ */
+export function parseParameterizedList(value: string): readonly ListElement[] | undefined {
+  const cursor = new ListCursor(value);
+  const elements: ListElement[] = [];
+  while (!cursor.atEnd()) {
+    if (cursor.take(",")) continue;
+    const token = cursor.token();
+    if (token === undefined) return undefined;
+    const parameters: Parameter[] = [];
+    while (cursor.take(";")) {
+      const name = cursor.token();
+      if (name === undefined) return undefined;
+      const hasValue = cursor.take("=");
+      const parameterValue = hasValue ? cursor.token() ?? cursor.quotedToken() : undefined;
+      if (hasValue && parameterValue === undefined) return undefined;
+      parameters.push({ name, value: parameterValue });
+    }
+    if (!cursor.atEnd() && !cursor.take(",")) return undefined;
+    elements.push({ token, parameters });
+  }
+  return elements;
+}
+
+/** Reads the words and separators of a list; each method first skips white space. */
+class ListCursor {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  atEnd(): boolean {
+    while (isOws(this.#text.charCodeAt(this.#at))) this.#at++;
+    return this.#at === this.#text.length;
+  }
+
+  take(separator: string): boolean {
+    if (this.atEnd() || this.#text[this.#at] !== separator) return false;
+    this.#at++;
+    return true;
+  }
+
+  token(): string | undefined {
+    if (this.atEnd()) return undefined;
+    const start = this.#at;
+    while (isTokenCode(this.#text.charCodeAt(this.#at))) this.#at++;
+    return this.#at === start ? undefined : this.#text.slice(start, this.#at);
+  }
+
+  /** A quoted-string, which must be a token once unescaped (RFC 6455 9.1). */
+  quotedToken(): string | undefined {
+    if (!this.take('"')) return undefined;
+    let unescaped = "";
+    for (;;) {
+      const character = this.#text[this.#at++];
+      if (character === undefined) return undefined;
+      if (character === '"') return isToken(unescaped) ? unescaped : undefined;
+      unescaped += character === "\\" ? this.#text[this.#at++] ?? "" : character;
+    }
+  }
+}
