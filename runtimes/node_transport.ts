@@ -15,7 +15,10 @@ import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
 import { readInto, shared } from "./read_buffer.ts";
+import { chooseTextDecoder } from "./text.ts";
 import { WriteQueue } from "./write_queue.ts";
+
+chooseTextDecoder();
 
 /** Octets that a socket is given at a time. */
 const PART = 262_144;
