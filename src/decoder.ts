@@ -16,6 +16,7 @@ import {
   readUint32,
 } from "./frame.ts";
 import { applyMask } from "./mask.ts";
+import { forgetReceived } from "./utf8.ts";
 
 /** The first octet of a message in one frame: FIN and the opcode. */
 const TEXT = 0x80 | Opcode.text;
@@ -74,6 +75,7 @@ export class FrameDecoder {
   /** Has a lent chunk from `from` on, or what is unread of it, in memory of its own. */
   own(from: number = this.#cursor): void {
     if (!this.#lent) return;
+    forgetReceived();
     if (from === this.bytes.length) return this.#release();
     this.bytes = this.bytes.slice(from);
     this.#cursor -= from;

@@ -9,7 +9,7 @@ import { FIN, headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
 import type { PreparedFrame } from "./prepared.ts";
 import { commit, open, release, type Slab, SLAB_SIZE, view } from "./slab.ts";
-import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
+import { encodeUtf8, encodeUtf8Into, receivedOctets } from "./utf8.ts";
 
 /** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
 export const REFERENCE_FROM = 65_537;
@@ -63,6 +63,10 @@ export class FrameEncoder {
 
   /** Adds a frame with a text. */
   text(opcode: number, text: string, fin = true): void {
+    const octets = receivedOctets(text);
+    if (octets !== undefined && octets.length < REFERENCE_FROM) {
+      return this.binary(opcode, octets, fin);
+    }
     // At most three octets for a UTF-16 code unit.
     const most = MAX_HEADER_LENGTH + text.length * 3;
     if (most > SLAB_SIZE) return this.binary(opcode, encodeUtf8(text), fin);

@@ -209,8 +209,7 @@ export class Endpoint implements TransportSink, Bounded {
   /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
   checkProgress(): void {
     const waiting = this.#transport.bufferedAmount;
-    const receiving = this.#reading === true && this.#protocol.receiving;
-    const violation = this.#guard?.check(receiving, waiting);
+    const violation = this.#guard?.check(!!this.#reading && this.#protocol.receiving, waiting);
     if (violation === undefined) return;
     // Where nothing leaves, no Close frame will.
     if (waiting > 0) return this.terminate(new ProtocolError(violation.code, violation.reason));

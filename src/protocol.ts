@@ -35,7 +35,7 @@ import {
   type MessageTransform,
 } from "./message.ts";
 import { frameFor, PreparedMessage, type Sendable } from "./prepared.ts";
-import { decodeUtf8 } from "./utf8.ts";
+import { decodeReceived, forgetReceived } from "./utf8.ts";
 
 /** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
 export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";
@@ -123,6 +123,7 @@ export class Protocol {
   /** Parses as far as the next event; undefined when the chunk is used up or the protocol is blocked. */
   nextEvent(): ProtocolEvent | undefined {
     const decoder = this.input;
+    forgetReceived();
     while (this.state === "open" || this.state === "closing") {
       if (!this.#inFrame) {
         const event = this.#readMessage();
@@ -173,7 +174,7 @@ export class Protocol {
     const text = decoder.readMessage(this.role === "server", most);
     if (text === undefined) return undefined;
     const { bytes, start, end } = decoder;
-    const message = text ? decodeUtf8(bytes, start, end) : decoder.keep();
+    const message = text ? decodeReceived(bytes, start, end) : decoder.keep();
     if (message === undefined) return this.fail(invalidText);
     this.data = message;
     return "message";

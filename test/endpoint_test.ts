@@ -12,7 +12,11 @@ import type { EndpointLimits } from "../src/consumer.ts";
 import { Endpoint, HIGH_WATER_MARK } from "../src/endpoint.ts";
 import { RESOLVED } from "../src/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
+import { PreparedMessage } from "../src/prepared.ts";
 import { Protocol } from "../src/protocol.ts";
+import { concat, EMPTY } from "../src/bytes.ts";
+import { utf8 } from "./support/established.ts";
+import { decodeFrames, encodeFrames } from "./support/frames.ts";
 import { isPending, settled } from "./support/connections.ts";
 import { test } from "./support/test.ts";
 import { FakeTransport } from "./support/transports.ts";
@@ -394,5 +398,63 @@ test("Endpoint alive is set by whatever comes", () => {
     endpoint.alive = false;
     receive(hex);
     assertEquals(endpoint.alive, true);
+  }
+});
+
+/** A frame with a text, masked with zeros, of 26 octets or more: shorter ones are not looked up. */
+function textFrame(text: string): string {
+  const octets = encodeHex(new TextEncoder().encode(text));
+  return `81${(0x80 + octets.length / 2).toString(16)}00000000${octets}`;
+}
+
+test("Endpoint sends a text on as it came, within the hook and after it, however the chunk is used again", () => {
+  const first = "äöü €1 ".repeat(6);
+  const second = "äöü €2 ".repeat(6);
+  const other = "äöü €3 ".repeat(6);
+  const sent = [first, second, other, `${first}!`, first, second];
+  for (const [lent, waiting] of [[true, true], [true, false], [false, true], [false, false]]) {
+    for (const role of ["server", "client"] as const) {
+      const transport = new FakeTransport();
+      const received: string[] = [];
+      const protocol = new Protocol(role, { maxMessageSize: 1000, maxFragments: 10 });
+      const consumer = {
+        message(data: string | Uint8Array) {
+          received.push(data as string);
+          void endpoint.send(data);
+          if (received.length < 2) return true;
+          // The first is not at hand any more; the second is, and so is what is equal to it.
+          for (const text of sent.slice(2)) void endpoint.send(text.slice(0, -1) + text.slice(-1));
+          void endpoint.send(new PreparedMessage(second));
+          return false;
+        },
+        chunk: () => true,
+        ping() {},
+        pong() {},
+        refill() {},
+        drain() {},
+        closed() {},
+      };
+      const limits = { closeTimeout: 1000, maxBufferedAmount: 1 << 20, overflow: "close" } as const;
+      const endpoint: Endpoint = new Endpoint(protocol, transport, EMPTY, consumer, limits);
+      endpoint.proceed();
+      // The third waits in the chunk, for the consumer is behind.
+      const texts = waiting ? [first, second, other] : [first, second];
+      const frames = role === "server"
+        ? texts.map(textFrame).join("")
+        : encodeHex(encodeFrames(...texts.map((text) => ({ opcode: 1, payload: utf8(text) }))));
+      const chunk = decodeHex(frames);
+      const free = transport.sink.data(chunk, lent);
+      if (lent || free) chunk.fill(0xff);
+      void endpoint.send(first);
+      void endpoint.send(second);
+      endpoint.flush();
+      const payloads = decodeFrames(concat(transport.writes)).map(({ payload }) =>
+        new TextDecoder().decode(payload)
+      );
+      assertEquals(received, [first, second]);
+      assertEquals(payloads, [...sent, second, first, second]);
+      endpoint.terminate(new Error("The test is over"));
+      transport.sink.closed();
+    }
   }
 });
