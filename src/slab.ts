@@ -7,6 +7,7 @@
 // 2. Giving back is a favour: what a transport keeps, or drops, is left to the garbage collector.
 // 3. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
 //    encoder, then the transport, which gives back what it was given and nothing else.
+// 4. In the shared slab an octet has as many owners as took it, and is counted and given back once by each.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 

@@ -14,12 +14,10 @@ export function hasToken(value: string | undefined, token: string): boolean {
   const wanted = token.toLowerCase();
   for (let start = 0; start <= value.length;) {
     const comma = value.indexOf(",", start);
-    const next = comma === -1 ? value.length : comma;
-    let end = next;
-    while (start < end && isOws(value.charCodeAt(start))) start++;
-    while (end > start && isOws(value.charCodeAt(end - 1))) end--;
-    if (equalsLower(value, start, end, wanted)) return true;
-    start = next + 1;
+    const end = comma === -1 ? value.length : comma;
+    const member = trimOws(value.slice(start, end));
+    if (equalsLower(member, 0, member.length, wanted)) return true;
+    start = end + 1;
   }
   return false;
 }

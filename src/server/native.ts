@@ -9,7 +9,7 @@
 import { type Bytes, concat, EMPTY } from "../bytes.ts";
 import { CloseCode, decodeCloseBody, encodeCloseBody, isWireCloseCode } from "../close.ts";
 import { FrameDecoder } from "../decoder.ts";
-import { headerLength, Opcode, writeHeader } from "../frame.ts";
+import { FIN, headerLength, Opcode, writeHeader } from "../frame.ts";
 import type { Address, Transport, TransportSink } from "../transport.ts";
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 
@@ -27,7 +27,6 @@ export interface NativeSocket {
   readonly bufferedAmount: number;
 }
 
-const FIN = 0x80;
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
 /** A {@linkcode NativeSocket} as a byte stream. */
