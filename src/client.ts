@@ -161,7 +161,7 @@ async function openConnection(
         compression: negotiated,
         result: {
           protocol: judged.protocol,
-          request: () => new Request(httpUrl(url), { headers }),
+          request: { make: () => new Request(httpUrl(url), { headers }) },
         },
       },
       limits,

@@ -4,7 +4,7 @@ import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { MessageStream } from "./message_stream.ts";
-import type { MessageSource, Outbox } from "./outbox.ts";
+import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { PreparedMessage, type SendOptions } from "./prepared.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
@@ -21,14 +21,25 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
 
+/** What a request can be made of: an object, where a closure would keep more memory. */
+export interface LateRequest {
+  /** Makes the request. */
+  make(): Request;
+}
+
+/** The request itself. */
+export function requestOf(request: Request | LateRequest): Request {
+  return "make" in request ? request.make() : request;
+}
+
 /** What the opening handshake settled. */
 export interface HandshakeResult {
   /** The subprotocol; empty when none was chosen. */
   readonly protocol: string;
   /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
   readonly extensions: string;
-  /** Makes the request, when somebody asks for it: most never do. */
-  readonly request: () => Request;
+  /** The request, or what makes it when somebody asks for it: most never do. */
+  readonly request: Request | LateRequest;
   /** The peer's address. */
   readonly remoteAddress: Address | undefined;
 }
@@ -68,24 +79,15 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Yours. On a server, what `upgrade()` was given as `data`. */
   data: Data;
 
-  readonly #endpoint: Endpoint;
   readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
-  #request: Request | (() => Request);
+  #request: Request | LateRequest;
   #readable: ReadableStream<Message> | undefined;
   #writable: WritableStream<string | BinaryData> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
-  constructor(
-    endpoint: Endpoint,
-    inbox: Inbox,
-    outbox: Outbox,
-    result: HandshakeResult,
-    data: Data,
-  ) {
-    this.#endpoint = endpoint;
+  constructor(inbox: Inbox, result: HandshakeResult, data: Data) {
     this.#inbox = inbox;
-    this.#outbox = outbox;
+    if (mayDrop(inbox.endpoint.limits)) this.#makeOutbox();
     this.#request = result.request;
     this.protocol = result.protocol;
     this.extensions = result.extensions;
@@ -95,8 +97,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** The request that opened the connection. */
   get request(): Request {
-    if (typeof this.#request === "function") this.#request = this.#request();
-    return this.#request;
+    return this.#request = requestOf(this.#request);
   }
 
   /** How the connection ended. Resolves in every case, and never rejects. */
@@ -106,12 +107,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** Octets that were sent and still wait for the network, frame headers included. */
   get bufferedAmount(): number {
-    return this.#outbox.bufferedAmount;
+    return this.#sender.bufferedAmount;
   }
 
   /** Messages that were dropped, where the option `overflow` allows that. */
   get dropped(): number {
-    return this.#outbox.dropped;
+    return this.#inbox.outbox?.dropped ?? 0;
   }
 
   /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
@@ -167,16 +168,25 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || data instanceof Uint8Array)) {
-      return this.#outbox.send(data, compress);
+      return this.#sender.send(data, compress);
     }
     if (typeof data === "string") {
-      return this.#outbox.send(binary === true ? encoder.encode(data) : data, compress);
+      return this.#sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
-    if (data instanceof PreparedMessage) return this.#outbox.send(data, compress);
-    if (data instanceof Blob) return this.#outbox.sendStream(chunksOf(data));
-    if (isSource(data)) return this.#outbox.sendStream(data);
+    if (data instanceof PreparedMessage) return this.#sender.send(data, compress);
+    if (data instanceof Blob) return this.#makeOutbox().sendStream(chunksOf(data));
+    if (isSource(data)) return this.#makeOutbox().sendStream(data);
     const bytes = toBytes(data);
-    return this.#outbox.send(binary === false ? strictDecoder.decode(bytes) : bytes, compress);
+    return this.#sender.send(binary === false ? strictDecoder.decode(bytes) : bytes, compress);
+  }
+
+  /** Most connections never need an outbox. */
+  get #sender(): Outbox | Endpoint {
+    return this.#inbox.outbox ?? this.#inbox.endpoint;
+  }
+
+  #makeOutbox(): Outbox {
+    return this.#inbox.outbox ??= new Outbox(this.#inbox.endpoint);
   }
 
   /**
@@ -209,13 +219,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {TypeError} When there is a reason and the code is null.
    */
   close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
-    this.#endpoint.close(code ?? undefined, reason);
+    this.#inbox.endpoint.close(code ?? undefined, reason);
     return this.closed;
   }
 
   /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
   terminate(): void {
-    this.#endpoint.terminate(new Error("The connection was terminated"));
+    this.#inbox.endpoint.terminate(new Error("The connection was terminated"));
   }
 
   /**

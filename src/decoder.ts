@@ -40,11 +40,8 @@ export class FrameDecoder {
   #cursor = 0;
   /** Whether the chunk's memory is somebody else's, and lost when it has been read. */
   #lent = false;
-  /** The octets of a header that the last chunk cut short, once one has. */
-  #spill = EMPTY;
-  #spilled = 0;
-  /** The payload so far of a control frame that a chunk cut short: at most 125 octets in as many pieces. */
-  #control: Bytes | undefined;
+  /** What the last chunk cut short, so far: a header, or within a frame the payload of a control frame; a few octets. */
+  #partial = EMPTY;
 
   /** The header last read. Made when one is read: idle connections and short ways need none. */
   get header(): FrameHeader {
@@ -58,7 +55,7 @@ export class FrameDecoder {
 
   /** Whether a header has begun and not ended. */
   get inHeader(): boolean {
-    return this.#spilled > 0;
+    return this.#partial.length > 0 && this.remaining === 0;
   }
 
   /**
@@ -94,14 +91,9 @@ export class FrameDecoder {
 
   /** Drops what is unread, and lets go of the chunk. */
   discard(): void {
-    this.bytes = EMPTY;
-    this.#control = undefined;
-    this.#cursor =
-      this.start =
-      this.end =
-      this.#spilled =
-      this.remaining =
-        0;
+    this.#release();
+    this.#partial = EMPTY;
+    this.remaining = 0;
   }
 
   /**
@@ -114,7 +106,7 @@ export class FrameDecoder {
     const { bytes } = this;
     const cursor = this.#cursor;
     const available = bytes.length - cursor;
-    if (available < 6 || this.#spilled > 0) return undefined;
+    if (available < 6 || this.#partial.length > 0) return undefined;
     const first = bytes[cursor]!;
     if (first !== TEXT && first !== BINARY) return undefined;
     const second = bytes[cursor + 1]!;
@@ -138,40 +130,31 @@ export class FrameDecoder {
 
   /** Reads the next header into `header`; false when its last octet has not come. */
   readHeader(): boolean {
-    if (this.#spilled > 0) return this.#readSpilledHeader();
     if (this.empty) {
       this.#release();
       return false;
     }
-    const length = readHeader(this.bytes, this.#cursor, this.bytes.length, this.header);
+    const before = this.#partial;
+    const { length: known } = before;
+    const bytes = known === 0
+      ? this.bytes
+      : concat([before, this.#unread(MAX_HEADER_LENGTH - known)]);
+    const start = known === 0 ? this.#cursor : 0;
+    const length = readHeader(bytes, start, bytes.length, this.header);
     if (length === 0) {
-      this.#spilled = this.bytes.length - this.#cursor;
-      if (this.#spilled > 0 && this.#spill === EMPTY) {
-        this.#spill = new Uint8Array(MAX_HEADER_LENGTH);
-      }
-      this.#spill.set(this.bytes.subarray(this.#cursor));
+      this.#partial = bytes.slice(start);
       this.#release();
       return false;
     }
-    this.#cursor += length;
+    this.#partial = EMPTY;
+    this.#cursor += length - known;
     this.remaining = this.header.payloadLength;
     return true;
   }
 
-  #readSpilledHeader(): boolean {
-    const spilled = this.#spilled;
-    const added = Math.min(MAX_HEADER_LENGTH - spilled, this.bytes.length - this.#cursor);
-    for (let i = 0; i < added; i++) this.#spill[spilled + i] = this.bytes[this.#cursor + i]!;
-    const length = readHeader(this.#spill, 0, spilled + added, this.header);
-    if (length === 0) {
-      this.#spilled = spilled + added;
-      this.#release();
-      return false;
-    }
-    this.#spilled = 0;
-    this.#cursor += length - spilled;
-    this.remaining = this.header.payloadLength;
-    return true;
+  /** Up to so many octets of what is unread. */
+  #unread(most: number): Bytes {
+    return this.bytes.subarray(this.#cursor, this.#cursor + most);
   }
 
   /**
@@ -198,9 +181,8 @@ export class FrameDecoder {
 
   /** Adds the piece last read to the payload of a control frame; the payload, apart from the chunk, once it is complete. */
   takeControl(): Bytes | undefined {
-    const piece = this.bytes.slice(this.start, this.end);
-    const payload = this.#control === undefined ? piece : concat([this.#control, piece]);
-    this.#control = this.remaining > 0 ? payload : undefined;
+    const payload = concat([this.#partial, this.bytes.subarray(this.start, this.end)]);
+    this.#partial = this.remaining > 0 ? payload : EMPTY;
     return this.remaining > 0 ? undefined : payload;
   }
 

@@ -29,11 +29,12 @@ export class Endpoint implements TransportSink, Bounded {
   alive = true;
   /** Messages sent and received. */
   messages = 0;
+  /** Its bounds. */
+  readonly limits: EndpointLimits;
 
   readonly #protocol: Protocol;
   readonly #transport: Transport;
   readonly #consumer: EndpointConsumer;
-  readonly #limits: EndpointLimits;
   readonly #guard: ConnectionGuard | undefined;
   /** Whether the transport reads; it goes on as it was until this is known. */
   #reading: boolean | undefined;
@@ -59,7 +60,7 @@ export class Endpoint implements TransportSink, Bounded {
     this.#protocol = protocol;
     this.#transport = transport;
     this.#consumer = consumer;
-    this.#limits = limits;
+    this.limits = limits;
     this.#guard = guard;
     if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
@@ -194,7 +195,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error): void {
-    if (this.#closing) stopDeadline(this, this.#limits.closeTimeout);
+    if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
     this.info = this.#protocol.end(error);
     this.#drained?.reject(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
@@ -266,12 +267,12 @@ export class Endpoint implements TransportSink, Bounded {
     if (this.#protocol.endDue) this.#endTransport();
     if (this.#closing) return;
     this.#closing = true;
-    startDeadline(this, this.#limits.closeTimeout);
+    startDeadline(this, this.limits.closeTimeout);
   }
 
   /** Implements {@linkcode Bounded}: the connection has not ended in time. */
   late(): void {
-    const { closeTimeout } = this.#limits;
+    const { closeTimeout } = this.limits;
     this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
   }
 
@@ -295,13 +296,13 @@ export class Endpoint implements TransportSink, Bounded {
 
   #congested(): void {
     this.#protocol.congested = true;
-    const { maxBufferedAmount, overflow } = this.#limits;
+    const { maxBufferedAmount, overflow } = this.limits;
     if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
   }
 
   /** Drops the connection because too much waits to be sent. */
   overflow(): void {
-    const { maxBufferedAmount: most } = this.#limits;
+    const { maxBufferedAmount: most } = this.limits;
     this.terminate(new Error(`More than ${most} octets (maxBufferedAmount) waited to be sent`));
   }
 

@@ -8,7 +8,6 @@ import { formatExtensions } from "./extension.ts";
 import type { Role } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
 import type { ResolvedLimits } from "./limits.ts";
-import { Outbox } from "./outbox.ts";
 import { Protocol } from "./protocol.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
 import type { Address, Transport } from "./transport.ts";
@@ -58,9 +57,7 @@ export function establish<Data>(
   const { protocol: subprotocol, request } = result;
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
   const known = { protocol: subprotocol, request, extensions, remoteAddress };
-  const outbox = new Outbox(endpoint, limits);
-  inbox.outbox = outbox;
-  const connection = new WebSocketConnection(endpoint, inbox, outbox, known, data);
-  watch(endpoint, inbox, limits, guard?.patience);
+  const connection = new WebSocketConnection(inbox, known, data);
+  watch(inbox, limits, guard?.patience);
   return { connection, endpoint, inbox };
 }

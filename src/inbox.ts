@@ -61,8 +61,8 @@ export class Inbox implements EndpointConsumer {
   vitals: { stop(): void } | undefined;
   /** Who is told of the end before the handler is. */
   owner: Owner | undefined;
-  /** What is sent, and waits; told of its chances. */
-  outbox: Pick<Outbox, "refill" | "closed"> | undefined;
+  /** What is sent, and waits; told of its chances. Made when something has to. */
+  outbox: Outbox | undefined;
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
   /** The last round trip of a Ping, in milliseconds. */

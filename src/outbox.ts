@@ -39,13 +39,17 @@ export type MessageSource =
 /** What waits on most connections. */
 const NOTHING: (WaitingMessage | WaitingStream)[] = [];
 
-/** The sender of one endpoint. */
+/** Whether messages may be dropped, and so wait where they still can be. */
+export function mayDrop({ overflow }: EndpointLimits): boolean {
+  return overflow === "drop-oldest" || overflow === "drop-newest";
+}
+
+/** The sender of one endpoint, where messages may be dropped or one in chunks is sent; else `Endpoint.send()` does. */
 export class Outbox {
   /** Messages that were dropped. */
   dropped = 0;
 
   readonly #endpoint: Endpoint;
-  readonly #limits: EndpointLimits;
   readonly #mayDrop: boolean;
   #waiting = NOTHING;
   /** Octets of the messages that wait; UTF-16 code units of texts. */
@@ -53,10 +57,9 @@ export class Outbox {
   #stream: WaitingStream | undefined;
 
   /** The sender for one endpoint. */
-  constructor(endpoint: Endpoint, limits: EndpointLimits) {
+  constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
-    this.#limits = limits;
-    this.#mayDrop = limits.overflow === "drop-oldest" || limits.overflow === "drop-newest";
+    this.#mayDrop = mayDrop(endpoint.limits);
   }
 
   /** Octets that wait here and in the transport. */
@@ -121,7 +124,7 @@ export class Outbox {
   }
 
   #wait(message: WaitingMessage): Promise<void> {
-    const { maxBufferedAmount, overflow } = this.#limits;
+    const { maxBufferedAmount, overflow } = this.#endpoint.limits;
     const { length } = message.data;
     const fits = (): boolean => this.bufferedAmount + length <= maxBufferedAmount;
     if (overflow === "drop-oldest" && this.#endpoint.bufferedAmount + length <= maxBufferedAmount) {

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
+import type { LateRequest } from "../src/connection.ts";
 import type { NegotiatedCompression } from "../src/deflate/compression.ts";
 import { createCompression } from "../src/deflate/compression.ts";
 import { establish, type Established } from "../src/establish.ts";
@@ -26,7 +27,7 @@ interface Outcome {
   role?: Role;
   rest?: string;
   compression?: NegotiatedCompression;
-  request?: () => Request;
+  request?: Request | LateRequest;
 }
 
 function setUp(outcome: Outcome = {}): Scene {
@@ -40,7 +41,7 @@ function setUp(outcome: Outcome = {}): Scene {
       compression,
       result: {
         protocol: "chat.v1",
-        request: request ?? (() => new Request("http://127.0.0.1/")),
+        request: request ?? new Request("http://127.0.0.1/"),
       },
     },
     resolveLimits({ maxMessageSize: 100 }),
@@ -73,9 +74,11 @@ test("establish gives the connection what the handshake settled", async () => {
   const request = new Request("http://127.0.0.1/chat");
   let made = 0;
   const { connection, transport, end } = setUp({
-    request: () => {
-      made++;
-      return request;
+    request: {
+      make: () => {
+        made++;
+        return request;
+      },
     },
   });
   const { protocol, extensions, remoteAddress, data } = connection;

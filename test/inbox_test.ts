@@ -10,6 +10,7 @@ import type { Endpoint } from "../src/endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
 import { Inbox } from "../src/inbox.ts";
 import { MessageStream } from "../src/message_stream.ts";
+import type { Outbox } from "../src/outbox.ts";
 import { isPending, settled } from "./support/connections.ts";
 import { test } from "./support/test.ts";
 
@@ -143,9 +144,9 @@ test("Inbox tells the outbox of its chances, and of the end", () => {
   const told: unknown[] = [];
   inbox.refill(true);
   inbox.outbox = {
-    refill: (all) => told.push(all),
-    closed: (info) => told.push(info),
-  };
+    refill: (all: boolean) => told.push(all),
+    closed: (info: CloseInfo) => told.push(info),
+  } as unknown as Outbox;
   inbox.refill(true);
   inbox.refill(false);
   inbox.closed(info);

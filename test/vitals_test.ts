@@ -260,7 +260,7 @@ test("maxLifetime is spread by a tenth either way", async () => {
       const inbox = new Inbox();
       inbox.endpoint = endpoint as unknown as Endpoint;
       inboxes.push(inbox);
-      watch(inbox.endpoint, inbox, {
+      watch(inbox, {
         pingInterval: Infinity,
         pingTimeout: Infinity,
         idleTimeout: Infinity,

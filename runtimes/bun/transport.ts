@@ -26,7 +26,6 @@ export class BunTransport implements Transport {
   #queue: WriteQueue | undefined;
   #gone = false;
   #ended = false;
-  #awaitsDrain = false;
 
   #paused = true;
   /** Whether the socket itself is paused. */
@@ -34,8 +33,8 @@ export class BunTransport implements Transport {
   #held = NOTHING;
   #peerEnded = false;
   #endReported = false;
-  #closeHeld = false;
-  #error: Error | undefined;
+  /** How the socket has closed, until that is reported. */
+  #close: { readonly error: Error | undefined } | undefined;
 
   /** @param socket The open socket, whose hooks lead here; it belongs to the transport from now on. */
   constructor(socket: BunSocket<BunTransport>) {
@@ -75,7 +74,6 @@ export class BunTransport implements Transport {
     }
     this.#queue ??= new WriteQueue();
     this.#queue.push(this.#rest(chunk, count));
-    this.#awaitsDrain = true;
     return false;
   }
 
@@ -109,7 +107,7 @@ export class BunTransport implements Transport {
 
   destroy(): void {
     if (this.#gone) {
-      if (this.#closeHeld) this.#reportClosed();
+      if (this.#close !== undefined) this.#reportClosed();
       return;
     }
     this.#gone = true;
@@ -132,18 +130,16 @@ export class BunTransport implements Transport {
   writable(): void {
     if (this.#gone) return;
     const queue = this.#queue;
+    const waited = this.bufferedAmount > 0;
     for (let chunk = queue?.shift(); chunk !== undefined; chunk = queue?.shift()) {
       const count = Math.max(this.#socket.write(chunk), 0);
       if (this.#gone) return;
       if (count < chunk.length) return queue?.unshift(this.#rest(chunk, count));
       giveBack(chunk);
     }
-    const drained = this.#awaitsDrain;
-    this.#awaitsDrain = false;
-    if (drained) {
-      if (this.#ended) this.#socket.shutdown();
-      this.sink.drain();
-    }
+    if (!waited) return;
+    if (this.#ended) this.#socket.shutdown();
+    this.sink.drain();
   }
 
   /** Bun's `end` hook. */
@@ -158,13 +154,12 @@ export class BunTransport implements Transport {
     if (this.#gone) return;
     this.#gone = true;
     this.#queue?.clear();
-    this.#error = error;
+    this.#close = { error };
     this.#peerEnded = true;
     if (error) {
       this.#held = NOTHING;
       this.#endReported = true;
     }
-    this.#closeHeld = true;
     if (error && this.sink !== unowned) this.#reportClosed();
     else this.#release();
   }
@@ -180,15 +175,16 @@ export class BunTransport implements Transport {
       this.#endReported = true;
       this.sink.end();
     }
-    if (this.#closeHeld) this.#reportClosed();
+    if (this.#close !== undefined) this.#reportClosed();
   }
 
   #reportClosed(): void {
-    this.#closeHeld = false;
+    const error = this.#close?.error;
+    this.#close = undefined;
     this.#held = NOTHING;
     this.#endReported = true;
     this.#queue?.clear();
-    queueMicrotask(() => this.sink.closed(this.#error));
+    queueMicrotask(() => this.sink.closed(error));
   }
 }
 

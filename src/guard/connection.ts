@@ -56,13 +56,12 @@ export class ConnectionGuard {
   #frames = 0;
   #received = 0;
   #sent = 0;
-  /** Since when the message in progress has not got on, and where it was then; 0 when there is none. */
-  #receivingSince = 0;
-  #framesThen = 0;
-  #receivedThen = 0;
-  /** Since when nothing of what waits has left, and how much had left then; 0 when nothing waits. */
-  #waitingSince = 0;
-  #leftThen = 0;
+  /** Since when the message in progress has not got on, and where it was then. */
+  #receiving:
+    | { readonly since: number; readonly frames: number; readonly octets: number }
+    | undefined;
+  /** Since when nothing of what waits has left, and how much had left then. */
+  #waiting: { readonly since: number; readonly left: number } | undefined;
 
   /** The guard of a connection that has just opened. */
   constructor(settings: GuardSettings) {
@@ -155,16 +154,16 @@ export class ConnectionGuard {
   }
 
   #checkReceiving(receiving: boolean, now: number): Violation | undefined {
-    const gotOn = this.#frames !== this.#framesThen ||
-      this.#received - this.#receivedThen >= GROWTH;
-    if (!receiving || this.#receivingSince === 0 || gotOn) {
-      this.#receivingSince = receiving ? now : 0;
-      this.#framesThen = this.#frames;
-      this.#receivedThen = this.#received;
+    const before = this.#receiving;
+    const gotOn = this.#frames !== before?.frames || this.#received - before.octets >= GROWTH;
+    if (!receiving || before === undefined || gotOn) {
+      this.#receiving = receiving
+        ? { since: now, frames: this.#frames, octets: this.#received }
+        : undefined;
       return undefined;
     }
     const { frameTimeout } = this.#settings.limits;
-    if (now - this.#receivingSince < frameTimeout) return undefined;
+    if (now - before.since < frameTimeout) return undefined;
     return this.#violate(
       "frameTimeout",
       `A message that had begun did not get on within ${frameTimeout} ms (guard.frameTimeout)`,
@@ -172,14 +171,14 @@ export class ConnectionGuard {
   }
 
   #checkWaiting(waiting: number, now: number): Violation | undefined {
+    const before = this.#waiting;
     const left = this.#sent - waiting;
-    if (waiting === 0 || this.#waitingSince === 0 || left > this.#leftThen) {
-      this.#waitingSince = waiting === 0 ? 0 : now;
-      this.#leftThen = left;
+    if (waiting === 0 || before === undefined || left > before.left) {
+      this.#waiting = waiting === 0 ? undefined : { since: now, left };
       return undefined;
     }
     const { stallTimeout } = this.#settings.limits;
-    if (now - this.#waitingSince < stallTimeout) return undefined;
+    if (now - before.since < stallTimeout) return undefined;
     return this.#violate(
       "stallTimeout",
       `${waiting} octets waited and none left within ${stallTimeout} ms (guard.stallTimeout)`,

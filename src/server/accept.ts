@@ -1,7 +1,7 @@
 // From a handshake that was judged good to an open connection, at once: the same for whoever has read the request.
 
 import type { Bytes } from "../bytes.ts";
-import type { WebSocketConnection } from "../connection.ts";
+import { type LateRequest, requestOf, type WebSocketConnection } from "../connection.ts";
 import type { CloseInfo } from "../errors.ts";
 import { establish, type HandshakeOutcome } from "../establish.ts";
 import { ConnectionGuard } from "../guard/connection.ts";
@@ -64,14 +64,16 @@ export function accept(
   { acceptance, handler, options }: UpgradeDecision,
 ): HandshakeRefusal | undefined {
   const { secure, remoteAddress } = peer;
-  const made = request === undefined ? requestLater(head, secure) : () => request;
-  // The connection keeps what it has made itself.
-  const getRequest = typeof options.protocol === "function" ? once(made) : made;
+  let known: Request | LateRequest = request ?? requestLater(head, secure);
   const compression = context.compression?.accept(acceptance.extensions);
   let protocol: string | undefined;
   let response: Bytes;
   try {
-    protocol = chooseProtocol(options.protocol, acceptance.protocols, getRequest);
+    protocol = chooseProtocol(
+      options.protocol,
+      acceptance.protocols,
+      () => known = requestOf(known),
+    );
     const headers = options.headers === undefined ? [] : new Headers(options.headers);
     const extensions = compression?.extensions ?? [];
     response = formatAcceptance(acceptance, { protocol, headers, extensions });
@@ -84,7 +86,7 @@ export function accept(
   const refusal = peer.enterWebSocket();
   if (refusal !== undefined) return refusal;
   transport.write(response);
-  const result = { protocol: protocol ?? "", request: getRequest };
+  const result = { protocol: protocol ?? "", request: known };
   openConnection(
     context,
     peer,
@@ -93,12 +95,6 @@ export function accept(
     options.data,
   );
   return undefined;
-}
-
-/** Makes something when it is first asked for. */
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => made ??= make();
 }
 
 /** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */

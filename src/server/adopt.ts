@@ -137,7 +137,7 @@ export class Adoption {
     const context = this.#context;
     const { remoteAddress } = peer;
     const transport = new NativeTransport(socket, remoteAddress, context.maxBufferedAmount);
-    const result = { protocol: protocol ?? "", request: () => request };
+    const result = { protocol: protocol ?? "", request };
     context.presence.enter();
     openConnection(
       context,

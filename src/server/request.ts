@@ -1,6 +1,7 @@
 // From an HTTP/1.1 head to the Request that `fetch` gets.
 
 import type { Bytes } from "../bytes.ts";
+import type { LateRequest } from "../connection.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
@@ -177,21 +178,28 @@ export function wantsKeepAlive(head: RequestHead): boolean {
 }
 
 /** Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its text is kept, not its fields. */
-export function requestLater(head: RequestHead, secure: boolean | undefined): () => Request {
+export function requestLater(head: RequestHead, secure: boolean | undefined): LateRequest {
   const { source } = head.headers;
   return source === undefined
-    ? () => createHandshakeRequest(head, secure)
-    : requestFromText(source, secure);
+    ? { make: () => createHandshakeRequest(head, secure) }
+    : new RequestText(source, secure);
 }
 
-/** Apart, for a closure keeps alive whatever any closure of the same function needs. */
-function requestFromText(source: string, secure: boolean | undefined): () => Request {
-  return () => {
-    const octets = Uint8Array.from(source, (character) => character.charCodeAt(0));
+class RequestText implements LateRequest {
+  readonly #source: string;
+  readonly #secure: boolean | undefined;
+
+  constructor(source: string, secure: boolean | undefined) {
+    this.#source = source;
+    this.#secure = secure;
+  }
+
+  make(): Request {
+    const octets = Uint8Array.from(this.#source, (character) => character.charCodeAt(0));
     const again = createRequestParser({ maxHeadSize: octets.length }).push(octets);
     if (again === undefined || "fault" in again) throw new Error("Expected the head once more");
-    return createHandshakeRequest(again.head, secure);
-  };
+    return createHandshakeRequest(again.head, this.#secure);
+  }
 }
 
 function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {

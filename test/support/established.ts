@@ -45,7 +45,7 @@ export function openFake(options: FakeConnectionOptions = {}): FakeConnection {
       transport,
       rest: new Uint8Array(),
       compression,
-      result: { protocol: "", request: () => new Request("http://127.0.0.1/") },
+      result: { protocol: "", request: new Request("http://127.0.0.1/") },
     },
     resolveLimits(options),
     undefined,
