@@ -67,8 +67,9 @@ export class HeadParser<Head> {
   #startLineEnd = 0;
   /** All bytes that may be obs-text, or-ed: below 0x80 the head is ASCII. */
   #seen = 0;
-  /** Four per field line: start and end of the name, start and end of the value. */
-  #offsets: number[] = [];
+  /** Four per field line: start and end of the name, start and end of the value. Filled again for each head. */
+  readonly #offsets: number[] = [];
+  #count = 0;
 
   /**
    * Prefer {@link createRequestParser}, {@link createResponseParser} and {@link createTrailerParser}.
@@ -120,6 +121,7 @@ export class HeadParser<Head> {
     let at = this.#cursor;
     let state = this.#state;
     let seen = this.#seen;
+    let count = this.#count;
     while (state < START_LINE_END && at < end) {
       seen |= bytes[at]!;
       const next = this.#startLine.step(state, bytes[at++]!);
@@ -137,13 +139,13 @@ export class HeadParser<Head> {
             break;
           }
           if (!isTokenCode(byte)) return badLineStart(byte);
-          if (offsets.length === this.#maxHeaders * 4) {
+          if (count === this.#maxHeaders * 4) {
             return {
               status: 431,
               reason: `Too many header fields, expected at most ${this.#maxHeaders}`,
             };
           }
-          offsets.push(at++);
+          offsets[count++] = at++;
           state = NAME;
           break;
         case NAME:
@@ -151,7 +153,7 @@ export class HeadParser<Head> {
           if (at === end) break;
           // "No whitespace is allowed between the field name and colon" (RFC 9112 5.1)
           if (bytes[at] !== COLON) return unexpected(bytes[at]!, "a field name");
-          offsets.push(at++);
+          offsets[count++] = at++;
           state = LEADING_OWS;
           break;
         case LEADING_OWS:
@@ -159,14 +161,14 @@ export class HeadParser<Head> {
             at++;
             break;
           }
-          offsets.push(at);
+          offsets[count++] = at;
           state = VALUE;
           break;
         case VALUE:
           while (at < end && isValueCode(bytes[at]!)) seen |= bytes[at++]!;
           if (at === end) break;
           if (bytes[at] !== CR) return unexpected(bytes[at]!, "a field value");
-          offsets.push(at++);
+          offsets[count++] = at++;
           state = LINE_LF;
           break;
         default:
@@ -179,6 +181,7 @@ export class HeadParser<Head> {
     this.#cursor = at;
     this.#state = state;
     this.#seen = seen;
+    this.#count = count;
     return undefined;
   }
 
@@ -188,7 +191,7 @@ export class HeadParser<Head> {
     const text = this.#seen < 0x80
       ? ascii.decode(bytes.subarray(0, length))
       : latin1(bytes, length);
-    const offsets = this.#offsets;
+    const offsets = this.#offsets.slice(0, this.#count);
     for (let i = 2; i < offsets.length; i += 4) {
       const start = offsets[i]!;
       let end = offsets[i + 1]!;
@@ -227,7 +230,7 @@ export class HeadParser<Head> {
     this.#cursor = 0;
     this.#startLineEnd = 0;
     this.#seen = 0;
-    this.#offsets = [];
+    this.#count = 0;
   }
 }
 
