@@ -140,10 +140,29 @@ test("FrameDecoder.keep() takes a message out of a chunk that is lent, and own()
   }
 });
 
-test("FrameDecoder.keep() gives a view of a chunk that is not lent", () => {
-  const chunk = decodeHex("8228" + "01".repeat(40));
+test("FrameDecoder.keep() gives a view of a chunk that is not lent and holds more than one message", () => {
+  const chunk = decodeHex(`8228${"01".repeat(40)}8100`);
   const decoder = new FrameDecoder();
   decoder.push(chunk);
   assertEquals(decoder.readMessage(false, 1000), false);
   assert(decoder.keep().buffer === chunk.buffer);
+});
+
+test("FrameDecoder.keep() gives messages that the next chunks do not change", () => {
+  // From one octet to more than a chunk that is unmasked elsewhere may have.
+  for (const length of [1, 33, 126, 1000, 1492, 1493]) {
+    const size = length < 126 ? [0x80 | length] : [0xfe, length >> 8, length & 0xff];
+    const frame = (octet: number): Uint8Array<ArrayBuffer> =>
+      new Uint8Array([0x82, ...size, 0, 0, 0, 1, ...new Uint8Array(length).fill(octet)]);
+    const decoders = [new FrameDecoder(), new FrameDecoder()];
+    const kept = decoders.map((decoder, i) => {
+      decoder.push(frame(0x10 + i));
+      assertEquals(decoder.readMessage(true, 5000), false);
+      return decoder.keep();
+    });
+    const unmasked = (octet: number): Uint8Array =>
+      Uint8Array.from({ length }, (_, i) => i % 4 === 3 ? octet ^ 1 : octet);
+    assertEquals(kept, [unmasked(0x10), unmasked(0x11)]);
+    assert(decoders.every(({ empty }) => empty));
+  }
 });
