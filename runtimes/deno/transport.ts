@@ -20,6 +20,13 @@ const lendFrom = 2_048;
 /** A slab that served this many reads was larger than they needed. */
 const manyReads = 16;
 const highWaterMark = 65_536;
+/**
+ * After so many octets the others have their turn, and a read counts for some at least. Deno answers one that finds bytes
+ * without coming back to its event loop: of two connections that echoed 1 MiB and four that echoed 20 octets, one kind
+ * kept the other waiting for 750 ms, and for 150 ms with this. It costs nothing that can be measured.
+ */
+const share = 1_048_576;
+const leastCounted = 8_192;
 
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
@@ -43,6 +50,8 @@ export class DenoTransport implements Transport {
   #position = 0;
   #slabSize = minimumSlab;
   #reads = 0;
+  /** Octets until the others have their turn. */
+  #left = share;
 
   readonly #queue = new WriteQueue();
   #sending: Uint8Array<ArrayBuffer> | undefined;
@@ -109,7 +118,15 @@ export class DenoTransport implements Transport {
       if (this.#writeClosed) this.#close(undefined);
       return;
     }
-    if (count !== undefined) this.#give(count);
+    if (count !== undefined) {
+      this.#give(count);
+      this.#left -= Math.max(count, leastCounted);
+      if (this.#left <= 0) {
+        this.#left = share;
+        setTimeout(() => this.#read(), 0);
+        return;
+      }
+    }
     this.#read();
   }
 

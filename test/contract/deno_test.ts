@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import { denoRuntime } from "../../runtimes/deno/runtime.ts";
+import { DenoTransport } from "../../runtimes/deno/transport.ts";
 import type { Transport } from "../../src/transport.ts";
 import { runtime, test } from "../support/test.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
@@ -10,6 +11,27 @@ const skip = runtime === "deno" ? undefined : "needs Deno";
 networkSuite("denoRuntime", denoRuntime, skip);
 networkSuite("denoRuntime with TLS", denoRuntime, skip, await tlsWire());
 unixSuite("denoRuntime", denoRuntime, skip);
+
+test("DenoTransport lets others have their turn while reads find bytes at once", async () => {
+  for (const most of [20, Infinity]) {
+    let reads = 0;
+    let ended = false;
+    const loopback = { hostname: "127.0.0.1", port: 1 };
+    const transport = new DenoTransport({
+      localAddr: loopback,
+      remoteAddr: loopback,
+      read: ({ length }) => Promise.resolve(++reads > 10_000 ? null : Math.min(length, most)),
+      write: ({ length }) => Promise.resolve(length),
+      closeWrite: () => Promise.resolve(),
+      close: () => {},
+    });
+    transport.sink = { data: () => true, end: () => ended = true, drain() {}, closed() {} };
+    transport.resume();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert(reads > 2 && !ended, `${reads} reads before the others`);
+    transport.destroy();
+  }
+});
 
 test(
   "denoRuntime passes over connections that were reset before it could accept them",
