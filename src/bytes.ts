@@ -27,16 +27,11 @@ export function put(source: Uint8Array, target: Uint8Array, offset: number): voi
 
 /** The part of `source` from `start` to `end`: a view, or a copy where that costs less. */
 export function part(source: Bytes, start: number, end: number): Bytes {
-  return JSC && end - start <= SMALL ? copy(source, start, end) : source.subarray(start, end);
-}
-
-/** A copy of the part of `source` from `start` to `end`. */
-export function copy(source: Bytes, start: number, end: number): Bytes {
   const length = end - start;
-  if (!JSC || length > SMALL) return source.slice(start, end);
-  const copied = new Uint8Array(length);
-  for (let i = 0; i < length; i++) copied[i] = source[start + i]!;
-  return copied;
+  if (!JSC || length > SMALL) return source.subarray(start, end);
+  const copy = new Uint8Array(length);
+  for (let i = 0; i < length; i++) copy[i] = source[start + i]!;
+  return copy;
 }
 
 /** Views the bytes of any buffer source, without a copy. */

@@ -6,7 +6,7 @@
 // A chunk that is only lent is copied from where somebody keeps a piece of it on, once: texts and small messages, and
 // what is put together elsewhere, need no memory of the chunk's size.
 
-import { type Bytes, concat, copy, EMPTY, JSC, part, SMALL } from "./bytes.ts";
+import { type Bytes, concat, EMPTY, JSC, part, SMALL } from "./bytes.ts";
 import {
   createFrameHeader,
   type FrameHeader,
@@ -22,20 +22,14 @@ import { forgetReceived } from "./utf8.ts";
 const TEXT = 0x80 | Opcode.text;
 const BINARY = 0x80 | Opcode.binary;
 
-/**
- * Up to so many octets of a lent chunk are copied for each message alone: 40 to 80 ns on JavaScriptCore, where a view
- * takes 70 to 260. On V8 it is the other way round: the rest of the chunk is copied at once, and each message a view of it.
- */
-const ALONE = JSC ? 1_000 : 0;
-
-/** A chunk of up to so many octets, an Ethernet frame's, is often one message. */
-const FRAME = 1_500;
+/** A chunk of up to so many octets, what a packet carries, is often one message. */
+const SMALL_CHUNK = 1_500;
 
 /**
  * Where such a message is unmasked on JavaScriptCore. The first view of new memory costs it 130 to 260 ns, and as much
  * again for the words to unmask by: an echo of 125 octets takes 320 ns in place of 520, of 1 KiB 640 in place of 770.
  */
-const shared = new Uint8Array(FRAME);
+const shared = new Uint8Array(SMALL_CHUNK);
 /** What was lent last: the next chunk is often as long. */
 let lent = shared;
 
@@ -107,10 +101,8 @@ export class FrameDecoder {
   /** The piece last read, to be kept. */
   keep(): Bytes {
     const { start, end, bytes } = this;
-    // With nothing behind it that others would share the memory with, a copy needs no view.
-    if (this.#lent && (end - start <= ALONE || end === bytes.length)) {
-      return copy(bytes, start, end);
-    }
+    // With nothing behind it that would share the memory, a copy needs no view.
+    if (this.#lent && end === bytes.length) return bytes.slice(start, end);
     this.own(start);
     return part(this.bytes, this.start, this.end);
   }
@@ -149,7 +141,7 @@ export class FrameDecoder {
     const end = start + length;
     if (end > bytes.length || length > most) return undefined;
     const { length: size } = bytes;
-    if (JSC && length > SMALL && cursor === 0 && end === size && size <= FRAME) this.#lend();
+    if (JSC && length > SMALL && cursor === 0 && end === size && size <= SMALL_CHUNK) this.#lend();
     if (masked) applyMask(this.bytes, start, end, readUint32(this.bytes, start - 4));
     this.start = start;
     this.end = this.#cursor = end;

@@ -87,6 +87,7 @@ class Vitals {
   }
 
   stop(): void {
+    if (watched[this.#place] !== this) return;
     const last = watched.pop()!;
     if (last !== this) {
       watched[this.#place] = last;

@@ -115,7 +115,7 @@ test("FrameDecoder.discard drops a chunk, a cut header and a frame in progress",
 });
 
 test("FrameDecoder.keep() takes a message out of a chunk that is lent, and own() the rest", () => {
-  // 33 octets that are kept alone, and 100 in a chunk that is copied from there on, with what is behind them.
+  // One that ends its chunk is copied alone; one that does not, with what is behind it.
   for (const [size, behind] of [[33, ""], [100, "820161"], [100, "82"]] as const) {
     const payload = "ab".repeat(size);
     const chunk = decodeHex(`82${size.toString(16).padStart(2, "0")}${payload}${behind}`);

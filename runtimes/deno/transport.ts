@@ -50,7 +50,7 @@ export class DenoTransport implements Transport {
   #position = 0;
   #slabSize = minimumSlab;
   #reads = 0;
-  /** Octets until the others have their turn. */
+  /** Octets until the others have their turn; nothing is read while they have it. */
   #left = share;
 
   readonly #queue = new WriteQueue();
@@ -121,18 +121,19 @@ export class DenoTransport implements Transport {
     if (count !== undefined) {
       this.#give(count);
       this.#left -= Math.max(count, leastCounted);
-      if (this.#left <= 0) {
-        this.#left = share;
-        setTimeout(() => this.#read(), 0);
-        return;
-      }
+      if (this.#left <= 0) setTimeout(() => this.#goOn(), 0);
     }
+    this.#read();
+  }
+
+  #goOn(): void {
+    this.#left = share;
     this.#read();
   }
 
   #read(): void {
     if (this.#gone || this.#paused || this.#reading || this.#peerEnded || this.#giving) return;
-    if (this.#arrived !== undefined) return;
+    if (this.#arrived !== undefined || this.#left <= 0) return;
     this.#reading = true;
     this.#room = this.sink.room;
     const target = this.#room ?? this.#unused();

@@ -14,22 +14,33 @@ unixSuite("denoRuntime", denoRuntime, skip);
 
 test("DenoTransport lets others have their turn while reads find bytes at once", async () => {
   for (const most of [20, Infinity]) {
-    let reads = 0;
-    let ended = false;
-    const loopback = { hostname: "127.0.0.1", port: 1 };
-    const transport = new DenoTransport({
-      localAddr: loopback,
-      remoteAddr: loopback,
-      read: ({ length }) => Promise.resolve(++reads > 10_000 ? null : Math.min(length, most)),
-      write: ({ length }) => Promise.resolve(length),
-      closeWrite: () => Promise.resolve(),
-      close: () => {},
-    });
-    transport.sink = { data: () => true, end: () => ended = true, drain() {}, closed() {} };
-    transport.resume();
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    assert(reads > 2 && !ended, `${reads} reads before the others`);
-    transport.destroy();
+    // As it comes, or each time after a pause, as for a consumer that takes a while.
+    for (const pauses of [false, true]) {
+      let reads = 0;
+      let ended = false;
+      const loopback = { hostname: "127.0.0.1", port: 1 };
+      const transport = new DenoTransport({
+        localAddr: loopback,
+        remoteAddr: loopback,
+        read: ({ length }) => Promise.resolve(++reads > 10_000 ? null : Math.min(length, most)),
+        write: ({ length }) => Promise.resolve(length),
+        closeWrite: () => Promise.resolve(),
+        close: () => {},
+      });
+      const data = (): boolean => {
+        if (pauses) {
+          transport.pause();
+          queueMicrotask(() => transport.resume());
+        }
+        return true;
+      };
+      transport.sink = { data, end: () => ended = true, drain() {}, closed() {} };
+      transport.resume();
+      // One of the others: it is due in the next turn of the event loop.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      assert(reads > 2 && !ended, `${reads} reads before the others`);
+      transport.destroy();
+    }
   }
 });
 
