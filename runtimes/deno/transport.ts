@@ -23,7 +23,7 @@ const highWaterMark = 65_536;
 /**
  * After so many octets the others have their turn, and a read counts for some at least. Deno answers one that finds bytes
  * without coming back to its event loop: of two connections that echoed 1 MiB and four that echoed 20 octets, one kind
- * kept the other waiting for 750 ms, and for 150 ms with this. It costs nothing that can be measured.
+ * kept the other waiting for 750 ms, and for 42 ms with this. Of 1 MiB it costs 0 to 11%, of less nothing to be measured.
  */
 const share = 1_048_576;
 const leastCounted = 8_192;
