@@ -13,6 +13,9 @@ export interface Job {
   /** The CPU that the server has to itself; undefined when it could not be pinned. */
   readonly cpu: number | undefined;
   readonly warmup: number;
+  /** Seconds of load before the window of a turn opens. */
+  readonly runIn: number;
+  /** Seconds that a window is open. */
   readonly seconds: number;
 }
 
@@ -38,6 +41,7 @@ export interface Counts {
 export type Line =
   | { readonly event: "listening"; readonly port: number }
   | { readonly event: "usage"; readonly cpu: number }
+  | { readonly event: "ready" }
   | { readonly event: "begin" }
   | ({ readonly event: "end" } & Counts)
   | { readonly event: "error"; readonly message: string };

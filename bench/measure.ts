@@ -1,4 +1,4 @@
-// One run: a fresh server, a fresh generator, one window.
+// A server and a generator, both fresh, and then one window for each turn.
 
 import { Child } from "./child.ts";
 import type { Counts, Job } from "./job.ts";
@@ -8,7 +8,7 @@ import { type Bundle, commandOf, executableOf, pinned, pins } from "./runtimes.t
 import type { Mode, Scenario } from "./scenarios.ts";
 import type { Subject } from "./servers.ts";
 
-/** How long each run takes, in seconds. */
+/** How long a start and each turn take, in seconds. */
 export interface Timing {
   readonly warmup: number;
   readonly seconds: number;
@@ -40,44 +40,89 @@ const MARGIN = 60;
 /** The server that clients are measured against: the fastest that there is on every machine. */
 const FIXED_SERVER = "peers/bun_serve.mjs";
 
-/** Measures a subject in a scenario once. */
-export function measure(
+/** What a turn begins with, in seconds: caches and queues fill, and each connection has had its turn. */
+function runInOf({ mode, connections }: Scenario): number {
+  return mode === "idle" ? 0 : 0.1 + connections * 50e-6;
+}
+
+/** A subject that is up and warm, and measured when it is its turn. */
+export interface Stage extends AsyncDisposable {
+  /** Measures for as long as the timing says. */
+  measure(): Promise<Figures>;
+}
+
+/** Starts a subject in a scenario, and warms it up. */
+export async function prepare(
   subject: Subject,
   scenario: Scenario,
   { seconds, warmup }: Timing,
   bundle: Bundle,
-): Promise<Figures> {
+): Promise<Stage> {
   const { mode } = scenario;
   const timing = {
     seconds: mode === "idle" ? Math.max(seconds, IDLE_SECONDS) : seconds,
     warmup: warmup * (SLOW.includes(mode) ? SLOW_WARM_UP : 1),
   };
-  return mode === "client"
-    ? measureClient(subject, scenario, timing, bundle)
-    : measureServer(subject, scenario, timing, bundle);
+  if (mode === "client") {
+    return {
+      measure: () => measureClient(subject, scenario, timing, bundle),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+  const stage = new ServerStage(subject, scenario, timing);
+  try {
+    await stage.start(bundle);
+    return stage;
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
-async function measureServer(
-  subject: Subject,
-  scenario: Scenario,
-  timing: Timing,
-  bundle: Bundle,
-): Promise<Figures> {
-  const args = [
-    ...(scenario.compressed ? ["--compression"] : []),
-    ...(scenario.mode === "broadcast" ? ["--broadcast"] : []),
-  ];
-  const command = commandOf(subject.runtime, bundle.path(subject.server!), args);
-  await using server = new Child(subject.name, pinned("server", command), subject.environment);
-  const { port } = await server.next("listening", START);
-  const job = createJob(subject, scenario, timing, port, server.pid);
-  const program = [executableOf("bun")!, bundle.path("generator/main.ts"), JSON.stringify(job)];
-  await using generator = new Child("The generator", pinned("generator", program));
-  await generator.next("begin", MARGIN + timing.warmup);
-  const before = await usage(server);
-  const counts = await generator.next("end", MARGIN + timing.seconds);
-  const after = await usage(server);
-  return figures({ cpu: after - before, ...counts });
+/** A server, and the generator that loads it. */
+class ServerStage implements Stage {
+  readonly #subject: Subject;
+  readonly #scenario: Scenario;
+  readonly #timing: Timing;
+  readonly #children: Child[] = [];
+
+  constructor(subject: Subject, scenario: Scenario, timing: Timing) {
+    this.#subject = subject;
+    this.#scenario = scenario;
+    this.#timing = timing;
+  }
+
+  async start(bundle: Bundle): Promise<void> {
+    const { name, runtime, environment, server: program } = this.#subject;
+    const { compressed, mode } = this.#scenario;
+    const args = [
+      ...(compressed ? ["--compression"] : []),
+      ...(mode === "broadcast" ? ["--broadcast"] : []),
+    ];
+    const command = commandOf(runtime, bundle.path(program!), args);
+    const server = new Child(name, pinned("server", command), environment);
+    this.#children.push(server);
+    const { port } = await server.next("listening", START);
+    const job = createJob(this.#subject, this.#scenario, this.#timing, port, server.pid);
+    const load = [executableOf("bun")!, bundle.path("generator/main.ts"), JSON.stringify(job)];
+    const generator = new Child("The generator", pinned("generator", load));
+    this.#children.push(generator);
+    await generator.next("ready", MARGIN + job.warmup);
+  }
+
+  async measure(): Promise<Figures> {
+    const [server, generator] = this.#children as [Child, Child];
+    generator.say("turn");
+    await generator.next("begin", MARGIN);
+    const before = await usage(server);
+    const counts = await generator.next("end", MARGIN + this.#timing.seconds);
+    const after = await usage(server);
+    return figures({ cpu: after - before, ...counts });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children.reverse()) await child[Symbol.asyncDispose]();
+  }
 }
 
 /** What a server says of its CPU time, where the generator cannot read it. */
@@ -115,7 +160,8 @@ function createJob(
   port: number,
   pid: number,
 ): Job {
-  return { scenario, raw: engine === "raw", port, pid, cpu: pins?.server, ...timing };
+  const runIn = runInOf(scenario);
+  return { scenario, raw: engine === "raw", port, pid, cpu: pins?.server, runIn, ...timing };
 }
 
 function figures(counts: Counts & { readonly cpu: number }): Figures {

@@ -25,9 +25,9 @@ export const usage = `npm run bench -- [options]
   --scenarios LIST  the same: echo-64x32-20, echo-64*, broadcast
   --all             every server in every scenario, unless chosen otherwise
   --list            what there is to choose from
-  --rounds N        rounds (5)
-  --seconds S       measured seconds of each run (1)
-  --warmup S        seconds of load before them (1)
+  --rounds N        rounds; all is started anew for every five (25)
+  --seconds S       measured seconds of each turn (0.2)
+  --warmup S        seconds of load after a start (1)
   --out FILE        the results as JSON (bench-results.json in the system's folder for temporary files)
   --report FILE     measure nothing: write docs/performance.md from the results of an earlier run
   --quick           a few scenarios of ours, compared with the recorded ones; fails when one got worse by over 10%
@@ -69,9 +69,9 @@ export function parseOptions(args: readonly string[]): Options {
     scenarios: values.scenarios,
     out: values.out,
     report: values.report,
-    rounds: Math.ceil(number("rounds", quick ? 3 : 5)),
-    seconds: number("seconds", quick ? 0.6 : 1),
-    warmup: number("warmup", quick ? 0.4 : 1),
+    rounds: Math.ceil(number("rounds", quick ? 10 : 25)),
+    seconds: number("seconds", 0.2),
+    warmup: number("warmup", quick ? 0.6 : 1),
   };
 }
 

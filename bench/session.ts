@@ -1,19 +1,28 @@
 // A session: every subject in every scenario, in rounds.
 //
-// 1. In a round each scenario visits its subjects one after the other, so the runs that are compared lie close
-//    together; the next round starts with another subject, so that none is always first.
-// 2. A run during which others used much of the server's CPU is repeated, and the quietest one is kept.
+// 1. The subjects of a runtime are up at the same time, each with connections of its own, and have their turns in each
+//    round one after the other: what is compared lies within a second or two. The next round starts with another, so that
+//    none is always first. On a machine where the same program takes twice as long a minute later, two of the same
+//    server are within 2% of each other in this way.
+// 2. After some rounds all are started anew: where a process happens to lie in memory is a matter of luck too.
+// 3. A turn during which others used much of the server's CPU is repeated, and the quietest one is kept.
 
-import { type Figures, measure, type Timing } from "./measure.ts";
+import { type Figures, prepare, type Stage, type Timing } from "./measure.ts";
 import type { Failure, Run } from "./results.ts";
 import type { Bundle } from "./runtimes.ts";
-import type { Scenario } from "./scenarios.ts";
-import { type Subject, takesPart } from "./servers.ts";
+import type { Mode, Scenario } from "./scenarios.ts";
+import { type RuntimeName, type Subject, takesPart } from "./servers.ts";
+
+/** Rounds for which a subject stays up. */
+const ROUNDS_OF_A_START = 5;
+
+/** What a server's memory does not come back from, and what is a process of its own: one turn for each start. */
+const ONCE: readonly Mode[] = ["idle", "client"];
 
 /** The share of the server's CPU that others may have. */
 const MOST_FOREIGN = 0.08;
 
-/** Runs for one figure, at most. */
+/** Turns for one figure, at most. */
 const TRIES = 3;
 
 /** What to measure. */
@@ -23,42 +32,86 @@ export interface Plan extends Timing {
   readonly rounds: number;
 }
 
-/** The cells of a round, in the order in which they run. */
-export function* order(
-  { subjects, scenarios }: Pick<Plan, "subjects" | "scenarios">,
-  round: number,
-): Generator<{ readonly subject: Subject; readonly scenario: Scenario }> {
-  for (const scenario of scenarios) {
-    const present = subjects.filter((subject) => takesPart(subject, scenario));
-    for (let i = 0; i < present.length; i++) {
-      yield { subject: present[(i + round) % present.length]!, scenario };
-    }
-  }
-}
-
 /** Runs a plan; yields each run as it is done. */
 export async function* runAll(plan: Plan, bundle: Bundle): AsyncGenerator<Run | Failure> {
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const { subject, scenario } of order(plan, round)) {
-      const cell = { round, scenario: scenario.name, subject: subject.name };
-      try {
-        yield { ...cell, ...await measureQuietly(subject, scenario, plan, bundle) };
-      } catch (error) {
-        yield { ...cell, error: error instanceof Error ? error.message : String(error) };
+  for (let first = 0; first < plan.rounds; first += ROUNDS_OF_A_START) {
+    const end = Math.min(first + ROUNDS_OF_A_START, plan.rounds);
+    for (const scenario of plan.scenarios) {
+      const present = plan.subjects.filter((subject) => takesPart(subject, scenario));
+      for (const subjects of byRuntime(present)) {
+        if (ONCE.includes(scenario.mode)) {
+          for (const subject of rotated(subjects, first / ROUNDS_OF_A_START)) {
+            yield* runTogether([subject], scenario, first, first + 1, plan, bundle);
+          }
+        } else yield* runTogether(subjects, scenario, first, end, plan, bundle);
       }
     }
   }
 }
 
-async function measureQuietly(
-  subject: Subject,
+function byRuntime(subjects: readonly Subject[]): Iterable<Subject[]> {
+  const groups = new Map<RuntimeName, Subject[]>();
+  for (const subject of subjects) {
+    const group = groups.get(subject.runtime);
+    if (group === undefined) groups.set(subject.runtime, [subject]);
+    else group.push(subject);
+  }
+  return groups.values();
+}
+
+function rotated<T>(values: readonly T[], by: number): T[] {
+  const start = by % values.length;
+  return [...values.slice(start), ...values.slice(0, start)];
+}
+
+/** Starts these, and measures them in turns in the rounds from `first` up to `end`. */
+async function* runTogether(
+  subjects: readonly Subject[],
   scenario: Scenario,
+  first: number,
+  end: number,
   timing: Timing,
   bundle: Bundle,
-): Promise<Figures> {
-  let best = await measure(subject, scenario, timing, bundle);
-  for (let i = 1; i < TRIES && (best.foreign ?? 0) > MOST_FOREIGN; i++) {
-    const again = await measure(subject, scenario, timing, bundle);
+): AsyncGenerator<Run | Failure> {
+  const stages = new Map<Subject, Stage>();
+  const cell = (subject: Subject, round: number): Pick<Run, "round" | "scenario" | "subject"> => ({
+    round,
+    scenario: scenario.name,
+    subject: subject.name,
+  });
+  try {
+    for (const subject of subjects) {
+      try {
+        stages.set(subject, await prepare(subject, scenario, timing, bundle));
+      } catch (error) {
+        yield { ...cell(subject, first), error: messageOf(error) };
+      }
+    }
+    for (let round = first; round < end; round++) {
+      for (const [subject, stage] of rotated([...stages], round)) {
+        try {
+          yield { ...cell(subject, round), ...await measureQuietly(stage, scenario.mode) };
+        } catch (error) {
+          stages.delete(subject);
+          await stage[Symbol.asyncDispose]();
+          yield { ...cell(subject, round), error: messageOf(error) };
+        }
+      }
+    }
+  } finally {
+    for (const stage of stages.values()) await stage[Symbol.asyncDispose]();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function measureQuietly(stage: Stage, mode: Mode): Promise<Figures> {
+  let best = await stage.measure();
+  const tries = ONCE.includes(mode) ? 1 : TRIES;
+  for (let i = 1; i < tries && (best.foreign ?? 0) > MOST_FOREIGN; i++) {
+    const again = await stage.measure();
     if (again.foreign! < best.foreign!) best = again;
   }
   return best;

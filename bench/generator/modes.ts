@@ -1,20 +1,60 @@
 // What the generator can do to a server. All are closed loops: a message is sent when one has come back.
 
-import type { Job } from "../job.ts";
+import type { Counts, Job } from "../job.ts";
 import { residentBytes } from "../proc.ts";
 import { Connection, type Driver } from "./connection.ts";
 import { openAll } from "./open.ts";
 import type { Trains } from "./train.ts";
-import { sleep, Window } from "./window.ts";
+import { sleep, type Window } from "./window.ts";
 
-type Run = (job: Job, trains: Trains, failed: (error: Error) => void) => Promise<void>;
+/** A load on a server that is warm. */
+interface Load {
+  start(): Promise<void> | void;
+  /** Sends nothing more, and waits for what is in flight. */
+  stop(): Promise<void>;
+  /** What is known besides what the window counts. */
+  more?(): Partial<Counts>;
+}
+
+type Run = (
+  job: Job,
+  trains: Trains,
+  window: Window,
+  failed: (error: Error) => void,
+) => Promise<Load>;
 
 const ignore = (): void => {};
 
+/** Knows whether a load runs, and whether all that was in flight has come back. */
+class Gate {
+  running = false;
+  inFlight = 0;
+  #settled = ignore;
+
+  /** So many have come back. */
+  settle(units: number): void {
+    this.inFlight -= units;
+    if (this.inFlight === 0) this.#settled();
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    if (this.inFlight > 0) await new Promise<void>((resolve) => this.#settled = resolve);
+    this.#settled = ignore;
+  }
+}
+
+async function warmedUp(load: Load, { warmup }: Job): Promise<Load> {
+  await load.start();
+  await sleep(warmup);
+  await load.stop();
+  return load;
+}
+
 /** Each connection has `depth` messages in flight. */
-export const echo: Run = async (job, trains, failed) => {
+export const echo: Run = async (job, trains, window, failed) => {
   const { connections, depth } = job.scenario;
-  const window = new Window(job);
+  const gate = new Gate();
   let now = 0;
   const record = (sentAt: number, count: number): void => window.latency.add(now - sentAt, count);
   const driver = {
@@ -22,21 +62,27 @@ export const echo: Run = async (job, trains, failed) => {
       now = at;
       connection.settle(messages, window.open ? record : ignore);
       window.add(messages);
-      connection.send(messages, at);
+      if (gate.running) connection.send(messages, at);
+      else gate.settle(messages);
     },
     ended: ignore,
     failed,
   };
   const all = await openAll(job, trains, connections, driver);
-  for (const connection of all) connection.send(depth, performance.now());
-  await sleep(job.warmup);
-  await window.measure();
+  return warmedUp({
+    start() {
+      gate.running = true;
+      gate.inFlight = connections * depth;
+      for (const connection of all) connection.send(depth, performance.now());
+    },
+    stop: () => gate.stop(),
+  }, job);
 };
 
 /** One connection sends, all receive; at most `depth` messages have not reached everybody. */
-export const broadcast: Run = async (job, trains, failed) => {
+export const broadcast: Run = async (job, trains, window, failed) => {
   const { connections, depth } = job.scenario;
-  const window = new Window(job);
+  const gate = new Gate();
   /** When the messages in flight were sent, in a ring. */
   const sentAt = new Float64Array(depth * 2 + 1);
   let sent = 0;
@@ -45,9 +91,10 @@ export const broadcast: Run = async (job, trains, failed) => {
   const pump = (now: number): void => {
     const reached = Math.floor(delivered / connections);
     const messages = Math.min(reached + depth - sent, depth);
-    if (messages <= 0) return;
+    if (messages <= 0 || !gate.running) return;
     for (let i = 0; i < messages; i++) sentAt[(sent + i) % sentAt.length] = now;
     sent += messages;
+    gate.inFlight += messages * connections;
     const sender = all[0]!;
     sender.send(messages, now);
     sender.settle(messages, ignore);
@@ -62,6 +109,7 @@ export const broadcast: Run = async (job, trains, failed) => {
       }
       window.add(messages);
       delivered += messages;
+      gate.settle(messages);
       pump(now);
     },
     ended: ignore,
@@ -70,15 +118,22 @@ export const broadcast: Run = async (job, trains, failed) => {
   all = await openAll(job, trains, connections, driver);
   // A server may add a connection to its topic after it has answered the handshake.
   await sleep(0.2);
-  pump(performance.now());
-  await sleep(job.warmup);
-  await window.measure();
+  return warmedUp({
+    start() {
+      gate.running = true;
+      pump(performance.now());
+    },
+    stop: () => gate.stop(),
+  }, job);
 };
 
 /** Connects, closes, and begins again. */
-export const connect: Run = async (job, trains, failed) => {
-  const window = new Window(job);
-  const again = (): void => void new Connection(job, trains, driver);
+export const connect: Run = (job, trains, window, failed) => {
+  const gate = new Gate();
+  const again = (): void => {
+    gate.inFlight++;
+    new Connection(job, trains, driver);
+  };
   const driver: Driver = {
     opened(connection) {
       if (window.open) window.latency.add(performance.now() - connection.started);
@@ -87,44 +142,49 @@ export const connect: Run = async (job, trains, failed) => {
     replied: ignore,
     ended() {
       window.add(1);
-      again();
+      if (gate.running) again();
+      gate.settle(1);
     },
     failed,
   };
-  for (let i = 0; i < job.scenario.connections; i++) again();
-  await sleep(job.warmup);
-  await window.measure();
+  return warmedUp({
+    start() {
+      gate.running = true;
+      for (let i = 0; i < job.scenario.connections; i++) again();
+    },
+    stop: () => gate.stop(),
+  }, job);
 };
 
-/** So many connections, each used once: what they cost the server's memory. */
-export const idle: Run = async (job, trains, failed) => {
+/** So many connections, each used once: what they cost the server's memory. One turn only: memory does not come back. */
+export const idle: Run = async (job, trains, window, failed) => {
   const { connections } = job.scenario;
-  let waiting = 0;
-  let settled = ignore;
+  const gate = new Gate();
   const driver = {
     replied(connection: Connection, messages: number): void {
       connection.settle(messages, ignore);
-      waiting -= messages;
-      if (waiting === 0) settled();
+      gate.settle(messages);
     },
     ended: ignore,
     failed,
   };
-  const touch = async (all: readonly Connection[]): Promise<void> => {
-    waiting = all.length;
-    const done = new Promise<void>((resolve) => settled = resolve);
+  const open = async (count: number): Promise<readonly Connection[]> => {
+    const all = await openAll(job, trains, count, driver);
+    gate.inFlight = all.length;
     for (const connection of all) connection.send(1, performance.now());
-    await done;
+    await gate.stop();
+    return all;
   };
   // A first wave fills pools and compiles code, and goes away.
-  const wave = await openAll(job, trains, Math.min(connections, 256), driver);
-  await touch(wave);
-  for (const connection of wave) connection.drop();
+  for (const connection of await open(Math.min(connections, 256))) connection.drop();
   await sleep(job.warmup);
   const before = residentBytes(job.pid);
-  const all = await openAll(job, trains, connections, driver);
-  await touch(all);
-  const window = new Window(job);
-  window.count = connections;
-  await window.measure(() => ({ bytes: (residentBytes(job.pid) - before) / connections }));
+  return {
+    async start() {
+      await open(connections);
+      window.count = connections;
+    },
+    more: () => ({ bytes: (residentBytes(job.pid) - before) / connections }),
+    stop: () => Promise.resolve(),
+  };
 };

@@ -23,7 +23,7 @@ interface Reading {
   readonly busy: number;
 }
 
-/** Counts what happens between `begin()` and `end()`. */
+/** Counts what happens while it is open. */
 export class Window {
   /** Latencies, of what is in the window. */
   readonly latency: Histogram = new Histogram();
@@ -32,7 +32,6 @@ export class Window {
   /** Whether the window is open. */
   open = false;
   readonly #job: Job;
-  #start: Reading | undefined;
 
   /** The window of a job, not yet open. */
   constructor(job: Job) {
@@ -44,19 +43,17 @@ export class Window {
     if (this.open) this.count += units;
   }
 
-  /** Opens the window for as long as the job says, and reports. */
-  async measure(more: () => Partial<Counts> = () => ({})): Promise<void> {
+  /** Opens the window for as long as the job says; returns what was counted, which is forgotten. */
+  async measure(): Promise<Counts> {
     say({ event: "begin" });
-    this.#start = this.#read();
+    const start = this.#read();
     this.open = true;
     await sleep(this.#job.seconds);
     this.open = false;
     const end = this.#read();
-    const start = this.#start;
     const seconds = (end.time - start.time) / 1000;
     const server = end.server - start.server;
-    say({
-      event: "end",
+    const counts = {
       count: this.count,
       seconds,
       p50: this.latency.quantile(0.5),
@@ -66,8 +63,10 @@ export class Window {
       ...(hasProc && this.#job.cpu !== undefined && {
         foreign: Math.max(0, end.busy - start.busy - server) / seconds,
       }),
-      ...more(),
-    });
+    };
+    this.count = 0;
+    this.latency.reset();
+    return counts;
   }
 
   #read(): Reading {

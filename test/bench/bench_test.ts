@@ -15,7 +15,7 @@ test("bench measures our server and writes what it found", async () => {
     const options = [
       "--servers=ours-bun,raw-bun",
       "--scenarios=echo-1x1-20,text-1x1-1k",
-      "--rounds=1",
+      "--rounds=2",
       "--seconds=0.2",
       "--warmup=0.1",
       `--out=${out}`,
@@ -25,10 +25,13 @@ test("bench measures our server and writes what it found", async () => {
     const { runs, failures } = JSON.parse(readFileSync(out, "utf8")) as Results;
     // A reply that differs from what was sent would be among the failures.
     assertEquals(failures, []);
-    assertEquals(runs.map(({ scenario, subject }) => `${scenario} ${subject}`), [
-      "echo-1x1-20 ours-bun",
-      "echo-1x1-20 raw-bun",
-      "text-1x1-1k ours-bun",
+    assertEquals(runs.map(({ round, scenario, subject }) => `${round} ${scenario} ${subject}`), [
+      "0 echo-1x1-20 ours-bun",
+      "0 echo-1x1-20 raw-bun",
+      "1 echo-1x1-20 raw-bun",
+      "1 echo-1x1-20 ours-bun",
+      "0 text-1x1-1k ours-bun",
+      "1 text-1x1-1k ours-bun",
     ]);
     for (const { rate, cpu, p99, p50 } of runs) {
       assertGreater(rate, 0);
