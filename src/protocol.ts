@@ -154,7 +154,7 @@ export class Protocol {
           : assembler.push(bytes, start, end, last);
         if (violation !== undefined) return this.fail(violation);
         if (!streamed && !last) continue;
-        this.data = assembler.message;
+        this.data = assembler.take();
         if (!streamed) return "message";
         this.last = last;
         this.#streaming = !last;

@@ -30,15 +30,15 @@ test("MessageAssembler joins fragments, empty ones included", () => {
   const assembler = createAssembler();
   for (const frames of [["48656c6c6f"], ["48", "656c6c6f"], ["", "48656c", "", "", "6c6f", ""]]) {
     assertEquals(assemble(assembler, true, frames), undefined);
-    assertEquals(assembler.message, "Hello");
+    assertEquals(assembler.take(), "Hello");
     assertEquals(assemble(assembler, false, frames), undefined);
-    assertEquals(encodeHex(assembler.message), "48656c6c6f");
+    assertEquals(encodeHex(assembler.take()), "48656c6c6f");
   }
   for (const frames of [[""], ["", ""], ["", "", ""]]) {
     assertEquals(assemble(assembler, true, frames), undefined);
-    assertEquals(assembler.message, "");
+    assertEquals(assembler.take(), "");
     assertEquals(assemble(assembler, false, frames), undefined);
-    assertEquals((assembler.message as Bytes).length, 0);
+    assertEquals((assembler.take() as Bytes).length, 0);
   }
 });
 
@@ -61,18 +61,25 @@ test("MessageAssembler views a message that lies whole in one chunk", () => {
   assembler.begin(false);
   assembler.frame(4);
   assembler.push(chunk, 2, 6, true);
-  const message = assembler.message as Bytes;
+  const message = assembler.take() as Bytes;
   assertStrictEquals(message.buffer, chunk.buffer);
   assertEquals(encodeHex(message.slice()), "01020304");
+});
+
+test("MessageAssembler.take() leaves nothing behind", () => {
+  const assembler = createAssembler();
+  assemble(assembler, false, ["0102", "0304"]);
+  assertEquals(encodeHex(assembler.take()), "01020304");
+  assertEquals(assembler.take(), EMPTY);
 });
 
 test("MessageAssembler gives each message memory that the next one does not touch", () => {
   const assembler = createAssembler();
   assemble(assembler, false, ["0102", "0304"]);
-  const first = assembler.message as Bytes;
+  const first = assembler.take() as Bytes;
   assemble(assembler, false, ["aabb", "ccdd"]);
   assertEquals(encodeHex(first.slice()), "01020304");
-  assertEquals(encodeHex((assembler.message as Bytes).slice()), "aabbccdd");
+  assertEquals(encodeHex((assembler.take() as Bytes).slice()), "aabbccdd");
 });
 
 test("MessageAssembler.frame takes a message of maxMessageSize and refuses one octet more", () => {
@@ -145,7 +152,7 @@ test("MessageAssembler takes a character that fragments cut anywhere", () => {
   for (const frames of [["f0", "9f", "98", "80"], ["61f09f", "9880"], ["f09f98", "", "80"]]) {
     const assembler = createAssembler();
     assertEquals(assemble(assembler, true, frames), undefined);
-    assertEquals((assembler.message as string).slice(-2), "\u{1f600}");
+    assertEquals((assembler.take() as string).slice(-2), "\u{1f600}");
   }
 });
 
@@ -167,7 +174,7 @@ test("MessageAssembler forgets a text that was reset inside a character", () => 
   assembler.reset();
   assert(!assembler.inProgress);
   assertEquals(assemble(assembler, true, ["62", "63"]), undefined);
-  assertEquals(assembler.message, "bc");
+  assertEquals(assembler.take(), "bc");
 });
 
 test("MessageAssembler allocates by what arrives, not by what is declared", () => {
@@ -194,7 +201,7 @@ test("MessageAssembler keeps a buffer of at most twice the message, or four time
       assertEquals(assembler.frame(size), undefined);
       assertEquals(assembler.push(piece, 0, size, i === pieces), undefined);
     }
-    const message = assembler.message as Bytes;
+    const message = assembler.take() as Bytes;
     assertEquals(message.length, pieces * size);
     assertLessOrEqual(message.buffer.byteLength, 2 * message.length);
     let wrong = 0;
@@ -214,7 +221,7 @@ test("MessageAssembler has room to spare for small fragments, so that each copie
     assembler.frame(64);
     assembler.push(new Uint8Array(64), 0, 64, i === pieces);
   }
-  const message = assembler.message as Bytes;
+  const message = assembler.take() as Bytes;
   assertEquals(message.length, pieces * 64);
   // Exact room would mean that every fragment moved all that went before.
   assertEquals(message.buffer.byteLength, 65_536 * 64);
@@ -240,7 +247,7 @@ test("MessageAssembler of one frame in many chunks never exceeds what was declar
   for (let at = 0; at < size; at += 1000) {
     assembler.push(new Uint8Array(1000).fill(at / 1000), 0, 1000, at + 1000 === size);
   }
-  const message = assembler.message as Bytes;
+  const message = assembler.take() as Bytes;
   assertEquals(message.length, size);
   assertLessOrEqual(message.buffer.byteLength, 2 * size);
   assert(message.every((octet, i) => octet === Math.floor(i / 1000)));
@@ -254,7 +261,8 @@ function stream(assembler: MessageAssembler, text: boolean, pieces: readonly str
     const violation = assembler.frame(bytes.length) ??
       assembler.stream(bytes, 0, bytes.length, i === pieces.length - 1);
     if (violation !== undefined) return violation.code;
-    return typeof assembler.message === "string" ? assembler.message : encodeHex(assembler.message);
+    const piece = assembler.take();
+    return typeof piece === "string" ? piece : encodeHex(piece);
   });
 }
 
@@ -266,7 +274,7 @@ test("MessageAssembler.stream() hands each piece on, without a copy", () => {
   assembler.begin(false);
   assembler.frame(2);
   assembler.stream(chunk, 1, 3, true);
-  assertStrictEquals((assembler.message as Bytes).buffer, chunk.buffer);
+  assertStrictEquals((assembler.take() as Bytes).buffer, chunk.buffer);
 });
 
 test("MessageAssembler.stream() gives text as far as it has whole characters", () => {
@@ -302,7 +310,7 @@ test("MessageAssembler.stream() begins with what was collected before", () => {
     }
     const bytes = decodeHex("a962");
     assertEquals(assembler.frame(2) ?? assembler.stream(bytes, 0, 2, true), undefined);
-    const { message } = assembler;
+    const message = assembler.take();
     assertEquals(typeof message === "string" ? message : encodeHex(message), expected);
     // Nothing is left of it in the next.
     assertEquals(stream(assembler, text, ["61"]), [text ? "a" : "61"]);
