@@ -10,6 +10,17 @@ export type BinaryData = ArrayBuffer | ArrayBufferView;
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /**
+ * Memory that is filled before anybody else sees it. Zeros, unless the platform has memory that is not zeroed (see
+ * `allocateBy()`).
+ */
+export let allocate: (size: number) => Bytes = (size) => new Uint8Array(size);
+
+/** From now on `allocate()` is `make`. */
+export function allocateBy(make: (size: number) => Bytes): void {
+  allocate = make;
+}
+
+/**
  * Whether the engine is JavaScriptCore, which is known by where its errors say that they were made. Other ways are fast
  * there; nothing else depends on it.
  */

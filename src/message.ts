@@ -9,7 +9,7 @@
 // 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
 //    characters.
 
-import { type Bytes, EMPTY } from "./bytes.ts";
+import { allocate, type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "./utf8.ts";
@@ -181,7 +181,8 @@ export class MessageAssembler {
     if (this.#text && !this.#validate(bytes, start, end, last)) return invalidText;
     if (this.#length > 0) {
       this.#append(bytes, start, end);
-      bytes = this.#buffer;
+      // A copy: the buffer may have been allocated for more than has come.
+      bytes = this.#buffer.slice(0, this.#length);
       start = 0;
       end = this.#length;
       this.#buffer = EMPTY;
@@ -252,7 +253,9 @@ export class MessageAssembler {
     }
     if (needed > this.#buffer.length) {
       const doubled = Math.min(this.#buffer.length * 2, this.#limits.maxMessageSize);
-      const grown = new Uint8Array(Math.max(needed, doubled, Math.min(this.#declared, needed * 4)));
+      const size = Math.max(needed, doubled, Math.min(this.#declared, needed * 4));
+      // What was declared comes before the message ends, so all of it is filled by then.
+      const grown = size === this.#declared ? allocate(size) : new Uint8Array(size);
       grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
     }

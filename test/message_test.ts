@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { type Bytes, EMPTY } from "../src/bytes.ts";
+import { allocate, allocateBy, type Bytes, EMPTY } from "../src/bytes.ts";
 import { MessageAssembler, type MessageLimits } from "../src/message.ts";
 import { createProtocol, feed, next, takeFrames } from "./support/drive.ts";
 import { test } from "./support/test.ts";
@@ -251,6 +251,32 @@ test("MessageAssembler of one frame in many chunks never exceeds what was declar
   assertEquals(message.length, size);
   assertLessOrEqual(message.buffer.byteLength, 2 * size);
   assert(message.every((octet, i) => octet === Math.floor(i / 1000)));
+});
+
+test("MessageAssembler shows nobody what was in its memory before", () => {
+  const before = allocate;
+  allocateBy((size) => new Uint8Array(size).fill(0xee));
+  try {
+    const assembler = createAssembler();
+    // Whole, in one frame or several, and streamed from its second piece on.
+    for (
+      const [frames, streamed] of [[[60], false], [[60, 40], false], [[60], true]] as const
+    ) {
+      assembler.begin(false);
+      for (const length of frames) {
+        assembler.frame(length);
+        for (let at = 0; at < length; at += 20) {
+          const last = at + 20 === length && length === frames.at(-1);
+          const add = streamed && at > 0 ? assembler.stream : assembler.push;
+          add.call(assembler, new Uint8Array(20), 0, 20, last);
+          const taken = new Uint8Array((assembler.take() as Bytes).buffer);
+          assertEquals(taken.includes(0xee), false, `${frames} ${streamed} ${at}`);
+        }
+      }
+    }
+  } finally {
+    allocateBy(before);
+  }
 });
 
 /** Streams pieces of one message, each in a frame of its own; what came out, or the violation's code. */

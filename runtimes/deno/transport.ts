@@ -10,8 +10,11 @@
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
+import { chooseAllocator } from "../memory.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
+
+chooseAllocator();
 
 const minimumSlab = 512;
 const maximumSlab = 262_144;

@@ -1,6 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { spawn } from "node:child_process";
 import { nodeRuntime } from "../../runtimes/node/runtime.ts";
 import { runtime, test } from "../support/test.ts";
+import type { Transport } from "../../src/transport.ts";
 import { Peer } from "./peer.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";
@@ -8,6 +10,8 @@ import { unixSuite } from "./unix_suite.ts";
 networkSuite("nodeRuntime", nodeRuntime, undefined);
 networkSuite("nodeRuntime with TLS", nodeRuntime, undefined, await tlsWire());
 unixSuite("nodeRuntime", nodeRuntime, undefined);
+
+const skip = runtime === "node" ? undefined : "needs Node's own sockets";
 
 // Both would work without it, and slowly: this tells when a Node no longer lets read_buffer.ts do its work.
 test(
@@ -36,5 +40,49 @@ test(
     await listener.close();
     assert(a.closed && b.closed);
   },
-  { skip: runtime === "node" ? undefined : "needs Node's own sockets" },
+  { skip },
 );
+
+test(
+  "nodeRuntime lets others have their turn while a peer sends without end",
+  async () => {
+    const address = { hostname: "127.0.0.1", port: 0 };
+    let accepted!: (transport: Transport) => void;
+    const whenAccepted = new Promise<Transport>((resolve) => accepted = resolve);
+    const listener = await nodeRuntime.listen(address, accepted);
+    const child = spawn("node", ["-e", SENDING, String(listener.address.port)]);
+    const transport = await whenAccepted;
+    let inTurn = 0;
+    let most = 0;
+    let total = 0;
+    const turn = (): void => {
+      inTurn = 0;
+      if (total < 1 << 28) setImmediate(turn);
+    };
+    const room = new Uint8Array(1 << 18);
+    await new Promise<void>((resolve) => {
+      const data = ({ length }: Uint8Array): boolean => {
+        total += length;
+        inTurn += length;
+        most = Math.max(most, inTurn);
+        if (total >= 1 << 28) resolve();
+        return true;
+      };
+      transport.sink = { room, data, end() {}, drain() {}, closed() {} };
+      setImmediate(turn);
+      transport.resume();
+    });
+    child.kill();
+    transport.destroy();
+    await listener.close();
+    assertLessOrEqual(most, (2 << 20) + room.length);
+  },
+  { skip },
+);
+
+const SENDING = `
+  const socket = require("node:net").connect(Number(process.argv[1]), "127.0.0.1");
+  const bytes = Buffer.alloc(1 << 20);
+  const send = () => { while (socket.write(bytes)); };
+  socket.on("drain", send).on("connect", send).on("error", () => {});
+`;
