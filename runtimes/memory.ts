@@ -6,8 +6,12 @@
 import { Buffer } from "node:buffer";
 import { allocateBy } from "../src/bytes.ts";
 
-/** Has messages that come in pieces put together in such memory. */
-export function chooseAllocator(): void {
+/**
+ * Has messages that come in pieces put together in such memory.
+ *
+ * @param ahead How many times as much as has come is allocated at once, as far as it was declared.
+ */
+export function chooseAllocator(ahead?: number): void {
   // A plain Uint8Array: those of a Buffer's methods that have the same names do something else.
-  allocateBy((size) => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer));
+  allocateBy((size) => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer), ahead);
 }

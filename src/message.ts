@@ -9,7 +9,7 @@
 // 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
 //    characters.
 
-import { allocate, type Bytes, EMPTY } from "./bytes.ts";
+import { ahead, allocate, type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "./utf8.ts";
@@ -241,8 +241,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Makes room for what has arrived, and for up to three times that much of what was declared; but at
-   * least doubles, or many small fragments would each copy all that went before.
+   * Makes room for what has arrived, and `ahead` for what was declared; but at least doubles, or many small fragments
+   * would each copy all that went before.
    */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;
@@ -253,7 +253,7 @@ export class MessageAssembler {
     }
     if (needed > this.#buffer.length) {
       const doubled = Math.min(this.#buffer.length * 2, this.#limits.maxMessageSize);
-      const size = Math.max(needed, doubled, Math.min(this.#declared, needed * 4));
+      const size = Math.max(needed, doubled, Math.min(this.#declared, needed * ahead));
       // What was declared comes before the message ends, so all of it is filled by then.
       const grown = size === this.#declared ? allocate(size) : new Uint8Array(size);
       grown.set(this.#buffer.subarray(0, this.#length));

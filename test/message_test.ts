@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { allocate, allocateBy, type Bytes, EMPTY } from "../src/bytes.ts";
+import { ahead, allocate, allocateBy, type Bytes, EMPTY } from "../src/bytes.ts";
 import { MessageAssembler, type MessageLimits } from "../src/message.ts";
 import { createProtocol, feed, next, takeFrames } from "./support/drive.ts";
 import { test } from "./support/test.ts";
@@ -251,6 +251,22 @@ test("MessageAssembler of one frame in many chunks never exceeds what was declar
   assertEquals(message.length, size);
   assertLessOrEqual(message.buffer.byteLength, 2 * size);
   assert(message.every((octet, i) => octet === Math.floor(i / 1000)));
+});
+
+test("MessageAssembler allocates so many times what has come, and no more than was declared", () => {
+  const [make, times] = [allocate, ahead];
+  try {
+    for (const [factor, expected] of [[4, 4 << 16], [16, 1 << 20], [100, 1 << 20]] as const) {
+      allocateBy(make, factor);
+      const assembler = createAssembler({ maxMessageSize: 1 << 24 });
+      assembler.begin(false);
+      assembler.frame(1 << 20);
+      assembler.push(new Uint8Array(1 << 16), 0, 1 << 16, false);
+      assertEquals(assembler.room(Infinity)?.length, expected - (1 << 16));
+    }
+  } finally {
+    allocateBy(make, times);
+  }
 });
 
 test("MessageAssembler shows nobody what was in its memory before", () => {
