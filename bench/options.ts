@@ -25,7 +25,7 @@ export const usage = `npm run bench -- [options]
   --scenarios LIST  the same: echo-64x32-20, echo-64*, broadcast
   --all             every server in every scenario, unless chosen otherwise
   --list            what there is to choose from
-  --rounds N        rounds; all is started anew for every five (25)
+  --rounds N        rounds; all is started anew for every five (15)
   --seconds S       measured seconds of each turn (0.2)
   --warmup S        seconds of load after a start (1)
   --out FILE        the results as JSON (bench-results.json in the system's folder for temporary files)
@@ -69,7 +69,7 @@ export function parseOptions(args: readonly string[]): Options {
     scenarios: values.scenarios,
     out: values.out,
     report: values.report,
-    rounds: Math.ceil(number("rounds", quick ? 10 : 25)),
+    rounds: Math.ceil(number("rounds", quick ? 10 : 15)),
     seconds: number("seconds", 0.2),
     warmup: number("warmup", quick ? 0.6 : 1),
   };

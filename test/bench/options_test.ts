@@ -9,7 +9,7 @@ const names = ["ours-node20", "ws-node20", "ws-bufferutil-node20", "ours-bun", "
 
 test("parseOptions has defaults, which are shorter for a quick run", () => {
   const { rounds, seconds, warmup, quick, servers } = parseOptions([]);
-  assertEquals([rounds, seconds, warmup, quick, servers], [25, 0.2, 1, false, undefined]);
+  assertEquals([rounds, seconds, warmup, quick, servers], [15, 0.2, 1, false, undefined]);
   const short = parseOptions(["--quick"]);
   assertEquals([short.rounds < rounds, short.warmup < warmup], [true, true]);
   assertEquals(parseOptions(["--quick", "--rounds", "4"]).rounds, 4);
