@@ -40,6 +40,10 @@ const MARGIN = 60;
 /** The server that clients are measured against: the fastest that there is on every machine. */
 const FIXED_SERVER = "peers/bun_serve.mjs";
 
+/** Of large messages there are few in a turn, and they come in bursts: it is so many times as long. */
+const LARGE_TURN = 3;
+const LARGE = 1 << 20;
+
 /** What a turn begins with, in seconds: caches and queues fill, and each connection has had its turn. */
 function runInOf({ mode, connections }: Scenario): number {
   return mode === "idle" ? 0 : 0.1 + connections * 50e-6;
@@ -58,9 +62,10 @@ export async function prepare(
   { seconds, warmup }: Timing,
   bundle: Bundle,
 ): Promise<Stage> {
-  const { mode } = scenario;
+  const { mode, size } = scenario;
+  const turn = size >= LARGE ? seconds * LARGE_TURN : seconds;
   const timing = {
-    seconds: mode === "idle" ? Math.max(seconds, IDLE_SECONDS) : seconds,
+    seconds: mode === "idle" ? Math.max(seconds, IDLE_SECONDS) : turn,
     warmup: warmup * (SLOW.includes(mode) ? SLOW_WARM_UP : 1),
   };
   if (mode === "client") {

@@ -92,8 +92,6 @@ async function* runTogether(
         try {
           yield { ...cell(subject, round), ...await measureQuietly(stage, scenario.mode) };
         } catch (error) {
-          stages.delete(subject);
-          await stage[Symbol.asyncDispose]();
           yield { ...cell(subject, round), error: messageOf(error) };
         }
       }

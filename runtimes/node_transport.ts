@@ -18,7 +18,7 @@ import type { TLSSocket } from "node:tls";
 import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
-import { chooseAllocator } from "./memory.ts";
+import { chooseAllocator, keepFreed, MUCH } from "./memory.ts";
 import { readInto, shared } from "./read_buffer.ts";
 import { chooseTextDecoder } from "./text.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -205,6 +205,7 @@ export class NodeTransport implements Transport {
 
   /** So many octets have been read. */
   counted(count: number): void {
+    if (count >= MUCH) keepFreed();
     this.#left -= count;
     if (this.#left > 0) return;
     this.#left = SHARE;

@@ -15,13 +15,9 @@ export const EMPTY: Bytes = new Uint8Array(0);
  */
 export let allocate: (size: number) => Bytes = (size) => new Uint8Array(size);
 
-/** How many times as much as has come of a message is allocated at once, as far as that much was declared. */
-export let ahead = 4;
-
-/** From now on `allocate()` is `make`, and memory for so many times as much is allocated ahead. */
-export function allocateBy(make: (size: number) => Bytes, times: number = ahead): void {
+/** From now on `allocate()` is `make`. */
+export function allocateBy(make: (size: number) => Bytes): void {
   allocate = make;
-  ahead = times;
 }
 
 /**

@@ -9,7 +9,7 @@
 // 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
 //    characters.
 
-import { ahead, allocate, type Bytes, EMPTY } from "./bytes.ts";
+import { allocate, type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "./utf8.ts";
@@ -67,6 +67,12 @@ const invalidData: Violation = {
   code: CloseCode.invalidData,
   reason: "Compressed data is not valid DEFLATE",
 };
+
+/**
+ * How many times as much as has come is allocated at once, as far as it was declared: then 1 MiB grows once in place of
+ * twice or more, and takes 0.6 of the CPU time on Deno and 0.8 on Node.
+ */
+const AHEAD = 16;
 
 /** Less is not worth a read of its own. */
 const MINIMUM_ROOM = 16_384;
@@ -241,7 +247,7 @@ export class MessageAssembler {
   }
 
   /**
-   * Makes room for what has arrived, and `ahead` for what was declared; but at least doubles, or many small fragments
+   * Makes room for what has arrived, and AHEAD for what was declared; but at least doubles, or many small fragments
    * would each copy all that went before.
    */
   #append(bytes: Bytes, start: number, end: number): void {
@@ -253,7 +259,7 @@ export class MessageAssembler {
     }
     if (needed > this.#buffer.length) {
       const doubled = Math.min(this.#buffer.length * 2, this.#limits.maxMessageSize);
-      const size = Math.max(needed, doubled, Math.min(this.#declared, needed * ahead));
+      const size = Math.max(needed, doubled, Math.min(this.#declared, needed * AHEAD));
       // What was declared comes before the message ends, so all of it is filled by then.
       const grown = size === this.#declared ? allocate(size) : new Uint8Array(size);
       grown.set(this.#buffer.subarray(0, this.#length));

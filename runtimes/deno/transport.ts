@@ -10,13 +10,11 @@
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
-import { chooseAllocator } from "../memory.ts";
+import { chooseAllocator, keepFreed, MUCH } from "../memory.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 
-// A message of 1 MiB then grows once in place of twice or more, and takes 0.6 of the CPU time. On Node, where more is
-// read at a time, it took 1.5: memory of one size alone is given back to the system, and had again, all the time.
-chooseAllocator(16);
+chooseAllocator();
 
 const minimumSlab = 512;
 const maximumSlab = 262_144;
@@ -155,6 +153,7 @@ export class DenoTransport implements Transport {
   #give(count: number): void {
     // A `resume()` meanwhile must not read: what was read is still being looked at.
     this.#giving = true;
+    if (count >= MUCH) keepFreed();
     if (this.#room === undefined) this.#giveSlab(count);
     else this.sink.data(this.#room.subarray(0, count));
     this.#giving = false;

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { chooseAllocator } from "../../runtimes/memory.ts";
+import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import process from "node:process";
+import { chooseAllocator, keepFreed } from "../../runtimes/memory.ts";
 import { allocate, allocateBy } from "../../src/bytes.ts";
 import { test } from "../support/test.ts";
 
@@ -16,4 +17,10 @@ test("chooseAllocator gives plain bytes with memory of their own, of just their 
   } finally {
     allocateBy(before);
   }
+});
+
+test("keepFreed takes no memory", () => {
+  const before = process.memoryUsage().rss;
+  keepFreed();
+  assertLessOrEqual(process.memoryUsage().rss - before, 16 << 20);
 });
