@@ -28,6 +28,6 @@ let kept = false;
 export function keepFreed(): void {
   if (kept) return;
   kept = true;
-  // Nobody writes to it, so it is no more than an address.
+  // Nobody writes to it, so it is no more than an address; where freed memory is kept already it may be some of that.
   Buffer.allocUnsafeSlow(LESSON);
 }
