@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import { chooseAllocator, keepFreed } from "../../runtimes/memory.ts";
+import { chooseAllocator } from "../../runtimes/memory.ts";
 import { allocate, allocateBy } from "../../src/bytes.ts";
 import { run } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
