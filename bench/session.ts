@@ -3,7 +3,7 @@
 // 1. The subjects of a runtime are up at the same time, each with connections of its own, and have their turns in each
 //    round one after the other: what is compared lies within a second or two. The next round starts with another, so that
 //    none is always first. On a machine where the same program takes twice as long a minute later, two of the same
-//    server are within 2% of each other in this way.
+//    server are within 2% of each other in this way, for small messages.
 // 2. After some rounds all are started anew: where a process happens to lie in memory is a matter of luck too.
 // 3. A turn during which others used much of the server's CPU is repeated, and the quietest one is kept.
 

@@ -19,14 +19,14 @@ export function chooseAllocator(): void {
   allocateBy((size) => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer));
 }
 
-/** From so many octets in a read on `keepFreed()` is worth its while. */
-export const MUCH = 16_384;
+/** Whoever reads so much at a time gets messages that it is worth its while for. */
+const MUCH = 16_384;
 
 let kept = false;
 
-/** Has memory that was freed kept for what comes next. */
-export function keepFreed(): void {
-  if (kept) return;
+/** Has memory that was freed kept for what comes next, from the first time on that `count` octets in a read are many. */
+export function keepFreed(count: number): void {
+  if (kept || count < MUCH) return;
   kept = true;
   // Nobody writes to it, so it is no more than an address; where freed memory is kept already it may be some of that.
   Buffer.allocUnsafeSlow(LESSON);

@@ -18,7 +18,7 @@ import type { TLSSocket } from "node:tls";
 import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
-import { chooseAllocator, keepFreed, MUCH } from "./memory.ts";
+import { chooseAllocator, keepFreed } from "./memory.ts";
 import { readInto, shared } from "./read_buffer.ts";
 import { chooseTextDecoder } from "./text.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -48,6 +48,7 @@ let target = shared;
 
 function onRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): void {
   const transport = (this as OwnedSocket)[owner];
+  keepFreed(count);
   if (buffer === shared) {
     if (lent.length !== count) lent = shared.subarray(0, count);
     transport.sink.data(lent, true);
@@ -87,7 +88,7 @@ export class NodeTransport implements Transport {
   readonly #socket: Socket;
   readonly #carrier: Socket;
   #paused = true;
-  /** Octets until the others have their turn. */
+  /** Octets until the others have their turn; nothing is read while they have it. */
   #left = SHARE;
   #ended = false;
   #awaitsDrain = false;
@@ -158,7 +159,7 @@ export class NodeTransport implements Transport {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#socket.resume();
+    if (this.#left > 0) this.#socket.resume();
     if (this.#endHeld || this.#closedHeld) queueMicrotask(() => this.#release());
   }
 
@@ -205,13 +206,11 @@ export class NodeTransport implements Transport {
 
   /** So many octets have been read. */
   counted(count: number): void {
-    if (count >= MUCH) keepFreed();
     this.#left -= count;
     if (this.#left > 0) return;
-    this.#left = SHARE;
-    if (this.#paused || this.#socket.destroyed) return;
     this.#socket.pause();
     setImmediate(() => {
+      this.#left = SHARE;
       if (!this.#paused) this.#socket.resume();
     });
   }

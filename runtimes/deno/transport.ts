@@ -10,7 +10,7 @@
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
-import { chooseAllocator, keepFreed, MUCH } from "../memory.ts";
+import { chooseAllocator, keepFreed } from "../memory.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 
@@ -153,7 +153,7 @@ export class DenoTransport implements Transport {
   #give(count: number): void {
     // A `resume()` meanwhile must not read: what was read is still being looked at.
     this.#giving = true;
-    if (count >= MUCH) keepFreed();
+    keepFreed(count);
     if (this.#room === undefined) this.#giveSlab(count);
     else this.sink.data(this.#room.subarray(0, count));
     this.#giving = false;

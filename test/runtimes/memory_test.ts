@@ -26,7 +26,7 @@ test(
     const script = `
       import { keepFreed } from "./runtimes/memory.ts";
       const before = process.memoryUsage().rss;
-      keepFreed();
+      keepFreed(1 << 20);
       console.log("grown by", process.memoryUsage().rss - before);
     `;
     const child = run(["node", "--import", "tsx", "--input-type=module", "-e", script]);
