@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { spawn } from "node:child_process";
 import { nodeRuntime } from "../../runtimes/node/runtime.ts";
 import { runtime, test } from "../support/test.ts";
-import type { Transport } from "../../src/transport.ts";
+import type { Listener, Transport } from "../../src/transport.ts";
 import { Peer } from "./peer.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";
@@ -13,19 +13,21 @@ unixSuite("nodeRuntime", nodeRuntime, undefined);
 
 const skip = runtime === "node" ? undefined : "needs Node's own sockets";
 
+/** A listener, and the first transport that it accepts. */
+async function listen(): Promise<{ listener: Listener; accepted: Promise<Transport> }> {
+  let accept!: (transport: Transport) => void;
+  const accepted = new Promise<Transport>((resolve) => accept = resolve);
+  const listener = await nodeRuntime.listen({ hostname: "127.0.0.1", port: 0 }, accept);
+  return { listener, accepted };
+}
+
 // Both would work without it, and slowly: this tells when a Node no longer lets read_buffer.ts do its work.
 test(
   "nodeRuntime lends what it reads, and reads into the room of its sink, on both ends",
   async () => {
-    const address = { hostname: "127.0.0.1", port: 0 };
-    let accepted!: (peer: Peer) => void;
-    const whenAccepted = new Promise<Peer>((resolve) => accepted = resolve);
-    const listener = await nodeRuntime.listen(
-      address,
-      (transport) => accepted(new Peer(transport)),
-    );
+    const { listener, accepted } = await listen();
     const a = new Peer(await nodeRuntime.dial(listener.address, { signal: undefined }));
-    const b = await whenAccepted;
+    const b = new Peer(await accepted);
     for (const [from, to] of [[a, b], [b, a]] as const) {
       from.resume();
       to.resume();
@@ -48,12 +50,9 @@ test(
   async () => {
     // As it comes, or each time after a pause, as for a consumer that takes a while.
     for (const pauses of [false, true]) {
-      const address = { hostname: "127.0.0.1", port: 0 };
-      let accepted!: (transport: Transport) => void;
-      const whenAccepted = new Promise<Transport>((resolve) => accepted = resolve);
-      const listener = await nodeRuntime.listen(address, accepted);
+      const { listener, accepted } = await listen();
       const child = spawn("node", ["-e", SENDING, String(listener.address.port)]);
-      const transport = await whenAccepted;
+      const transport = await accepted;
       let inTurn = 0;
       let most = 0;
       let total = 0;
