@@ -3,7 +3,7 @@
 import { Child } from "./child.ts";
 import type { Counts, Job } from "./job.ts";
 import { cpuSeconds, hasProc } from "./proc.ts";
-import type { Run } from "./results.ts";
+import type { Cell, Run } from "./results.ts";
 import { type Bundle, commandOf, executableOf, pinned, pins } from "./runtimes.ts";
 import type { Mode, Scenario } from "./scenarios.ts";
 import type { Subject } from "./servers.ts";
@@ -15,7 +15,7 @@ export interface Timing {
 }
 
 /** A run that knows nothing of rounds. */
-export type Figures = Omit<Run, "round" | "scenario" | "subject">;
+export type Figures = Omit<Run, keyof Cell>;
 
 /** How long a process may take to start. */
 const START = 20;

@@ -2,11 +2,17 @@
 
 import type { RuntimeName } from "./servers.ts";
 
-/** One run of one subject in one scenario. */
-export interface Run {
+/** Where a figure belongs. */
+export interface Cell {
   readonly round: number;
   readonly scenario: string;
   readonly subject: string;
+  /** The larger scenario that this one was measured in turns with, to be compared with it and nothing else. */
+  readonly beside?: string;
+}
+
+/** One run of one subject in one scenario. */
+export interface Run extends Cell {
   /** Microseconds of CPU for each unit of work; of "idle", 0. */
   readonly cpu: number;
   /** Units of work a second. */
@@ -23,10 +29,7 @@ export interface Run {
 }
 
 /** A run that gave no figures. */
-export interface Failure {
-  readonly round: number;
-  readonly scenario: string;
-  readonly subject: string;
+export interface Failure extends Cell {
   readonly error: string;
 }
 
@@ -56,19 +59,19 @@ export interface Results {
 /** A figure of a run. */
 export type Figure = "cpu" | "rate" | "p50" | "p99" | "bytes" | "generator";
 
-/** A figure of a subject in a scenario, by round. */
+/** A figure of a subject in a scenario, by round; `beside` a larger one where that is named. */
 export function byRound(
   { runs }: Pick<Results, "runs">,
   subject: string,
   scenario: string,
   figure: Figure,
+  beside?: string,
 ): Map<number, number> {
   const values = new Map<number, number>();
   for (const run of runs) {
     const value = run[figure];
-    if (run.subject === subject && run.scenario === scenario && value !== undefined) {
-      values.set(run.round, value);
-    }
+    if (run.subject !== subject || run.scenario !== scenario || run.beside !== beside) continue;
+    if (value !== undefined) values.set(run.round, value);
   }
   return values;
 }

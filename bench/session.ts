@@ -4,14 +4,16 @@
 //    round one after the other: what is compared lies within a second or two. The next round starts with another, so that
 //    none is always first. On a machine where the same program takes twice as long a minute later, two of the same
 //    server are within 2% of each other in this way, for small messages.
-// 2. After some rounds all are started anew: where a process happens to lie in memory is a matter of luck too.
-// 3. A turn during which others used much of the server's CPU is repeated, and the quietest one is kept.
+// 2. Where ours is compared with itself in a smaller scenario, that one has its turns too, with a server of its own.
+// 3. After some rounds all are started anew: where a process happens to lie in memory is a matter of luck too.
+// 4. A turn during which others used much of the server's CPU is repeated, and the quietest one is kept.
 
 import { type Figures, prepare, type Stage, type Timing } from "./measure.ts";
-import type { Failure, Run } from "./results.ts";
+import type { Cell, Failure, Run } from "./results.ts";
 import type { Bundle } from "./runtimes.ts";
-import type { Mode, Scenario } from "./scenarios.ts";
+import { type Mode, type Scenario, scenarioOf } from "./scenarios.ts";
 import { type RuntimeName, type Subject, takesPart } from "./servers.ts";
+import { smallerThan } from "./targets.ts";
 
 /** Rounds for which a subject stays up. */
 const ROUNDS_OF_A_START = 5;
@@ -32,6 +34,9 @@ export interface Plan extends Timing {
   readonly rounds: number;
 }
 
+/** What has its turns: a subject in a scenario. */
+type Actor = Pick<Cell, "beside"> & { readonly subject: Subject; readonly scenario: Scenario };
+
 /** Runs a plan; yields each run as it is done. */
 export async function* runAll(plan: Plan, bundle: Bundle): AsyncGenerator<Run | Failure> {
   for (let first = 0; first < plan.rounds; first += ROUNDS_OF_A_START) {
@@ -41,9 +46,9 @@ export async function* runAll(plan: Plan, bundle: Bundle): AsyncGenerator<Run | 
       for (const subjects of byRuntime(present)) {
         if (ONCE.includes(scenario.mode)) {
           for (const subject of rotated(subjects, first / ROUNDS_OF_A_START)) {
-            yield* runTogether([subject], scenario, first, first + 1, plan, bundle);
+            yield* runTogether([{ subject, scenario }], first, first + 1, plan, bundle);
           }
-        } else yield* runTogether(subjects, scenario, first, end, plan, bundle);
+        } else yield* runTogether(actorsIn(scenario, subjects), first, end, plan, bundle);
       }
     }
   }
@@ -59,6 +64,20 @@ function byRuntime(subjects: readonly Subject[]): Iterable<Subject[]> {
   return groups.values();
 }
 
+/** The subjects in the scenario, and ours in the smaller one that it is compared with. */
+function actorsIn(scenario: Scenario, subjects: readonly Subject[]): Actor[] {
+  const smaller = smallerThan(scenario.name);
+  const ours = smaller === undefined ? [] : subjects.filter(({ engine }) => engine === "ours");
+  return [
+    ...subjects.map((subject) => ({ subject, scenario })),
+    ...ours.map((subject) => ({
+      subject,
+      scenario: scenarioOf(smaller!),
+      beside: scenario.name,
+    })),
+  ];
+}
+
 function rotated<T>(values: readonly T[], by: number): T[] {
   const start = by % values.length;
   return [...values.slice(start), ...values.slice(0, start)];
@@ -66,33 +85,33 @@ function rotated<T>(values: readonly T[], by: number): T[] {
 
 /** Starts these, and measures them in turns in the rounds from `first` up to `end`. */
 async function* runTogether(
-  subjects: readonly Subject[],
-  scenario: Scenario,
+  actors: readonly Actor[],
   first: number,
   end: number,
   timing: Timing,
   bundle: Bundle,
 ): AsyncGenerator<Run | Failure> {
-  const stages = new Map<Subject, Stage>();
-  const cell = (subject: Subject, round: number): Pick<Run, "round" | "scenario" | "subject"> => ({
+  const stages = new Map<Actor, Stage>();
+  const cell = ({ subject, scenario, beside }: Actor, round: number): Cell => ({
     round,
     scenario: scenario.name,
     subject: subject.name,
+    ...(beside !== undefined && { beside }),
   });
   try {
-    for (const subject of subjects) {
+    for (const actor of actors) {
       try {
-        stages.set(subject, await prepare(subject, scenario, timing, bundle));
+        stages.set(actor, await prepare(actor.subject, actor.scenario, timing, bundle));
       } catch (error) {
-        yield { ...cell(subject, first), error: messageOf(error) };
+        yield { ...cell(actor, first), error: messageOf(error) };
       }
     }
     for (let round = first; round < end; round++) {
-      for (const [subject, stage] of rotated([...stages], round)) {
+      for (const [actor, stage] of rotated([...stages], round)) {
         try {
-          yield { ...cell(subject, round), ...await measureQuietly(stage, scenario.mode) };
+          yield { ...cell(actor, round), ...await measureQuietly(stage, actor.scenario.mode) };
         } catch (error) {
-          yield { ...cell(subject, round), error: messageOf(error) };
+          yield { ...cell(actor, round), error: messageOf(error) };
         }
       }
     }

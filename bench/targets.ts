@@ -63,6 +63,11 @@ export const targetScenarios: readonly string[] = scenarios
   .map(({ name }) => name)
   .filter((name) => targets.some(({ scenario }) => scenario === name));
 
+/** The smaller scenario that ours is compared with in this one: they are measured in turns. */
+export function smallerThan(scenario: string): string | undefined {
+  return growth.find(([larger]) => larger === scenario)?.[1];
+}
+
 /** A target, and what was measured. */
 export interface Judgement extends Target {
   readonly runtime: RuntimeName;
@@ -90,7 +95,7 @@ export function judge(
   const ours = byRound(results, `ours-${runtime}`, scenario, figure);
   const other = typeof reference === "string"
     ? byRound(results, `${reference}-${runtime}`, scenario, figure)
-    : byRound(results, `ours-${runtime}`, reference.scenario, figure);
+    : byRound(results, `ours-${runtime}`, reference.scenario, figure, scenario);
   const ratio = medianRatio(ours, other);
   if (ratio === undefined) return undefined;
   return {

@@ -32,8 +32,9 @@ const BOUND = 0.95;
 export function describeRun(run: Run | Failure, rounds: number): string {
   const cell = `${run.round + 1}/${rounds}  ${run.scenario.padEnd(21)} ${run.subject.padEnd(20)}`;
   if ("error" in run) return `${cell} FAILED: ${run.error}`;
-  const { bytes, cpu, rate, p50, p99, generator, foreign = 0 } = run;
+  const { bytes, cpu, rate, p50, p99, generator, foreign = 0, beside } = run;
   const marks = [
+    ...(beside !== undefined ? [`beside ${beside}`] : []),
     ...(generator > BOUND ? ["generator-bound"] : []),
     ...(foreign > 0.08 ? [`${Math.round(foreign * 100)}% of the CPU was used by others`] : []),
   ].join(", ");

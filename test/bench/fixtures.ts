@@ -2,8 +2,13 @@
 
 import type { Results, Run } from "../../bench/results.ts";
 
-/** Runs of a subject in a scenario: one a round, with these costs. */
-export function runsOf(scenario: string, subject: string, costs: readonly number[]): Run[] {
+/** Runs of a subject in a scenario: one a round, with these costs, where one is named beside a larger scenario. */
+export function runsOf(
+  scenario: string,
+  subject: string,
+  costs: readonly number[],
+  beside?: string,
+): Run[] {
   return costs.map((cpu, round) => ({
     round,
     scenario,
@@ -13,6 +18,7 @@ export function runsOf(scenario: string, subject: string, costs: readonly number
     p50: 100,
     p99: 900,
     generator: 0.5,
+    ...(beside !== undefined && { beside }),
     ...(scenario.startsWith("idle") && { cpu: 0, bytes: cpu }),
   }));
 }
