@@ -25,13 +25,24 @@ import { type Plan, runAll } from "./session.ts";
 
 const baselineFile = join(root, "bench/baseline.json");
 
-const options = parseOptions(process.argv.slice(2));
+const options = understood(() => parseOptions(process.argv.slice(2)));
 process.chdir(root);
 
 if (options.help) console.log(usage);
 else if (options.list) list();
 else if (options.report !== undefined) report(options.report);
-else await measureAndTell(createPlan(options));
+else await measureAndTell(understood(() => createPlan(options)));
+
+/** What `read` returns; where it throws because of what was typed, a line says so. */
+function understood<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    console.error(error.message);
+    process.exit(2);
+  }
+}
 
 async function measureAndTell(plan: Plan): Promise<void> {
   const results = await measure(plan);

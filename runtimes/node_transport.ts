@@ -32,7 +32,7 @@ const PART = 262_144;
 /** After so many octets the others have their turn: 32 times 64 KiB. */
 const SHARE = 2_097_152;
 
-/** From a socket to its transport, so that all sockets share five listeners and none has closures of its own. */
+/** From a socket to its transport, so that all sockets share their listeners and none has closures of its own. */
 const owner: unique symbol = Symbol("transport");
 type OwnedSocket = Socket & { [owner]: NodeTransport };
 
@@ -92,6 +92,8 @@ export class NodeTransport implements Transport {
   #left = SHARE;
   #ended = false;
   #awaitsDrain = false;
+  /** Most sockets take all at once, and are not asked to tell. */
+  #listensForDrain = false;
   /** What the socket has not been given yet; most never need it. */
   #queue: WriteQueue | undefined;
   #endHeld = false;
@@ -114,7 +116,7 @@ export class NodeTransport implements Transport {
     if (!fresh) socket.pause();
     (socket as OwnedSocket)[owner] = this;
     if (!fresh || !readInto(socket, onRead, nextTarget)) socket.on("data", onData);
-    socket.on("drain", onDrain).on("end", onEnd).on("error", onError).on("close", onClose);
+    socket.on("end", onEnd).on("error", onError).on("close", onClose);
   }
 
   get localAddress(): Address | undefined {
@@ -147,6 +149,10 @@ export class NodeTransport implements Transport {
       }
       if (below) return true;
     }
+    if (!this.#listensForDrain) {
+      this.#listensForDrain = true;
+      socket.on("drain", onDrain);
+    }
     this.#awaitsDrain = true;
     return false;
   }
@@ -170,6 +176,7 @@ export class NodeTransport implements Transport {
   }
 
   #endSocket(): void {
+    if (!this.#awaitsDrain) return void this.#socket.end();
     // Node emits no 'drain' once `end()` has been called; the callback stands in for it.
     this.#socket.end(() => {
       if (!this.#socket.destroyed) this.drained();

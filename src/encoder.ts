@@ -5,14 +5,18 @@
 // many connections, eight times over, is one write for each of them, and one move.
 
 import { type Bytes, put } from "./bytes.ts";
-import { FIN, headerLength, MAX_HEADER_LENGTH, writeHeader } from "./frame.ts";
+import { FIN, headerLength, MAX_HEADER_LENGTH, Opcode, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
 import type { PreparedFrame } from "./prepared.ts";
 import { commit, open, release, type Slab, SLAB_SIZE, view } from "./slab.ts";
-import { encodeUtf8, encodeUtf8Into, receivedOctets } from "./utf8.ts";
+import { receivedFrame, receivedOctets } from "./received.ts";
+import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
 /** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
-export const REFERENCE_FROM = 65_537;
+export const REFERENCE_FROM = 65_536;
+
+/** The first octet of a binary message in one frame. */
+const PLAIN = FIN | Opcode.binary;
 
 /** A batch moves up to this size: to copy it costs less than a write. */
 const MOVE_TO = 16_384;
@@ -118,6 +122,14 @@ export class FrameEncoder {
   #large(first: number, payload: Uint8Array): void {
     const { length } = payload;
     if (!this.#masked && isUnshared(payload)) {
+      // Only the header that any answer has: sent once more, the same octets are written where they are.
+      const frame = first === PLAIN
+        ? receivedFrame(payload, headerLength(length, false))
+        : undefined;
+      if (frame !== undefined) {
+        writeHeader(frame, 0, first, length, undefined);
+        return this.#push(frame);
+      }
       const slab = this.#reserve(MAX_HEADER_LENGTH);
       this.#commit(slab, writeHeader(slab.bytes, this.#end, first, length, undefined));
       return this.#push(payload);

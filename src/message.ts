@@ -12,7 +12,8 @@
 import { allocate, type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
-import { decodeUtf8, encodeUtf8, Utf8Validator } from "./utf8.ts";
+import { decodeReceived, keepReceived, receivedOctets } from "./received.ts";
+import { encodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /** What a message may cost. */
 export interface MessageLimits {
@@ -59,7 +60,7 @@ export function encodeMessage(
   // A UTF-16 code unit has at most three octets.
   const most = typeof data === "string" ? data.length * 3 : data.length;
   if (most < threshold) return undefined;
-  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+  const bytes = typeof data === "string" ? receivedOctets(data) ?? encodeUtf8(data) : data;
   return bytes.length < threshold ? undefined : transform.encode(bytes);
 }
 
@@ -232,8 +233,9 @@ export class MessageAssembler {
       start = 0;
       end = plain.length;
     }
-    const message = this.#text ? decodeUtf8(bytes, start, end) : bytes.subarray(start, end);
+    const message = this.#text ? decodeReceived(bytes, start, end) : bytes.subarray(start, end);
     if (message === undefined) return invalidText;
+    if (typeof message !== "string") keepReceived(message, bytes, start, end);
     this.#message = message;
     return undefined;
   }

@@ -11,7 +11,8 @@ import { type BinaryData, type Bytes, toBytes } from "./bytes.ts";
 import { FIN, headerLength, Opcode, RSV1, writeHeader } from "./frame.ts";
 import type { MessageTransform } from "./message.ts";
 import { openShared, type Slab } from "./slab.ts";
-import { decodeUtf8, encodeUtf8, receivedOctets } from "./utf8.ts";
+import { receivedOctets } from "./received.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** A frame that many connections send. */
 export class PreparedFrame {
@@ -122,7 +123,7 @@ export class PreparedMessage {
   constructor(data: string | BinaryData, options?: SendOptions) {
     const text = typeof data === "string";
     const payload = text
-      ? receivedOctets(data)?.slice() as Bytes | undefined ?? encodeUtf8(data)
+      ? receivedOctets(data)?.slice() ?? encodeUtf8(data)
       : toBytes(data).slice() as Bytes;
     const binary = options?.binary ?? !text;
     if (!binary && !text && decodeUtf8(payload, 0, payload.length) === undefined) {

@@ -35,7 +35,7 @@ import {
   type MessageTransform,
 } from "./message.ts";
 import { frameFor, PreparedMessage, type Sendable } from "./prepared.ts";
-import { decodeReceived, forgetReceived } from "./utf8.ts";
+import { decodeReceived, forgetReceived } from "./received.ts";
 
 /** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
 export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";

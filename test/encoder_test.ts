@@ -191,7 +191,7 @@ test("FrameEncoder keeps a payload that it does not copy in its place among the 
   encoder.binary(2, large);
   encoder.text(1, "b");
   assertEquals(encoder.byteLength, 3 + 10 + REFERENCE_FROM + 3);
-  const header = "827f0000000000010001";
+  const header = "827f0000000000010000";
   assertEquals(encodeHex(takeAll(encoder)), "810161" + header + encodeHex(large) + "810162");
   assertEquals(encoder.byteLength, 0);
 });

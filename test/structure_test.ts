@@ -11,7 +11,19 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["bytes", "mask", "utf8", "utf16", "close", "errors", "ending", "promises", "slab", "deadlines"],
+  [
+    "bytes",
+    "mask",
+    "utf8",
+    "utf16",
+    "received",
+    "close",
+    "errors",
+    "ending",
+    "promises",
+    "slab",
+    "deadlines",
+  ],
   ["frame"],
   ["decoder", "encoder", "message", "prepared"],
   // Below extension, which reads a header field of the same list grammar as the others.

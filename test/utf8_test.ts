@@ -4,15 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import {
-  decodeReceived,
-  decodeUtf8,
-  encodeUtf8,
-  encodeUtf8Into,
-  forgetReceived,
-  receivedOctets,
-  Utf8Validator,
-} from "../src/utf8.ts";
+import { decodeUtf8, encodeUtf8, encodeUtf8Into, Utf8Validator } from "../src/utf8.ts";
 import { cuts } from "./support/split.ts";
 import { test } from "./support/test.ts";
 
@@ -276,20 +268,4 @@ test("encodeUtf8Into stays in three octets a code unit", () => {
       assertEquals(encodeHex(target.slice(0, written)), encodeHex(encodeUtf8(text)));
     }
   }
-});
-
-test("receivedOctets() are those of the message at hand, until they are forgotten", () => {
-  const text = "é".repeat(20);
-  const bytes = Uint8Array.from([0xff, ...encodeUtf8(text), 0xff]);
-  assertEquals(decodeReceived(bytes, 1, 41), text);
-  assertEquals(encodeHex(receivedOctets("é".repeat(20))!), "c3a9".repeat(20));
-  assertEquals([receivedOctets("é".repeat(19)), receivedOctets("e".repeat(20))], [
-    undefined,
-    undefined,
-  ]);
-  assertEquals(decodeReceived(bytes, 0, 41), undefined);
-  assertEquals(receivedOctets(text), undefined, "The one at hand is no text");
-  decodeReceived(bytes, 1, 41);
-  forgetReceived();
-  assertEquals(receivedOctets(text), undefined);
 });

@@ -31,6 +31,10 @@ const highWaterMark = 65_536;
 const share = 1_048_576;
 const leastCounted = 8_192;
 
+/** Slabs of connections that have ended, of which nobody has kept anything. */
+const spare: Uint8Array<ArrayBuffer>[] = [];
+const mostSpare = 64;
+
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
 /** A {@linkcode DenoConn} as a {@linkcode Transport}. */
@@ -145,7 +149,10 @@ export class DenoTransport implements Transport {
 
   /** What is left of the slab, or a new one. */
   #unused(): Uint8Array<ArrayBuffer> {
-    this.#slab ??= new Uint8Array(this.#slabSize);
+    if (this.#slab === undefined) {
+      const size = this.#slabSize;
+      this.#slab = (size === minimumSlab ? spare.pop() : undefined) ?? new Uint8Array(size);
+    }
     return this.#slab.subarray(this.#position);
   }
 
@@ -223,6 +230,10 @@ export class DenoTransport implements Transport {
     this.#gone = true;
     this.#queue.clear();
     this.#sending = undefined;
+    const slab = this.#slab;
+    // A read that is under way may still fill it.
+    const free = slab?.length === minimumSlab && this.#position === 0 && !this.#reading;
+    if (free && !this.#giving && spare.length < mostSpare) spare.push(slab);
     this.#slab = this.#room = undefined;
     this.#conn.close();
     queueMicrotask(() => this.sink.closed(error));

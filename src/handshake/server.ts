@@ -11,6 +11,7 @@ import { type HeaderFields } from "../http/fields.ts";
 import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
+import { commit, open, view } from "../slab.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
@@ -219,12 +220,19 @@ export function formatAcceptance(
 
 let plain: Uint8Array<ArrayBuffer> | undefined;
 
-/** The response that says nothing else, which nearly every one is: only its last field differs. */
+/**
+ * The response that says nothing else, which nearly every one is: only its last field differs. It lies in a slab, as what
+ * connections send does: on Node memory of its own made a handshake and its close cost 7% more.
+ */
 function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
   plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", computeAccept(key)]]);
-  const response = plain.slice();
-  writeAccept(key, response, response.length - ACCEPT_LENGTH - 4);
-  return response;
+  const slab = open(plain.length);
+  const start = slab.used;
+  const end = start + plain.length;
+  slab.bytes.set(plain, start);
+  writeAccept(key, slab.bytes, end - ACCEPT_LENGTH - 4);
+  commit(slab, end);
+  return view(slab, start, end);
 }
 
 /**

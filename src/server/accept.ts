@@ -11,11 +11,11 @@ import {
   type HandshakeAcceptance,
   type HandshakeRefusal,
 } from "../handshake/server.ts";
+import type { Peers } from "../handshake/origin.ts";
 import type { RequestHead } from "../http/head.ts";
 import type { Owner } from "../inbox.ts";
-import { judgeUpgrade } from "../upgrade.ts";
-import type { Transport } from "../transport.ts";
-import { chooseProtocol, type UpgradeDecision } from "../upgrade.ts";
+import type { Address, Transport } from "../transport.ts";
+import { chooseProtocol, judgeUpgrade, type UpgradeDecision } from "../upgrade.ts";
 import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN } from "./decision.ts";
 import type { SessionPeer } from "./peer.ts";
@@ -29,15 +29,24 @@ export function judgeHandshake(
   transport: Transport,
 ): HandshakeAcceptance | HandshakeRefusal {
   if (context.closing) return SHUTTING_DOWN;
-  // Asking the system for this end's address costs a call, and only the origin rule wants to know.
-  const peers = {
-    remote,
-    secure,
-    get local() {
-      return transport.localAddress;
-    },
-  };
-  return judgeUpgrade(head, context.origins, peers);
+  return judgeUpgrade(head, context.origins, new Ends(remote, secure, transport));
+}
+
+/** Both ends, of which only the origin rule wants to know this one: asking the system for it costs a call. */
+class Ends implements Peers {
+  readonly remote: Address | undefined;
+  readonly secure: boolean | undefined;
+  readonly #transport: Transport;
+
+  constructor(remote: Address | undefined, secure: boolean | undefined, transport: Transport) {
+    this.remote = remote;
+    this.secure = secure;
+    this.#transport = transport;
+  }
+
+  get local(): Address | undefined {
+    return this.#transport.localAddress;
+  }
 }
 
 /** A request that is to become a connection. */

@@ -54,18 +54,22 @@ export class Opening implements TransportSink, Bounded, Session {
     this.#peer.leave();
   }
 
-  data(chunk: Bytes, lent = false): void {
+  data(chunk: Bytes, lent = false): boolean {
     const parser = this.#parser ?? this.#context.parsers.pop() ??
       createRequestParser({ maxHeadSize: this.#context.maxHeadSize });
     const result = parser.push(chunk);
     this.#parser = result === undefined ? parser : undefined;
-    if (result === undefined) return;
-    if ("fault" in result) return this.#handOver(result);
+    if (result === undefined) return true;
+    if ("fault" in result) {
+      this.#handOver(result);
+      return true;
+    }
     // Ready for the next head; one is enough, as each is used within a chunk.
     this.#context.parsers[0] = parser;
     const { head } = result;
-    const rest = (lent ? result.rest.slice() : result.rest) as Bytes;
+    const rest = (lent && result.rest.length > 0 ? result.rest.slice() : result.rest) as Bytes;
     if (!this.#accept(head, rest)) this.#handOver({ head, rest });
+    return rest.length === 0;
   }
 
   end(): void {
@@ -95,7 +99,11 @@ export class Opening implements TransportSink, Bounded, Session {
     const request = { head: received, rest, transport: this.#transport };
     const refusal = "status" in head
       ? { headers: [], ...head }
-      : accept(context, this.#peer, request, { acceptance: judged, ...found });
+      : accept(context, this.#peer, request, {
+        acceptance: judged,
+        handler: found.handler,
+        options: found.options,
+      });
     this.#over();
     if (refusal === undefined) this.#sessions.becameConnection(this);
     else this.#session().runOnce(received, rest, refusal);
