@@ -82,6 +82,16 @@ export function view(slab: Slab, start: number, end: number): Bytes {
   return latest = slab.bytes.subarray(start, end);
 }
 
+/** Hands out a copy of `bytes`, at most as many as a slab has. */
+export function place(bytes: Uint8Array): Bytes {
+  const slab = open(bytes.length);
+  const start = slab.used;
+  const end = start + bytes.length;
+  slab.bytes.set(bytes, start);
+  commit(slab, end);
+  return view(slab, start, end);
+}
+
 /**
  * Gives octets back that were written. What is no slab's is ignored.
  *

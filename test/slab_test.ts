@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { commit, giveBack, open, SLAB_SIZE, view } from "../src/slab.ts";
+import { commit, giveBack, open, place, SLAB_SIZE, view } from "../src/slab.ts";
 import { test } from "./support/test.ts";
 
 /** Writes and hands out `size` octets. */
@@ -67,4 +67,14 @@ test("giveBack() ignores memory that is no slab's", () => {
   const before = take(8);
   giveBack(new Uint8Array(1_000));
   assertEquals(take(8).byteOffset, before.byteOffset + 8);
+});
+
+test("place() hands out a copy, which nobody else has until it is given back", () => {
+  const source = Uint8Array.of(1, 2, 3);
+  const placed = place(source);
+  const other = place(Uint8Array.of(4, 5));
+  source.fill(0);
+  take(5).fill(9);
+  assertEquals([...placed, ...other], [1, 2, 3, 4, 5]);
+  assertEquals(place(new Uint8Array(SLAB_SIZE)).length, SLAB_SIZE);
 });

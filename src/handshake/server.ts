@@ -11,7 +11,7 @@ import { type HeaderFields } from "../http/fields.ts";
 import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
-import { commit, open, view } from "../slab.ts";
+import { place } from "../slab.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
@@ -226,13 +226,9 @@ let plain: Uint8Array<ArrayBuffer> | undefined;
  */
 function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
   plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", computeAccept(key)]]);
-  const slab = open(plain.length);
-  const start = slab.used;
-  const end = start + plain.length;
-  slab.bytes.set(plain, start);
-  writeAccept(key, slab.bytes, end - ACCEPT_LENGTH - 4);
-  commit(slab, end);
-  return view(slab, start, end);
+  const response = place(plain);
+  writeAccept(key, response, response.length - ACCEPT_LENGTH - 4);
+  return response;
 }
 
 /**

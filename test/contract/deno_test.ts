@@ -112,6 +112,48 @@ test(
   { skip },
 );
 
+test(
+  "denoRuntime reads into what a closed connection has left, and never into what somebody keeps",
+  async () => {
+    const address = { hostname: "127.0.0.1", port: 0 };
+    let accepted!: (transport: Transport) => void;
+    const listener = await denoRuntime.listen(address, (transport) => accepted(transport));
+    /** Opens a connection that reads one octet, and closes it; the chunk that it was in. */
+    const read = async (octet: number, keeps: boolean): Promise<Uint8Array> => {
+      const whenAccepted = new Promise<Transport>((resolve) => accepted = resolve);
+      const a = await denoRuntime.dial(listener.address, { signal: undefined });
+      const b = await whenAccepted;
+      const chunk = await new Promise<Uint8Array>((resolve) => {
+        b.sink = {
+          data(chunk) {
+            resolve(chunk);
+            return !keeps;
+          },
+          end() {},
+          drain() {},
+          closed() {},
+        };
+        b.resume();
+        a.write(Uint8Array.of(octet));
+      });
+      const closed = new Promise<void>((resolve) => {
+        b.sink = { data() {}, end: () => b.destroy(), drain() {}, closed: () => resolve() };
+      });
+      a.destroy();
+      await closed;
+      return chunk;
+    };
+    const left = await read(1, false);
+    const kept = await read(2, true);
+    const next = await read(3, false);
+    assert(kept.buffer === left.buffer, "what nobody kept is read into again");
+    assert(next.buffer !== kept.buffer);
+    assertEquals([...kept, ...next], [2, 3]);
+    await listener.close();
+  },
+  { skip },
+);
+
 const RESETTING = `
   const { connect } = require("node:net");
   for (let i = 0; i < 5; i++) {
