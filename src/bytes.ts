@@ -36,6 +36,9 @@ export function put(source: Uint8Array, target: Uint8Array, offset: number): voi
   for (let i = 0; i < length; i++) target[offset + i] = source[i]!;
 }
 
+/** Memory of more octets than this is not held on to. */
+export const LARGE = 524_288;
+
 /** What `part()` was last asked for a part of, and where it lies once it was asked twice. */
 let parted = EMPTY;
 let partedBuffer: ArrayBuffer | undefined;
@@ -49,7 +52,7 @@ export function part(source: Bytes, start: number, end: number): Bytes {
   const length = end - start;
   if (JSC) return length > SMALL ? source.subarray(start, end) : copyPart(source, start, length);
   if (source !== parted) {
-    parted = source;
+    parted = source.length > LARGE ? EMPTY : source;
     partedBuffer = undefined;
     return source.subarray(start, end);
   }

@@ -4,7 +4,7 @@
 // Masking is XOR, so the same function masks and unmasks, in place or on the way to another place.
 // Trap: words are XORed in the machine's byte order, so the key goes through memory once to match it.
 
-import { JSC } from "./bytes.ts";
+import { JSC, LARGE } from "./bytes.ts";
 
 /** Below this many octets a loop over octets is faster than one over words. */
 const WORDS_FROM = 48;
@@ -33,7 +33,6 @@ let viewed: ArrayBufferLike = keyOctets.buffer;
 let words: Int32Array = keyWord;
 let wideViewed: ArrayBufferLike = keyOctets.buffer;
 let wide: BigInt64Array = keyWide;
-const LARGE = 524_288;
 
 /** A fresh masking key from Web Crypto's random numbers (RFC 6455 section 5.3: unpredictable, new for each frame). */
 export function createMaskingKey(): number {

@@ -2,13 +2,14 @@
 //
 // 1. A text need not be encoded (1 KiB of mixed text: 4 µs on Deno, 2.6 on Node 20).
 // 2. A message of 64 KiB or more that came in one chunk need not be copied, nor written in two parts: the header of the
-//    answer goes where its own was, which is nobody's and never shorter. An echo of 64 KiB takes 0.93 of the time on Bun.
+//    answer goes where its own was, which is nobody's and never shorter. An echo of 64 KiB takes 0.77 of the time on
+//    Deno, and 0.95 on Bun and Node.
 
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, EMPTY } from "./bytes.ts";
 import { decodeUtf8, SHORT } from "./utf8.ts";
 
 let received: string | Bytes | undefined;
-let receivedIn: Bytes;
+let receivedIn = EMPTY;
 let from = 0;
 let to = 0;
 
@@ -32,9 +33,10 @@ export function decodeReceived(bytes: Bytes, start: number, end: number): string
   return text;
 }
 
-/** The octets of the message at hand may change from now on. */
+/** The octets of the message at hand may change from now on, and are let go of. */
 export function forgetReceived(): void {
   received = undefined;
+  receivedIn = EMPTY;
 }
 
 /** The octets of a text, if it is the message at hand. */
