@@ -5,7 +5,7 @@ import { decodeHex, encodeHex } from "@std/encoding";
 import type { Bytes } from "../src/bytes.ts";
 import { FrameEncoder, REFERENCE_FROM } from "../src/encoder.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
-import { takeAll } from "./support/drive.ts";
+import { same, takeAll, takeBatches } from "./support/drive.ts";
 import { decodeFrames } from "./support/frames.ts";
 import { test } from "./support/test.ts";
 
@@ -13,17 +13,6 @@ const boundaries = [0, 1, 125, 126, 127, 1000, 16_383, 16_384, 65_535, 65_536, 6
 
 function filled(length: number): Bytes {
   return Uint8Array.from({ length }, (_, i) => i * 13);
-}
-
-function segments(encoder: FrameEncoder): Bytes[] {
-  const taken: Bytes[] = [];
-  for (let part = encoder.take(); part !== undefined; part = encoder.take()) taken.push(part);
-  return taken;
-}
-
-/** Whether all octets are equal; deep equality of large arrays is slow. */
-function same(actual: Uint8Array, expected: Uint8Array): boolean {
-  return actual.length === expected.length && actual.every((octet, i) => octet === expected[i]);
 }
 
 test("FrameEncoder writes the RFC's unmasked text to the byte", () => {
@@ -99,10 +88,10 @@ test("FrameEncoder joins small frames in one segment", () => {
   for (const masked of [false, true]) {
     const encoder = new FrameEncoder(masked);
     encoder.binary(2, new Uint8Array(60_000));
-    segments(encoder);
+    takeBatches(encoder);
     const opened = new FrameEncoder(masked);
     for (let i = 0; i < 32; i++) opened.text(1, "twenty octets of text");
-    const parts = segments(opened);
+    const parts = takeBatches(opened);
     // A slab may end in the midst of a batch: then there are two.
     assert(parts.length <= 2, `${parts.length} segments`);
     assertEquals(opened.take(), undefined);
@@ -135,10 +124,10 @@ test("FrameEncoder keeps the bytes of connections apart, also those already take
     const text = `${e}:${i}:${"€".repeat(i % 60)}`;
     encoders[e]!.text(1, text);
     expected[e]!.push(text);
-    if (i % 17 === 0) taken[e]!.push(...segments(encoders[e]!));
+    if (i % 17 === 0) taken[e]!.push(...takeBatches(encoders[e]!));
   }
   encoders.forEach((encoder, e) => {
-    taken[e]!.push(...segments(encoder));
+    taken[e]!.push(...takeBatches(encoder));
     const texts = taken[e]!.flatMap(decodeFrames).map(({ payload }) =>
       new TextDecoder().decode(payload)
     );
@@ -150,7 +139,7 @@ test("FrameEncoder writes a large unmasked payload as it is, and copies any othe
   const large = filled(REFERENCE_FROM);
   const encoder = new FrameEncoder(false);
   encoder.binary(2, large);
-  assert(segments(encoder).some((part) => part.buffer === large.buffer));
+  assert(takeBatches(encoder).some((part) => part.buffer === large.buffer));
 
   for (const [masked, length] of [[false, REFERENCE_FROM - 1], [true, REFERENCE_FROM]] as const) {
     const payload = filled(length);
@@ -167,7 +156,7 @@ test("FrameEncoder copies a payload in shared memory", () => {
   payload.set(filled(REFERENCE_FROM));
   const encoder = new FrameEncoder(false);
   encoder.binary(2, payload);
-  const parts = segments(encoder);
+  const parts = takeBatches(encoder);
   assert(parts.every((part) => part.buffer instanceof ArrayBuffer));
   encoder.binary(2, payload);
   const [frame] = decodeFrames(takeAll(encoder));

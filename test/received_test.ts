@@ -11,7 +11,7 @@ import { concat } from "../src/bytes.ts";
 import { REFERENCE_FROM } from "../src/encoder.ts";
 import type { Protocol } from "../src/protocol.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
-import { createProtocol } from "./support/drive.ts";
+import { createProtocol, same, takeAll, takeBatches } from "./support/drive.ts";
 import { decodeFrames } from "./support/frames.ts";
 import { test } from "./support/test.ts";
 
@@ -53,20 +53,9 @@ const three = concat([
 ]);
 const LARGE_AT = 8 + 14;
 
-function same(actual: Uint8Array, expected: Uint8Array): boolean {
-  return actual.length === expected.length && actual.every((octet, i) => octet === expected[i]);
-}
-
 function nextMessage(protocol: Protocol): Uint8Array {
   assertEquals(protocol.nextEvent(), "message");
   return protocol.data as Uint8Array;
-}
-
-/** What waits, as it would be written: nothing of it is copied before the end. */
-function batches(protocol: Protocol): Uint8Array[] {
-  const taken: Uint8Array[] = [];
-  for (let part = protocol.output.take(); part; part = protocol.output.take()) taken.push(part);
-  return taken;
 }
 
 test("A large message that is passed on leaves from where it lies, and nothing around it changes", () => {
@@ -76,7 +65,7 @@ test("A large message that is passed on leaves from where it lies, and nothing a
     const before = nextMessage(protocol);
     const large = nextMessage(protocol);
     protocol.send(large);
-    const [batch, ...more] = batches(protocol);
+    const [batch, ...more] = takeBatches(protocol.output);
     assertEquals([batch!.length, more.length], [10 + REFERENCE_FROM, 0]);
     assert(batch!.buffer === large.buffer);
     assertEquals(encodeHex(batch!.subarray(0, 10)), "827f0000000000010000");
@@ -97,16 +86,16 @@ test("A large message that is passed on more than once is whole each time, whate
   protocol.sendFragment("", false, true);
   protocol.send(large);
   other.send(large);
-  const frames = decodeFrames(concat(batches(protocol)));
+  const frames = decodeFrames(takeAll(protocol.output));
   assertEquals(
     frames.map(({ opcode, fin, payload }) => [opcode, fin, payload.length]),
     [[2, true, 65_536], [2, false, 65_536], [0, true, 0], [2, true, 65_536]],
   );
-  frames.push(...decodeFrames(concat(batches(other))));
+  frames.push(...decodeFrames(takeAll(other.output)));
   assert(frames.every((frame) => frame.payload.length === 0 || same(frame.payload, payload)));
 });
 
-test("A large message is passed on whole under every cut of its header, and when it comes too late", () => {
+test("A large message is passed on whole under every cut of its header, also behind the next message", () => {
   for (let cut = LARGE_AT - 14; cut <= LARGE_AT + 14; cut++) {
     const protocol = createProtocol("server");
     protocol.receive(three.slice(0, cut));
@@ -115,24 +104,24 @@ test("A large message is passed on whole under every cut of its header, and when
     protocol.receive(three.slice(cut));
     const large = nextMessage(protocol);
     protocol.send(large);
-    const [frame] = decodeFrames(concat(batches(protocol)));
+    const [frame] = decodeFrames(takeAll(protocol.output));
     assert(same(frame!.payload, payload), `cut at ${cut}`);
     assertEquals(encodeHex(nextMessage(protocol)), "0304");
     protocol.send(large);
-    assert(same(decodeFrames(concat(batches(protocol)))[0]!.payload, payload));
+    assert(same(decodeFrames(takeAll(protocol.output))[0]!.payload, payload));
   }
 });
 
-test("A large message of a server is passed on to a server masked, and one of a client to a client as it lies", () => {
+test("A large message from a server is masked when a client passes it on, and leaves a server as it lies", () => {
   const frame = concat([decodeHex("827f" + "0000000000010000"), payload]);
   const client = createProtocol("client");
   client.receive(frame.slice());
   const large = nextMessage(client);
   client.send(large);
-  const [masked] = decodeFrames(concat(batches(client)));
+  const [masked] = decodeFrames(takeAll(client.output));
   assert(masked!.key !== undefined && same(masked!.payload, payload));
   const server = createProtocol("server");
   server.send(large);
-  const [batch] = batches(server);
+  const [batch] = takeBatches(server.output);
   assert(batch!.buffer === large.buffer && same(batch!, frame));
 });

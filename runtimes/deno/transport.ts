@@ -231,9 +231,9 @@ export class DenoTransport implements Transport {
     this.#queue.clear();
     this.#sending = undefined;
     const slab = this.#slab;
-    // A read that is under way may still fill it.
+    // A read that is under way may still fill it; what is being looked at lies before the position.
     const free = slab?.length === minimumSlab && this.#position === 0 && !this.#reading;
-    if (free && !this.#giving && spare.length < mostSpare) spare.push(slab);
+    if (free && spare.length < mostSpare) spare.push(slab);
     this.#slab = this.#room = undefined;
     this.#conn.close();
     queueMicrotask(() => this.sink.closed(error));

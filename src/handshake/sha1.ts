@@ -36,23 +36,21 @@ function addBlock(): void {
     words[t] = rotate(words[t - 3]! ^ words[t - 8]! ^ words[t - 14]! ^ words[t - 16]!, 1);
   }
   let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!, e = state[4]!;
-  let next: number;
-  // The functions and constants of RFC 3174 section 5. One loop that chooses among them takes 1.2 times as long.
-  for (let t = 0; t < 20; t++) {
-    next = (rotate(a, 5) + (d ^ (b & (c ^ d))) + 0x5a827999 + e + words[t]!) | 0;
-    e = d, d = c, c = rotate(b, 30), b = a, a = next;
-  }
-  for (let t = 20; t < 40; t++) {
-    next = (rotate(a, 5) + (b ^ c ^ d) + 0x6ed9eba1 + e + words[t]!) | 0;
-    e = d, d = c, c = rotate(b, 30), b = a, a = next;
-  }
-  for (let t = 40; t < 60; t++) {
-    next = (rotate(a, 5) + ((b & c) | (d & (b | c))) - 0x70e44324 + e + words[t]!) | 0;
-    e = d, d = c, c = rotate(b, 30), b = a, a = next;
-  }
-  for (let t = 60; t < 80; t++) {
-    next = (rotate(a, 5) + (b ^ c ^ d) - 0x359d3e2a + e + words[t]!) | 0;
-    e = d, d = c, c = rotate(b, 30), b = a, a = next;
+  for (let t = 0; t < 80; t++) {
+    // The functions and constants of RFC 3174 section 5
+    const mix = t < 20
+      ? ((b & c) | (~b & d)) + 0x5a827999
+      : t < 40
+      ? (b ^ c ^ d) + 0x6ed9eba1
+      : t < 60
+      ? ((b & c) | (b & d) | (c & d)) - 0x70e44324
+      : (b ^ c ^ d) - 0x359d3e2a;
+    const next = (rotate(a, 5) + mix + e + words[t]!) | 0;
+    e = d;
+    d = c;
+    c = rotate(b, 30);
+    b = a;
+    a = next;
   }
   state[0]! += a;
   state[1]! += b;

@@ -70,11 +70,21 @@ export function feed(protocol: Protocol, chunks: Iterable<Bytes>): string[] {
   return events;
 }
 
+/** Takes the batches that wait to be written, as they lie. */
+export function takeBatches(output: FrameEncoder): Bytes[] {
+  const batches: Bytes[] = [];
+  for (let batch = output.take(); batch !== undefined; batch = output.take()) batches.push(batch);
+  return batches;
+}
+
 /** Takes all bytes that wait to be written. */
 export function takeAll(output: FrameEncoder): Bytes {
-  const segments: Bytes[] = [];
-  for (let part = output.take(); part !== undefined; part = output.take()) segments.push(part);
-  return concat(segments);
+  return concat(takeBatches(output));
+}
+
+/** Whether all octets are equal; deep equality of large arrays is slow. */
+export function same(actual: Uint8Array, expected: Uint8Array): boolean {
+  return actual.length === expected.length && actual.every((octet, i) => octet === expected[i]);
 }
 
 /** Takes the frames that wait to be written, unmasked, as lines such as "8a 0102": first octet and payload. */
