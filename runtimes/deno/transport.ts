@@ -6,6 +6,7 @@
 // 2. Deno writes a part, as a promise. One write is under way at a time; what comes meanwhile is queued and
 //    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
+// 4. Of many connections not all reads and writes are begun at once: pace.ts.
 
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
@@ -13,6 +14,7 @@ import { asError } from "../failure.ts";
 import { chooseAllocator, keepFreed } from "../memory.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
+import { pace } from "./pace.ts";
 
 chooseAllocator();
 
@@ -67,6 +69,7 @@ export class DenoTransport implements Transport {
   #awaitsDrain = false;
 
   readonly #onRead = (count: number | null): void => {
+    pace.hasRead();
     this.#reading = false;
     this.#arrived = count;
     this.#pump();
@@ -77,6 +80,7 @@ export class DenoTransport implements Transport {
   /** @param conn The connection; it belongs to the transport from now on. */
   constructor(conn: DenoConn) {
     this.#conn = conn;
+    pace.opened();
     this.remoteAddress = addressOf(conn.remoteAddr);
     this.localAddress = addressOf(conn.localAddr);
   }
@@ -142,6 +146,14 @@ export class DenoTransport implements Transport {
     if (this.#gone || this.#paused || this.#reading || this.#peerEnded || this.#giving) return;
     if (this.#arrived !== undefined || this.#left <= 0) return;
     this.#reading = true;
+    if (pace.mayRead()) this.#beginRead();
+    else pace.readLater(() => this.#beginRead());
+  }
+
+  #beginRead(): void {
+    // It may have been closed or paused while it waited; `resume()` reads again.
+    this.#reading = !this.#gone && !this.#paused;
+    if (!this.#reading) return;
     this.#room = this.sink.room;
     const target = this.#room ?? this.#unused();
     this.#conn.read(target).then(this.#onRead, this.#onError);
@@ -198,7 +210,14 @@ export class DenoTransport implements Transport {
 
   #send(chunk: Uint8Array<ArrayBuffer>): void {
     this.#sending = chunk;
-    this.#conn.write(chunk).then(this.#onWritten, this.#onError);
+    if (pace.mayWrite()) this.#beginWrite();
+    else pace.writeLater(() => this.#beginWrite());
+  }
+
+  #beginWrite(): void {
+    // It may have been closed while it waited.
+    if (this.#sending === undefined) return;
+    this.#conn.write(this.#sending).then(this.#onWritten, this.#onError);
   }
 
   #written(count: number): void {
@@ -228,6 +247,7 @@ export class DenoTransport implements Transport {
   #close(error: Error | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
+    pace.closed();
     this.#queue.clear();
     this.#sending = undefined;
     const slab = this.#slab;
