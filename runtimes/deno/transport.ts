@@ -43,7 +43,6 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class DenoTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
-  readonly localAddress: Address | undefined;
   readonly #conn: DenoConn;
   #gone = false;
 
@@ -82,7 +81,10 @@ export class DenoTransport implements Transport {
     this.#conn = conn;
     pace.opened();
     this.remoteAddress = addressOf(conn.remoteAddr);
-    this.localAddress = addressOf(conn.localAddr);
+  }
+
+  get localAddress(): Address | undefined {
+    return addressOf(this.#conn.localAddr);
   }
 
   get bufferedAmount(): number {
