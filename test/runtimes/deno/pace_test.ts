@@ -3,7 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, serve } from "@sansocket/ws";
 import { setImmediate } from "node:timers";
-import { Pace } from "../../../runtimes/deno/pace.ts";
+import { Pace, pace as shared } from "../../../runtimes/deno/pace.ts";
+import { DenoTransport } from "../../../runtimes/deno/transport.ts";
 import { test } from "../../support/test.ts";
 
 function turn(): Promise<void> {
@@ -148,4 +149,53 @@ test("what is sent to 200 connections in one turn comes whole and in order", asy
     for (const message of messages) assertEquals(await ws.receive(), message);
     ws.terminate();
   }
+});
+
+/** A transport that reads an octet in each turn, 40 times, and what came of it. */
+class Reader {
+  readonly transport: DenoTransport;
+  octets = 0;
+  ended = false;
+  #reads = 0;
+
+  constructor() {
+    const address = { hostname: "127.0.0.1", port: 1 };
+    this.transport = new DenoTransport({
+      localAddr: address,
+      remoteAddr: address,
+      read: async () => {
+        await turn();
+        return this.#reads++ < 40 ? 1 : null;
+      },
+      write: ({ length }) => Promise.resolve(length),
+      closeWrite: () => Promise.resolve(),
+      close() {},
+    });
+    const data = ({ length }: Uint8Array): boolean => {
+      this.octets += length;
+      return true;
+    };
+    const end = (): boolean => this.ended = true;
+    this.transport.sink = { data, end, drain() {}, closed() {} };
+  }
+}
+
+test("2,000 connections read to their end, but not while they are paused or when they are closed", async () => {
+  const readers = numbers(2_000).map(() => new Reader());
+  for (const { transport } of readers) transport.resume();
+  await until(() => !shared.mayRead());
+  const [paused, closed] = [readers.slice(0, 100), readers.slice(100, 200)];
+  for (const { transport } of paused) transport.pause();
+  for (const { transport } of closed) transport.destroy();
+  const before = readers.map(({ octets }) => octets);
+  await until(() => readers.slice(200).every(({ ended }) => ended));
+  assertEquals(readers.slice(0, 200).map(({ octets }) => octets), before.slice(0, 200));
+  for (const { transport } of paused) transport.resume();
+  await until(() => paused.every(({ ended }) => ended));
+  assertEquals(
+    new Set([...paused, ...readers.slice(200)].map(({ octets }) => octets)),
+    new Set([40]),
+  );
+  assert(closed.every(({ octets, ended }) => octets < 40 && !ended));
+  for (const { transport } of readers) transport.destroy();
 });
