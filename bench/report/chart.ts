@@ -6,7 +6,7 @@
 /** A bar. */
 export interface Bar {
   readonly name: string;
-  /** In the row's unit. */
+  /** In a unit of the row's, which need not be that of the label. */
   readonly value: number;
   /** The value in words. */
   readonly label: string;

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { byRound, type Results } from "../results.ts";
 import type { RuntimeName } from "../servers.ts";
-import { median } from "../statistics.ts";
+import { median, medianRatio } from "../statistics.ts";
 import { figureOf } from "../targets.ts";
 import { type Bar, type Chart, type ChartRow, createChart } from "./chart.ts";
 import { chartRuntimes, createMarkdown, nameOf, replaceGenerated } from "./markdown.ts";
@@ -30,11 +30,15 @@ export function chartOf(runtime: RuntimeName, results: Results): Chart {
     .filter((each) => each.runtime === runtime && typeof each.reference === "string")
     .map(({ scenario, title, family }): ChartRow | undefined => {
       const engine = family === "node" ? "ws" : "native";
+      const valuesOf = (subject: string): ReadonlyMap<number, number> =>
+        byRound(results, subject, scenario, figureOf(scenario));
+      const others = valuesOf(`${engine}-${runtime}`);
+      // As long as the tables' ratio says, which is not that of two medians.
       const bar = (subject: string, name: string): Bar | undefined => {
-        const values = byRound(results, subject, scenario, figureOf(scenario));
-        if (values.size === 0) return undefined;
-        const value = median([...values.values()]);
-        return { name, value, label: formatCost(scenario, value) };
+        const values = valuesOf(subject);
+        const value = medianRatio(values, others);
+        if (value === undefined) return undefined;
+        return { name, value, label: formatCost(scenario, median([...values.values()])) };
       };
       const ours = bar(`ours-${runtime}`, "sansocket");
       const reference = bar(

@@ -53,6 +53,16 @@ test("chartOf has a row for each target on the runtime, against what its users h
     ["ws", "10.0 µs"],
     ["ws", "10.0 KB"],
   ]);
-  assertEquals(rows.map(({ limit }) => limit?.value), [0.5, undefined]);
+  assertEquals(rows.map(({ limit }) => limit?.value), [0.05, undefined]);
   assertEquals(chartOf("bun", results).rows[0]?.reference.name, "Bun.serve");
+});
+
+test("chartOf draws the ratio that the tables have, of each round, and says the median cost", () => {
+  const results = resultsOf(
+    runsOf("echo-64x32-20", "ours-bun", [1, 4, 30]),
+    runsOf("echo-64x32-20", "native-bun", [2, 10, 20]),
+  );
+  const [row] = chartOf("bun", results).rows;
+  assertEquals([row?.ours.value, row?.reference.value], [0.5, 1]);
+  assertEquals([row?.ours.label, row?.reference.label], ["4.00 µs", "10.0 µs"]);
 });
