@@ -2,7 +2,6 @@
 
 import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
-import type { Endpoint } from "./endpoint.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { PreparedMessage, type SendOptions } from "./prepared.ts";
@@ -107,7 +106,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** Octets that were sent and still wait for the network, frame headers included. */
   get bufferedAmount(): number {
-    return this.#sender.bufferedAmount;
+    return this.#inbox.sender.bufferedAmount;
   }
 
   /** Messages that were dropped, where the option `overflow` allows that. */
@@ -168,21 +167,19 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || data instanceof Uint8Array)) {
-      return this.#sender.send(data, compress);
+      return this.#inbox.sender.send(data, compress);
     }
     if (typeof data === "string") {
-      return this.#sender.send(binary === true ? encoder.encode(data) : data, compress);
+      return this.#inbox.sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
-    if (data instanceof PreparedMessage) return this.#sender.send(data, compress);
+    if (data instanceof PreparedMessage) return this.#inbox.sender.send(data, compress);
     if (data instanceof Blob) return this.#makeOutbox().sendStream(chunksOf(data));
     if (isSource(data)) return this.#makeOutbox().sendStream(data);
     const bytes = toBytes(data);
-    return this.#sender.send(binary === false ? strictDecoder.decode(bytes) : bytes, compress);
-  }
-
-  /** Most connections never need an outbox. */
-  get #sender(): Outbox | Endpoint {
-    return this.#inbox.outbox ?? this.#inbox.endpoint;
+    return this.#inbox.sender.send(
+      binary === false ? strictDecoder.decode(bytes) : bytes,
+      compress,
+    );
   }
 
   #makeOutbox(): Outbox {

@@ -1,7 +1,10 @@
-// What an endpoint is given: who takes what arrives, and its bounds. Types only.
+// What an endpoint is given: who takes what arrives, and its bounds.
 
 import type { Bytes } from "./bytes.ts";
 import type { CloseInfo } from "./errors.ts";
+
+/** Octets that may wait to be sent before `send()` makes its caller wait. */
+export const HIGH_WATER_MARK = 65_536;
 
 /** Who takes what arrives. */
 export interface EndpointConsumer {

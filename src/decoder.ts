@@ -149,7 +149,7 @@ export class FrameDecoder {
     if (end > bytes.length || length > most) return undefined;
     const { length: size } = bytes;
     if (JSC && length > SMALL && cursor === 0 && end === size && size <= SMALL_CHUNK) this.#lend();
-    if (masked) applyMask(this.bytes, start, end, readUint32(this.bytes, start - 4));
+    if (masked) applyMask(this.bytes, start, end, readUint32(this.bytes, start - 4) | 0);
     this.start = start;
     this.end = this.#cursor = end;
     return first === TEXT;

@@ -9,7 +9,7 @@
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { encodeCloseBody } from "./close.ts";
-import type { EndpointConsumer, EndpointLimits } from "./consumer.ts";
+import { type EndpointConsumer, type EndpointLimits, HIGH_WATER_MARK } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
@@ -19,8 +19,6 @@ import type { Protocol } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
-/** Octets that may wait to be sent before `send()` makes its caller wait. */
-export const HIGH_WATER_MARK = 65_536;
 /** One end of an open connection. */
 export class Endpoint implements TransportSink, Bounded {
   /** How the connection ended, once it has. */
@@ -116,12 +114,13 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Sends a message; see `WebSocketConnection.send()`. */
   send(data: Sendable, compress = true): Promise<void> {
-    if (this.#protocol.state !== "open") return this.#rejected();
-    this.#protocol.send(data, compress);
+    const protocol = this.#protocol;
+    if (protocol.state !== "open") return this.#rejected();
+    protocol.send(data, compress);
     this.messages++;
     this.#guard?.sending();
     this.#written();
-    return this.writable();
+    return protocol.congested ? this.writable() : RESOLVED;
   }
 
   /** Sends a Ping. The connection must be open. */
@@ -153,7 +152,11 @@ export class Endpoint implements TransportSink, Bounded {
       this.#guard?.sent(chunk.length);
       taken = this.#transport.write(chunk);
     }
-    if (!taken) this.#congested();
+    if (!taken) {
+      this.#protocol.congested = true;
+      const { maxBufferedAmount, overflow } = this.limits;
+      if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
+    }
     if (!this.#yielding) return;
     this.#yielding = false;
     this.#pump();
@@ -224,18 +227,20 @@ export class Endpoint implements TransportSink, Bounded {
     this.#pumping = true;
     const protocol = this.#protocol;
     while (!this.#yielding) {
-      const event = protocol.nextEvent();
+      const message = protocol.nextMessage();
+      const event = message === undefined ? protocol.nextEvent() : "message";
       if (event === undefined) break;
+      const data = message ?? protocol.data;
       const violation = this.#guard?.judge(event, protocol.last);
-      if (typeof protocol.data !== "string") this.#kept = true;
+      if (typeof data !== "string") this.#kept = true;
       if (violation !== undefined) protocol.fail(violation);
       else if (event === "message") {
         this.messages++;
-        if (!this.#consumer.message(protocol.data)) this.#hold();
+        if (!this.#consumer.message(data)) this.#hold();
       } else if (event === "chunk") {
         if (protocol.last) this.messages++;
-        if (!this.#consumer.chunk(protocol.data, protocol.last)) this.#hold();
-      } else if (event !== "close") this.#consumer[event](protocol.data as Bytes);
+        if (!this.#consumer.chunk(data, protocol.last)) this.#hold();
+      } else if (event !== "close") this.#consumer[event](data as Bytes);
     }
     this.#pumping = false;
     protocol.data = EMPTY;
@@ -292,12 +297,6 @@ export class Endpoint implements TransportSink, Bounded {
     if (this.#flushScheduled) return extendTurn();
     this.#flushScheduled = true;
     flushAtTurnEnd(this);
-  }
-
-  #congested(): void {
-    this.#protocol.congested = true;
-    const { maxBufferedAmount, overflow } = this.limits;
-    if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
   }
 
   /** Drops the connection because too much waits to be sent. */

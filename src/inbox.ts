@@ -75,6 +75,11 @@ export class Inbox implements EndpointConsumer {
   /** The message whose chunks are coming in. */
   #stream: MessageStream | undefined;
 
+  /** What sends; most connections never need an outbox. V8 calls a private getter of theirs by its runtime: not one. */
+  get sender(): Outbox | Endpoint {
+    return this.outbox ?? this.endpoint;
+  }
+
   /** Resolves when the connection has ended; never rejects. */
   get whenClosed(): Promise<CloseInfo> {
     this.#closed ??= defer<CloseInfo>();

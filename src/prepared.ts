@@ -1,4 +1,4 @@
-// A message that is encoded once for many connections.
+// What one message is sent from, and the message that is encoded once for many connections.
 //
 // 1. Its frame lies in a slab for such frames alone, one behind the other, where any number of connections take it to be
 //    written (see `openShared()`). Several in one turn are one piece of that slab: one write, and nothing is copied.
@@ -8,8 +8,9 @@
 //    not get: a connection that takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
 
 import { type BinaryData, type Bytes, toBytes } from "./bytes.ts";
-import { FIN, headerLength, Opcode, RSV1, writeHeader } from "./frame.ts";
-import type { MessageTransform } from "./message.ts";
+import type { FrameEncoder } from "./encoder.ts";
+import { FIN, headerLength, messageOpcode, Opcode, RSV1, writeHeader } from "./frame.ts";
+import { encodeMessage, type MessageTransform } from "./message.ts";
 import { openShared, type Slab } from "./slab.ts";
 import { receivedOctets } from "./received.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -71,10 +72,23 @@ export interface SendOptions {
 }
 
 /** The frame of a message for a connection with this transform, or without one. */
-export let frameFor: (
-  message: PreparedMessage,
+let frameFor: (message: PreparedMessage, transform: MessageTransform | undefined) => PreparedFrame;
+
+/** Encodes a message, compressed where there is a transform and it is worth it. */
+export function encodeSendable(
+  output: FrameEncoder,
+  data: Sendable,
   transform: MessageTransform | undefined,
-) => PreparedFrame;
+): void {
+  // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their prototypes.
+  if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+    return output.prepared(frameFor(data, transform));
+  }
+  const opcode = messageOpcode(data);
+  const payload = transform && encodeMessage(transform, data);
+  if (payload !== undefined) output.binary(opcode, payload, true, RSV1);
+  else output.message(opcode, data);
+}
 
 /**
  * A message for many connections: encoded once, and compressed once for all that compress alike.

@@ -8,8 +8,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import type { EndpointLimits } from "../src/consumer.ts";
-import { Endpoint, HIGH_WATER_MARK } from "../src/endpoint.ts";
+import { type EndpointLimits, HIGH_WATER_MARK } from "../src/consumer.ts";
+import { Endpoint } from "../src/endpoint.ts";
 import { RESOLVED } from "../src/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
 import { PreparedMessage } from "../src/prepared.ts";

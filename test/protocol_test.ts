@@ -121,6 +121,24 @@ test("Protocol keeps the data of an event when the next one comes", () => {
   assertEquals(seen.map((data) => encodeHex(data.slice())), [...expected, ...expected]);
 });
 
+test("Protocol.nextMessage() takes whole messages and leaves the rest to nextEvent()", () => {
+  const protocol = createProtocol("server");
+  protocol.receive(decodeHex(text("61") + ping("01") + text("62") + "018100000000" + "63"));
+  assertEquals([protocol.nextMessage(), protocol.nextMessage()], ["a", undefined]);
+  assertEquals([next(protocol), protocol.nextMessage()], ["ping 01", "b"]);
+  assertEquals([protocol.nextMessage(), next(protocol)], [undefined, undefined]);
+  protocol.receive(decodeHex("808100000000" + "64" + text("65")));
+  assertEquals([protocol.nextMessage(), next(protocol)], [undefined, "text cd"]);
+  protocol.holding = true;
+  assertEquals(protocol.nextMessage(), undefined);
+  protocol.holding = false;
+  assertEquals([protocol.nextMessage(), protocol.state], ["e", "open"]);
+  protocol.receive(decodeHex(text("ff")));
+  assertEquals([protocol.nextMessage(), protocol.state], [undefined, "discarding"]);
+  assertEquals(next(protocol), undefined);
+  assertEquals(takeFrames(protocol).map((frame) => frame.slice(0, 7)), ["8a 01", "88 03ef"]);
+});
+
 test("Protocol refuses a chunk before the last one was parsed", () => {
   const protocol = createProtocol("server");
   protocol.receive(decodeHex(ping("") + ping("")));
