@@ -1,43 +1,14 @@
-// The quick run of the conformance suite against our programs on each runtime, and a test of the suite:
-// an endpoint with a flaw must be found out by the case that is there for it.
-// The suite itself runs on Node only.
+// A test of the conformance suite: an endpoint with a flaw must be found out by the case that is there for it.
 
 import { assert, assertEquals } from "@std/assert";
-import { type RuntimeName, runtimeNames } from "../support/process.ts";
-import { runtime, test } from "../support/test.ts";
+import { test } from "../support/test.ts";
 import { allCases, quick } from "./all.ts";
 import { testServer } from "./as_client.ts";
 import { startFuzzingServer } from "./as_server.ts";
 import type { Case, Result, Verdict } from "./case.ts";
-import { testEndpoint } from "./endpoints.ts";
 import { type Flaw, runFlawedClient, startFlawedServer } from "./flawed.ts";
-import { findings, formatIds } from "./report.ts";
-
-const skip = runtime !== "node" &&
-  "the suite runs on Node, and tests the other runtimes from there";
-
-for (const role of ["server", "client"] as const) {
-  for (const name of runtimeNames) {
-    test(
-      `conformance of the ${role} on ${name} has no case that is not as the RFCs ask`,
-      async () => {
-        const { results } = await testEndpoint(ourEndpoint(role, name), allCases(quick));
-        assert(results.length > 800, `Expected all cases, got ${results.length}`);
-        const wrong = findings(results)
-          .filter(({ verdict }) => verdict !== "INFORMATIONAL")
-          .map(({ verdict, ids, reason }) => `${verdict} ${formatIds(ids)}: ${reason}`);
-        assertEquals(wrong, []);
-        const open = results.filter(({ verdict }) => verdict === "INFORMATIONAL");
-        assertEquals(open.map(({ id }) => id), ["7.1.6", "7.13.1", "7.13.2"]);
-      },
-      { skip, timeout: 240_000 },
-    );
-  }
-}
-
-function ourEndpoint(role: "server" | "client", name: RuntimeName) {
-  return { name: "sansocket", role, runtime: name, file: `examples/autobahn/${role}.ts` } as const;
-}
+import { skip } from "./quick_suite.ts";
+import { findings } from "./report.ts";
 
 /** The case that must find each flaw of a server, and the verdict. */
 const serverFlaws: readonly (readonly [Flaw, string, Verdict])[] = [

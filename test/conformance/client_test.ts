@@ -1,0 +1,3 @@
+import { quickSuite } from "./quick_suite.ts";
+
+quickSuite("client");
