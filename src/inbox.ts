@@ -75,7 +75,7 @@ export class Inbox implements EndpointConsumer {
   /** The message whose chunks are coming in. */
   #stream: MessageStream | undefined;
 
-  /** What sends; most connections never need an outbox. V8 calls a private getter of theirs by its runtime: not one. */
+  /** What sends; most connections never need an outbox. Here, for V8 calls a private getter by its runtime. */
   get sender(): Outbox | Endpoint {
     return this.outbox ?? this.endpoint;
   }

@@ -1,6 +1,7 @@
 // Client-to-server masking, RFC 6455 section 5.3.
 //
-// A masking key is held as one 32-bit integer in network order: its first octet is the highest.
+// A masking key is held as one 32-bit integer in network order: its first octet is the highest. It is signed, for half of
+// the unsigned ones are objects to V8.
 // Masking is XOR, so the same function masks and unmasks, in place or on the way to another place.
 // Trap: words are XORed in the machine's byte order, so the key goes through memory once to match it.
 

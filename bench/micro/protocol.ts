@@ -1,10 +1,49 @@
-// Chunks in, events out, replies back: all of the core, without a socket. And the turn.
+// Chunks in, events out, replies back: all of the core, and all of a server's connection, without a socket. And the turn.
 
 import { bench, do_not_optimize, group } from "mitata";
 import { Protocol } from "../../src/core.ts";
+import { establish } from "../../src/establish.ts";
+import { ConnectionGuard, createGuardSettings } from "../../src/guard/connection.ts";
+import { runHandler } from "../../src/handler.ts";
+import { resolveLimits } from "../../src/limits.ts";
+import { giveBack } from "../../src/slab.ts";
+import type { Transport, TransportSink } from "../../src/transport.ts";
 import { flushAtTurnEnd } from "../../src/turn.ts";
 import { createTrains } from "../generator/train.ts";
 import { scenarioOf } from "../scenarios.ts";
+
+/** A socket that takes each batch at once. */
+class Drain implements Transport {
+  sink!: TransportSink;
+  readonly remoteAddress = undefined;
+  readonly localAddress = undefined;
+  readonly bufferedAmount = 0;
+  write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    giveBack(chunk);
+    return true;
+  }
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+}
+
+/** A server's connection whose handler echoes. */
+function openEcho(): Drain {
+  const transport = new Drain();
+  const settings = createGuardSettings(undefined, () => performance.now());
+  const result = { protocol: "", request: new Request("http://127.0.0.1/") };
+  const established = establish(
+    { role: "server", transport, rest: new Uint8Array(), compression: undefined, result },
+    resolveLimits({}),
+    new ConnectionGuard(settings),
+  );
+  const report = (error: unknown): never => {
+    throw error;
+  };
+  runHandler({ message: (ws, data) => ws.send(data) }, established, { report, done() {} });
+  return transport;
+}
 
 group("Protocol", () => {
   for (const name of ["echo-64x1-20", "echo-64x32-20", "echo-64x32-1k", "utf8-64x32-1k"]) {
@@ -20,6 +59,8 @@ group("Protocol", () => {
       while (protocol.nextEvent() === "message") protocol.send(protocol.data);
       while (protocol.output.take() !== undefined);
     });
+    const transport = openEcho();
+    bench(`A connection echoes ${title}`, () => transport.sink.data(chunk.slice()));
     bench(`  of which copying the chunk`, () => do_not_optimize(chunk.slice()));
   }
 });

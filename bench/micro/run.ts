@@ -13,3 +13,5 @@ import "./handshake.ts";
 import "./protocol.ts";
 
 await run({ filter: new RegExp(process.argv[2] ?? "", "i") });
+// Connections look after themselves by timers, which would go on.
+process.exit();
