@@ -13,7 +13,7 @@ import {
   MAX_HEADER_LENGTH,
   Opcode,
   readHeader,
-  readUint32,
+  readInt32,
 } from "./frame.ts";
 import { applyMask } from "./mask.ts";
 import { forgetReceived } from "./received.ts";
@@ -149,7 +149,7 @@ export class FrameDecoder {
     if (end > bytes.length || length > most) return undefined;
     const { length: size } = bytes;
     if (JSC && length > SMALL && cursor === 0 && end === size && size <= SMALL_CHUNK) this.#lend();
-    if (masked) applyMask(this.bytes, start, end, readUint32(this.bytes, start - 4) | 0);
+    if (masked) applyMask(this.bytes, start, end, readInt32(this.bytes, start - 4));
     this.start = start;
     this.end = this.#cursor = end;
     return first === TEXT;

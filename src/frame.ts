@@ -110,21 +110,21 @@ export function readHeader(
     header.payloadLength = (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
     header.minimal = header.payloadLength > 125;
   } else {
-    const high = readUint32(bytes, offset + 2);
+    const high = readInt32(bytes, offset + 2) >>> 0;
     // What no Number holds exactly must not be rounded up into another violation.
     header.payloadLength = high > 0x1f_ffff
       ? (high > 0x7fff_ffff ? 2 ** 63 : 2 ** 53)
-      : high * 0x1_0000_0000 + readUint32(bytes, offset + 6);
+      : high * 0x1_0000_0000 + (readInt32(bytes, offset + 6) >>> 0);
     header.minimal = header.payloadLength > 0xffff;
   }
-  header.maskingKey = masked ? readUint32(bytes, offset + keyOffset) | 0 : 0;
+  header.maskingKey = masked ? readInt32(bytes, offset + keyOffset) : 0;
   return length;
 }
 
-/** Four octets in network order. */
-export function readUint32(bytes: Uint8Array, offset: number): number {
-  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) |
-    bytes[offset + 3]!) >>> 0;
+/** Four octets in network order, as a masking key is held: signed. */
+export function readInt32(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) |
+    bytes[offset + 3]!;
 }
 
 /** Why a connection must fail: the close code and a reason that fits a Close frame. */
