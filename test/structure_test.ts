@@ -229,9 +229,9 @@ test("src names no runtime outside comments", () => {
   assertEquals(found, []);
 });
 
-test("files of src/ and runtimes/ hold at most 320 lines", () => {
+test("files of src/ and runtimes/ hold at most 400 lines", () => {
   const long = [...sources, ...shims]
     .map((path) => ({ path, lines: read(path).trimEnd().split("\n").length }))
-    .filter(({ lines }) => lines > 320);
+    .filter(({ lines }) => lines > 400);
   assertEquals(long, []);
 });
