@@ -184,7 +184,7 @@ class Door implements Attached {
   ): void {
     if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
     const asked = pending.get(request);
-    if (asked === undefined) return refuseUpgrade(response);
+    if (asked === undefined) return refuseUpgrade(request, response);
     const { socket, head, finished } = asked;
     pending.delete(request);
     response.off("finish", finished);
@@ -261,10 +261,11 @@ function askApplication(
   response.end();
 }
 
-function refuseUpgrade(response: ServerResponse): void {
+function refuseUpgrade(request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(426, {
     upgrade: "websocket",
-    connection: "Upgrade",
+    // An Upgrade without its Connection is a plain request, but a proxy may see it otherwise.
+    connection: request.headers.upgrade === undefined ? "Upgrade" : "Upgrade, close",
     "content-type": "text/plain; charset=utf-8",
   });
   response.end("Expected a WebSocket opening handshake");

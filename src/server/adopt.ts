@@ -18,6 +18,7 @@ import { createContext, type ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./decision.ts";
 import { type NativeSocket, NativeTransport } from "./native.ts";
 import { SessionPeer } from "./peer.ts";
+import { mentionsWebSocket } from "./request.ts";
 import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
 /** What connections can be told whatever reads their frames; the same as for `serve()`. */
@@ -73,10 +74,14 @@ export class Adoption {
   ): Response | Admitted {
     const context = this.#context;
     const peer = new SessionPeer(remoteAddress, context);
-    const judged = this.#judge(request, peer, remoteAddress);
+    const head = toHead(request);
+    const judged = this.#judge(head, peer, remoteAddress);
     if ("status" in judged) {
       peer.leave();
-      return toResponse(judged);
+      const response = toResponse(judged);
+      // Bun's server then parses nothing behind it.
+      if (mentionsWebSocket(head)) response.headers.append("connection", "close");
+      return response;
     }
     // Made now, for Bun forgets the request once it is upgraded.
     const { url, headers } = request;
@@ -110,7 +115,7 @@ export class Adoption {
   }
 
   #judge(
-    request: Request,
+    received: RequestHead,
     peer: SessionPeer,
     socketAddress: Address | undefined,
   ): HandshakeAcceptance | HandshakeRefusal {
@@ -118,7 +123,7 @@ export class Adoption {
     if (context.closing) return SHUTTING_DOWN;
     const full = peer.connect();
     if (full !== undefined) return full;
-    const head = peer.identify(toHead(request));
+    const head = peer.identify(received);
     if ("status" in head) return { headers: [], ...head };
     // Whoever comes from a loopback address has come to one.
     const peers = { remote: peer.remoteAddress, local: socketAddress };

@@ -170,10 +170,21 @@ export function unmetExpectation(head: RequestHead): HeadFault | undefined {
   return { status: 417, reason: "Expected Expect to be 100-continue" };
 }
 
-/** Whether the client wants the connection to live on (RFC 9112 section 9.3). */
-export function wantsKeepAlive(head: RequestHead): boolean {
+/**
+ * Whether a request asks for a WebSocket, whatever is wrong with it: a proxy that has passed it on may take it for one.
+ * Such a proxy may look for the word alone, so any value of `Upgrade` that has it counts.
+ */
+export function mentionsWebSocket(head: RequestHead): boolean {
+  return /websocket/i.test(head.headers.get("upgrade") ?? "");
+}
+
+/**
+ * Whether the connection may live on (RFC 9112 section 9.3). Not behind a request for a WebSocket: a proxy may take what
+ * follows it for frames and look at it no more, so it must never be executed as a request.
+ */
+export function mayKeepAlive(head: RequestHead): boolean {
   const connection = head.headers.get("connection");
-  if (hasToken(connection, "close")) return false;
+  if (hasToken(connection, "close") || mentionsWebSocket(head)) return false;
   return head.version === "1.1" || hasToken(connection, "keep-alive");
 }
 

@@ -20,10 +20,10 @@ import type { SessionPeer } from "./peer.ts";
 import {
   createRequest,
   hasBody,
+  mayKeepAlive,
   RequestBody,
   tooLarge,
   unmetExpectation,
-  wantsKeepAlive,
 } from "./request.ts";
 import { writeResponse } from "./response.ts";
 import type { Session, Sessions } from "./sessions.ts";
@@ -221,7 +221,7 @@ export class HttpSession implements Session {
     const { response, decision } = await this.#callFetch(fetch, request, head, body);
     if (body?.fault !== undefined) return this.#refuse(body.fault, head);
     if (decision !== undefined) return this.#upgrade(head, decision, request);
-    const keepAlive = wantsKeepAlive(head) && !this.#once && !this.#context.closing &&
+    const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard());
     const exchange = { reader: this.#reader, head, keepAlive, timeout };
     return await writeResponse(response, exchange) ? "keep-alive" : "close";

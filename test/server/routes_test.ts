@@ -183,10 +183,11 @@ test("SocketRoute with fetch serves a page and a socket at one address", async (
   assertEquals(await ws.receive(), 'socket {"user":"ann"}');
   await ws.close();
 
-  await using peer = await RawPeer.dial(server.port);
   // A handshake, though a bad one, is none for the page.
-  const refused = await peer.upgrade("GET /rooms/a HTTP/1.1", "Sec-WebSocket-Version: 8");
+  await using first = await RawPeer.dial(server.port);
+  const refused = await first.upgrade("GET /rooms/a HTTP/1.1", "Sec-WebSocket-Version: 8");
   assertEquals([refused.status, refused.get("sec-websocket-version")], [426, "13"]);
+  await using peer = await RawPeer.dial(server.port);
   const accepted = await peer.upgrade("GET /rooms/a HTTP/1.1");
   assertEquals([accepted.status, accepted.get("set-cookie")], [101, "a=1, b=2"]);
 });

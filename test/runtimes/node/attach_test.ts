@@ -110,6 +110,30 @@ scene("judges the handshake as serve() does", { websocket: echo }, async ({ port
   }
 });
 
+const behind = "GET /behind HTTP/1.1\r\nHost: server.example.com\r\n\r\n";
+for (
+  const [what, options, changes, status] of [
+    ["it refuses", { websocket: echo }, ["Sec-WebSocket-Version: 8"], 426],
+    ["fetch refuses", { fetch: () => new Response("no", { status: 401 }) }, [], 401],
+    ["the application refuses", {}, [], 200],
+    ["nobody takes", { path: "/other", websocket: echo }, [], 200],
+    ["comes with a body", { websocket: echo }, ["Content-Length: 5"], 400],
+  ] as [string, AttachOptions, string[], number][]
+) {
+  const executed: (string | undefined)[] = [];
+  scene(`executes no request behind a handshake that ${what}`, options, async ({ port }) => {
+    await using peer = await RawPeer.dial(port);
+    peer.send(handshake(...changes) + (status === 400 ? "01234" : "") + behind);
+    const response = await peer.takeResponse();
+    assertEquals([response.status, response.get("connection")?.includes("close")], [status, true]);
+    assertEquals((await peer.takeRest()).length, 0);
+    assertEquals(executed.filter((path) => path !== "/chat"), []);
+  }, (request, response) => {
+    executed.push(request.url);
+    response.end("a page");
+  });
+}
+
 scene("takes origins", {
   websocket: echo,
   origins: ["https://friend.example"],
