@@ -234,8 +234,8 @@ async function refused(
       if (typeof chunk === "string") break;
       const step = decoder.push(chunk);
       if ("fault" in step) break;
-      for (const piece of step.data) length += piece.length;
-      pieces.push(...step.data);
+      length += step.data.length;
+      pieces.push(step.data);
     }
   }
   const body = new TextDecoder().decode(concat(pieces).subarray(0, MAX_BODY));

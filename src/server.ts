@@ -41,6 +41,11 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   readonly maxHeadSize?: number;
   /** The most octets of a request's body; a larger one is answered with 413. 1,048,576 unless told. */
   readonly maxBodySize?: number;
+  /**
+   * Milliseconds for the whole of a request's body, from the end of its head; one that takes longer is answered with
+   * 408. Each silence within it has `handshakeTimeout`. Default: 300,000.
+   */
+  readonly requestTimeout?: number;
   /** Limits against abuse: see {@linkcode GuardOptions} for each, its default, and who should change it. */
   readonly guard?: GuardOptions;
   /**

@@ -1,7 +1,9 @@
 // Where a message body ends (RFC 9112 6 and 7).
 // Rule 1: framing that two readers could understand differently is refused, never repaired (request smuggling, RFC 9112 11.2).
 // Rule 2: "chunked" is the only transfer coding; whatever else a peer names cannot be decoded here.
-// Rule 3: body bytes are views of the chunk, never copied or held; chunk-size lines and the trailer section are bounded.
+// Rule 3: nothing of the body is held; chunk-size lines and the trailer section are bounded. Of each chunk that is pushed
+// there is one piece of the body: a view of it, or a copy where it holds several HTTP chunks. Their number is the peer's
+// choice, and must not become the number of what anybody else has to handle.
 // Trap: an empty chunk is the last one, so encodeChunk() of no bytes must be no bytes.
 
 import { type HeaderFields, isValueCode } from "./fields.ts";
@@ -94,8 +96,8 @@ export interface BodyLimits {
 /** What one chunk led to. */
 export type BodyStep =
   | {
-    /** The bytes of the body, as views of the chunk. */
-    readonly data: readonly Uint8Array[];
+    /** The bytes of the body: a view of the chunk, or a copy where they lie in several pieces. */
+    readonly data: Uint8Array;
     /** Whether the body is complete. */
     readonly done: boolean;
     /** The bytes behind the body; empty before its end. */
@@ -132,7 +134,7 @@ type State =
  * import { BodyDecoder } from "@sansocket/ws/core";
  *
  * const decoder = new BodyDecoder({ kind: "chunked" });
- * decoder.push(new TextEncoder().encode("5\r\nhello\r\n0\r\n\r\n")); // data: ["hello"], done: true
+ * decoder.push(new TextEncoder().encode("5\r\nhello\r\n0\r\n\r\n")); // data: "hello", done: true
  * ```
  */
 export class BodyDecoder {
@@ -179,17 +181,17 @@ export class BodyDecoder {
    */
   push(chunk: Uint8Array): BodyStep {
     if (this.#fault) return { fault: this.#fault };
-    const data: Uint8Array[] = [];
+    const data = new Pieces(chunk);
     let at = 0;
     while (at < chunk.length && this.#state !== "done") {
       if (this.#state === "until-close") {
-        data.push(chunk);
+        data.add(0, chunk.length);
         at = chunk.length;
       } else if (this.#state === "length" || this.#state === "chunk-data") {
-        const view = chunk.subarray(at, Math.min(chunk.length, at + this.#remaining));
-        data.push(view);
-        at += view.length;
-        this.#remaining -= view.length;
+        const end = Math.min(chunk.length, at + this.#remaining);
+        data.add(at, end);
+        this.#remaining -= end - at;
+        at = end;
         if (this.#remaining === 0) this.#state = this.#state === "length" ? "done" : "data-cr";
       } else if (this.#state === "trailer") {
         this.#trailer ??= createTrailerParser({ maxHeadSize: this.#limits.maxTrailerSize });
@@ -203,7 +205,7 @@ export class BodyDecoder {
         this.#state = next;
       }
     }
-    return { data, done: this.#state === "done", rest: chunk.subarray(at) };
+    return { data: data.joined(), done: this.#state === "done", rest: chunk.subarray(at) };
   }
 
   /** One byte of the chunked coding that is not data: `chunk-size [ chunk-ext ] CRLF`, and the CRLF behind data (RFC 9112 7.1). */
@@ -242,6 +244,51 @@ export class BodyDecoder {
   #fail(fault: HeadFault): BodyStep {
     this.#fault = fault;
     return { fault };
+  }
+}
+
+/** The parts of one chunk that belong to the body. */
+class Pieces {
+  readonly #chunk: Uint8Array;
+  #start = 0;
+  #end = 0;
+  /** All parts, once there are two. */
+  #copy: Uint8Array | undefined;
+  #length = 0;
+
+  constructor(chunk: Uint8Array) {
+    this.#chunk = chunk;
+  }
+
+  add(start: number, end: number): void {
+    if (this.#end === 0) {
+      this.#start = start;
+      this.#end = end;
+      return;
+    }
+    if (this.#copy === undefined) {
+      this.#copy = new Uint8Array(this.#chunk.length - this.#start);
+      this.#append(this.#start, this.#end);
+    }
+    this.#append(start, end);
+  }
+
+  joined(): Uint8Array {
+    const copy = this.#copy;
+    if (copy === undefined) return this.#chunk.subarray(this.#start, this.#end);
+    // Whoever keeps a small body must not keep the memory of a large chunk.
+    return 2 * this.#length < copy.length
+      ? copy.slice(0, this.#length)
+      : copy.subarray(0, this.#length);
+  }
+
+  #append(start: number, end: number): void {
+    const copy = this.#copy!;
+    const chunk = this.#chunk;
+    // A view for each of many short parts costs more than the parts.
+    if (end - start >= 64) copy.set(chunk.subarray(start, end), this.#length);
+    else for (let i = start; i < end; i++) copy[this.#length + i - start] = chunk[i]!;
+    this.#length += end - start;
   }
 }
 

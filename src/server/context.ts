@@ -50,6 +50,8 @@ export interface ServerContext extends ResolvedLimits {
   readonly maxHeadSize: number;
   /** The most octets of a request's body. */
   readonly maxBodySize: number;
+  /** Milliseconds for the whole of a request's body. */
+  readonly requestTimeout: number;
   /** Whether the server is shutting down. */
   closing: boolean;
   /** The open WebSocket connections. */
@@ -83,6 +85,8 @@ export interface ContextOptions extends ConnectionLimits {
   /** See `ServerOptions`. */
   readonly maxBodySize?: number;
   /** See `ServerOptions`. */
+  readonly requestTimeout?: number;
+  /** See `ServerOptions`. */
   readonly error?: (error: unknown) => void;
   /** See `ServerOptions`. */
   readonly guard?: GuardOptions;
@@ -115,6 +119,7 @@ export function createContext(
     origins,
     maxHeadSize: positive("maxHeadSize", options.maxHeadSize, 16_384),
     maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),
+    requestTimeout: positive("requestTimeout", options.requestTimeout, 300_000),
     closing: false,
     connections,
     presence: new Presence(),

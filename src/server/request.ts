@@ -67,12 +67,14 @@ export function createRequest(
   return new Request(url, init);
 }
 
-/** How a body's bytes are bounded. */
+/** How a body is bounded. */
 export interface RequestBodyLimits {
   /** The most octets of a body. */
   readonly maxBodySize: number;
   /** Milliseconds that the peer may be silent. */
-  readonly timeout: number;
+  readonly handshakeTimeout: number;
+  /** Milliseconds for the whole of it. */
+  readonly requestTimeout: number;
 }
 
 /** A request's body, read from the transport as it is asked for. */
@@ -85,11 +87,12 @@ export class RequestBody {
   readonly #reader: TransportReader;
   readonly #decoder: BodyDecoder;
   readonly #limits: RequestBodyLimits;
+  readonly #deadline: number;
   #expectsContinue: boolean;
   #size = 0;
   #done = false;
 
-  /** The body behind `head`. */
+  /** The body behind `head`, which has just come. */
   constructor(
     head: RequestHead,
     framing: BodyFraming,
@@ -99,12 +102,13 @@ export class RequestBody {
     this.#reader = reader;
     this.#decoder = new BodyDecoder(framing);
     this.#limits = limits;
+    this.#deadline = performance.now() + limits.requestTimeout;
     this.#expectsContinue = head.version === "1.1" &&
       head.headers.get("expect")?.toLowerCase() === "100-continue";
     this.stream = new ReadableStream({
       pull: async (controller) => {
-        const pieces = await this.#read();
-        for (const piece of pieces ?? []) controller.enqueue(piece);
+        const piece = await this.#read();
+        if (piece !== undefined && piece.length > 0) controller.enqueue(piece);
         if (this.fault !== undefined) controller.error(new Error(this.fault.reason));
         else if (this.#done) controller.close();
       },
@@ -123,17 +127,20 @@ export class RequestBody {
     return this.#done;
   }
 
-  async #read(): Promise<readonly Uint8Array[] | undefined> {
+  async #read(): Promise<Uint8Array | undefined> {
+    const { handshakeTimeout, maxBodySize } = this.#limits;
     if (this.#expectsContinue) {
       this.#expectsContinue = false;
-      await this.#reader.write(CONTINUE, this.#limits.timeout);
+      await this.#reader.write(CONTINUE, handshakeTimeout);
     }
     for (;;) {
-      const chunk = await this.#reader.read(this.#limits.timeout);
+      const left = this.#deadline - performance.now();
+      const chunk = await this.#reader.read(Math.min(handshakeTimeout, left));
       if (typeof chunk === "string") {
-        this.fault = chunk === "timeout"
-          ? { status: 408, reason: "The body did not arrive in time" }
-          : { status: 400, reason: "The connection ended before the body" };
+        this.fault = chunk === "timeout" ? this.#late(left) : {
+          status: 400,
+          reason: "The connection ended before the body",
+        };
         return undefined;
       }
       const step = this.#decoder.push(chunk);
@@ -141,15 +148,23 @@ export class RequestBody {
         this.fault = step.fault;
         return undefined;
       }
-      for (const piece of step.data) this.#size += piece.length;
-      if (this.#size > this.#limits.maxBodySize) {
-        this.fault = tooLarge(this.#limits.maxBodySize);
+      this.#size += step.data.length;
+      if (this.#size > maxBodySize) {
+        this.fault = tooLarge(maxBodySize);
         return undefined;
       }
       this.#done = step.done;
       if (step.done) this.#reader.unread(step.rest);
       if (step.done || step.data.length > 0) return step.data;
     }
+  }
+
+  #late(left: number): HeadFault {
+    const { handshakeTimeout, requestTimeout } = this.#limits;
+    const reason = left > handshakeTimeout
+      ? `Nothing of the body arrived within ${handshakeTimeout} ms (handshakeTimeout)`
+      : `The body did not arrive within ${requestTimeout} ms (requestTimeout)`;
+    return { status: 408, reason };
   }
 }
 

@@ -213,7 +213,7 @@ export class HttpSession implements Session {
     const expectation = unmetExpectation(head);
     if (expectation !== undefined) return this.#refuse(expectation, head);
     const body = hasBody(framing)
-      ? new RequestBody(head, framing, this.#reader, { maxBodySize, timeout })
+      ? new RequestBody(head, framing, this.#reader, this.#context)
       : undefined;
     const request = createRequest(head, body?.stream, this.#peer.secure);
     if ("reason" in request) return this.#refuse(request, head);

@@ -4,7 +4,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { serve, type ServeOptions } from "@sansocket/ws";
 import { createRequest, requestUrl } from "../../src/server/request.ts";
 import { request } from "../handshake/heads.ts";
-import { settled } from "../support/connections.ts";
+import { settled, withResolvers } from "../support/connections.ts";
 import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
@@ -192,18 +192,75 @@ scene("is never asked for in HTTP/1.0", text, async ({ peer }) => {
   assertEquals([status, body], [200, "01234"]);
 });
 
+const readOnce = withResolvers<void>();
 scene("is a stream that is read as it comes", {
   async fetch(request) {
-    const pieces: string[] = [];
-    const decoder = new TextDecoder();
-    const reader = request.body?.getReader();
-    for (let step = await reader?.read(); step?.value; step = await reader?.read()) {
-      pieces.push(decoder.decode(step.value));
-    }
+    const pieces = await piecesOf(request, readOnce.resolve);
     return new Response(pieces.join("|"));
   },
 }, async ({ peer }) => {
-  // Each chunk of the coding is a piece of its own.
-  peer.send(`${chunked}2\r\n01\r\n3\r\n234\r\n0\r\n\r\n`);
+  peer.send(`${chunked}2\r\n01\r\n`);
+  await readOnce.promise;
+  peer.send("3\r\n234\r\n0\r\n\r\n");
   assertEquals((await peer.takeResponse()).body, "01|234");
 });
+
+scene("is one piece for each chunk that comes, however many chunks of HTTP are in it", {
+  async fetch(request) {
+    const pieces = await piecesOf(request);
+    return Response.json([pieces.length < 2_000, pieces.join("").length]);
+  },
+}, async ({ peer }) => {
+  peer.send(`${chunked}${"1\r\nx\r\n".repeat(125_000)}0\r\n\r\n`);
+  assertEquals((await peer.takeResponse()).body, "[true,125000]");
+});
+
+scene("that comes in time, octet by octet, is 408 when it is too long in coming", {
+  ...length,
+  requestTimeout: 50,
+}, async ({ peer, reported }) => {
+  peer.send(post("Content-Length: 1000000"));
+  const answer = peer.takeResponse();
+  let answered = false;
+  answer.then(() => answered = true);
+  while (!answered) {
+    await peer.flush(new Uint8Array([0x61]));
+    await settled();
+  }
+  const { status, body, get } = await answer;
+  assertEquals([status, body, get("connection")], [
+    408,
+    "The body did not arrive within 50 ms (requestTimeout)",
+    "close",
+  ]);
+  assertEquals((await peer.takeRest()).length, 0);
+  assertEquals(reported, []);
+});
+
+scene(
+  "that nobody reads has the same time",
+  { ...unread, requestTimeout: 50 },
+  async ({ peer }) => {
+    peer.send(post("Content-Length: 1000000"));
+    assertEquals((await peer.takeResponse()).status, 200);
+    let ended = false;
+    const rest = peer.takeRest().then((rest) => (ended = true, rest.length));
+    while (!ended) {
+      await Promise.race([peer.flush(new Uint8Array([0x61])).catch(() => {}), peer.closed]);
+      await settled();
+    }
+    assertEquals(await rest, 0);
+  },
+);
+
+/** The pieces of a request's body, as text. */
+async function piecesOf(request: Request, first: () => void = () => {}): Promise<string[]> {
+  const pieces: string[] = [];
+  const decoder = new TextDecoder();
+  const reader = request.body?.getReader();
+  for (let step = await reader?.read(); step?.value; step = await reader?.read()) {
+    pieces.push(decoder.decode(step.value));
+    first();
+  }
+  return pieces;
+}

@@ -199,7 +199,7 @@ function readBody(chunks: readonly Bytes[], limits: NaiveBodyLimits): NaiveBody 
       assertEquals(decoder.push(chunk), step, "a fault is for ever");
       return { data: concat(data), end: step.fault.status };
     }
-    data.push(...step.data);
+    data.push(step.data);
     rest.push(step.rest);
     assertEquals(step.done, decoder.done);
     assert(step.done || step.rest.length === 0);
