@@ -6,6 +6,7 @@
 
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
+import { onAbort } from "../src/abort.ts";
 import type { Address, DialOptions, Listener, ListenOptions, Transport } from "../src/transport.ts";
 import { failure } from "./failure.ts";
 import { NodeTransport } from "./node_transport.ts";
@@ -88,7 +89,7 @@ export interface Opening {
   /** What emits it: the socket itself, or the TLS on top of it. */
   readonly stream: Socket;
   /** Makes the transport. */
-  readonly connected: () => Transport;
+  readonly connected: () => Transport | Promise<Transport>;
 }
 
 /**
@@ -119,8 +120,9 @@ export function open(
     }
     const { event, stream, connected } = opening;
     const both = new Set([socket, stream]);
+    const stopWaiting = signal && onAbort(signal, () => giveUp(signal.reason));
     const settle = () => {
-      signal?.removeEventListener("abort", onAbort);
+      stopWaiting?.();
       stream.off(event, onReady);
       for (const one of both) one.off("error", onError).off("close", onClose);
     };
@@ -135,9 +137,7 @@ export function open(
     };
     const onError = (error: Error) => giveUp(failure("connect to", { ...address, path }, error));
     const onClose = () => onError(new Error("The connection was closed"));
-    const onAbort = () => giveUp(signal?.reason);
     stream.on(event, onReady);
     for (const one of both) one.on("error", onError).on("close", onClose);
-    signal?.addEventListener("abort", onAbort);
   });
 }

@@ -3,6 +3,7 @@
 // No message waits here: the endpoint holds back its bytes until somebody asks for it. A message that is streamed is
 // held back in the same way between two of its chunks.
 
+import { onAbort } from "./abort.ts";
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { EndpointConsumer } from "./consumer.ts";
@@ -161,8 +162,7 @@ export class Inbox implements EndpointConsumer {
       if (this.#receivers.length === 0 && !this.#stream?.wanted) this.endpoint.hold();
       receiver.taken.reject(signal.reason);
     };
-    signal.addEventListener("abort", forget);
-    const done = (): void => signal.removeEventListener("abort", forget);
+    const done = onAbort(signal, forget);
     receiver.taken.promise.then(done, done);
   }
 

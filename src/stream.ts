@@ -5,6 +5,7 @@
 // 2. `connection.closed` alone ends both streams: a pull or a write that meets the end leaves it to that.
 // 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one closing handshake.
 
+import { onAbort } from "./abort.ts";
 import type { Connect, ConnectOptions } from "./client.ts";
 import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
@@ -152,7 +153,7 @@ export abstract class WebSocketStreamBase {
     const { signal } = this.#handshake;
     const abort = (): void => this.#handshake.abort(options.signal?.reason);
     if (options.signal?.aborted) abort();
-    options.signal?.addEventListener("abort", abort);
+    const stopWaiting = options.signal && onAbort(options.signal, abort);
     try {
       const connection = await connectChecked(connect, target, { ...options, signal });
       if (signal.aborted) connection.terminate();
@@ -160,7 +161,7 @@ export abstract class WebSocketStreamBase {
     } catch (error) {
       if (!signal.aborted) throw createError(messageOf(error), undefined, error);
     } finally {
-      options.signal?.removeEventListener("abort", abort);
+      stopWaiting?.();
     }
     throw signal.reason;
   }

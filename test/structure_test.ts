@@ -12,6 +12,7 @@ import { test } from "./support/test.ts";
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
   [
+    "abort",
     "bytes",
     "mask",
     "utf8",
@@ -42,6 +43,7 @@ const levels: readonly (readonly string[])[] = [
   [
     "turn",
     "reader",
+    "answer",
     "consumer",
     "endpoint",
     "message_stream",
@@ -76,6 +78,7 @@ const strangers: readonly (readonly [string, string])[] = [
 const forShims = [
   "src/transport.ts",
   "src/tls.ts",
+  "src/abort.ts",
   "src/errors.ts",
   "src/bytes.ts",
   "src/slab.ts",

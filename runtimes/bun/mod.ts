@@ -1,5 +1,5 @@
 /**
- * `serve()` and `connect()` over `Bun.listen` and `Bun.connect`, by name. The main entry point picks
+ * `serve()` and `connect()` over `Bun.listen` and `node:net`, by name. The main entry point picks
  * the right ones by itself.
  *
  * @module

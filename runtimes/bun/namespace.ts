@@ -42,7 +42,7 @@ export interface BunSocketHandler<Data> {
   error(socket: BunSocket<Data>, error: Error): void;
 }
 
-/** What both ways to a socket take. */
+/** What a listener is made with. */
 export type BunSocketOptions<Data> = BunTarget & {
   /** Whether other processes may listen on the same port. */
   reusePort?: boolean;
@@ -52,7 +52,7 @@ export type BunSocketOptions<Data> = BunTarget & {
   socket: BunSocketHandler<Data>;
 };
 
-/** Where to listen or connect. */
+/** Where to listen. */
 export type BunTarget = { hostname: string; port: number } | { unix: string };
 
 /** The `Bun` global. */
@@ -61,8 +61,6 @@ export interface BunNamespace {
   listen<Data>(
     options: BunSocketOptions<Data>,
   ): { readonly hostname?: string; readonly port?: number; stop(): void; unref(): void };
-  /** Connects over TCP or a unix socket. */
-  connect<Data>(options: BunSocketOptions<Data>): Promise<unknown>;
 }
 
 /**

@@ -1,23 +1,16 @@
-// Listening and dialling with `Bun.listen` and `Bun.connect`; TLS is tls.ts. All sockets share one object of hooks
-// for listening; `socket.data` leads from a socket to its transport.
+// Listening with `Bun.listen`; dialling is dial.ts, TLS is tls.ts.
 
-import type {
-  Address,
-  DialOptions,
-  Listener,
-  ListenOptions,
-  Runtime,
-  Transport,
-} from "../../src/transport.ts";
+import type { Address, Listener, ListenOptions, Runtime, Transport } from "../../src/transport.ts";
 import { failure } from "../failure.ts";
 import { dialWith } from "../dial.ts";
 import { zlibBackend } from "../zlib.ts";
+import { dialTcp } from "./dial.ts";
+import { hooks } from "./hooks.ts";
 import { bun } from "./namespace.ts";
-import type { BunSocket, BunSocketHandler, BunTarget } from "./namespace.ts";
-import { BunTransport } from "./transport.ts";
+import type { BunTarget } from "./namespace.ts";
 
 /**
- * TCP and unix sockets through `Bun.listen` and `Bun.connect`, TLS through `node:tls`.
+ * TCP and unix sockets through `Bun.listen` and `node:net`, TLS through `node:tls`.
  *
  * @example
  * ```ts
@@ -34,26 +27,6 @@ export const bunRuntime: Runtime = {
   dial: dialWith(dialTcp),
   deflate: zlibBackend,
 };
-
-function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTransport> {
-  return {
-    binaryType: "uint8array",
-    open(socket: BunSocket<BunTransport>): void {
-      socket.data = new BunTransport(socket);
-      open(socket.data);
-      socket.data.opened();
-    },
-    data: (socket, chunk) => socket.data.received(chunk),
-    drain: (socket) => socket.data?.writable(),
-    end: (socket) => socket.data.peerEnded(),
-    close: (socket, error) => socket.data?.socketClosed(error),
-    // What a sink throws is the process's uncaught exception, as it is on Node.
-    error: (_socket, error) =>
-      queueMicrotask(() => {
-        throw error;
-      }),
-  };
-}
 
 async function listen(
   options: ListenOptions,
@@ -87,24 +60,4 @@ async function listen(
 
 function targetOf({ hostname, port }: Address, path: string | undefined): BunTarget {
   return path === undefined ? { hostname, port } : { unix: path };
-}
-
-function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const onAbort = () => reject(signal?.reason);
-    const settle = () => signal?.removeEventListener("abort", onAbort);
-    signal?.addEventListener("abort", onAbort);
-    const onOpen = (transport: BunTransport) => {
-      settle();
-      // Bun cannot cancel an attempt; a connection that comes too late is closed.
-      if (signal?.aborted) transport.destroy();
-      else resolve(transport);
-    };
-    bun().connect({ ...targetOf(address, path), allowHalfOpen: true, socket: hooks(onOpen) })
-      .catch((error) => {
-        settle();
-        reject(failure("connect to", { ...address, path }, error));
-      });
-  });
 }

@@ -5,6 +5,7 @@
 //    that has reset its connection before, since it asks for that one's address: nothing is wrong, the next one is due.
 // 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net` just does it.
 
+import { onAbort } from "../../src/abort.ts";
 import type {
   Address,
   DialOptions,
@@ -109,14 +110,13 @@ function targetOf({ hostname, port }: Address, path: string | undefined): DenoTa
 function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const onAbort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", onAbort);
+    const stopWaiting = signal && onAbort(signal, () => reject(signal.reason));
     // An older Deno ignores the signal here: the promise rejects all the same, and the connection is closed.
     deno().connect({ ...targetOf(address, path), ...(signal && { signal }) }).then((conn) => {
       if (signal?.aborted) return conn.close();
       conn.setNoDelay?.(true);
       resolve(new DenoTransport(conn));
     }).catch((error) => reject(failure("connect to", { ...address, path }, error)))
-      .finally(() => signal?.removeEventListener("abort", onAbort));
+      .finally(() => stopWaiting?.());
   });
 }

@@ -1,5 +1,6 @@
 // A Runtime over web streams: the connections of a stream of pairs are served, what a function opens is dialled.
 
+import { unlessAborted } from "../../src/abort.ts";
 import type { TlsClientOptions } from "../../src/tls.ts";
 import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
 import { type ByteStreamPair, webTransport } from "./transport.ts";
@@ -73,7 +74,16 @@ export function createWebRuntime(source: StreamSource): Runtime {
       if (source.open === undefined) {
         throw new TypeError("Expected `open`, which connects to an address");
       }
-      return webTransport(await source.open(address, { tls, path }), { remoteAddress: address });
+      const opening = Promise.resolve(source.open(address, { tls, path }))
+        .then((pair) => webTransport(pair, { remoteAddress: address }));
+      if (signal === undefined) return await opening;
+      try {
+        return await unlessAborted(opening, signal);
+      } catch (error) {
+        // One that comes too late is closed.
+        opening.then((transport) => transport.destroy(), () => {});
+        throw error;
+      }
     },
   };
 }

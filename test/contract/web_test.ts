@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createWebRuntime, type StreamOpenOptions } from "../../runtimes/web/runtime.ts";
 import { type ByteStreamPair, webTransport } from "../../runtimes/web/transport.ts";
 import { test } from "../support/test.ts";
@@ -46,4 +46,18 @@ test("createWebRuntime refuses to listen with what it has no say in", async () =
     await assertRejects(() => runtime.listen({ ...address, ...more }, () => {}), TypeError);
   }
   assertEquals(incoming.locked, false);
+});
+
+test("createWebRuntime gives up an attempt that hangs, and closes what it opens too late", async () => {
+  let opened!: (pair: ByteStreamPair) => void;
+  const runtime = createWebRuntime({ open: () => new Promise((resolve) => opened = resolve) });
+  const controller = new AbortController();
+  const dialling = runtime.dial(address, { signal: controller.signal });
+  const reason = new Error("Changed my mind");
+  controller.abort(reason);
+  assertStrictEquals(await assertRejects(() => dialling, Error), reason);
+  const cancelled = new Promise((resolve) => {
+    opened({ readable: new ReadableStream({ cancel: resolve }), writable: new WritableStream() });
+  });
+  assertEquals(String(await cancelled), "Error: The transport was destroyed");
 });

@@ -1,0 +1,65 @@
+// Waiting for an AbortSignal: one listener for each signal, however many wait for it. Node warns of a leak from the
+// eleventh listener on, and a program may well hand one signal to all that it waits for.
+
+/** Those who wait for one signal, and the listener that tells them. */
+interface Waiting {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const waiting = new WeakMap<AbortSignal, Waiting>();
+
+/**
+ * Calls `callback` when a signal fires that has not fired yet.
+ *
+ * @param signal The signal.
+ * @param callback Called once; it must not throw, or those behind it are not told.
+ * @returns Stops waiting. With the last who waits the listener goes.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const { callbacks, listener } = waiting.get(signal) ?? listen(signal);
+  callbacks.add(callback);
+  return () => {
+    callbacks.delete(callback);
+    if (callbacks.size === 0 && waiting.get(signal)?.callbacks === callbacks) {
+      stop(signal, listener);
+    }
+  };
+}
+
+function listen(signal: AbortSignal): Waiting {
+  const callbacks = new Set<() => void>();
+  const listener = (): void => {
+    stop(signal, listener);
+    for (const callback of callbacks) callback();
+  };
+  const added = { callbacks, listener };
+  waiting.set(signal, added);
+  signal.addEventListener("abort", listener);
+  return added;
+}
+
+function stop(signal: AbortSignal, listener: () => void): void {
+  waiting.delete(signal);
+  signal.removeEventListener("abort", listener);
+}
+
+/**
+ * Waits for something, but no longer than until a signal fires.
+ *
+ * @param promise What to wait for. If it comes too late, its rejection harms nothing.
+ * @param signal The signal.
+ * @returns What the promise gives; rejects with the signal's reason when that fires first.
+ */
+export async function unlessAborted<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else stop = onAbort(signal, () => reject(signal.reason));
+  });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    stop?.();
+  }
+}
