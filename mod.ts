@@ -33,7 +33,7 @@ export type { ConnectOptions, CookieJar } from "./src/client.ts";
 export { CloseCode, type CloseStatus } from "./src/close.ts";
 export { type Credentials, readCookies, readCredentials } from "./src/credentials.ts";
 export type { CompressionOptions } from "./src/deflate/options.ts";
-export { type Message, WebSocketConnection } from "./src/connection.ts";
+export { type HandshakeResponse, type Message, WebSocketConnection } from "./src/connection.ts";
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./src/errors.ts";
 export type { GuardOptions } from "./src/guard/options.ts";
 export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";

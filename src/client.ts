@@ -1,15 +1,15 @@
 // connect(), for whichever runtime dials.
 
-import { concat } from "./bytes.ts";
-import { WebSocketConnection } from "./connection.ts";
+import { onAbort, unlessAborted } from "./abort.ts";
+import { readAnswer, readRefusal } from "./answer.ts";
+import { type LateRequest, WebSocketConnection } from "./connection.ts";
 import { type Compression, createCompression } from "./deflate/compression.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
 import { establish } from "./establish.ts";
 import { createRequest, judgeResponse } from "./handshake/client.ts";
 import { parseTarget } from "./handshake/unix_url.ts";
-import { BodyDecoder, responseFraming } from "./http/body.ts";
-import { createResponseParser, type ResponseHead } from "./http/head.ts";
+import { type Fields, toFields } from "./http/fields.ts";
 import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "./limits.ts";
 import { TransportReader } from "./reader.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
@@ -25,14 +25,21 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly compression?: boolean | CompressionOptions;
   /** The subprotocols to offer, the preferred one first (RFC 6455 section 1.9). */
   readonly protocols?: readonly string[];
-  /** More header fields for the request; `Host`, `Origin` and `Authorization` may be set. */
+  /**
+   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
+   * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither.
+   */
   readonly headers?: HeadersInit;
   /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
   readonly tls?: TlsClientOptions;
   /**
-   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`; 0 unless told. Another
-   * origin is sent neither `Authorization`, `Cookie` and `Host` nor the client certificate, and none leads from `wss:`
-   * to `ws:`. For servers that have moved; but whoever answers then decides where the messages go.
+   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`. Default: 0.
+   *
+   * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`, `Accept-Language`,
+   * `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any other field may be one. It gets neither the
+   * user name and password of a URL nor the client certificate. It does get `protocols`: put no token there. `cookies`
+   * is asked for each URL. No redirection leads from `wss:` to `ws:`. For servers that have moved; the server that
+   * answers decides where the messages go.
    */
   readonly maxRedirects?: number;
   /** Where cookies come from and go to, as browsers do by themselves. None unless told. */
@@ -41,7 +48,10 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly signal?: AbortSignal;
 }
 
-/** Keeps cookies (RFC 6265), as the packages for that do; both functions may be async. */
+/**
+ * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async; `handshakeTimeout` and `signal`
+ * bound the wait for them.
+ */
 export interface CookieJar {
   /**
    * Says what to send.
@@ -65,14 +75,11 @@ export type Connect = (
   options?: ConnectOptions,
 ) => Promise<WebSocketConnection<undefined>>;
 
-/** The most octets of a refusal's body that are kept. */
-const MAX_BODY = 65_536;
-
 /** Makes the `connect()` of a runtime. */
 export function createConnect(runtime: Runtime): Connect {
   return async (target, options = {}) => {
     const { url, path } = parseTarget(target);
-    let hop: Hop = { url, path, headers: new Headers(options.headers), tls: options.tls ?? {} };
+    let hop: Hop = { url, path, headers: toFields(options.headers), tls: options.tls ?? {} };
     const maxRedirects = options.maxRedirects ?? 0;
     if (!(maxRedirects >= 0)) {
       throw new RangeError(`Expected maxRedirects to be 0 or above, got ${maxRedirects}`);
@@ -88,8 +95,8 @@ export function createConnect(runtime: Runtime): Connect {
     // AbortSignal.any() and timeout() would say this shorter; Node has them from 20.3 on only.
     const controller = new AbortController();
     const { signal } = controller;
-    const abort = (): void => controller.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", abort);
+    const stopWaiting = options.signal &&
+      onAbort(options.signal, () => controller.abort(options.signal?.reason));
     const timer = setTimeout(() => {
       const message = `The opening handshake took more than ${handshakeTimeout} ms`;
       controller.abort(new HandshakeError(message));
@@ -112,7 +119,7 @@ export function createConnect(runtime: Runtime): Connect {
       }
     } finally {
       clearTimeout(timer);
-      options.signal?.removeEventListener("abort", abort);
+      stopWaiting?.();
     }
   };
 }
@@ -126,20 +133,20 @@ async function openConnection(
   compression: Compression | undefined,
   signal: AbortSignal,
 ): Promise<WebSocketConnection<undefined> | Hop> {
-  const abort = (): void => transport.destroy();
-  signal.addEventListener("abort", abort);
+  const stopWaiting = onAbort(signal, () => transport.destroy());
   try {
     signal.throwIfAborted();
+    const { handshakeTimeout } = limits;
     const reader = new TransportReader(transport);
     const protocols = options.protocols ?? [];
     const { url } = hop;
-    const headers = await withCookies(hop, options.cookies);
+    const headers = await withCookies(hop, options.cookies, signal);
     const extensions = compression === undefined ? [] : [compression.offer()];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
-    await reader.write(bytes, limits.handshakeTimeout);
-    const head = await readHead(reader, limits.handshakeTimeout);
+    await reader.write(bytes, handshakeTimeout);
+    const head = await readAnswer(reader, handshakeTimeout);
     for (const cookie of head.headers.getAll("set-cookie")) {
-      await options.cookies?.set(httpUrl(url), cookie);
+      await unlessAborted(options.cookies?.set(httpUrl(url), cookie), signal);
     }
     if (isRedirect(head) && options.maxRedirects !== 0) {
       const next = follow(hop, head);
@@ -147,10 +154,12 @@ async function openConnection(
       return next;
     }
     const judged = judgeResponse(head, key, { protocols, extensions });
-    if ("reason" in judged) throw await refused(judged.reason, head, reader, limits);
+    if ("reason" in judged) {
+      throw await readRefusal(judged.reason, head, reader, handshakeTimeout);
+    }
     const negotiated = compression?.judge(judged.extensions);
     if (negotiated !== undefined && "reason" in negotiated) {
-      throw await refused(negotiated.reason, head, reader, limits);
+      throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout);
     }
     signal.throwIfAborted();
     const { connection, endpoint } = establish(
@@ -161,7 +170,8 @@ async function openConnection(
         compression: negotiated,
         result: {
           protocol: judged.protocol,
-          request: { make: () => new Request(httpUrl(url), { headers }) },
+          request: new SentRequest(httpUrl(url), headers),
+          response: head,
         },
       },
       limits,
@@ -171,79 +181,49 @@ async function openConnection(
     return connection;
   } catch (error) {
     transport.destroy();
+    options.signal?.throwIfAborted();
+    // When the time is up in the middle of a refusal, the refusal says more.
+    if (error instanceof HandshakeError && error.status !== undefined) throw error;
     signal.throwIfAborted();
     throw error;
   } finally {
-    signal.removeEventListener("abort", abort);
+    stopWaiting();
+  }
+}
+
+/** The request of a connection, made when somebody asks for it. */
+class SentRequest implements LateRequest {
+  readonly #url: string;
+  readonly #headers: Fields;
+
+  constructor(url: string, headers: Fields) {
+    this.#url = url;
+    this.#headers = headers;
+  }
+
+  make(): Request {
+    return new Request(this.#url, { headers: this.#headers.map(([name, value]) => [name, value]) });
   }
 }
 
 /** The caller's header fields, with the cookies for this request. */
-async function withCookies({ url, headers }: Hop, jar: CookieJar | undefined): Promise<Headers> {
-  if (jar === undefined || headers.has("cookie")) return headers;
-  const cookie = await jar.get(httpUrl(url));
-  if (cookie === undefined || cookie === "") return headers;
-  const all = new Headers(headers);
-  all.set("cookie", cookie);
-  return all;
+async function withCookies(
+  { url, headers }: Hop,
+  jar: CookieJar | undefined,
+  signal: AbortSignal,
+): Promise<Fields> {
+  if (jar === undefined || headers.some(([name]) => name.toLowerCase() === "cookie")) {
+    return headers;
+  }
+  const cookie = await unlessAborted(jar.get(httpUrl(url)), signal);
+  return cookie === undefined || cookie === "" ? headers : [...headers, ["Cookie", cookie]];
 }
 
+/** The URL as HTTP has it, and as `Request` takes it: without a user name and a password. */
 function httpUrl(url: URL): string {
-  return `http${url.href.slice(2)}`;
-}
-
-async function readHead(
-  reader: TransportReader,
-  timeout: number,
-): Promise<ResponseHead> {
-  const parser = createResponseParser();
-  for (;;) {
-    const chunk = await reader.read(timeout);
-    if (typeof chunk === "string") {
-      const message = "The connection ended before the server's handshake was complete";
-      const cause = reader.error;
-      throw new HandshakeError(cause === undefined ? message : `${message}: ${cause.message}`, {
-        cause,
-      });
-    }
-    const result = parser.push(chunk);
-    if (result === undefined) continue;
-    if ("fault" in result) {
-      throw new HandshakeError(`The server did not answer with HTTP: ${result.fault.reason}`);
-    }
-    reader.unread(result.rest);
-    return result.head;
-  }
-}
-
-/** The error for a response that is no acceptance, with as much of its body as is worth keeping. */
-async function refused(
-  reason: string,
-  head: ResponseHead,
-  reader: TransportReader,
-  { handshakeTimeout }: ResolvedLimits,
-): Promise<HandshakeError> {
-  const pieces: Uint8Array[] = [];
-  const framing = responseFraming(head, "GET");
-  // After a 101 that is not an acceptance whatever follows is no body.
-  if ("kind" in framing && head.status !== 101) {
-    const decoder = new BodyDecoder(framing);
-    let length = 0;
-    while (!decoder.done && length < MAX_BODY) {
-      const chunk = await reader.read(handshakeTimeout);
-      if (typeof chunk === "string") break;
-      const step = decoder.push(chunk);
-      if ("fault" in step) break;
-      length += step.data.length;
-      pieces.push(step.data);
-    }
-  }
-  const body = new TextDecoder().decode(concat(pieces).subarray(0, MAX_BODY));
-  return new HandshakeError(reason, {
-    status: head.status,
-    headers: head.headers.toHeaders(),
-    body,
-  });
+  const own = new URL(url);
+  own.username = own.password = "";
+  return `http${own.href.slice(2)}`;
 }
 
 function addressOf(url: URL): Address {

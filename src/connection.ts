@@ -7,6 +7,7 @@ import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { PreparedMessage, type SendOptions } from "./prepared.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
+import type { ResponseHead } from "./http/head.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Address } from "./transport.ts";
 
@@ -31,6 +32,16 @@ export function requestOf(request: Request | LateRequest): Request {
   return "make" in request ? request.make() : request;
 }
 
+/** A server's acceptance of an opening handshake. */
+export interface HandshakeResponse {
+  /** The status, which is 101. */
+  readonly status: number;
+  /** The reason phrase; may be empty. */
+  readonly statusText: string;
+  /** The header fields. */
+  readonly headers: Headers;
+}
+
 /** What the opening handshake settled. */
 export interface HandshakeResult {
   /** The subprotocol; empty when none was chosen. */
@@ -39,6 +50,8 @@ export interface HandshakeResult {
   readonly extensions: string;
   /** The request, or what makes it when somebody asks for it: most never do. */
   readonly request: Request | LateRequest;
+  /** The answer that a client got; its `Headers` are made when somebody asks for them. */
+  readonly response?: ResponseHead | undefined;
   /** The peer's address. */
   readonly remoteAddress: Address | undefined;
 }
@@ -80,6 +93,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   readonly #inbox: Inbox;
   #request: Request | LateRequest;
+  #response: HandshakeResponse | ResponseHead | undefined;
   #readable: ReadableStream<Message> | undefined;
   #writable: WritableStream<string | BinaryData> | undefined;
 
@@ -88,6 +102,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     this.#inbox = inbox;
     if (mayDrop(inbox.endpoint.limits)) this.#makeOutbox();
     this.#request = result.request;
+    this.#response = result.response;
     this.protocol = result.protocol;
     this.extensions = result.extensions;
     this.remoteAddress = result.remoteAddress;
@@ -97,6 +112,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** The request that opened the connection. */
   get request(): Request {
     return this.#request = requestOf(this.#request);
+  }
+
+  /** The server's answer that opened the connection, on a client; undefined on a server. */
+  get response(): HandshakeResponse | undefined {
+    const response = this.#response;
+    if (response === undefined || !("version" in response)) return response;
+    const { status, statusText, headers } = response;
+    return this.#response = { status, statusText, headers: headers.toHeaders() };
   }
 
   /** How the connection ended. Resolves in every case, and never rejects. */

@@ -54,9 +54,9 @@ export function establish<Data>(
   const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard);
   inbox.endpoint = endpoint;
   const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
-  const { protocol: subprotocol, request } = result;
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
-  const known = { protocol: subprotocol, request, extensions, remoteAddress };
+  const { protocol: subprotocol, request, response } = result;
+  const known = { protocol: subprotocol, request, response, extensions, remoteAddress };
   const connection = new WebSocketConnection(inbox, known, data);
   watch(inbox, limits, guard?.patience);
   return { connection, endpoint, inbox };

@@ -1,10 +1,12 @@
 // Where a client goes that follows redirections (RFC 9110 section 15.4), and what it may take along.
 //
-// 1. What proves who somebody is was meant for one origin: another one is sent none of it.
+// 1. What proves who somebody is was meant for one origin: another one is sent none of it. Any field may be a credential
+//    (X-Api-Key, Cookie2, a name of the application's own), so only those go along that are known not to be one.
 // 2. A redirection from TLS to none is not followed: whoever asked for wss: would get a connection that anybody reads.
 
 import { HandshakeError } from "./errors.ts";
 import { parseUrl } from "./handshake/client.ts";
+import type { Fields } from "./http/fields.ts";
 import type { ResponseHead } from "./http/head.ts";
 import type { TlsClientOptions } from "./tls.ts";
 
@@ -15,13 +17,20 @@ export interface Hop {
   /** The unix socket, in place of the URL's host. */
   readonly path: string | undefined;
   /** The header fields of the caller. */
-  readonly headers: Headers;
+  readonly headers: Fields;
   /** Whom to trust and what to show. */
   readonly tls: TlsClientOptions;
 }
 
-/** Fields that are for one origin only. */
-const PRIVATE: readonly string[] = ["authorization", "cookie", "host", "proxy-authorization"];
+/** Fields for any origin: they say what the program is and takes, not who uses it. `Origin` opens doors, so it stays. */
+const HARMLESS: readonly string[] = [
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "pragma",
+  "user-agent",
+];
 
 /** Whether a response sends the client elsewhere. */
 export function isRedirect({ status, headers }: ResponseHead): boolean {
@@ -53,9 +62,16 @@ export function follow(from: Hop, head: ResponseHead): Hop {
     throw refuse("a WebSocket URL");
   }
   if (from.url.protocol === "wss:" && url.protocol !== "wss:") throw refuse("wss: or https:");
-  if (url.protocol === from.url.protocol && url.host === from.url.host) return { ...from, url };
-  const headers = new Headers(from.headers);
-  for (const name of PRIVATE) headers.delete(name);
+  if (url.protocol === from.url.protocol && url.host === from.url.host) {
+    // A URL without them means the user who was asked for first.
+    if (url.username === "" && url.password === "") {
+      url.username = from.url.username;
+      url.password = from.url.password;
+    }
+    return { ...from, url };
+  }
+  url.username = url.password = "";
+  const headers = from.headers.filter(([name]) => HARMLESS.includes(name.toLowerCase()));
   const { ca, rejectUnauthorized } = from.tls;
   const tls = {
     ...(ca === undefined ? {} : { ca }),

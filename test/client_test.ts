@@ -7,13 +7,15 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { connect, type ConnectOptions, HandshakeError } from "@sansocket/ws";
+import process from "node:process";
+import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/ws";
 import { computeAccept } from "../src/handshake/key.ts";
 import { RESPONSE } from "./handshake/heads.ts";
 import { change } from "./handshake/heads.ts";
 import { settled } from "./support/connections.ts";
 import { RawPeer, RawServer } from "./support/raw.ts";
-import { test } from "./support/test.ts";
+import { run, start } from "./support/process.ts";
+import { runtime, test } from "./support/test.ts";
 
 /** The client's request, and the 101 for its key, with changes as in heads.ts. */
 async function takeRequest(
@@ -158,9 +160,7 @@ test("connect() rejects when the server resets the connection", async () => {
   await assertRejects(() => connecting, HandshakeError);
 });
 
-for (
-  const head of ["", "HTTP/1.1 101 Switching", "HTTP/1.1 403 x\r\nContent-Length: 5\r\n\r\nabc"]
-) {
+for (const head of ["", "HTTP/1.1 101 Switching", "HTTP/1.1 403 x\r\nContent-Length: 5"]) {
   test(`connect() gives up after handshakeTimeout on ${JSON.stringify(head)}`, async () => {
     const error = await refusal(() => head, { handshakeTimeout: 50 });
     assertEquals(error.message, "The opening handshake took more than 50 ms");
@@ -199,6 +199,51 @@ test("connect() leaves an open connection alone when its signal fires", async ()
   assertEquals(await ws.receive(), "a");
   ws.terminate();
   await ws.closed;
+});
+
+test("one signal serves any number of waits, with one listener and none in the end", async () => {
+  await using server = await serve({
+    port: 0,
+    websocket: { message: (ws, data) => ws.send(data) },
+  });
+  const warnings: Error[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", warned);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listeners = new Set<unknown>();
+  let most = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (type: string, listener: EventListener) => {
+    most = Math.max(most, listeners.add(listener).size);
+    add(type, listener);
+  };
+  signal.removeEventListener = (type: string, listener: EventListener) => {
+    listeners.delete(listener);
+    remove(type, listener);
+  };
+  const connections = await Promise.all(
+    Array.from({ length: 11 }, () => connect(server.url, { signal })),
+  );
+  assertEquals([most, listeners.size], [1, 0]);
+  const [ws] = connections;
+  const waits = [
+    ...Array.from({ length: 11 }, () => ws?.receive({ signal })),
+    ...connections.map((connection) => connection.receiveStream({ signal })),
+  ];
+  assertEquals([most, listeners.size], [1, 1]);
+  const reason = new Error("Enough");
+  controller.abort(reason);
+  const settled = await Promise.allSettled(waits);
+  assertEquals(
+    settled.filter((one) => one.status === "rejected" && one.reason === reason).length,
+    22,
+  );
+  assertEquals([most, listeners.size], [1, 0]);
+  for (const connection of connections) await connection.close();
+  process.off("warning", warned);
+  assertEquals(warnings, []);
 });
 
 test("connect() keeps frames in the segment of the 101", async () => {
@@ -268,6 +313,55 @@ test("connect() sends the handshake of RFC 6455 4.1", async () => {
   await ws.closed;
 });
 
+/** The field lines of a request but for those of the handshake, and what `request` tells of them. */
+async function sent(
+  headers: ConnectOptions["headers"],
+  user = "",
+): Promise<{ lines: string[]; request: Request }> {
+  await using server = await RawServer.listen();
+  const url = server.url.replace("//", `//${user}`);
+  const connecting = connect(url, { compression: false, ...(headers && { headers }) });
+  const peer = await server.accept();
+  const { request, accept } = await takeRequest(peer);
+  peer.send(accept());
+  const ws = await connecting;
+  const lines = request.trimEnd().split("\r\n").slice(1)
+    .filter((line) => !/^(host|upgrade|connection|sec-websocket-\w+):/i.test(line));
+  ws.terminate();
+  await ws.closed;
+  return { lines, request: ws.request };
+}
+
+test("connect() sends field names as they are written, and repeated ones in their places", async () => {
+  const pairs: [string, string][] = [["X-ONE", "1"], ["aCCept", "a"], ["x-one", "2"], [
+    "X-One",
+    "3",
+  ]];
+  const expected = ["X-ONE: 1", "aCCept: a", "x-one: 2", "X-One: 3"];
+  assertEquals((await sent(pairs)).lines, expected);
+  const iterable = {
+    *[Symbol.iterator]() {
+      yield* pairs;
+    },
+  };
+  assertEquals((await sent(iterable as never)).lines, expected);
+  const { lines, request } = await sent({
+    "X-ONE": "1",
+    Accept: " b \t\r\n",
+    none: undefined as never,
+  });
+  assertEquals(lines, ["X-ONE: 1", "Accept: b"]);
+  assertEquals(request.headers.get("x-one"), "1");
+  assertEquals((await sent(new Headers({ "X-ONE": "1" }))).lines, ["x-one: 1"]);
+  assertEquals((await sent(undefined)).lines, []);
+});
+
+test("request of a URL with a user has no user in its URL", async () => {
+  const { lines, request } = await sent({ "X-One": "1" }, "me:secret@");
+  assertEquals(lines, ["Authorization: Basic bWU6c2VjcmV0", "X-One: 1"]);
+  assertStringIncludes(request.url, "http://127.0.0.1:");
+});
+
 const wrong: [string, string, ConnectOptions, string][] = [
   ["what is no URL", "/chat", {}, "SyntaxError"],
   ["another scheme", "ftp://127.0.0.1/", {}, "SyntaxError"],
@@ -303,4 +397,29 @@ test("connect() rejects when nobody listens, with the address", async () => {
   }
   const url = `ws://127.0.0.1:${port}/`;
   await assertRejects(() => connect(url), Error, `127.0.0.1:${port}`);
+});
+
+/** Listens and never accepts: `node -e`, which says its port and then stands still. */
+const DEAF = `
+  const server = require("node:net").createServer();
+  server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
+    require("node:fs").writeSync(1, "port " + server.address().port + "\\n");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120_000);
+  });
+`;
+
+test("connect() that was given up does not keep the process alive", async () => {
+  const deaf = run(["node", "-e", DEAF]);
+  const [, port] = await deaf.waitFor(/port (\d+)/);
+  const child = start(runtime, "test/support/dial_in_vain.ts", [`ws://127.0.0.1:${port}/`]);
+  await child.waitFor(/all over/);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // The system itself gives up after a minute or two.
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve("still there after 15 s"), 15_000);
+  });
+  const ended = await Promise.race([child.exit, late]);
+  clearTimeout(timer);
+  await Promise.all([child.stop("SIGKILL"), deaf.stop("SIGKILL")]);
+  assertEquals([ended, child.output().match(/rejected/g)?.length], [0, 8]);
 });

@@ -9,7 +9,25 @@ import { test } from "./support/test.ts";
 const secret: Hop = {
   url: new URL("ws://a.example/chat"),
   path: "/run/a",
-  headers: new Headers({ Authorization: "Basic eDp5", Cookie: "a=1", Host: "b", "X-Mine": "2" }),
+  headers: [
+    ["Authorization", "Basic eDp5"],
+    ["User-Agent", "mine/1"],
+    ["Cookie", "a=1"],
+    ["Proxy-Authorization", "Basic eDp5"],
+    ["X-Api-Key", "2"],
+    ["accept-LANGUAGE", "la"],
+    ["Host", "b"],
+    ["Origin", "https://a.example"],
+    ["Cookie2", "3"],
+    ["X-Anything", "4"],
+    ["X-Anything", "5"],
+    ["Accept", "*/*"],
+    ["Accept-Encoding", "br"],
+    ["Cache-Control", "no-cache"],
+    ["Pragma", "no-cache"],
+    ["Referer", "https://a.example/?token=6"],
+    ["Sec-Fetch-Mode", "websocket"],
+  ],
   tls: { ca: "CA", cert: "CERT", key: "KEY", servername: "a", rejectUnauthorized: false },
 };
 
@@ -36,7 +54,7 @@ for (const [location, expected] of sameOrigin) {
   test(`follow() takes everything along to ${location}, the same origin`, () => {
     const { url, path, headers, tls } = to(location);
     assertEquals([url.href, path], [expected, secret.path]);
-    assertEquals([...headers], [...secret.headers]);
+    assertEquals(headers, secret.headers);
     assertEquals(tls, secret.tls);
   });
 }
@@ -47,10 +65,31 @@ for (
   test(`follow() takes nothing secret along to ${location}, another origin`, () => {
     const { path, headers, tls } = to(location);
     assertEquals(path, undefined);
-    assertEquals([...headers], [["x-mine", "2"]]);
+    assertEquals(headers, [
+      ["User-Agent", "mine/1"],
+      ["accept-LANGUAGE", "la"],
+      ["Accept", "*/*"],
+      ["Accept-Encoding", "br"],
+      ["Cache-Control", "no-cache"],
+      ["Pragma", "no-cache"],
+    ]);
     assertEquals(tls, { ca: "CA", rejectUnauthorized: false });
   });
 }
+
+test("follow() gives the user of a URL to the same origin, and to no other", () => {
+  const from = { ...secret, url: new URL("ws://me:secret@a.example/") };
+  assertEquals(to("/new", from).url.href, "ws://me:secret@a.example/new");
+  assertEquals(to("ws://a.example/new", from).url.href, "ws://me:secret@a.example/new");
+  assertEquals(to("ws://you:1@a.example/new", from).url.href, "ws://you:1@a.example/new");
+  assertEquals(to("ws://b.example/new", from).url.href, "ws://b.example/new");
+  assertEquals(to("ws://you:1@b.example/new", from).url.href, "ws://b.example/new");
+});
+
+test("follow() gives nothing back to the first origin that another one leads to", () => {
+  const { headers, tls } = to("ws://a.example/", to("ws://b.example/"));
+  assertEquals([headers.some(([name]) => name === "Authorization"), tls.key], [false, undefined]);
+});
 
 test("follow() refuses what is no WebSocket URL, and to leave TLS", () => {
   for (const location of ["ftp://a.example/", "http://", "javascript:alert(1)"]) {

@@ -50,6 +50,28 @@ export function isToken(value: string): boolean {
   return value.length > 0;
 }
 
+/** Field lines, in order: what a head is written from. Names keep their case, and may occur several times. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/**
+ * The field lines that a caller asks for. A `Headers` would lower their names and join those of one name.
+ *
+ * @param init Pairs of name and value, an object or a `Headers`. A field that is undefined is absent, as are all when
+ * `init` is.
+ * @returns The lines, their values without white space around them. They are not validated.
+ */
+export function toFields(init: HeadersInit | undefined): Fields {
+  if (init === undefined) return [];
+  const pairs: Iterable<Iterable<unknown>> = Symbol.iterator in init ? init : Object.entries(init);
+  const fields: [name: string, value: string][] = [];
+  for (const pair of pairs) {
+    const [name, value] = [...pair];
+    if (value === undefined) continue;
+    fields.push([String(name), String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "")]);
+  }
+  return fields;
+}
+
 const NONE: string[] = [];
 
 /**

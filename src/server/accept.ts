@@ -1,6 +1,7 @@
 // From a handshake that was judged good to an open connection, at once: the same for whoever has read the request.
 
 import type { Bytes } from "../bytes.ts";
+import { toFields } from "../http/fields.ts";
 import { type LateRequest, requestOf, type WebSocketConnection } from "../connection.ts";
 import type { CloseInfo } from "../errors.ts";
 import { establish, type HandshakeOutcome } from "../establish.ts";
@@ -83,7 +84,7 @@ export function accept(
       acceptance.protocols,
       () => known = requestOf(known),
     );
-    const headers = options.headers === undefined ? [] : new Headers(options.headers);
+    const headers = toFields(options.headers);
     const extensions = compression?.extensions ?? [];
     response = formatAcceptance(acceptance, { protocol, headers, extensions });
   } catch (error) {
