@@ -1,4 +1,14 @@
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
+
+/** `import()` of our own chunks as `require()`: Jest, and whatever else loads CommonJS by itself, has no `import()`. */
+const requireChunks: NonNullable<Options["plugins"]>[number] = {
+  name: "require-chunks",
+  renderChunk(code) {
+    if (this.format !== "cjs") return undefined;
+    const loading = /\bimport\((["']\.\/[^"']+["'])\)/g;
+    return { code: code.replace(loading, "Promise.resolve().then(() => require($1))") };
+  },
+};
 
 export default defineConfig({
   entry: {
@@ -16,6 +26,7 @@ export default defineConfig({
   // Rollup writes the chunks; without it tsup has sucrase write the CommonJS ones, which turns each
   // `?.` and `??` into function calls.
   treeshake: "safest",
+  plugins: [requireChunks],
   target: "es2022",
   platform: "neutral",
   external: [/^node:/],

@@ -1,3 +1,4 @@
+import { isError } from "../src/brands.ts";
 import type { Address } from "../src/transport.ts";
 
 /**
@@ -25,7 +26,7 @@ export function failure(
  * @returns The value itself when it is an `Error`.
  */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  return isError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
 }
 
 /** Node's AggregateError of several refused addresses has a code but an empty message. */

@@ -22,7 +22,7 @@ const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
  * @returns The folder. Rejects when there is none.
  */
 export async function openFolder(directory: string | URL): Promise<Folder> {
-  const path = directory instanceof URL ? fileURLToPath(directory) : directory;
+  const path = typeof directory === "string" ? directory : fileURLToPath(directory.href);
   const root = await fs.realpath(resolve(path));
   return {
     async open(names) {

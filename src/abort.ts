@@ -1,6 +1,11 @@
 // Waiting for an AbortSignal: one listener for each signal, however many wait for it. Node warns of a leak from the
 // eleventh listener on, and a program may well hand one signal to all that it waits for.
 
+/** Why a signal that has fired did so; the signals of older polyfills do not say. */
+export function abortReason(signal: AbortSignal): unknown {
+  return signal.reason ?? new DOMException("The operation was aborted", "AbortError");
+}
+
 /** Those who wait for one signal, and the listener that tells them. */
 interface Waiting {
   readonly callbacks: Set<() => void>;
@@ -54,8 +59,8 @@ function stop(signal: AbortSignal, listener: () => void): void {
 export async function unlessAborted<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T> {
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else stop = onAbort(signal, () => reject(signal.reason));
+    if (signal.aborted) reject(abortReason(signal));
+    else stop = onAbort(signal, () => reject(abortReason(signal)));
   });
   try {
     return await Promise.race([aborted, promise]);

@@ -1,10 +1,12 @@
 // Byte helpers that every layer shares.
 
+import { isBytes, isOwnUint8Array, kindOf } from "./brands.ts";
+
 /** Bytes over memory of their own kind: never shared between threads, so the platform's I/O takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes that can be sent: a buffer, or a view of one. */
-export type BinaryData = ArrayBuffer | ArrayBufferView;
+export type BinaryData = ArrayBufferLike | ArrayBufferView;
 
 /** No bytes. */
 export const EMPTY: Bytes = new Uint8Array(0);
@@ -72,9 +74,9 @@ function copyPart(source: Bytes, start: number, length: number): Bytes {
   return copy;
 }
 
-/** Views the bytes of any buffer source, without a copy. */
+/** Views the bytes of any buffer source, without a copy; those of another realm become a view of this one. */
 export function viewBytes(source: BinaryData): Uint8Array {
-  if (source instanceof Uint8Array) return source;
+  if (isOwnUint8Array(source)) return source;
   return ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
     : new Uint8Array(source);
@@ -86,10 +88,21 @@ export function viewBytes(source: BinaryData): Uint8Array {
  * @throws {TypeError} When they are none.
  */
 export function toBytes(data: BinaryData): Uint8Array {
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
-    return data.byteLength === 0 ? EMPTY : viewBytes(data);
+  if (!isBytes(data)) {
+    throw new TypeError(
+      `Expected a string or bytes, got ${kindOf(data)}; JSON.stringify() makes a string`,
+    );
   }
-  throw new TypeError(`Expected a string or bytes, got ${data === null ? "null" : typeof data}`);
+  return data.byteLength === 0 ? EMPTY : viewBytes(data);
+}
+
+/**
+ * Copies the bytes that a caller gives. Not by `slice()`, which on a Buffer is a view.
+ *
+ * @throws {TypeError} When they are none.
+ */
+export function copyBytes(data: BinaryData): Bytes {
+  return new Uint8Array(toBytes(data));
 }
 
 /** Joins `parts` in one new buffer. For cold paths: the hot ones never concatenate. */

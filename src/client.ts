@@ -1,8 +1,8 @@
 // connect(), for whichever runtime dials.
 
-import { onAbort, unlessAborted } from "./abort.ts";
+import { abortReason, onAbort, unlessAborted } from "./abort.ts";
 import { readAnswer, readRefusal } from "./answer.ts";
-import { type LateRequest, WebSocketConnection } from "./connection.ts";
+import type { LateRequest, WebSocketConnection } from "./connection.ts";
 import { type Compression, createCompression } from "./deflate/compression.ts";
 import type { CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
@@ -90,13 +90,13 @@ export function createConnect(runtime: Runtime): Connect {
       options.compression ?? runtime.deflate !== undefined,
       runtime.deflate,
     );
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) throw abortReason(options.signal);
 
     // AbortSignal.any() and timeout() would say this shorter; Node has them from 20.3 on only.
     const controller = new AbortController();
     const { signal } = controller;
-    const stopWaiting = options.signal &&
-      onAbort(options.signal, () => controller.abort(options.signal?.reason));
+    const caller = options.signal;
+    const stopWaiting = caller && onAbort(caller, () => controller.abort(abortReason(caller)));
     const timer = setTimeout(() => {
       const message = `The opening handshake took more than ${handshakeTimeout} ms`;
       controller.abort(new HandshakeError(message));
@@ -114,7 +114,7 @@ export function createConnect(runtime: Runtime): Connect {
           compression,
           signal,
         );
-        if (outcome instanceof WebSocketConnection) return outcome;
+        if ("request" in outcome) return outcome;
         hop = outcome;
       }
     } finally {
@@ -181,7 +181,7 @@ async function openConnection(
     return connection;
   } catch (error) {
     transport.destroy();
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) throw abortReason(options.signal);
     // When the time is up in the middle of a refusal, the refusal says more.
     if (error instanceof HandshakeError && error.status !== undefined) throw error;
     signal.throwIfAborted();

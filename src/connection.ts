@@ -1,10 +1,12 @@
 // The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
 
-import { type BinaryData, toBytes } from "./bytes.ts";
+import { brand, isBlob, isBytes, isOwnUint8Array } from "./brands.ts";
+import { type BinaryData, copyBytes, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
-import { PreparedMessage, type SendOptions } from "./prepared.ts";
+import { ownPrepared, PreparedMessage, type SendOptions } from "./prepared.ts";
+import { checkSource, chunksOf } from "./source.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
 import type { ResponseHead } from "./http/head.ts";
@@ -82,6 +84,10 @@ export interface HandshakeResult {
  * ```
  */
 export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
+  static {
+    brand(this, "WebSocketConnection");
+  }
+
   /** The subprotocol that was chosen; empty when there is none (RFC 6455 section 1.9). */
   readonly protocol: string;
   /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
@@ -167,7 +173,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * PreparedMessage says of itself stands.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
-   * @throws {TypeError} When `data` is none of these, or to be sent as text and not UTF-8.
+   * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
+   * and not UTF-8. An object or an array is sent by {@linkcode sendJson}.
    *
    * @example
    * ```ts
@@ -189,20 +196,21 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   ): Promise<void> {
     const compress = options?.compress ?? true;
     const binary = options?.binary;
-    if (binary === undefined && (typeof data === "string" || data instanceof Uint8Array)) {
+    if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
       return this.#inbox.sender.send(data, compress);
     }
     if (typeof data === "string") {
       return this.#inbox.sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
-    if (data instanceof PreparedMessage) return this.#inbox.sender.send(data, compress);
-    if (data instanceof Blob) return this.#makeOutbox().sendStream(chunksOf(data));
-    if (isSource(data)) return this.#makeOutbox().sendStream(data);
-    const bytes = toBytes(data);
-    return this.#inbox.sender.send(
-      binary === false ? strictDecoder.decode(bytes) : bytes,
-      compress,
-    );
+    if (isBytes(data)) {
+      const bytes = toBytes(data);
+      const message = binary === false ? strictDecoder.decode(bytes) : bytes;
+      return this.#inbox.sender.send(message, compress);
+    }
+    if (data instanceof PreparedMessage) {
+      return this.#inbox.sender.send(ownPrepared(data), compress);
+    }
+    return this.#makeOutbox().sendStream(isBlob(data) ? chunksOf(data) : checkSource(data));
   }
 
   #makeOutbox(): Outbox {
@@ -222,7 +230,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       ? crypto.getRandomValues(new Uint8Array(8))
       : typeof data === "string"
       ? encoder.encode(data)
-      : toBytes(data).slice();
+      : copyBytes(data);
     return this.#inbox.sendPing(payload);
   }
 
@@ -298,17 +306,4 @@ function finish(error: unknown): IteratorResult<Message> {
     return { done: true, value: undefined };
   }
   throw error;
-}
-
-/** Not by iterating `blob.stream()`, which not every runtime's type knows. */
-async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const size = 65_536;
-  for (let start = 0; start < blob.size; start += size) {
-    yield new Uint8Array(await blob.slice(start, start + size).arrayBuffer());
-  }
-}
-
-function isSource(data: BinaryData | MessageSource): data is MessageSource {
-  return typeof data === "object" && data !== null && !ArrayBuffer.isView(data) &&
-    (Symbol.asyncIterator in data || Symbol.iterator in data);
 }

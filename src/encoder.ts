@@ -4,6 +4,7 @@
 // written behind a batch, the batch moves to where it has room of its own, and more than it needs: a message to each of
 // many connections, eight times over, is one write for each of them, and one move.
 
+import { isArrayBuffer } from "./brands.ts";
 import { type Bytes, put } from "./bytes.ts";
 import { FIN, headerLength, MAX_HEADER_LENGTH, Opcode, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
@@ -203,5 +204,5 @@ export class FrameEncoder {
 }
 
 function isUnshared(bytes: Uint8Array): bytes is Bytes {
-  return bytes.buffer instanceof ArrayBuffer;
+  return isArrayBuffer(bytes.buffer);
 }

@@ -1,6 +1,7 @@
 // What the library throws and rejects with. Messages are sentence case, without a final period,
 // and say what was got and what was expected.
 
+import { brand } from "./brands.ts";
 import { CloseCode, type CloseStatus } from "./close.ts";
 
 /** How a connection ended. */
@@ -43,6 +44,10 @@ export class ProtocolError extends Error {
     super(message);
     this.code = code;
   }
+
+  static {
+    brand(this, "ProtocolError");
+  }
 }
 
 /** The connection has ended, so nothing can be sent or received any more. */
@@ -56,6 +61,10 @@ export class ConnectionClosed extends Error {
   constructor(info: CloseInfo | undefined) {
     super(describe(info), info?.cause ? { cause: info.cause } : undefined);
     this.info = info;
+  }
+
+  static {
+    brand(this, "ConnectionClosed");
   }
 }
 
@@ -79,6 +88,10 @@ export class HandshakeError extends Error {
     this.status = response.status;
     this.headers = response.headers;
     this.body = response.body;
+  }
+
+  static {
+    brand(this, "HandshakeError");
   }
 }
 

@@ -3,6 +3,8 @@
 // Escaped are the five characters that mean something in text and in quoted attributes. Nothing makes a value safe in a
 // script, a style, an attribute without quotes or a URL: those are not for values of others.
 
+import { brand } from "./brands.ts";
+
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -18,6 +20,10 @@ export class Html {
   /** Made by `html`; for text that is HTML and was written by nobody else. */
   constructor(text: string) {
     this.#text = text;
+  }
+
+  static {
+    brand(this, "Html");
   }
 
   /** The HTML. */

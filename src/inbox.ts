@@ -3,7 +3,7 @@
 // No message waits here: the endpoint holds back its bytes until somebody asks for it. A message that is streamed is
 // held back in the same way between two of its chunks.
 
-import { onAbort } from "./abort.ts";
+import { abortReason, onAbort } from "./abort.ts";
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { EndpointConsumer } from "./consumer.ts";
@@ -143,7 +143,7 @@ export class Inbox implements EndpointConsumer {
   ): Promise<string | Bytes | MessageStream> {
     const { info } = this.endpoint;
     if (info !== undefined) return handled(Promise.reject(new ConnectionClosed(info)));
-    if (signal?.aborted) return handled(Promise.reject(signal.reason));
+    if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     const receiver: Receiver = { streamed, taken: defer() };
     if (this.#receivers === NO_RECEIVERS) this.#receivers = [];
     if (this.#receivers.push(receiver) === 1) this.#aim();
@@ -160,7 +160,7 @@ export class Inbox implements EndpointConsumer {
       this.#receivers.splice(index, 1);
       this.#aim();
       if (this.#receivers.length === 0 && !this.#stream?.wanted) this.endpoint.hold();
-      receiver.taken.reject(signal.reason);
+      receiver.taken.reject(abortReason(signal) as Error);
     };
     const done = onAbort(signal, forget);
     receiver.taken.promise.then(done, done);

@@ -228,7 +228,7 @@ export class MessageAssembler {
       const plain = this.#decoder?.decode(bytes.subarray(start, end), maxMessageSize) ?? "invalid";
       if (plain === "too long") return this.#tooBig(`more than ${maxMessageSize}`);
       if (plain === "invalid") return invalidData;
-      if (!(plain instanceof Uint8Array)) return plain;
+      if ("code" in plain) return plain;
       bytes = plain;
       start = 0;
       end = plain.length;

@@ -1,5 +1,6 @@
 // One message as its chunks, while it arrives.
 
+import { brand } from "./brands.ts";
 import { type Bytes, concat } from "./bytes.ts";
 import { defer, type Deferred } from "./promises.ts";
 
@@ -38,6 +39,10 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
   constructor(text: boolean, proceed: () => void) {
     this.type = text ? "text" : "binary";
     this.#proceed = proceed;
+  }
+
+  static {
+    brand(this, "MessageStream");
   }
 
   /** Whether the next chunk may come. */

@@ -7,7 +7,8 @@
 // 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to what the others did
 //    not get: a connection that takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
 
-import { type BinaryData, type Bytes, toBytes } from "./bytes.ts";
+import { brand, isOwnUint8Array } from "./brands.ts";
+import { type BinaryData, type Bytes, copyBytes } from "./bytes.ts";
 import type { FrameEncoder } from "./encoder.ts";
 import { FIN, headerLength, messageOpcode, Opcode, RSV1, writeHeader } from "./frame.ts";
 import { encodeMessage, type MessageTransform } from "./message.ts";
@@ -71,6 +72,16 @@ export interface SendOptions {
   readonly binary?: boolean;
 }
 
+/** What another copy of this package makes its own message of: payload, opcode, and whether to compress it. */
+type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
+/** The method of a PreparedMessage that gives it. */
+const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
+/** Messages of other copies, as messages of this one. */
+const twins = new WeakMap<object, PreparedMessage>();
+
+/** The message, or the same as a message of this copy of the package: the slabs of another are not ours. */
+export let ownPrepared: (message: PreparedMessage) => PreparedMessage;
+
 /** The frame of a message for a connection with this transform, or without one. */
 let frameFor: (message: PreparedMessage, transform: MessageTransform | undefined) => PreparedFrame;
 
@@ -81,7 +92,7 @@ export function encodeSendable(
   transform: MessageTransform | undefined,
 ): void {
   // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their prototypes.
-  if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+  if (typeof data !== "string" && !isOwnUint8Array(data)) {
     return output.prepared(frameFor(data, transform));
   }
   const opcode = messageOpcode(data);
@@ -136,9 +147,7 @@ export class PreparedMessage {
    */
   constructor(data: string | BinaryData, options?: SendOptions) {
     const text = typeof data === "string";
-    const payload = text
-      ? receivedOctets(data)?.slice() ?? encodeUtf8(data)
-      : toBytes(data).slice() as Bytes;
+    const payload = text ? receivedOctets(data)?.slice() ?? encodeUtf8(data) : copyBytes(data);
     const binary = options?.binary ?? !text;
     if (!binary && !text && decodeUtf8(payload, 0, payload.length) === undefined) {
       throw new TypeError("Expected UTF-8 to send as text");
@@ -149,6 +158,22 @@ export class PreparedMessage {
   }
 
   static {
+    brand(this, "PreparedMessage");
+    Object.defineProperty(this.prototype, CONTENT, {
+      value(this: PreparedMessage): Content {
+        return [this.#plain.payload, this.#plain.opcode, this.#compress];
+      },
+    });
+    ownPrepared = (message) => {
+      if (#plain in message) return message;
+      let twin = twins.get(message);
+      if (twin === undefined) {
+        const [payload, opcode, compress] = (message as { [CONTENT](): Content })[CONTENT]();
+        twin = new PreparedMessage(payload, { binary: opcode === Opcode.binary, compress });
+        twins.set(message, twin);
+      }
+      return twin;
+    };
     frameFor = (message, transform) => {
       if (transform === undefined || !message.#compress) return message.#plain;
       return message.length < transform.threshold ? message.#plain : message.#frame(transform);

@@ -6,6 +6,7 @@
 // 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one closing handshake.
 
 import { onAbort } from "./abort.ts";
+import { brand, isError } from "./brands.ts";
 import type { Connect, ConnectOptions } from "./client.ts";
 import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
@@ -69,6 +70,10 @@ export class WebSocketError extends DOMException {
     const { code, reason } = checkClose(init.closeCode, init.reason);
     this.closeCode = code;
     this.reason = reason;
+  }
+
+  static {
+    brand(this, "WebSocketError");
   }
 }
 
@@ -252,5 +257,5 @@ function describe({ cause }: CloseInfo): string {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }

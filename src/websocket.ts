@@ -6,7 +6,8 @@
 // 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
 // 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
 
-import { viewBytes } from "./bytes.ts";
+import { isBlob } from "./brands.ts";
+import { copyBytes } from "./bytes.ts";
 import type { Connect, ConnectOptions } from "./client.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import {
@@ -174,16 +175,16 @@ export abstract class WebSocketBase extends EventTarget {
    */
   send(data: string | Blob | BufferSource): void {
     // Web IDL: whatever is none of these is converted to a string.
-    const payload = data instanceof Blob || isBufferSource(data) ? data : `${data}`;
+    const payload = isBlob(data) || isBufferSource(data) ? data : `${data}`;
     if (this.#readyState === CONNECTING) {
       throw new DOMException("Expected an open connection, got CONNECTING", "InvalidStateError");
     }
     const size = sizeOf(payload);
     if (this.#readyState !== OPEN) this.#unsent += size;
-    else if (payload instanceof Blob) this.#enqueue(() => payload.arrayBuffer(), size);
+    else if (isBlob(payload)) this.#enqueue(() => payload.arrayBuffer(), size);
     else if (this.#queue === undefined) this.#transmit(payload, size);
     else {
-      const copy = typeof payload === "string" ? payload : viewBytes(payload).slice();
+      const copy = typeof payload === "string" ? payload : copyBytes(payload);
       this.#enqueue(() => copy, size);
     }
   }

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { onAbort, unlessAborted } from "../src/abort.ts";
+import { abortReason, onAbort, unlessAborted } from "../src/abort.ts";
 import { test } from "./support/test.ts";
 
 /** A signal that counts its listeners. */
@@ -50,6 +50,12 @@ test("onAbort() lets somebody who is told stop another", () => {
   stop = onAbort(signal, () => told.push("second"));
   abort(undefined);
   assertEquals(told, ["first"]);
+});
+
+test("abortReason is the signal's own, or an AbortError", () => {
+  assertEquals(abortReason(AbortSignal.abort("mine")), "mine");
+  const { name } = abortReason({ aborted: true } as AbortSignal) as DOMException;
+  assertEquals(name, "AbortError");
 });
 
 test("unlessAborted() gives what it waited for, and leaves no listener", async () => {

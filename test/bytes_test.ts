@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { concat, EMPTY, JSC, part, put, toBytes, viewBytes } from "../src/bytes.ts";
+import { concat, copyBytes, EMPTY, JSC, part, put, toBytes, viewBytes } from "../src/bytes.ts";
+import { foreignBytes } from "./support/realm.ts";
 import { runtime, test } from "./support/test.ts";
 
 test("EMPTY has no bytes", () => {
@@ -80,4 +81,28 @@ test("toBytes views every kind of bytes, and throws for all else", () => {
   for (const wrong of [1, "1", null, undefined, {}, [1]]) {
     assertThrows(() => toBytes(wrong as unknown as ArrayBuffer), TypeError, "Expected a string or");
   }
+});
+
+test("toBytes and viewBytes make views of this realm, of bytes of another", () => {
+  const bytes = foreignBytes([1, 2, 3]);
+  for (const view of [toBytes(bytes), viewBytes(bytes), toBytes(bytes.buffer)]) {
+    assert(view instanceof Uint8Array);
+    assertEquals(encodeHex(view), "010203");
+    assertStrictEquals(view.buffer, bytes.buffer);
+  }
+});
+
+test("copyBytes copies, though a subclass's slice() does not", () => {
+  class View extends Uint8Array<ArrayBuffer> {
+    override slice(start?: number, end?: number): View {
+      return this.subarray(start, end) as View;
+    }
+  }
+  const source = new View(decodeHex("010203").buffer);
+  const shared = new Uint8Array(new SharedArrayBuffer(3));
+  const [copy, ofShared] = [copyBytes(source), copyBytes(shared)];
+  source.fill(9);
+  shared.fill(9);
+  assertEquals([encodeHex(copy), encodeHex(ofShared)], ["010203", "000000"]);
+  assert(ofShared.buffer instanceof ArrayBuffer);
 });

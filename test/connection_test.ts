@@ -47,7 +47,7 @@ onBoth("send() carries text and every kind of bytes both ways", async ({ client,
 
 onBoth("send() throws for what is neither a string nor bytes", async ({ client, server }) => {
   for (const wrong of [1, true, null, undefined, {}, () => {}]) {
-    assertThrows(() => client.send(wrong as unknown as string), TypeError, "Expected a string or");
+    assertThrows(() => client.send(wrong as unknown as string), TypeError, "Expected a string, b");
   }
   await client.send("unharmed");
   assertEquals(await server.receive(), "unharmed");

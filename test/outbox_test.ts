@@ -113,7 +113,7 @@ test("send(source) takes arrays, generators and streams, of strings or of any by
 });
 
 test("send(source) of nothing is an empty message", async () => {
-  assertEquals(await send([]), ["82"]);
+  assertEquals(await send(new Set<string>()), ["82"]);
   assertEquals(await send([""]), ["81"]);
   assertEquals(await send([new Uint8Array()]), ["82"]);
 });
@@ -224,7 +224,7 @@ for (
 
 test("send(source) that nobody awaits harms nothing when it fails", async () => {
   await using fake = openFake();
-  fake.connection.send([1 as unknown as string]);
+  fake.connection.send(new Set([1 as unknown as string]));
   await settled();
   await fake.connection.send("next");
   await settled();

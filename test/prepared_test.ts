@@ -10,6 +10,7 @@ import { resolveCompression } from "../src/deflate/options.ts";
 import { REFERENCE_FROM } from "../src/encoder.ts";
 import { parseExtensions } from "../src/extension.ts";
 import { giveBack, SLAB_SIZE } from "../src/slab.ts";
+import { pair } from "@sansocket/ws/testing";
 import { networks, settled } from "./support/connections.ts";
 import { backends, createCompressingNetwork, json } from "./support/deflate.ts";
 import { type FakeConnection, openFake } from "./support/established.ts";
@@ -309,4 +310,41 @@ test("PreparedMessage sent by a client is masked anew each time", async () => {
   const bytes = concat(client.transport.writes);
   assertStrictEquals(bytes.length, 2 * 14);
   assert(encodeHex(bytes.subarray(0, 14)) !== encodeHex(bytes.subarray(14)), "The key is the same");
+});
+
+test("PreparedMessage holds a copy of bytes whose class has a slice() that makes none", async () => {
+  class View extends Uint8Array<ArrayBuffer> {
+    override slice(start?: number, end?: number): View {
+      return this.subarray(start, end) as View;
+    }
+  }
+  const bytes = new View(decodeHex("010203").buffer);
+  const message = new PreparedMessage(bytes);
+  bytes.fill(9);
+  const { client, server } = await pair();
+  await client.send(message);
+  assertEquals(await server.receive(), decodeHex("010203"));
+  await client.close();
+});
+
+test("PreparedMessage of another copy of the package is sent as one of this copy", async () => {
+  const { client, server } = await pair();
+  const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
+  const copies = [
+    [decodeHex("c3a9"), 1, true, "\u00e9"],
+    [decodeHex("c3a9"), 2, false, decodeHex("c3a9")],
+  ] as const;
+  for (const [payload, opcode, compress, expected] of copies) {
+    const foreign = {
+      length: payload.length,
+      [Symbol.for("@sansocket/ws/PreparedMessage")]: true,
+      [CONTENT]: () => [payload, opcode, compress],
+    } as unknown as PreparedMessage;
+    assert(foreign instanceof PreparedMessage);
+    for (const ws of [client, server, client]) {
+      await ws.send(foreign);
+      assertEquals(await (ws === client ? server : client).receive(), expected);
+    }
+  }
+  await client.close();
 });

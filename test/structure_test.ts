@@ -11,6 +11,7 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
+  ["brands"],
   [
     "abort",
     "bytes",
@@ -49,6 +50,7 @@ const levels: readonly (readonly string[])[] = [
     "message_stream",
     "inbox",
     "outbox",
+    "source",
     "vitals",
     "limits",
   ],
@@ -80,6 +82,7 @@ const forShims = [
   "src/tls.ts",
   "src/abort.ts",
   "src/errors.ts",
+  "src/brands.ts",
   "src/bytes.ts",
   "src/slab.ts",
   "src/utf8.ts",
@@ -229,6 +232,21 @@ test("src names no runtime outside comments", () => {
       withoutComments(code).match(/["'`](?:node:[\w/]*|(?:Deno|Bun|Buffer|process)["'`])/g) ?? [];
     return [...names, ...quoted].map((name) => `${path} names ${name}`);
   });
+  assertEquals(found, []);
+});
+
+test("instanceof stands only before a class that is branded, outside of src/brands.ts", () => {
+  // Of any other class a value of another realm, or another copy of the package, would be refused.
+  const files = [...sources, ...shims, "mod.ts"].filter((path) => path !== "src/brands.ts");
+  const branded = files.flatMap((path) =>
+    [...withoutComments(read(path)).matchAll(/\bbrand\(this, "(\w+)"\)/g)].map(([, name]) => name)
+  );
+  assertGreater(branded.length, 0);
+  const found = files.flatMap((path) =>
+    [...withoutCommentsAndStrings(read(path)).matchAll(/\binstanceof\s+([\w.]+)?/g)]
+      .filter(([, name]) => !branded.includes(name))
+      .map(([text]) => `${path} has ${text}`)
+  );
   assertEquals(found, []);
 });
 

@@ -163,7 +163,7 @@ function upgrade(
   const peer = server.requestIP(request);
   const address = peer === null ? undefined : { hostname: peer.address, port: peer.port };
   const admitted = adoption.decide(request, address, handler, options);
-  if (admitted instanceof Response) return admitted;
+  if (!("open" in admitted)) return admitted;
   const headers = new Headers(admitted.headers as [string, string][]);
   request.headers.delete("sec-websocket-protocol");
   if (admitted.protocol !== undefined) headers.set("sec-websocket-protocol", admitted.protocol);

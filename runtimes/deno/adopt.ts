@@ -112,7 +112,7 @@ function upgrade(
   options?: UpgradeOptions<unknown>,
 ): Response {
   const admitted = adoption.decide(request, addressOf(info), handler, options);
-  if (admitted instanceof Response) return admitted;
+  if (!("open" in admitted)) return admitted;
   const { protocol, headers } = admitted;
   let upgraded: { readonly socket: WebSocket; readonly response: Response };
   try {

@@ -6,6 +6,7 @@
 // 3. The writable queues; `bufferedAmount` counts what its promises have not confirmed. `write()` answers
 //    false only from 64 KiB on, since every write is asynchronous.
 
+import { isArrayBuffer, isUint8Array } from "../../src/brands.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
 
@@ -175,9 +176,9 @@ class WebTransport implements Transport {
 }
 
 function plain(chunk: unknown): Uint8Array<ArrayBuffer> | undefined {
-  if (!(chunk instanceof Uint8Array)) return undefined;
+  if (!isUint8Array(chunk)) return undefined;
   const { buffer } = chunk;
-  if (!(buffer instanceof ArrayBuffer)) return new Uint8Array(chunk);
+  if (!isArrayBuffer(buffer)) return new Uint8Array(chunk);
   if (chunk.constructor === Uint8Array) return chunk as Uint8Array<ArrayBuffer>;
   return new Uint8Array(buffer, chunk.byteOffset, chunk.byteLength);
 }

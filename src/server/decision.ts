@@ -3,6 +3,7 @@
 // Frameworks hand on copies of a Response, and middleware adds header fields to it. So a stand-in is known by a field
 // with a value that nobody can guess, and what was added to it goes with the 101.
 
+import { isResponse, kindOf } from "../brands.ts";
 import type { HandshakeRefusal } from "../handshake/server.ts";
 import type { UpgradeDecision } from "../upgrade.ts";
 
@@ -73,7 +74,7 @@ export function mergeForUpgrade(
 
 /** What `fetch` returned in place of a Response that can be sent. */
 export function whyNotSendable(response: unknown): string | undefined {
-  if (!(response instanceof Response)) return response === null ? "null" : typeof response;
+  if (!isResponse(response)) return kindOf(response);
   if (response.bodyUsed || response.body?.locked) return "one whose body is used";
   return response.status < 200 ? `one with status ${response.status}` : undefined;
 }

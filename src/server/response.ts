@@ -5,6 +5,7 @@
 // 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not copied.
 // 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer must not take it for whole.
 
+import { isUint8Array, kindOf } from "../brands.ts";
 import { type Bytes, concat } from "../bytes.ts";
 import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
 import { formatResponseHead } from "../http/format.ts";
@@ -80,8 +81,8 @@ async function writeBody(
     for (;;) {
       const { done, value } = await source.read();
       if (done) break;
-      if (!(value instanceof Uint8Array)) {
-        throw new TypeError(`Expected the body's chunks to be Uint8Array, got ${typeof value}`);
+      if (!isUint8Array(value)) {
+        throw new TypeError(`Expected the body's chunks to be Uint8Array, got ${kindOf(value)}`);
       }
       if (value.length === 0) continue;
       length += value.length;

@@ -6,6 +6,7 @@
 // 3. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
 //    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
 
+import { isResponse, kindOf } from "../brands.ts";
 import type { WebSocketHandler } from "../handler.ts";
 import { isUpgrade, type UpgradeOptions } from "../upgrade.ts";
 import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
@@ -143,7 +144,7 @@ function chooseSocket(route: SocketRoute, params: Params): SocketChoice {
 }
 
 function createAnswer(pattern: string, route: Route): Answer {
-  if (route instanceof Response) return createConstant(pattern, route);
+  if (isResponse(route)) return createConstant(pattern, route);
   if (typeof route === "function") {
     return (request, tools, params) => route(request, { ...tools, params });
   }
@@ -151,7 +152,7 @@ function createAnswer(pattern: string, route: Route): Answer {
     throw new TypeError(
       `Expected a Response, a function or an object with websocket for the route ${
         JSON.stringify(pattern)
-      }, got ${route === null ? "null" : typeof route}`,
+      }, got ${kindOf(route)}`,
     );
   }
   const { fetch } = route;

@@ -1,6 +1,7 @@
 // What WebSocket and WebSocketStream have in common: the WHATWG's rules for arguments, and for a connection that
 // is open. The caller's mistakes are DOMExceptions here; a browser's code checks for their names.
 
+import { isArrayBuffer } from "../brands.ts";
 import type { Connect, ConnectOptions } from "../client.ts";
 import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../close.ts";
 import type { WebSocketConnection } from "../connection.ts";
@@ -100,7 +101,7 @@ export function closeStatus(info: CloseInfo): CloseStatus {
 
 /** Whether `data` is sent as a binary message. */
 export function isBufferSource(data: unknown): data is BufferSource {
-  return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+  return ArrayBuffer.isView(data) || isArrayBuffer(data);
 }
 
 /** The bytes of a message as a buffer of their own; they are nobody else's. */
@@ -113,7 +114,7 @@ export function toArrayBuffer(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer {
 /** Octets of a message; a text is not encoded for that. */
 export function sizeOf(payload: string | Blob | BufferSource): number {
   if (typeof payload !== "string") {
-    return payload instanceof Blob ? payload.size : payload.byteLength;
+    return "size" in payload ? payload.size : payload.byteLength;
   }
   let size = payload.length;
   for (let i = 0; i < payload.length; i++) {

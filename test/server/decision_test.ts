@@ -68,7 +68,7 @@ test("whyNotSendable() says what is wrong", async () => {
     [Response.error(), "one with status 0"],
     [null, "null"],
     [undefined, "undefined"],
-    [{}, "object"],
+    [{}, "Object"],
   ];
   for (const [value, expected] of cases) assertEquals(whyNotSendable(value), expected);
 });

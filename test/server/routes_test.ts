@@ -90,7 +90,7 @@ const invalid: readonly (readonly [string, unknown, string])[] = [
   ],
   ["a string", { "/a": "text" }, 'for the route "/a", got string'],
   ["null", { "/a": null }, 'for the route "/a", got null'],
-  ["an object without websocket", { "/a": { message() {} } }, 'for the route "/a", got object'],
+  ["an object without websocket", { "/a": { message() {} } }, 'for the route "/a", got Object'],
 ];
 
 for (const [what, routes, message] of invalid) {
