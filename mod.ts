@@ -45,7 +45,7 @@ export { MessageStream } from "./src/message_stream.ts";
 export { PreparedMessage, type SendOptions } from "./src/prepared.ts";
 export type { MessageSource } from "./src/outbox.ts";
 export type { Overflow } from "./src/consumer.ts";
-export type { ConnectionLimits } from "./src/limits.ts";
+export type { ConnectionLimits, HeartbeatOptions } from "./src/limits.ts";
 export type { FetchHandler, FetchTools } from "./src/server/context.ts";
 export type { FileHandler, FileOptions } from "./src/server/files.ts";
 export type { RouteParamName, RouteParams } from "./src/server/pattern.ts";
@@ -106,8 +106,8 @@ function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
  * @typeParam Table From each pattern of `routes` to the type of its `data`; inferred.
  * @param options What to serve, where, and within which limits.
  * @returns The server, once it listens. Rejects when it cannot listen, with a TypeError when `websocket` is given
- * together with `routes` or `fetch`, or none of them is, or a route or an origin is malformed, and with a RangeError
- * when a limit is not above 0.
+ * together with `routes` or `fetch`, or none of them is, when an option or a hook is unknown or of the wrong kind, or a
+ * route or an origin is malformed, and with a RangeError when a number is out of its range.
  *
  * @example
  * ```ts
@@ -138,7 +138,7 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
  * @param directory The folder: its path, or a `file:` URL such as `new URL("public/", import.meta.url)`.
  * @param options What the paths begin with, and the name of the index.
  * @returns A function for `routes` or `fetch`; a file that is not there is answered with 404.
- * @throws {TypeError} When the prefix does not begin with a slash.
+ * @throws {TypeError} When the prefix does not begin with a slash, or an option is unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -173,7 +173,8 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
  * @param options Subprotocols, header fields, TLS, limits and a signal.
  * @returns The connection, once the opening handshake is complete. Rejects with {@linkcode HandshakeError}, which
  * carries the server's answer, when the server refuses or takes more than `handshakeTimeout`; with a SyntaxError or
- * TypeError when what was asked for cannot be; with the signal's reason when that fires first.
+ * TypeError when what was asked for cannot be, or an option is unknown or of the wrong kind; with a RangeError when a
+ * number is out of its range; with the signal's reason when that fires first.
  *
  * @example
  * ```ts

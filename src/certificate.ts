@@ -7,6 +7,7 @@
 // 3. Web Crypto signs to r and s of 32 octets each; X.509 wants them as a sequence of two integers (RFC 3279 2.2.3).
 
 import type { Bytes } from "./bytes.ts";
+import { checkOptions, type OptionTable, texts } from "./options.ts";
 import { parseIpAddress } from "./proxy/address.ts";
 import type { TlsCertificate } from "./tls.ts";
 
@@ -15,6 +16,9 @@ export interface DevelopmentCertificateOptions {
   /** The names and IP addresses of the server. "localhost", "127.0.0.1" and "::1" unless told. */
   readonly hostnames?: readonly string[];
 }
+
+/** What each of these may be. */
+const CERTIFICATE_OPTIONS: OptionTable<DevelopmentCertificateOptions> = { hostnames: texts };
 
 /** Long enough for a day's work on a machine whose clock is off, too short to end up in production. */
 const VALID_DAYS = 30;
@@ -48,7 +52,7 @@ const encoder = new TextEncoder();
  *
  * @param options The names of the server.
  * @returns Both as PEM: what `serve()` takes as `tls`.
- * @throws {TypeError} When a name is neither a host name nor an IP address.
+ * @throws {TypeError} When a name is neither a host name nor an IP address, or an option is unknown.
  *
  * @example
  * ```ts
@@ -63,6 +67,7 @@ const encoder = new TextEncoder();
 export async function createDevelopmentCertificate(
   options: DevelopmentCertificateOptions = {},
 ): Promise<TlsCertificate> {
+  checkOptions("createDevelopmentCertificate()", options, CERTIFICATE_OPTIONS);
   const { hostnames = ["localhost", "127.0.0.1", "::1"] } = options;
   const names = hostnames.map(generalName);
   if (names.length === 0) throw new TypeError("Expected at least one host name, got none");

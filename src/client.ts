@@ -4,16 +4,19 @@ import { abortReason, onAbort, unlessAborted } from "./abort.ts";
 import { readAnswer, readRefusal } from "./answer.ts";
 import type { LateRequest, WebSocketConnection } from "./connection.ts";
 import { type Compression, createCompression } from "./deflate/compression.ts";
-import type { CompressionOptions } from "./deflate/options.ts";
+import { COMPRESSION_OPTIONS, type CompressionOptions } from "./deflate/options.ts";
 import { HandshakeError } from "./errors.ts";
 import { establish } from "./establish.ts";
 import { createRequest, judgeResponse } from "./handshake/client.ts";
 import { parseTarget } from "./handshake/unix_url.ts";
 import { type Fields, toFields } from "./http/fields.ts";
-import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "./limits.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
+import { type ResolvedLimits, resolveLimits } from "./limits.ts";
+import { anything, checkOptions, group, number, type OptionTable } from "./options.ts";
+import { signal as signalRule, texts, withMethods } from "./options.ts";
 import { TransportReader } from "./reader.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
-import type { TlsClientOptions } from "./tls.ts";
+import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "./tls.ts";
 import type { Address, Runtime, Transport } from "./transport.ts";
 
 /** The options of `connect()`. */
@@ -48,6 +51,18 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly signal?: AbortSignal;
 }
 
+/** What each of these may be. */
+export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
+  ...CONNECTION_LIMITS,
+  compression: group(COMPRESSION_OPTIONS, true, false),
+  protocols: texts,
+  headers: anything,
+  tls: group(TLS_CLIENT_OPTIONS),
+  maxRedirects: number("redirections", { least: 0 }),
+  cookies: withMethods("get", "set"),
+  signal: signalRule,
+};
+
 /**
  * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async; `handshakeTimeout` and `signal`
  * bound the wait for them.
@@ -78,12 +93,10 @@ export type Connect = (
 /** Makes the `connect()` of a runtime. */
 export function createConnect(runtime: Runtime): Connect {
   return async (target, options = {}) => {
+    checkOptions("connect()", options, CONNECT_OPTIONS);
     const { url, path } = parseTarget(target);
     let hop: Hop = { url, path, headers: toFields(options.headers), tls: options.tls ?? {} };
     const maxRedirects = options.maxRedirects ?? 0;
-    if (!(maxRedirects >= 0)) {
-      throw new RangeError(`Expected maxRedirects to be 0 or above, got ${maxRedirects}`);
-    }
     const limits = resolveLimits(options);
     const { handshakeTimeout } = limits;
     const compression = createCompression(

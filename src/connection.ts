@@ -5,7 +5,8 @@ import { type BinaryData, copyBytes, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
-import { ownPrepared, PreparedMessage, type SendOptions } from "./prepared.ts";
+import { checkOptions, type OptionTable, signal } from "./options.ts";
+import { checkSendOptions, ownPrepared, PreparedMessage, type SendOptions } from "./prepared.ts";
 import { checkSource, chunksOf } from "./source.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
@@ -174,7 +175,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
    * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
    * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
-   * and not UTF-8. An object or an array is sent by {@linkcode sendJson}.
+   * and not UTF-8; when an option is unknown or neither true nor false. An object or an array is sent by
+   * {@linkcode sendJson}.
    *
    * @example
    * ```ts
@@ -194,6 +196,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     data: string | BinaryData | Blob | MessageSource | PreparedMessage,
     options?: SendOptions,
   ): Promise<void> {
+    if (options !== undefined) checkSendOptions("send()", options);
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
@@ -262,8 +265,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param options A signal that ends the wait; the message is then left for the next call.
    * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended, and with the
    * signal's reason when that fires first.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
+    if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
     return this.#inbox.receive(options?.signal);
   }
 
@@ -273,8 +278,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    *
    * @param options A signal that ends the wait.
    * @returns The message. Rejects as `receive()` does.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
+    if (options !== undefined) checkOptions("receiveStream()", options, RECEIVE_OPTIONS);
     return this.#inbox.receiveStream(options?.signal);
   }
 
@@ -296,6 +303,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     };
   }
 }
+
+const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
 
 function toResult(value: Message): IteratorResult<Message> {
   return { done: false, value };

@@ -2,6 +2,7 @@
 
 import type { EndpointLimits, Overflow } from "./consumer.ts";
 import type { MessageLimits } from "./message.ts";
+import { group, milliseconds, number, oneOf, type OptionTable } from "./options.ts";
 import type { VitalLimits } from "./vitals.ts";
 
 /** What a timer can wait, in milliseconds; for more it would fire at once. */
@@ -25,7 +26,7 @@ export interface ConnectionLimits {
    * Pings a connection from which nothing has come for `interval` milliseconds, and drops it when nothing comes for
    * `timeout` more; any traffic counts. `{ interval: 25_000, timeout: 20_000 }` unless told; false for none.
    */
-  readonly heartbeat?: false | { readonly interval?: number; readonly timeout?: number };
+  readonly heartbeat?: false | HeartbeatOptions;
   /** Milliseconds without a message in either direction after which the connection is closed with 1001. Off unless told. */
   readonly idleTimeout?: number;
   /**
@@ -39,49 +40,57 @@ export interface ConnectionLimits {
   readonly closeTimeout?: number;
 }
 
+/** When a connection is pinged, and when it is given up. */
+export interface HeartbeatOptions {
+  /** Milliseconds without anything from the peer after which it is pinged. Default: 25,000. */
+  readonly interval?: number;
+  /** Milliseconds for it to send anything then. Default: 20,000. */
+  readonly timeout?: number;
+}
+
+const HEARTBEAT_OPTIONS: OptionTable<HeartbeatOptions> = {
+  interval: milliseconds,
+  timeout: milliseconds,
+};
+
+/** What each limit may be. */
+export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
+  maxMessageSize: number("octets"),
+  maxFragments: number("frames"),
+  maxBufferedAmount: number("octets"),
+  overflow: oneOf("close", "drop-oldest", "drop-newest", "wait"),
+  heartbeat: group(HEARTBEAT_OPTIONS, false),
+  idleTimeout: milliseconds,
+  maxLifetime: milliseconds,
+  handshakeTimeout: milliseconds,
+  closeTimeout: milliseconds,
+};
+
 /** `ConnectionLimits` with nothing missing. */
 export interface ResolvedLimits extends MessageLimits, EndpointLimits, VitalLimits {
   /** See `ConnectionLimits`. */
   readonly handshakeTimeout: number;
 }
 
-/**
- * Fills in the defaults.
- *
- * @throws {RangeError} When a limit is not a number above 0.
- */
+/** Fills in the defaults; the options have been checked by {@linkcode CONNECTION_LIMITS}. */
 export function resolveLimits(options: ConnectionLimits): ResolvedLimits {
   const heartbeat = options.heartbeat === false
     ? { interval: Infinity, timeout: Infinity }
     : options.heartbeat ?? {};
   return {
-    maxMessageSize: positive("maxMessageSize", options.maxMessageSize, 1_048_576),
-    maxFragments: positive("maxFragments", options.maxFragments, 131_072),
-    maxBufferedAmount: positive("maxBufferedAmount", options.maxBufferedAmount, 16_777_216),
-    handshakeTimeout: timer("handshakeTimeout", options.handshakeTimeout),
-    closeTimeout: timer("closeTimeout", options.closeTimeout),
-    overflow: overflow(options.overflow ?? "close"),
-    pingInterval: positive("heartbeat.interval", heartbeat.interval, 25_000),
-    pingTimeout: positive("heartbeat.timeout", heartbeat.timeout, 20_000),
-    idleTimeout: positive("idleTimeout", options.idleTimeout, Infinity),
-    maxLifetime: positive("maxLifetime", options.maxLifetime, Infinity),
+    maxMessageSize: options.maxMessageSize ?? 1_048_576,
+    maxFragments: options.maxFragments ?? 131_072,
+    maxBufferedAmount: options.maxBufferedAmount ?? 16_777_216,
+    handshakeTimeout: timer(options.handshakeTimeout),
+    closeTimeout: timer(options.closeTimeout),
+    overflow: options.overflow ?? "close",
+    pingInterval: heartbeat.interval ?? 25_000,
+    pingTimeout: heartbeat.timeout ?? 20_000,
+    idleTimeout: options.idleTimeout ?? Infinity,
+    maxLifetime: options.maxLifetime ?? Infinity,
   };
 }
 
-function overflow(value: Overflow): Overflow {
-  if (["close", "wait", "drop-oldest", "drop-newest"].includes(value)) return value;
-  throw new RangeError(
-    `Expected overflow to be close, wait, drop-oldest or drop-newest, got ${value}`,
-  );
-}
-
-function timer(name: string, value: number | undefined): number {
-  return Math.min(positive(name, value, 10_000), LONGEST_TIMER);
-}
-
-/** An option that must be a number above 0. */
-export function positive(name: string, value: number | undefined, preset: number): number {
-  if (value === undefined) return preset;
-  if (!(value > 0)) throw new RangeError(`Expected ${name} to be above 0, got ${value}`);
-  return value;
+function timer(value = 10_000): number {
+  return Math.min(value, LONGEST_TIMER);
 }

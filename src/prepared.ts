@@ -12,6 +12,7 @@ import { type BinaryData, type Bytes, copyBytes } from "./bytes.ts";
 import type { FrameEncoder } from "./encoder.ts";
 import { FIN, headerLength, messageOpcode, Opcode, RSV1, writeHeader } from "./frame.ts";
 import { encodeMessage, type MessageTransform } from "./message.ts";
+import { checkOptions, flag, type OptionTable } from "./options.ts";
 import { openShared, type Slab } from "./slab.ts";
 import { receivedOctets } from "./received.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
@@ -72,6 +73,25 @@ export interface SendOptions {
   readonly binary?: boolean;
 }
 
+/** What each of these may be. */
+const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
+
+/**
+ * Checks the options of a message that is sent. They come with each message that has some: this costs 13 ns where
+ * the whole check costs 73 (Node; Deno 12 and 65, Bun 11 and 35).
+ *
+ * @throws {TypeError} When an option is unknown, or neither true nor false.
+ */
+export function checkSendOptions(owner: string, options: SendOptions): void {
+  if (typeof options !== "object" || options === null) {
+    return checkOptions(owner, options, SEND_OPTIONS);
+  }
+  const { compress, binary } = options;
+  let right = (compress === undefined || compress === true || compress === false) &&
+    (binary === undefined || binary === true || binary === false);
+  for (const name in options) right &&= name === "compress" || name === "binary";
+  if (!right) checkOptions(owner, options, SEND_OPTIONS);
+}
 /** What another copy of this package makes its own message of: payload, opcode, and whether to compress it. */
 type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
 /** The method of a PreparedMessage that gives it. */
@@ -143,9 +163,11 @@ export class PreparedMessage {
    *
    * @param data The message; bytes are copied, and may change from now on.
    * @param options Whether to compress it, and whether it is text or binary.
-   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not UTF-8.
+   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not UTF-8, or an option is
+   * unknown or neither true nor false.
    */
   constructor(data: string | BinaryData, options?: SendOptions) {
+    if (options !== undefined) checkSendOptions("PreparedMessage", options);
     const text = typeof data === "string";
     const payload = text ? receivedOctets(data)?.slice() ?? encodeUtf8(data) : copyBytes(data);
     const binary = options?.binary ?? !text;

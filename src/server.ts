@@ -6,7 +6,11 @@ import type { CompressionOptions } from "./deflate/options.ts";
 import type { GuardOptions } from "./guard/options.ts";
 import type { ServerStats } from "./guard/stats.ts";
 import type { WebSocketHandler } from "./handler.ts";
+import { handler } from "./hooks.ts";
 import type { ConnectionLimits } from "./limits.ts";
+import { callback, checkOptions, flag, isObject, kind, milliseconds, number } from "./options.ts";
+import type { OptionTable } from "./options.ts";
+import { ATTACHMENT_OPTIONS } from "./server/attach.ts";
 import type { TrustProxy } from "./proxy/trust.ts";
 import {
   createContext,
@@ -15,7 +19,12 @@ import {
   type ServerContext,
 } from "./server/context.ts";
 import { createRouter, type Routes } from "./server/routes.ts";
-import { type ListeningOptions, listeningUrl, resolveListening } from "./server/listening.ts";
+import {
+  LISTENING_OPTIONS,
+  type ListeningOptions,
+  listeningUrl,
+  resolveListening,
+} from "./server/listening.ts";
 import { Opening } from "./server/opening.ts";
 import { SessionPeer } from "./server/peer.ts";
 import { HttpSession } from "./server/session.ts";
@@ -112,6 +121,19 @@ export type ServeOptions<Table = Record<string, unknown>> =
   | WebSocketServerOptions
   | RouteServerOptions<Table>;
 
+/** What each of them may be. */
+const SERVE_OPTIONS: OptionTable<RouteServerOptions> = {
+  ...ATTACHMENT_OPTIONS,
+  ...LISTENING_OPTIONS,
+  maxHeadSize: number("octets"),
+  maxBodySize: number("octets"),
+  requestTimeout: milliseconds,
+  proxyProtocol: flag,
+  routes: kind("an object of patterns", isObject),
+  fetch: callback,
+  websocket: handler,
+};
+
 /** A server that listens. */
 export interface Server extends AsyncDisposable {
   /** The port that it listens on; 0 on a unix socket. */
@@ -144,8 +166,8 @@ export interface Server extends AsyncDisposable {
    * @param options With which code, how long, and how far apart.
    * @returns A promise that resolves when all has ended and every handler is done, or after `timeout`, when all has been
    * cut and the `close` hooks have been called; a handler that is still at work then is not waited for.
-   * Called again, the same promise. Rejects with a RangeError, and does nothing, when the code or the reason cannot be
-   * sent or a time is not in its range.
+   * Called again, the same promise. Rejects, and does nothing, with a RangeError when the code or the reason cannot be
+   * sent or a time is not in its range, and with a TypeError when an option is unknown or of the wrong kind.
    */
   close(options?: ServerCloseOptions): Promise<void>;
 }
@@ -160,6 +182,25 @@ export function createServe(runtime: Runtime): Serve {
     await server.listen(runtime);
     return server;
   };
+}
+
+/** Says how to write what was meant, for each mixture of the three. */
+function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
+  if (websocket === undefined) {
+    if (routes !== undefined || fetch !== undefined) return;
+    throw new TypeError("Expected websocket, fetch or routes, got none of them");
+  }
+  if (routes !== undefined) {
+    throw new TypeError(
+      'Expected either websocket or routes, got both: write routes: { …, "/*": { websocket } }',
+    );
+  }
+  if (fetch !== undefined) {
+    throw new TypeError(
+      'Expected either websocket or fetch, got both: write routes: { "/*": { websocket, fetch } }, or let fetch return ' +
+        "upgrade(handler) for what asks for a WebSocket",
+    );
+  }
 }
 
 /** How to know a socket by its address alone; undefined where more has to be known first. */
@@ -188,10 +229,9 @@ class RunningServer implements Server {
   #turnedAway = 0;
 
   constructor(options: ServeOptions<unknown>, deflate: DeflateBackend | undefined) {
+    checkOptions("serve()", options, SERVE_OPTIONS);
     const { routes, fetch, websocket } = options as ServeOptions;
-    if ((routes === undefined && fetch === undefined) === (websocket === undefined)) {
-      throw new TypeError("Expected either websocket, or routes or fetch or both");
-    }
+    checkHandlers(options as ServeOptions);
     if (options.proxyProtocol && options.tls !== undefined) {
       throw new TypeError("Expected proxyProtocol or tls, got both: the header comes before TLS");
     }

@@ -7,10 +7,11 @@
 
 import { onAbort } from "./abort.ts";
 import { brand, isError } from "./brands.ts";
-import type { Connect, ConnectOptions } from "./client.ts";
+import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "./client.ts";
 import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import type { CloseInfo } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 import { handled } from "./promises.ts";
 import {
   checkClose,
@@ -126,9 +127,11 @@ export abstract class WebSocketStreamBase {
    * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else `connect()` takes.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
    * subprotocol is not a token or is there twice.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   constructor(connect: Connect, url: string | URL, options: ConnectOptions = {}) {
     const target = parseTarget(url);
+    checkOptions("new WebSocketStream()", options, CONNECT_OPTIONS);
     checkProtocols(options.protocols ?? []);
     this.url = target.href;
     const connection = this.#connect(connect, target, options);

@@ -1,4 +1,6 @@
-// What the two ends of a TLS connection can be told: types only. The shims hand it to the runtime.
+// What the two ends of a TLS connection can be told, and how it is checked. The shims hand it to the runtime.
+
+import { callback, flag, oneOf, type OptionTable, text, textOrTexts } from "./options.ts";
 
 /** A certificate and its private key, both as PEM. */
 export interface TlsCertificate {
@@ -27,6 +29,15 @@ export interface TlsServerOptions extends TlsCertificate {
   readonly ca?: string | readonly string[];
 }
 
+/** What each of these may be. */
+export const TLS_SERVER_OPTIONS: OptionTable<TlsServerOptions> = {
+  key: text,
+  cert: text,
+  sni: callback,
+  clientCertificates: oneOf("request", "require"),
+  ca: textOrTexts,
+};
+
 /** TLS for a client. */
 export interface TlsClientOptions {
   /**
@@ -43,6 +54,15 @@ export interface TlsClientOptions {
   /** False takes any certificate, and so any impostor: for tests only. True unless told. */
   readonly rejectUnauthorized?: boolean;
 }
+
+/** What each of these may be. */
+export const TLS_CLIENT_OPTIONS: OptionTable<TlsClientOptions> = {
+  ca: textOrTexts,
+  cert: text,
+  key: text,
+  servername: text,
+  rejectUnauthorized: flag,
+};
 
 /** What is known about the TLS of a connection. */
 export interface TlsInfo {

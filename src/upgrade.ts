@@ -4,6 +4,7 @@
 // the upgrade happens when `fetch` returns the stand-in itself: a Response with status 101 cannot be made.
 
 import type { WebSocketHandler } from "./handler.ts";
+import { handler as handlerRule } from "./hooks.ts";
 import { isOriginAllowed, type Peers } from "./handshake/origin.ts";
 import {
   type HandshakeAcceptance,
@@ -13,6 +14,7 @@ import {
 } from "./handshake/server.ts";
 import { hasToken } from "./http/lists.ts";
 import type { RequestHead } from "./http/head.ts";
+import { anything, checkOptions, kind, type OptionScope, type OptionTable } from "./options.ts";
 
 /**
  * Chooses a subprotocol.
@@ -40,6 +42,30 @@ export interface UpgradeOptions<Data = unknown> {
   readonly headers?: HeadersInit;
 }
 
+/** What each of these may be. */
+export const UPGRADE_OPTIONS: OptionTable<UpgradeOptions> = {
+  protocol: kind(
+    "a string, a list of strings or a function",
+    (value) =>
+      typeof value === "string" || typeof value === "function" ||
+      (Array.isArray(value) && value.every((one) => typeof one === "string")),
+  ),
+  data: anything,
+  headers: anything,
+};
+
+const UPGRADE: OptionScope = { owner: "upgrade()", table: UPGRADE_OPTIONS };
+
+/**
+ * Checks what `upgrade()` is given.
+ *
+ * @throws {TypeError} When the handler is none, or a hook or an option is unknown.
+ */
+export function checkUpgrade(handler: unknown, options: unknown): void {
+  handlerRule.check("the handler", handler, UPGRADE);
+  checkOptions(UPGRADE.owner, options, UPGRADE_OPTIONS);
+}
+
 /**
  * Makes a WebSocket connection of the request at hand. The handler's `data` is of the type of what it is given, and a
  * handler that is declared to need `data` has to be given some.
@@ -52,6 +78,7 @@ export interface Upgrade {
    * @param options The `data`, and perhaps the subprotocol and header fields.
    * @returns A Response to return from `fetch`: the upgrade, or the refusal with status 400, 403, 405, 426 or 503
    * and the reason as its body.
+   * @throws {TypeError} When an option or a hook is unknown or of the wrong kind.
    */
   <Data>(
     handler: WebSocketHandler<Data>,

@@ -8,8 +8,9 @@
 
 import { isBlob } from "./brands.ts";
 import { copyBytes } from "./bytes.ts";
-import type { Connect, ConnectOptions } from "./client.ts";
+import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "./client.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
+import { checkOptions, type OptionTable } from "./options.ts";
 import {
   createCloseEvent,
   createErrorEvent,
@@ -30,6 +31,11 @@ import {
 
 /** The options of `connect()` that `new WebSocket()` takes in place of the subprotocols. */
 export type WebSocketOptions = Omit<ConnectOptions, "signal">;
+
+/** What each of these may be. The signal is that of the class itself. */
+const WEB_SOCKET_OPTIONS: OptionTable<WebSocketOptions> = (({ signal: _, ...options }) => options)(
+  CONNECT_OPTIONS,
+);
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -116,6 +122,7 @@ export abstract class WebSocketBase extends EventTarget {
    * @param protocols The subprotocols to offer, or one, or options of `connect()`.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
    * subprotocol is not a token or is there twice.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   constructor(
     connect: Connect,
@@ -125,6 +132,7 @@ export abstract class WebSocketBase extends EventTarget {
     super();
     this.#url = parseTarget(url);
     const options = toOptions(protocols);
+    checkOptions("new WebSocket()", options, WEB_SOCKET_OPTIONS);
     checkProtocols(options.protocols ?? []);
     connectChecked(connect, this.#url, { ...options, signal: this.#handshake.signal })
       .then((connection) => this.#run(connection), (error) => this.#fail(error));
@@ -285,7 +293,7 @@ export abstract class WebSocketBase extends EventTarget {
 
 function toOptions(protocols: string | readonly string[] | WebSocketOptions): WebSocketOptions {
   if (typeof protocols === "string") return { protocols: [protocols] };
-  return Symbol.iterator in protocols ? { protocols: [...protocols] } : protocols;
+  return Symbol.iterator in protocols ? { protocols: [...protocols].map(String) } : protocols;
 }
 
 function closedBeforeOpen(): DOMException {

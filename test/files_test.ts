@@ -226,9 +226,9 @@ test("serveFiles() finds the name behind a route's * or its own prefix", () =>
   }));
 
 test("serveFiles() refuses a prefix without a slash and an index that is no name", () => {
-  assertThrows(() => serveFiles("a", { prefix: "static/" }), TypeError, "a prefix that begins");
+  assertThrows(() => serveFiles("a", { prefix: "static/" }), TypeError, "Expected prefix to begin");
   for (const index of ["", "a/b", ".hidden", "..", "a\\b"]) {
-    assertThrows(() => serveFiles("a", { index }), TypeError, "Expected a name of a file");
+    assertThrows(() => serveFiles("a", { index }), TypeError, "Expected index to be the name");
   }
 });
 

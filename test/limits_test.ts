@@ -1,8 +1,7 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   type ConnectionLimits,
   LONGEST_TIMER,
-  positive,
   type ResolvedLimits,
   resolveLimits,
 } from "../src/limits.ts";
@@ -28,30 +27,20 @@ test("resolveLimits fills in the documented defaults, a heartbeat among them", (
 });
 
 for (const name of [...counts, ...periods]) {
-  test(`resolveLimits takes any ${name} above 0`, () => {
-    for (const value of [0.5, 1, 2 ** 40, Infinity]) {
+  test(`resolveLimits keeps any ${name}`, () => {
+    for (const value of [1, 2 ** 40, Infinity]) {
       assertEquals(resolveLimits({ [name]: value })[name], value);
     }
   });
 }
 
 for (const name of timers) {
-  test(`resolveLimits takes any ${name} above 0, as far as a timer goes`, () => {
-    for (const value of [0.5, 1, LONGEST_TIMER]) {
+  test(`resolveLimits keeps any ${name}, as far as a timer goes`, () => {
+    for (const value of [1, 1.5, LONGEST_TIMER]) {
       assertEquals(resolveLimits({ [name]: value })[name], value);
     }
     for (const value of [LONGEST_TIMER + 1, 2 ** 40, Infinity]) {
       assertEquals(resolveLimits({ [name]: value })[name], LONGEST_TIMER);
-    }
-  });
-}
-
-for (const name of [...counts, ...timers, ...periods]) {
-  test(`resolveLimits refuses a ${name} that is not above 0`, () => {
-    for (const value of [0, -0, -1, NaN, "1x" as unknown as number]) {
-      const options: ConnectionLimits = { [name]: value };
-      const error = assertThrows(() => resolveLimits(options), RangeError);
-      assertStringIncludes(error.message, `Expected ${name} to be above 0, got ${value}`);
     }
   });
 }
@@ -68,30 +57,8 @@ test("resolveLimits takes either time of the heartbeat, and false for none", () 
   assertEquals(times(false), [Infinity, Infinity]);
 });
 
-test("resolveLimits refuses a heartbeat of no time", () => {
-  for (const name of ["interval", "timeout"]) {
-    for (const value of [0, -1, NaN]) {
-      assertThrows(
-        () => resolveLimits({ heartbeat: { [name]: value } }),
-        RangeError,
-        `Expected heartbeat.${name} to be above 0, got ${value}`,
-      );
-    }
-  }
-});
-
-test("resolveLimits takes the four policies of overflow, and no other", () => {
+test("resolveLimits keeps each policy of overflow", () => {
   for (const overflow of ["close", "wait", "drop-oldest", "drop-newest"] as const) {
     assertEquals(resolveLimits({ overflow }).overflow, overflow);
   }
-  assertThrows(
-    () => resolveLimits({ overflow: "drop" as "close" }),
-    RangeError,
-    "Expected overflow to be close, wait, drop-oldest or drop-newest, got drop",
-  );
-});
-
-test("positive takes the preset for undefined only", () => {
-  assertEquals([positive("x", undefined, 7), positive("x", 1, 7)], [7, 1]);
-  assertThrows(() => positive("x", 0, 7), RangeError, "Expected x to be above 0, got 0");
 });

@@ -187,11 +187,14 @@ const wrong: [ServerCloseOptions, string][] = [
   [{ code: 1006 }, "got 1006"],
   [{ code: 999 }, "got 999"],
   [{ reason: "ü".repeat(62) }, "got 124"],
-  [{ timeout: 0 }, "Expected timeout to be above 0, got 0"],
-  [{ timeout: NaN }, "Expected timeout to be above 0, got NaN"],
-  [{ spread: -1 }, "Expected spread to be 0 or above, got -1"],
-  [{ spread: NaN }, "Expected spread to be 0 or above, got NaN"],
-  [{ spread: Infinity }, "Expected spread to be 0 or above, got Infinity"],
+  [{ timeout: 0 }, "Expected timeout to be a number of milliseconds, 1 or more, got 0"],
+  [{ timeout: NaN }, "Expected timeout to be a number of milliseconds, 1 or more, got NaN"],
+  [{ spread: -1 }, "Expected spread to be a number of milliseconds from 0 to 2147483647, got -1"],
+  [{ spread: NaN }, "Expected spread to be a number of milliseconds from 0 to 2147483647, got NaN"],
+  [
+    { spread: Infinity },
+    "Expected spread to be a number of milliseconds from 0 to 2147483647, got Infinity",
+  ],
 ];
 
 for (const [options, message] of wrong) {

@@ -51,12 +51,12 @@ const wrong: [string, unknown, string][] = [
   [
     "neither fetch nor websocket",
     {},
-    "TypeError: Expected either websocket, or routes or fetch or both",
+    "TypeError: Expected websocket, fetch or routes, got none of them",
   ],
   [
     "both",
     { fetch: () => {}, websocket: {} },
-    "TypeError: Expected either websocket, or routes or fetch or both",
+    "TypeError: Expected either websocket or fetch, got both",
   ],
   ["a limit of 0", { websocket: {}, maxHeadSize: 0 }, "RangeError: Expected maxHeadSize to be"],
   ["a body limit of -1", { websocket: {}, maxBodySize: -1 }, "RangeError: Expected maxBodySize"],

@@ -25,13 +25,15 @@ const levels: readonly (readonly string[])[] = [
     "promises",
     "slab",
     "deadlines",
+    "spelling",
+    "options",
   ],
   ["frame"],
   ["decoder", "encoder", "message", "prepared"],
   // Below extension, which reads a header field of the same list grammar as the others.
   ["http/"],
   ["extension", "deflate/"],
-  // Types only, and low because the origin rule of the handshake compares addresses.
+  // Low because the origin rule of the handshake compares addresses.
   ["tls"],
   ["transport"],
   ["handshake/"],
@@ -54,7 +56,7 @@ const levels: readonly (readonly string[])[] = [
     "vitals",
     "limits",
   ],
-  ["connection", "web_streams", "handler", "upgrade", "establish"],
+  ["connection", "web_streams", "handler", "hooks", "upgrade", "establish"],
   [
     "server",
     "server/",
@@ -84,6 +86,7 @@ const forShims = [
   "src/errors.ts",
   "src/brands.ts",
   "src/bytes.ts",
+  "src/options.ts",
   "src/slab.ts",
   "src/utf8.ts",
   "src/deflate/backend.ts",
@@ -96,6 +99,7 @@ const forShimEntries = [
   "client",
   "connection",
   "handler",
+  "hooks",
   "upgrade",
   "guard/stats",
   "server/attach",

@@ -7,7 +7,9 @@
 
 import type { WebSocketConnection } from "../../src/connection.ts";
 import type { WebSocketHandler } from "../../src/handler.ts";
-import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
+import { checkOptions, flag, type OptionTable } from "../../src/options.ts";
+import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
+import type { AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
@@ -74,6 +76,9 @@ export interface AdoptOptions extends AdoptionOptions {
   readonly compression?: boolean;
 }
 
+/** What each of them may be. */
+const ADOPT_OPTIONS: OptionTable<AdoptOptions> = { ...ADOPTION_OPTIONS, compression: flag };
+
 /** What {@linkcode adopt} returns. */
 export interface Adopted extends AsyncDisposable {
   /** The `websocket` for `Bun.serve()`. */
@@ -112,7 +117,8 @@ export interface Adopted extends AsyncDisposable {
  *
  * @param options Limits, origins and what else there is to say.
  * @returns The hooks for `Bun.serve()`, and the function that upgrades.
- * @throws {RangeError} When a limit is not above 0.
+ * @throws {TypeError} When an option is unknown or of the wrong kind.
+ * @throws {RangeError} When a number is out of its range.
  *
  * @example
  * ```ts
@@ -137,6 +143,7 @@ export interface Adopted extends AsyncDisposable {
  * ```
  */
 export function adopt(options: AdoptOptions = {}): Adopted {
+  checkOptions("adopt()", options, ADOPT_OPTIONS);
   const adoption = new Adoption(options);
   const close = (options?: ServerCloseOptions): Promise<void> => adoption.close(options);
   return {

@@ -6,7 +6,9 @@
 
 import type { WebSocketConnection } from "../../src/connection.ts";
 import type { WebSocketHandler } from "../../src/handler.ts";
-import { type Admitted, Adoption, type AdoptionOptions } from "../../src/server/adopt.ts";
+import { checkOptions } from "../../src/options.ts";
+import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
+import type { AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { Address } from "../../src/transport.ts";
@@ -59,7 +61,8 @@ export interface Adopted extends AsyncDisposable {
  *
  * @param options Limits, origins and what else there is to say.
  * @returns The function that upgrades, and the connections.
- * @throws {RangeError} When a limit is not above 0.
+ * @throws {TypeError} When an option is unknown or of the wrong kind.
+ * @throws {RangeError} When a number is out of its range.
  *
  * @example
  * ```ts
@@ -89,6 +92,7 @@ export interface Adopted extends AsyncDisposable {
  * ```
  */
 export function adopt(options: AdoptionOptions = {}): Adopted {
+  checkOptions("adopt()", options, ADOPTION_OPTIONS);
   const adoption = new Adoption(options);
   const close = (options?: ServerCloseOptions): Promise<void> => adoption.close(options);
   return {

@@ -14,11 +14,18 @@ import type { Duplex } from "node:stream";
 import type { WebSocketConnection } from "../../src/connection.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/handler.ts";
-import { asksForWebSocket, Attachment, type AttachmentOptions } from "../../src/server/attach.ts";
+import { handler as handlerRule } from "../../src/hooks.ts";
+import { callback, checkOptions, type OptionTable, text } from "../../src/options.ts";
+import {
+  asksForWebSocket,
+  Attachment,
+  ATTACHMENT_OPTIONS,
+  type AttachmentOptions,
+} from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { mergeForUpgrade } from "../../src/server/decision.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
-import type { UpgradeOptions } from "../../src/upgrade.ts";
+import { checkUpgrade, type UpgradeOptions } from "../../src/upgrade.ts";
 import { zlibBackend } from "../zlib.ts";
 import { NodeTransport } from "./transport.ts";
 
@@ -37,6 +44,15 @@ export interface AttachOptions extends AttachmentOptions {
   readonly fetch?: FetchHandler;
 }
 
+/** What each of them may be. */
+const ATTACH_OPTIONS: OptionTable<AttachOptions> = {
+  ...ATTACHMENT_OPTIONS,
+  path: text,
+  filter: callback,
+  websocket: handlerRule,
+  fetch: callback,
+};
+
 /** What {@linkcode attach} returns. */
 export interface Attached extends AsyncDisposable {
   /** The open WebSocket connections. */
@@ -50,7 +66,7 @@ export interface Attached extends AsyncDisposable {
    * @param response Its response, which nothing has been written to.
    * @param handler What to do with the connection.
    * @param options The `data`, and perhaps the subprotocol and header fields.
-   * @throws {TypeError} When the response has been sent already.
+   * @throws {TypeError} When the response has been sent already, or an option or a hook is unknown.
    */
   upgrade<Data>(
     request: IncomingMessage,
@@ -98,8 +114,8 @@ const pending = new WeakMap<IncomingMessage, Pending>();
  * @param server The server; it may listen already.
  * @param options Which requests, what to do with them, and within which limits.
  * @returns The connections, and how to end them.
- * @throws {TypeError} When both `websocket` and `fetch` are given.
- * @throws {RangeError} When a limit is not above 0.
+ * @throws {TypeError} When both `websocket` and `fetch` are given, or an option is unknown or of the wrong kind.
+ * @throws {RangeError} When a number is out of its range.
  *
  * @example
  * ```ts
@@ -123,8 +139,11 @@ const pending = new WeakMap<IncomingMessage, Pending>();
  * ```
  */
 export function attach(server: Server | SecureServer, options: AttachOptions = {}): Attached {
+  checkOptions("attach()", options, ATTACH_OPTIONS);
   if (options.websocket !== undefined && options.fetch !== undefined) {
-    throw new TypeError("Expected websocket or fetch or neither, got both");
+    throw new TypeError(
+      "Expected either websocket or fetch, got both: let fetch return upgrade(handler) for what it accepts",
+    );
   }
   const door = new Door(server, options);
   const others = doors.get(server);
@@ -182,6 +201,7 @@ class Door implements Attached {
     handler: WebSocketHandler<never>,
     options: UpgradeOptions<unknown> = {},
   ): void {
+    checkUpgrade(handler, options);
     if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
     const asked = pending.get(request);
     if (asked === undefined) return refuseUpgrade(request, response);

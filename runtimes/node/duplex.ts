@@ -2,6 +2,9 @@
 
 import { Duplex } from "node:stream";
 import type { WebSocketConnection } from "../../src/connection.ts";
+import { checkOptions, flag, type OptionTable } from "../../src/options.ts";
+
+const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectMode: flag };
 
 /**
  * Makes a Node `Duplex` of a connection. What is read is the payload of its messages, one chunk each, strings included
@@ -11,6 +14,7 @@ import type { WebSocketConnection } from "../../src/connection.ts";
  * @param ws The connection; nobody else may take its messages.
  * @param options `objectMode`: read strings as strings, and write them as text. False unless told.
  * @returns The stream.
+ * @throws {TypeError} When an option is unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -26,6 +30,7 @@ export function createDuplex(
   ws: WebSocketConnection,
   options: { readonly objectMode?: boolean } = {},
 ): Duplex {
+  checkOptions("createDuplex()", options, DUPLEX_OPTIONS);
   const { objectMode = false } = options;
   const messages = ws[Symbol.asyncIterator]();
   return new Duplex({

@@ -10,6 +10,7 @@ import { createServe, type Serve } from "../../src/server.ts";
 import { nodeRuntime } from "./runtime.ts";
 
 export type { AttachmentOptions } from "../../src/server/attach.ts";
+export type { CommonOptions } from "../../src/server/context.ts";
 export { attach, type Attached, type AttachOptions } from "./attach.ts";
 export { createDuplex } from "./duplex.ts";
 export { nodeRuntime };

@@ -7,6 +7,7 @@
 //    false only from 64 KiB on, since every write is asynchronous.
 
 import { isArrayBuffer, isUint8Array } from "../../src/brands.ts";
+import { anything, checkOptions, type OptionTable } from "../../src/options.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
 
@@ -30,13 +31,18 @@ export interface WebTransportAddresses {
   readonly localAddress?: Address | undefined;
 }
 
+const ADDRESSES: OptionTable<WebTransportAddresses> = {
+  remoteAddress: anything,
+  localAddress: anything,
+};
+
 /**
  * Makes a {@linkcode Transport} of a pair of web streams, which it locks.
  *
  * @param pair The two byte streams.
  * @param addresses What is known about the two ends.
  * @returns The transport, paused.
- * @throws {TypeError} When one of the streams is locked.
+ * @throws {TypeError} When one of the streams is locked, or an address has another name.
  *
  * @example
  * ```ts
@@ -51,6 +57,7 @@ export function webTransport(
   pair: ByteStreamPair,
   addresses: WebTransportAddresses = {},
 ): Transport {
+  checkOptions("webTransport()", addresses, ADDRESSES);
   return new WebTransport(pair, addresses);
 }
 

@@ -65,7 +65,6 @@ export class Compression {
  * The compression that an option asks for; undefined for none.
  *
  * @throws {TypeError} When there is no DEFLATE to do it with.
- * @throws {RangeError} When a number is out of its range.
  */
 export function createCompression(
   option: boolean | CompressionOptions,

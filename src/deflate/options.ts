@@ -1,5 +1,7 @@
 // The compression options of `serve()` and `connect()`, and what `true` stands for.
 
+import { flag, number, type OptionTable } from "../options.ts";
+
 /**
  * Options of permessage-deflate (RFC 7692). What is not given is as `compression: true` has it.
  *
@@ -40,6 +42,15 @@ export interface CompressionOptions {
   readonly threshold?: number;
 }
 
+/** What each option may be. */
+export const COMPRESSION_OPTIONS: OptionTable<CompressionOptions> = {
+  level: number("", { least: 0, most: 9 }),
+  memoryLevel: number("", { most: 9 }),
+  windowBits: number("", { least: 8, most: 15 }),
+  contextTakeover: flag,
+  threshold: number("octets", { least: 0 }),
+};
+
 /** `CompressionOptions` with nothing missing. */
 export interface ResolvedCompression extends Required<CompressionOptions> {
   /** Whether a client asks the server for the window too: only when it was given. */
@@ -47,9 +58,8 @@ export interface ResolvedCompression extends Required<CompressionOptions> {
 }
 
 /**
- * Fills in what is missing; undefined for no compression.
- *
- * @throws {RangeError} When a number is out of its range.
+ * Fills in what is missing; undefined for no compression. The options have been checked by
+ * {@linkcode COMPRESSION_OPTIONS}.
  */
 export function resolveCompression(
   options: boolean | CompressionOptions,
@@ -58,21 +68,11 @@ export function resolveCompression(
   const given = options === true ? {} : options;
   const contextTakeover = given.contextTakeover ?? true;
   return {
-    level: within("level", given.level ?? 1, 0, 9),
-    memoryLevel: within("memoryLevel", given.memoryLevel ?? 5, 1, 9),
-    windowBits: within("windowBits", given.windowBits ?? 12, 8, 15),
+    level: given.level ?? 1,
+    memoryLevel: given.memoryLevel ?? 5,
+    windowBits: given.windowBits ?? 12,
     limitsPeer: given.windowBits !== undefined,
     contextTakeover,
-    threshold: within(
-      "threshold",
-      given.threshold ?? (contextTakeover ? 128 : 1024),
-      0,
-      Number.MAX_SAFE_INTEGER,
-    ),
+    threshold: given.threshold ?? (contextTakeover ? 128 : 1024),
   };
-}
-
-function within(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(`Expected compression.${name} to be ${least} to ${most}, got ${value}`);
 }

@@ -3,6 +3,8 @@
 // 1. What bounds time or memory that one peer can take, and no honest peer comes near, has a default.
 // 2. What only the application can know (how many messages are many?) is off: `Infinity`, as for every limit.
 
+import { milliseconds, number, type OptionTable } from "../options.ts";
+
 /** Limits against abuse; each is a number, and `Infinity` turns it off. */
 export interface GuardOptions {
   /**
@@ -77,22 +79,31 @@ export const GUARD_DEFAULTS: ResolvedGuard = {
   maxInflateRatio: Infinity,
 };
 
+/** What each limit may be. */
+export const GUARD_OPTIONS: OptionTable<GuardOptions> = {
+  maxConnections: number("connections"),
+  maxConnectionsPerAddress: number("connections"),
+  handshakesPerSecond: number("handshakes"),
+  handshakesPerSecondPerAddress: number("handshakes"),
+  messagesPerSecond: number("messages"),
+  bytesPerSecond: number("octets"),
+  controlFramesPerSecond: number("frames"),
+  tinyFragmentsPerSecond: number("fragments"),
+  frameTimeout: milliseconds,
+  stallTimeout: milliseconds,
+  maxInflateRatio: number("", { parts: true }),
+};
+
 /**
  * Fills in the defaults.
  *
- * @param options The limits that were given.
+ * @param options The limits that were given, which have been checked by {@linkcode GUARD_OPTIONS}.
  * @returns All limits.
- * @throws {RangeError} When a limit is not a number of at least 1.
- * @throws {TypeError} When a name is not that of a limit.
  */
 export function resolveGuard(options: GuardOptions = {}): ResolvedGuard {
   const resolved: Record<GuardName, number> = { ...GUARD_DEFAULTS };
-  for (const [key, value] of Object.entries(options) as [GuardName, number | undefined][]) {
-    // A limit that is misspelt would protect nobody.
-    if (!(key in GUARD_DEFAULTS)) throw new TypeError(`Expected a limit, got guard.${key}`);
-    if (value === undefined) continue;
-    if (!(value >= 1)) throw new RangeError(`Expected guard.${key} to be at least 1, got ${value}`);
-    resolved[key] = value;
+  for (const name of Object.keys(GUARD_DEFAULTS) as GuardName[]) {
+    resolved[name] = options[name] ?? GUARD_DEFAULTS[name];
   }
   return resolved;
 }

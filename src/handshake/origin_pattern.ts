@@ -5,6 +5,18 @@
 //    port, the default one included. No other `*` means anything, except one alone.
 // 3. An entry that no browser could match is a mistake that would only show in production, so it is refused.
 
+import { describe, type OptionRule } from "../options.ts";
+
+/** A list of origins: what the option may be. */
+export const originList: OptionRule = {
+  check(name, value) {
+    if (!Array.isArray(value)) {
+      throw new TypeError(`Expected ${name} to be a list of origins, got ${describe(value)}`);
+    }
+    for (const entry of value) checkOriginPattern(entry);
+  },
+};
+
 /** `scheme://host[:port]`: each part in normal form, the host perhaps with `*.` and the port perhaps `*`. */
 const PATTERN = /^([a-z][a-z\d+.-]*):\/\/(\*\.)?([a-z\d._~-]+|\[[\da-f:.]+\])(?::(\d+|\*))?$/;
 const ORIGIN = /^([a-z][a-z\d+.-]*):\/\/([a-z\d._~-]+|\[[\da-f:.]+\])(:\d+)?$/;

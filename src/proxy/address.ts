@@ -124,7 +124,9 @@ export function parseAddressRange(text: string): AddressRange {
     ? Number(prefix) - dropped
     : -1;
   if (octets === undefined || more.length > 0 || bits < 0 || bits > most) {
-    throw new TypeError(`Expected an IP address or a range like 10.0.0.0/8, got "${text}"`);
+    throw new TypeError(
+      `Expected trustProxy to have IP addresses and ranges like 10.0.0.0/8, got "${text}"`,
+    );
   }
   return { octets, bits };
 }

@@ -8,6 +8,7 @@
 
 import { isAuthority } from "../handshake/authority.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
+import { describe, type OptionRule } from "../options.ts";
 import type { Address } from "../transport.ts";
 import { isInRange, parseAddressRange, parseIpAddress } from "./address.ts";
 import {
@@ -36,12 +37,17 @@ export interface Forwarding {
   readonly host: string | undefined;
 }
 
+/** What the option `trustProxy` may be. */
+export const trustRule: OptionRule = {
+  check: (_name, value) => void createTrust(value as TrustProxy),
+};
+
 /**
  * Reads the option `trustProxy`.
  *
  * @param option The option.
  * @returns Whom to trust; undefined for nobody.
- * @throws {TypeError} When an entry is neither an address nor a range.
+ * @throws {TypeError} When it is of the wrong kind, or an entry is neither an address nor a range.
  * @throws {RangeError} When the number is not a count.
  */
 export function createTrust(option: TrustProxy | undefined): Trust | undefined {
@@ -49,11 +55,19 @@ export function createTrust(option: TrustProxy | undefined): Trust | undefined {
   if (option === true) return () => true;
   if (typeof option === "number") {
     if (!Number.isInteger(option) || option < 0) {
-      throw new RangeError(`Expected trustProxy to be a number of proxies, got ${option}`);
+      throw new RangeError(
+        `Expected trustProxy to be a whole number of proxies, 0 or more, got ${option}`,
+      );
     }
     return (_hostname, hop) => hop < option;
   }
-  const ranges = option.map(parseAddressRange);
+  if (!Array.isArray(option) || option.some((entry) => typeof entry !== "string")) {
+    throw new TypeError(
+      "Expected trustProxy to be true or false, a number of proxies, or a list of addresses and ranges, " +
+        `got ${describe(option)}`,
+    );
+  }
+  const ranges = (option as readonly string[]).map(parseAddressRange);
   return (hostname) => {
     const octets = hostname === undefined ? undefined : parseIpAddress(hostname);
     return octets !== undefined && ranges.some((range) => isInRange(octets, range));

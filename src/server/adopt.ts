@@ -2,35 +2,47 @@
 // serve(), and so is what is done with the messages; the frames are the engine's.
 
 import type { WebSocketConnection } from "../connection.ts";
-import type { GuardOptions } from "../guard/options.ts";
+import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { WebSocketHandler } from "../handler.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved.ts";
 import { HeaderFields } from "../http/fields.ts";
 import type { RequestHead } from "../http/head.ts";
 import { EMPTY } from "../bytes.ts";
-import type { ConnectionLimits } from "../limits.ts";
-import type { TrustProxy } from "../proxy/trust.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
+import { group, type OptionTable } from "../options.ts";
 import type { Address } from "../transport.ts";
-import { chooseProtocol, judgeUpgrade, type UpgradeOptions } from "../upgrade.ts";
+import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "../upgrade.ts";
 import { openConnection } from "./accept.ts";
-import { createContext, type ServerContext } from "./context.ts";
+import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
+import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./decision.ts";
 import { type NativeSocket, NativeTransport } from "./native.ts";
 import { SessionPeer } from "./peer.ts";
 import { mentionsWebSocket } from "./request.ts";
 import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
-/** What connections can be told whatever reads their frames; the same as for `serve()`. */
-export interface AdoptionOptions extends ConnectionLimits {
-  /** More origins whose pages may open a WebSocket; see `serve()`. */
-  readonly origins?: readonly string[];
+/**
+ * What connections on a runtime's own engine can be told; the same as for `serve()`, but for what would do nothing, as the
+ * engine reads requests and frames.
+ */
+export interface AdoptionOptions
+  extends Omit<ConnectionLimits, "maxFragments" | "handshakeTimeout">, CommonOptions {
   /** Limits against abuse; see `serve()`. */
-  readonly guard?: GuardOptions;
-  /** The proxies that are believed who a client is; see `serve()`. None unless told. */
-  readonly trustProxy?: TrustProxy;
-  /** Told what a handler without an `error` hook, or `fetch`, throws. `console.error` unless told. */
-  readonly error?: (error: unknown) => void;
+  readonly guard?: Omit<
+    GuardOptions,
+    "tinyFragmentsPerSecond" | "frameTimeout" | "maxInflateRatio"
+  >;
+}
+
+/** What each of them may be. */
+export const ADOPTION_OPTIONS: OptionTable<AdoptionOptions> = adoptionOptions();
+
+function adoptionOptions(): OptionTable<AdoptionOptions> {
+  const { maxFragments: _1, handshakeTimeout: _2, ...limits } = CONNECTION_LIMITS;
+  const { tinyFragmentsPerSecond: _3, frameTimeout: _4, maxInflateRatio: _5, ...guard } =
+    GUARD_OPTIONS;
+  return { ...limits, ...COMMON_OPTIONS, guard: group(guard) };
 }
 
 /** An upgrade that was decided on; the engine carries it out. */
@@ -72,6 +84,7 @@ export class Adoption {
     handler: WebSocketHandler<never>,
     options: UpgradeOptions<unknown> = {},
   ): Response | Admitted {
+    checkUpgrade(handler, options);
     const context = this.#context;
     const peer = new SessionPeer(remoteAddress, context);
     const head = toHead(request);

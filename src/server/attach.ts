@@ -4,25 +4,38 @@
 // A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
 
 import type { WebSocketConnection } from "../connection.ts";
-import type { CompressionOptions } from "../deflate/options.ts";
+import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
+import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../handler.ts";
 import { HeaderFields } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
 import type { RequestHead } from "../http/head.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
+import { group, type OptionTable } from "../options.ts";
 import type { Transport } from "../transport.ts";
-import type { AdoptionOptions } from "./adopt.ts";
-import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
+import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
+import type { FetchHandler, ServerContext } from "./context.ts";
 import { SessionPeer } from "./peer.ts";
 import { HttpSession } from "./session.ts";
 import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
 /** What the connections on somebody else's server can be told; the same as for `serve()`. */
-export interface AttachmentOptions extends AdoptionOptions {
+export interface AttachmentOptions extends ConnectionLimits, CommonOptions {
   /** Whether to compress messages where the client can (RFC 7692), and how; see `serve()`. False unless told. */
   readonly compression?: boolean | CompressionOptions;
+  /** Limits against abuse; see `serve()`. */
+  readonly guard?: GuardOptions;
 }
+
+/** What each of them may be. */
+export const ATTACHMENT_OPTIONS: OptionTable<AttachmentOptions> = {
+  ...CONNECTION_LIMITS,
+  ...COMMON_OPTIONS,
+  compression: group(COMPRESSION_OPTIONS, true, false),
+  guard: group(GUARD_OPTIONS),
+};
 
 /** The head of a request as another server read it. */
 export interface ForeignHead {

@@ -8,9 +8,10 @@ import type { WebSocketHandler } from "../handler.ts";
 import { Admission } from "../guard/admission.ts";
 import { createGuardSettings, type GuardSettings } from "../guard/connection.ts";
 import type { GuardOptions } from "../guard/options.ts";
-import { checkOriginPattern } from "../handshake/origin_pattern.ts";
-import { type ConnectionLimits, positive, type ResolvedLimits, resolveLimits } from "../limits.ts";
-import { createTrust, type Trust, type TrustProxy } from "../proxy/trust.ts";
+import { originList } from "../handshake/origin_pattern.ts";
+import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "../limits.ts";
+import { callback, type OptionTable } from "../options.ts";
+import { createTrust, type Trust, type TrustProxy, trustRule } from "../proxy/trust.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "../upgrade.ts";
@@ -74,12 +75,27 @@ export interface ServerContext extends ResolvedLimits {
   readonly proxyProtocol: boolean;
 }
 
+/** What connections can be told whatever reads their frames; the same as for `serve()`. */
+export interface CommonOptions {
+  /** More origins whose pages may open a WebSocket; see `serve()`. */
+  readonly origins?: readonly string[];
+  /** The proxies that are believed who a client is; see `serve()`. None unless told. */
+  readonly trustProxy?: TrustProxy;
+  /** Told what a handler without an `error` hook, or `fetch`, throws. `console.error` unless told. */
+  readonly error?: (error: unknown) => void;
+}
+
+/** What each of these may be. */
+export const COMMON_OPTIONS: OptionTable<CommonOptions> = {
+  origins: originList,
+  trustProxy: trustRule,
+  error: callback,
+};
+
 /** What a context is made of; see `ServerOptions`. */
-export interface ContextOptions extends ConnectionLimits {
+export interface ContextOptions extends ConnectionLimits, CommonOptions {
   /** See `ServerOptions`. */
   readonly compression?: boolean | CompressionOptions;
-  /** See `ServerOptions`. */
-  readonly origins?: readonly string[];
   /** See `ServerOptions`. */
   readonly maxHeadSize?: number;
   /** See `ServerOptions`. */
@@ -87,20 +103,15 @@ export interface ContextOptions extends ConnectionLimits {
   /** See `ServerOptions`. */
   readonly requestTimeout?: number;
   /** See `ServerOptions`. */
-  readonly error?: (error: unknown) => void;
-  /** See `ServerOptions`. */
   readonly guard?: GuardOptions;
-  /** See `ServerOptions`. */
-  readonly trustProxy?: TrustProxy;
   /** See `ServerOptions`. */
   readonly proxyProtocol?: boolean;
 }
 
 /**
- * Fills in the defaults; the same for a server of our own and for one that is attached to.
+ * Fills in the defaults; the same for a server of our own and for one that is attached to. The options have been checked.
  *
- * @throws {RangeError} When a limit is not above 0.
- * @throws {TypeError} When there is to be compression, and no DEFLATE to do it with, or an origin is malformed.
+ * @throws {TypeError} When there is to be compression, and no DEFLATE to do it with.
  */
 export function createContext(
   options: ContextOptions,
@@ -108,18 +119,16 @@ export function createContext(
   connections: Set<WebSocketConnection>,
 ): ServerContext {
   const report = options.error ?? ((error) => console.error(error));
-  const origins = [...options.origins ?? []];
-  for (const origin of origins) checkOriginPattern(origin);
   const guard = createGuardSettings(options.guard, () => performance.now());
   return {
     ...resolveLimits(options),
     fetch: undefined,
     websocket: undefined,
     compression: createCompression(options.compression ?? false, deflate),
-    origins,
-    maxHeadSize: positive("maxHeadSize", options.maxHeadSize, 16_384),
-    maxBodySize: positive("maxBodySize", options.maxBodySize, 1_048_576),
-    requestTimeout: positive("requestTimeout", options.requestTimeout, 300_000),
+    origins: [...options.origins ?? []],
+    maxHeadSize: options.maxHeadSize ?? 16_384,
+    maxBodySize: options.maxBodySize ?? 1_048_576,
+    requestTimeout: options.requestTimeout ?? 300_000,
     closing: false,
     connections,
     presence: new Presence(),

@@ -10,6 +10,7 @@ import type { FetchTools } from "./context.ts";
 import { judgeConditions, type Validators } from "./conditional.ts";
 import type { Folder, OpenFile } from "./folder.ts";
 import { mediaType } from "./media_type.ts";
+import { checkOptions, type OptionTable, text as textRule } from "../options.ts";
 
 /** How files are found and named; see `serveFiles()`. */
 export interface FileOptions {
@@ -21,6 +22,9 @@ export interface FileOptions {
   /** The name of the file for a path that ends in a slash. "index.html" unless told. */
   readonly index?: string;
 }
+
+/** What each of these may be. */
+const FILE_OPTIONS: OptionTable<FileOptions> = { prefix: textRule, index: textRule };
 
 /** Answers requests with files; a function for `routes` and `fetch`. */
 export type FileHandler = (
@@ -39,14 +43,15 @@ export function createFileHandler(
   folder: () => Promise<Folder>,
   options: FileOptions = {},
 ): FileHandler {
+  checkOptions("serveFiles()", options, FILE_OPTIONS);
   const { prefix, index = "index.html" } = options;
   if (prefix !== undefined && !prefix.startsWith("/")) {
     throw new TypeError(
-      `Expected a prefix that begins with "/", got ${JSON.stringify(prefix)}`,
+      `Expected prefix to begin with "/", got ${JSON.stringify(prefix)}`,
     );
   }
   if (!isName(index)) {
-    throw new TypeError(`Expected a name of a file, got ${JSON.stringify(index)}`);
+    throw new TypeError(`Expected index to be the name of a file, got ${JSON.stringify(index)}`);
   }
   const start = prefix === undefined || prefix.endsWith("/") ? prefix : `${prefix}/`;
   return async (request, tools) => {

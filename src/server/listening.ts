@@ -1,7 +1,8 @@
 // Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to a URL.
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
-import type { TlsServerOptions } from "../tls.ts";
+import { flag, group, number, type OptionTable, text } from "../options.ts";
+import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../tls.ts";
 import type { Address, ListenOptions } from "../transport.ts";
 
 const QUIET = 60_000;
@@ -31,6 +32,15 @@ export interface ListeningOptions {
    */
   readonly tls?: TlsServerOptions;
 }
+
+/** What each of these may be. */
+export const LISTENING_OPTIONS: OptionTable<ListeningOptions> = {
+  port: number("", { least: 0, most: 65_535 }),
+  hostname: text,
+  path: text,
+  reusePort: flag,
+  tls: group(TLS_SERVER_OPTIONS),
+};
 
 /**
  * What to ask the runtime for.

@@ -8,7 +8,9 @@
 
 import { isResponse, kindOf } from "../brands.ts";
 import type { WebSocketHandler } from "../handler.ts";
-import { isUpgrade, type UpgradeOptions } from "../upgrade.ts";
+import { handler as handlerRule } from "../hooks.ts";
+import { callback, checkOptions, type OptionTable } from "../options.ts";
+import { isUpgrade, UPGRADE_OPTIONS, type UpgradeOptions } from "../upgrade.ts";
 import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
 import {
   comparePatterns,
@@ -45,6 +47,13 @@ export interface SocketRoute<Path extends string = string, Data = unknown>
   /** Answers what is no opening handshake; without it that gets 426. */
   readonly fetch?: RouteFunction<Path>;
 }
+
+/** What each of its options may be. */
+const SOCKET_ROUTE_OPTIONS: OptionTable<SocketRoute> = {
+  ...UPGRADE_OPTIONS,
+  websocket: handlerRule,
+  fetch: callback,
+};
 
 /** What a pattern leads to: always the same Response, a function, or a socket. */
 export type Route<Path extends string = string, Data = unknown> =
@@ -147,6 +156,9 @@ function createAnswer(pattern: string, route: Route): Answer {
   if (isResponse(route)) return createConstant(pattern, route);
   if (typeof route === "function") {
     return (request, tools, params) => route(request, { ...tools, params });
+  }
+  if (typeof route === "object" && route !== null) {
+    checkOptions(`the route ${JSON.stringify(pattern)}`, route, SOCKET_ROUTE_OPTIONS);
   }
   if (typeof route !== "object" || route === null || route.websocket === undefined) {
     throw new TypeError(

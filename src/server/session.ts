@@ -12,7 +12,12 @@ import { createRequestParser, type HeadFault, type RequestHead } from "../http/h
 import type { HeadResult } from "../http/head.ts";
 import { type ReadFailure, TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
-import type { Upgrade, UpgradeDecision, UpgradeOptions } from "../upgrade.ts";
+import {
+  checkUpgrade,
+  type Upgrade,
+  type UpgradeDecision,
+  type UpgradeOptions,
+} from "../upgrade.ts";
 import { accept, judgeHandshake } from "./accept.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
 import { StandIns, toResponse, whyNotSendable } from "./decision.ts";
@@ -236,6 +241,7 @@ export class HttpSession implements Session {
   ): Promise<{ response: Response; decision?: UpgradeDecision }> {
     const standIns = new StandIns();
     const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
+      checkUpgrade(handler, options);
       const judged = this.#judge(head);
       if ("status" in judged) return toResponse(judged);
       // The handler takes what `options.data` is, by the type of `upgrade()`.

@@ -6,7 +6,15 @@
 //    has been told so, since the process may end next.
 
 import { CloseCode, encodeCloseBody } from "../close.ts";
-import { LONGEST_TIMER, positive } from "../limits.ts";
+import { LONGEST_TIMER } from "../limits.ts";
+import {
+  anything,
+  checkOptions,
+  milliseconds,
+  number,
+  type OptionTable,
+  text,
+} from "../options.ts";
 import type { ServerContext } from "./context.ts";
 
 /** How a server stops. */
@@ -23,6 +31,14 @@ export interface ServerCloseOptions {
   /** Milliseconds over which the closes are spread, so that clients do not come back all at once. 0 unless told. */
   readonly spread?: number;
 }
+
+/** What each of these may be; `code` is judged by what goes into a Close frame. */
+const CLOSE_OPTIONS: OptionTable<ServerCloseOptions> = {
+  code: anything,
+  reason: text,
+  timeout: milliseconds,
+  spread: number("milliseconds", { least: 0, most: LONGEST_TIMER, parts: true }),
+};
 
 /** One connection before it has become a WebSocket, if it does. */
 export interface Session {
@@ -77,7 +93,8 @@ export class Sessions {
   ): Promise<void> {
     if (this.#closed !== undefined) return this.#closed;
     try {
-      checkCloseOptions(options);
+      checkOptions("close()", options, CLOSE_OPTIONS);
+      encodeCloseBody(options.code ?? CloseCode.goingAway, options.reason ?? "");
     } catch (error) {
       return Promise.reject(error);
     }
@@ -133,13 +150,5 @@ export class Sessions {
         await new Promise((resolve) => setTimeout(resolve, Math.min(20, spread)));
       }
     }
-  }
-}
-
-function checkCloseOptions({ code, reason = "", timeout, spread = 0 }: ServerCloseOptions): void {
-  encodeCloseBody(code ?? CloseCode.goingAway, reason);
-  positive("timeout", timeout, 1);
-  if (!(spread >= 0 && spread < Infinity)) {
-    throw new RangeError(`Expected spread to be 0 or above, got ${spread}`);
   }
 }

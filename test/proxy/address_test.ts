@@ -103,6 +103,6 @@ for (
   const text of ["", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10/8", "::/129", "a", "::/1/2"]
 ) {
   test(`parseAddressRange() refuses ${JSON.stringify(text)}`, () => {
-    assertThrows(() => parseAddressRange(text), TypeError, "range like 10.0.0.0/8");
+    assertThrows(() => parseAddressRange(text), TypeError, "ranges like 10.0.0.0/8");
   });
 }

@@ -90,7 +90,12 @@ const invalid: readonly (readonly [string, unknown, string])[] = [
   ],
   ["a string", { "/a": "text" }, 'for the route "/a", got string'],
   ["null", { "/a": null }, 'for the route "/a", got null'],
-  ["an object without websocket", { "/a": { message() {} } }, 'for the route "/a", got Object'],
+  ["an object without websocket", { "/a": { data: 1 } }, 'for the route "/a", got Object'],
+  [
+    "hooks without websocket",
+    { "/a": { message() {} } },
+    'of the route "/a", got message: it belongs inside, as in { websocket: { message } }',
+  ],
 ];
 
 for (const [what, routes, message] of invalid) {
@@ -108,7 +113,7 @@ test("createRouter refuses a Response whose body is used", async () => {
 
 test("serve() refuses routes together with websocket", async () => {
   const options = { port: 0, routes: {}, websocket: {} } as unknown as ServeOptions;
-  await assertRejects(() => serve(options), TypeError, "Expected either websocket, or routes");
+  await assertRejects(() => serve(options), TypeError, "Expected either websocket or routes");
 });
 
 test("serve() serves pages and sockets by routes on one port", async () => {

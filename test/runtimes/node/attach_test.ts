@@ -294,7 +294,7 @@ test("attach() refuses both websocket and fetch, and limits that cannot be", () 
   assertThrows(
     () => attach(server, { websocket: echo, fetch: () => new Response() }),
     TypeError,
-    "Expected websocket or fetch or neither, got both",
+    "Expected either websocket or fetch, got both",
   );
   assertThrows(() => attach(server, { maxMessageSize: 0 }), RangeError, "maxMessageSize");
   assertEquals(server.listenerCount("upgrade"), 0);
