@@ -37,6 +37,7 @@ export { type HandshakeResponse, type Message, WebSocketConnection } from "./src
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./src/errors.ts";
 export type { GuardOptions } from "./src/guard/options.ts";
 export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";
+export type { ViolationCode } from "./src/violation.ts";
 export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
 export type { BinaryData } from "./src/bytes.ts";
 export { Html, html } from "./src/html.ts";

@@ -5,6 +5,7 @@
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+import type { Violation } from "./violation.ts";
 
 /** The registered close codes by name (RFC 6455 section 7.4.1 and the IANA registry). */
 export const CloseCode = {
@@ -99,9 +100,8 @@ export function decodeCloseBody(body: Uint8Array): CloseStatus | number {
 }
 
 /** Why a connection fails whose peer sent a body that `decodeCloseBody()` refused. */
-export function invalidCloseBody(code: number): CloseStatus {
-  const reason = code === CloseCode.invalidData
-    ? "Close reason is not valid UTF-8"
-    : "Close frame with a body that is not valid";
-  return { code, reason };
+export function invalidCloseBody(code: number): Violation {
+  return code === CloseCode.invalidData
+    ? { code, kind: "invalid-close-reason", reason: "Close reason is not valid UTF-8" }
+    : { code, kind: "invalid-close-frame", reason: "Close frame with a body that is not valid" };
 }

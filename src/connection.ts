@@ -163,7 +163,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
    *
    * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed: nothing is
-   * dropped in silence, a rejection that nobody awaits harms nothing, and once more than `maxBufferedAmount`
+   * dropped in silence, and once more than `maxBufferedAmount`
    * octets wait, the connection is closed.
    *
    * @param data The message. Bytes must not change before the promise has settled. A message in chunks, all strings or
@@ -173,7 +173,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
    * PreparedMessage says of itself stands.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
-   * It rejects with {@linkcode ConnectionClosed} when the connection is closing or has ended.
+   * It rejects with {@linkcode ConnectionClosed}, which says how the connection ended, or what is known of that while it
+   * is closing. A rejection that nobody awaits is silent: it is reported nowhere and does not end the process.
    * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
    * and not UTF-8; when an option is unknown or neither true nor false. An object or an array is sent by
    * {@linkcode sendJson}.

@@ -17,6 +17,7 @@ export type { DeflateBackend, Deflater, DeflateSettings } from "./deflate/backen
 export { FrameDecoder } from "./decoder.ts";
 export { FrameEncoder } from "./encoder.ts";
 export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./errors.ts";
+export type { ViolationCause, ViolationCode } from "./violation.ts";
 export {
   type ExtensionOffer,
   type ExtensionParameter,

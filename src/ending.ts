@@ -2,6 +2,7 @@
 
 import { CloseCode, type CloseStatus } from "./close.ts";
 import { type CloseInfo, ProtocolError } from "./errors.ts";
+import type { Violation } from "./violation.ts";
 
 /** Where a connection stands; see the head of protocol.ts. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
@@ -24,8 +25,8 @@ export class Ending {
   }
 
   /** This end fails the connection. */
-  fail(code: number, reason: string): void {
-    this.cause = new ProtocolError(code, reason);
+  fail({ code, reason, kind }: Violation): void {
+    this.cause = new ProtocolError(code, reason, kind);
     this.initiator ??= "local";
   }
 

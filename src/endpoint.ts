@@ -216,7 +216,10 @@ export class Endpoint implements TransportSink, Bounded {
     const violation = this.#guard?.check(!!this.#reading && this.#protocol.receiving, waiting);
     if (violation === undefined) return;
     // Where nothing leaves, no Close frame will.
-    if (waiting > 0) return this.terminate(new ProtocolError(violation.code, violation.reason));
+    if (waiting > 0) {
+      const { code, reason, kind } = violation;
+      return this.terminate(new ProtocolError(code, reason, kind));
+    }
     this.#protocol.fail(violation);
     this.#pump();
   }
@@ -314,6 +317,11 @@ export class Endpoint implements TransportSink, Bounded {
   }
 
   #rejected(): Promise<never> {
-    return handled(Promise.reject(new ConnectionClosed(this.info)));
+    return handled(Promise.reject(this.whyNotOpen()));
+  }
+
+  /** Why nothing can be sent: how the connection has ended, or what is known of its end so far. */
+  whyNotOpen(): ConnectionClosed {
+    return new ConnectionClosed(this.info, this.#protocol.known);
   }
 }

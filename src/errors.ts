@@ -3,6 +3,7 @@
 
 import { brand } from "./brands.ts";
 import { CloseCode, type CloseStatus } from "./close.ts";
+import type { ViolationCode } from "./violation.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -38,11 +39,14 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   /** The close code that this end failed the connection with. */
   readonly code: number;
+  /** What the peer did wrong, by a name that does not change. */
+  readonly violation: ViolationCode;
 
   /** Made by the library. */
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, violation: ViolationCode) {
     super(message);
     this.code = code;
+    this.violation = violation;
   }
 
   static {
@@ -57,9 +61,18 @@ export class ConnectionClosed extends Error {
   /** How it ended. Undefined while the closing handshake is still under way. */
   readonly info: CloseInfo | undefined;
 
-  /** Made by the library. */
-  constructor(info: CloseInfo | undefined) {
-    super(describe(info), info?.cause ? { cause: info.cause } : undefined);
+  /**
+   * Made by the library.
+   *
+   * @param info How the connection ended, once it has.
+   * @param known What is known of its end while it is closing.
+   */
+  constructor(info: CloseInfo | undefined, known?: CloseInfo) {
+    const { cause } = info ?? known ?? {};
+    super(
+      info === undefined ? describeClosing(known) : describe(info),
+      cause === undefined ? undefined : { cause },
+    );
     this.info = info;
   }
 
@@ -72,6 +85,11 @@ export class ConnectionClosed extends Error {
 export class HandshakeError extends Error {
   /** The class's name. */
   override readonly name = "HandshakeError";
+  /**
+   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:` met TLS, or that of
+   * the cause, such as `ECONNRESET`.
+   */
+  readonly code: string | undefined;
   /** The status that the server answered with; undefined when there was no valid answer. */
   readonly status: number | undefined;
   /** The headers of the answer. */
@@ -82,9 +100,16 @@ export class HandshakeError extends Error {
   /** Made by the library. */
   constructor(
     message: string,
-    response: { status?: number; headers?: Headers; body?: string; cause?: unknown } = {},
+    response: {
+      status?: number;
+      headers?: Headers;
+      body?: string;
+      cause?: unknown;
+      code?: string;
+    } = {},
   ) {
     super(message, response.cause === undefined ? undefined : { cause: response.cause });
+    this.code = response.code ?? codeOf(response.cause);
     this.status = response.status;
     this.headers = response.headers;
     this.body = response.body;
@@ -95,10 +120,54 @@ export class HandshakeError extends Error {
   }
 }
 
-function describe(info: CloseInfo | undefined): string {
-  if (info === undefined) return "The connection is closing";
-  const who = info.initiator === "local" ? "this end" : "the peer";
-  const reason = info.reason === "" ? "" : ` (${info.reason})`;
-  const cause = info.cause === undefined ? "" : `: ${info.cause.message}`;
-  return `The connection was closed by ${who} with ${info.code}${reason}${cause}`;
+/**
+ * The code of an error, as Node has them: "ECONNRESET".
+ *
+ * @param error The error.
+ * @returns Its code; undefined when it has none.
+ */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
+}
+
+/**
+ * Checks a port.
+ *
+ * @param port The port.
+ * @param least 0 where the system may choose one.
+ * @throws {RangeError} When it is not an integer from `least` to 65,535; its code is `ERANGE`.
+ */
+export function checkPort(port: unknown, least: 0 | 1): void {
+  if (Number.isInteger(port) && port as number >= least && port as number <= 65_535) return;
+  const got = typeof port === "string" ? JSON.stringify(port) : String(port);
+  const message = `Expected a port from ${least} to 65,535, got ${got}`;
+  throw Object.assign(new RangeError(message), { code: "ERANGE" });
+}
+
+function describe(info: CloseInfo): string {
+  // The peer's answer to a Close frame seldom repeats its reason.
+  const { wasClean, initiator, sent } = info;
+  const status = wasClean && initiator === "local" ? sent ?? info : info;
+  return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}`;
+}
+
+function describeClosing(known: CloseInfo | undefined): string {
+  if (known === undefined) return "The connection is closing";
+  const status = known.initiator === "local" ? known.sent : known.received;
+  if (status === undefined) return `The connection is lost${whyOf(known)}`;
+  // What failed it is the reason that this end has given.
+  return `The connection is closing: ${whoOf(known)} said ${show(status)}`;
+}
+
+function whoOf({ initiator }: CloseInfo): string {
+  return initiator === "local" ? "this end" : "the peer";
+}
+
+function whyOf({ cause }: CloseInfo): string {
+  return cause === undefined ? "" : `: ${cause.message}`;
+}
+
+function show({ code, reason }: CloseStatus): string {
+  return reason === "" ? `${code}` : `${code} (${reason})`;
 }

@@ -5,6 +5,9 @@
 // 3. A payload length is a Number: one above 2^53-1 reads as a value that the judge refuses.
 
 import { CloseCode } from "./close.ts";
+import type { Violation, ViolationCode } from "./violation.ts";
+
+export type { Violation } from "./violation.ts";
 
 /** The opcodes of RFC 6455 section 5.2. */
 export const Opcode = {
@@ -127,31 +130,36 @@ export function readInt32(bytes: Uint8Array, offset: number): number {
     bytes[offset + 3]!;
 }
 
-/** Why a connection must fail: the close code and a reason that fits a Close frame. */
-export interface Violation {
-  /** The close code. */
-  readonly code: number;
-  /** What was wrong. */
-  readonly reason: string;
-}
-
-const reservedOpcode = protocolError("Reserved opcode");
-const reservedBits = protocolError("Reserved bit set without an extension that uses it");
-const fragmentedControl = protocolError("Fragmented control frame");
-const longControl = protocolError("Control frame longer than 125 octets");
-const notMinimal = protocolError("Payload length not in its shortest form");
-const negativeLength = protocolError("Payload length with its highest bit set");
+const reservedOpcode = protocolError("reserved-opcode", "Reserved opcode");
+const reservedBits = protocolError(
+  "reserved-bits",
+  "Reserved bit set without an extension that uses it",
+);
+const fragmentedControl = protocolError("fragmented-control-frame", "Fragmented control frame");
+const longControl = protocolError(
+  "control-frame-too-long",
+  "Control frame longer than 125 octets",
+);
+const notMinimal = protocolError("length-not-minimal", "Payload length not in its shortest form");
+const negativeLength = protocolError("length-negative", "Payload length with its highest bit set");
 const unsafeLength: Violation = {
   code: CloseCode.messageTooBig,
+  kind: "length-too-large",
   reason: "Payload length above 2^53-1",
 };
-const unmaskedFrame = protocolError("Unmasked frame from a client");
-const maskedFrame = protocolError("Masked frame from a server");
-const missingStart = protocolError("Continuation frame without a message to continue");
-const missingEnd = protocolError("New message inside a fragmented message");
+const unmaskedFrame = protocolError("unmasked-frame", "Unmasked frame from a client");
+const maskedFrame = protocolError("masked-frame", "Masked frame from a server");
+const missingStart = protocolError(
+  "continuation-without-start",
+  "Continuation frame without a message to continue",
+);
+const missingEnd = protocolError(
+  "message-inside-message",
+  "New message inside a fragmented message",
+);
 
-function protocolError(reason: string): Violation {
-  return { code: CloseCode.protocolError, reason };
+function protocolError(kind: ViolationCode, reason: string): Violation {
+  return { code: CloseCode.protocolError, kind, reason };
 }
 
 /**

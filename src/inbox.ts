@@ -169,7 +169,7 @@ export class Inbox implements EndpointConsumer {
   /** Sends a Ping and resolves with the round trip when its Pong comes. */
   sendPing(payload: Uint8Array): Promise<number> {
     if (!this.endpoint.open) {
-      return handled(Promise.reject(new ConnectionClosed(this.endpoint.info)));
+      return handled(Promise.reject(this.endpoint.whyNotOpen()));
     }
     this.endpoint.ping(payload);
     const roundTrip = defer<number>();

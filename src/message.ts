@@ -26,6 +26,7 @@ export interface MessageLimits {
 /** What is wrong with a text that is no UTF-8 (section 8.1). */
 export const invalidText: Violation = {
   code: CloseCode.invalidData,
+  kind: "invalid-utf8",
   reason: "Text is not valid UTF-8",
 };
 
@@ -66,6 +67,7 @@ export function encodeMessage(
 
 const invalidData: Violation = {
   code: CloseCode.invalidData,
+  kind: "invalid-deflate",
   reason: "Compressed data is not valid DEFLATE",
 };
 
@@ -157,6 +159,7 @@ export class MessageAssembler {
     if (++this.#fragments > maxFragments) {
       return {
         code: CloseCode.messageTooBig,
+        kind: "too-many-fragments",
         reason: `Message of more than ${maxFragments} fragments`,
       };
     }
@@ -244,6 +247,7 @@ export class MessageAssembler {
     const { maxMessageSize } = this.#limits;
     return {
       code: CloseCode.messageTooBig,
+      kind: "message-too-big",
       reason: `Message of ${size} octets, the limit is ${maxMessageSize}`,
     };
   }

@@ -221,7 +221,7 @@ export class Protocol {
   /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
   fail(violation: Violation): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
-    this.#known.fail(violation.code, violation.reason);
+    this.#known.fail(violation);
     if (this.state === "open") this.#writeClose(violation.code, violation.reason);
     this.#discard();
     return "close";
@@ -308,6 +308,11 @@ export class Protocol {
     this.state = "closed";
     this.#transform?.close();
     return this.#known.toInfo();
+  }
+
+  /** What is known of the end so far, if there is something to know. */
+  get known(): CloseInfo | undefined {
+    return this.#ending?.toInfo();
   }
 
   get #known(): Ending {

@@ -218,6 +218,33 @@ onBoth("send() rejects after close(), awaited or not", async ({ client }) => {
   await settled();
 });
 
+for (const by of ["client", "server"] as const) {
+  onBoth(`send() says how the connection ends, once the ${by} has begun`, async (ends) => {
+    const { client } = ends;
+    const waiting = client.receive().catch(() => {});
+    ends[by].close(4321, "why");
+    if (by === "server") await waiting;
+    const who = by === "client" ? "this end" : "the peer";
+    const send = [
+      (): Promise<void> => client.send("text"),
+      (): Promise<void> => client.send(["a", "b"]),
+      (): Promise<void> => client.send(new Blob(["a"])),
+    ];
+    const closing = by === "client" ? send.map((one) => one()) : [];
+    const ping = by === "client" ? client.ping() : undefined;
+    for (const one of [...closing, ...ping === undefined ? [] : [ping]]) {
+      const error = await assertRejects(() => one, ConnectionClosed);
+      assertEquals(error.message, `The connection is closing: ${who} said 4321 (why)`);
+    }
+    await Promise.all([client.closed, ends.server.receive().catch(() => {})]);
+    for (const one of [...send, () => client.ping()]) {
+      const error = await assertRejects(one, ConnectionClosed);
+      assertEquals(error.message, `The connection was closed by ${who} with 4321 (why)`);
+      assertEquals([error.info?.code, error.info?.wasClean], [4321, true]);
+    }
+  });
+}
+
 for (const [kind, create] of Object.entries(networks)) {
   test(`WebSocketConnection send() above the high-water mark waits for the peer (${kind})`, async () => {
     await using ends = await open(create(), {}, { maxBufferedAmount: 1 << 28 });

@@ -53,7 +53,7 @@ test("Ending drop() before the closing handshake is a cause, and the first one c
 
 test("Ending by a violation has its code, unless the peer gave one", () => {
   const ending = new Ending();
-  ending.cause = new ProtocolError(1002, "Reserved opcode");
+  ending.cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
   assertEquals([ending.toInfo().code, ending.toInfo().reason], [1002, "Reserved opcode"]);
   ending.sent = ours;
   ending.received = theirs;

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  checkPort,
   type CloseInfo,
   ConnectionClosed,
   HandshakeError,
@@ -18,10 +19,11 @@ const info: CloseInfo = {
   cause: undefined,
 };
 
-test("ProtocolError carries the close code", () => {
-  const error = new ProtocolError(1002, "Reserved opcode");
+test("ProtocolError carries the close code and the name of the violation", () => {
+  const error = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
   assert(error instanceof Error);
   assertEquals([error.name, error.code, error.message], ["ProtocolError", 1002, "Reserved opcode"]);
+  assertEquals(error.violation, "reserved-opcode");
 });
 
 test("ConnectionClosed says who closed, with what, and why", () => {
@@ -31,7 +33,7 @@ test("ConnectionClosed says who closed, with what, and why", () => {
       [undefined, "The connection is closing"],
       [info, "The connection was closed by the peer with 1000"],
       [
-        { ...info, initiator: "local", code: 4000, reason: "done" },
+        { ...info, initiator: "local", code: 4000, sent: { code: 4000, reason: "done" } },
         "The connection was closed by this end with 4000 (done)",
       ],
       [
@@ -48,6 +50,33 @@ test("ConnectionClosed says who closed, with what, and why", () => {
   }
 });
 
+test("ConnectionClosed says what is known while the connection is closing", () => {
+  const open = { ...info, code: 1006, wasClean: false, sent: undefined, received: undefined };
+  const cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
+  for (
+    const [known, message] of [
+      [undefined, "The connection is closing"],
+      [
+        { ...open, initiator: "local", sent: { code: 4000, reason: "done" } },
+        "The connection is closing: this end said 4000 (done)",
+      ],
+      [
+        { ...open, received: { code: 1005, reason: "" } },
+        "The connection is closing: the peer said 1005",
+      ],
+      [
+        { ...open, initiator: "local", sent: { code: 1002, reason: "Reserved opcode" }, cause },
+        "The connection is closing: this end said 1002 (Reserved opcode)",
+      ],
+      [{ ...open, cause: new Error("Reset") }, "The connection is lost: Reset"],
+    ] as const
+  ) {
+    const error = new ConnectionClosed(undefined, known);
+    assertEquals([error.message, error.info], [message, undefined]);
+    assertStrictEquals(error.cause, known && "cause" in known ? known.cause : undefined);
+  }
+});
+
 test("HandshakeError carries the answer", () => {
   const headers = new Headers({ "retry-after": "1" });
   const cause = new Error("inner");
@@ -56,6 +85,35 @@ test("HandshakeError carries the answer", () => {
   assertEquals([error.status, error.body], [503, "later"]);
   assertStrictEquals(error.headers, headers);
   assertStrictEquals(error.cause, cause);
+});
+
+test("HandshakeError has the code of its cause, unless told", () => {
+  const cause = Object.assign(new Error("inner"), { code: "ECONNRESET" });
+  assertEquals(new HandshakeError("", { cause }).code, "ECONNRESET");
+  assertEquals(new HandshakeError("", { cause, code: "EPROTO" }).code, "EPROTO");
+  for (const other of [undefined, null, "text", new Error("inner"), { code: 1006 }]) {
+    assertEquals(new HandshakeError("", { cause: other }).code, undefined);
+  }
+});
+
+test("checkPort() takes integers from 0 or 1 to 65,535", () => {
+  for (const port of [1, 80, 65_535]) for (const least of [0, 1] as const) checkPort(port, least);
+  checkPort(0, 0);
+  for (
+    const [port, least, got] of [
+      [0, 1, "0"],
+      [-1, 0, "-1"],
+      [65_536, 0, "65536"],
+      [80.5, 0, "80.5"],
+      [NaN, 0, "NaN"],
+      ["80", 0, '"80"'],
+      [null, 0, "null"],
+    ] as const
+  ) {
+    const error = assertThrows(() => checkPort(port, least), RangeError);
+    assertEquals(error.message, `Expected a port from ${least} to 65,535, got ${got}`);
+    assertEquals((error as { code?: unknown }).code, "ERANGE");
+  }
 });
 
 test("HandshakeError has no answer and no cause unless told", () => {

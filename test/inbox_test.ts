@@ -42,6 +42,7 @@ function setUp(): { inbox: Inbox; endpoint: FakeEndpoint; close(): void } {
     proceed: () => calls.push("proceed"),
     hold: () => calls.push("hold"),
     ping: (payload: Uint8Array) => calls.push(`ping ${payload}`),
+    whyNotOpen: () => new ConnectionClosed(info),
   };
   const inbox = new Inbox();
   const close = (): void => {

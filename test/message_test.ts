@@ -92,7 +92,7 @@ test("MessageAssembler.frame takes a message of maxMessageSize and refuses one o
   const assembler = createAssembler({ maxMessageSize: 10 });
   assembler.begin(true);
   const reason = "Message of at least 11 octets, the limit is 10";
-  assertEquals(assembler.frame(11), { code: 1009, reason });
+  assertEquals(assembler.frame(11), { code: 1009, kind: "message-too-big", reason });
 });
 
 test("MessageAssembler.frame refuses more than maxFragments, empty ones included", () => {
@@ -103,7 +103,7 @@ test("MessageAssembler.frame refuses more than maxFragments, empty ones included
     for (let i = 0; i < 3; i++) assertEquals(assembler.frame(0), undefined);
   }
   const reason = "Message of more than 3 fragments";
-  assertEquals(assembler.frame(0), { code: 1009, reason });
+  assertEquals(assembler.frame(0), { code: 1009, kind: "too-many-fragments", reason });
 });
 
 test("MessageAssembler limits hold at header time, before any payload", () => {
@@ -163,7 +163,7 @@ test("MessageAssembler fails an unfinished message at its invalid octet", () => 
   assertEquals(assembler.push(decodeHex("6162"), 0, 2, false), undefined);
   assertEquals(assembler.push(decodeHex("6162c0"), 0, 2, false), undefined);
   const violation = assembler.push(decodeHex("6162c0"), 2, 3, false);
-  assertEquals(violation, { code: 1007, reason: "Text is not valid UTF-8" });
+  assertEquals(violation, { code: 1007, kind: "invalid-utf8", reason: "Text is not valid UTF-8" });
 });
 
 test("MessageAssembler forgets a text that was reset inside a character", () => {

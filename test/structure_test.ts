@@ -21,6 +21,7 @@ const levels: readonly (readonly string[])[] = [
     "received",
     "close",
     "errors",
+    "violation",
     "ending",
     "promises",
     "slab",

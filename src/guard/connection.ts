@@ -192,6 +192,6 @@ export class ConnectionGuard {
 
   #violate(cause: ViolationCause, reason: string): Violation {
     this.violated ??= cause;
-    return { code: CloseCode.policyViolation, reason };
+    return { code: CloseCode.policyViolation, kind: cause, reason };
   }
 }

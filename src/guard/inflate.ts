@@ -32,6 +32,7 @@ export function limitInflation(
       exceeded();
       return {
         code: CloseCode.messageTooBig,
+        kind: "maxInflateRatio",
         reason: `Message of more than ${ratio} times its compressed size (guard.maxInflateRatio)`,
       };
     },

@@ -2,6 +2,9 @@
 
 import type { CloseInfo } from "../errors.ts";
 import { ProtocolError } from "../errors.ts";
+import type { ViolationCause } from "../violation.ts";
+
+export type { ViolationCause } from "../violation.ts";
 
 /** Why a connection or handshake was refused: the limit of `guard` that it met. */
 export type RefusalCause =
@@ -9,16 +12,6 @@ export type RefusalCause =
   | "maxConnectionsPerAddress"
   | "handshakesPerSecond"
   | "handshakesPerSecondPerAddress";
-
-/** The limits of `guard` that close a connection. */
-export type ViolationCause =
-  | "messagesPerSecond"
-  | "bytesPerSecond"
-  | "controlFramesPerSecond"
-  | "tinyFragmentsPerSecond"
-  | "frameTimeout"
-  | "stallTimeout"
-  | "maxInflateRatio";
 
 /**
  * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the protocol or a

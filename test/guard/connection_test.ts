@@ -35,6 +35,7 @@ for (const [name, what, act] of rates) {
     assertEquals(guard.violated, undefined);
     assertEquals(act(guard), {
       code: 1008,
+      kind: name as never,
       reason: `More than 3 ${what} in a second (guard.${name})`,
     });
     assertEquals(guard.violated, name);
@@ -88,6 +89,7 @@ test("ConnectionGuard frameTimeout fails a message that has begun and does not g
   pass(1);
   assertEquals(guard.check(true, 0), {
     code: 1008,
+    kind: "frameTimeout",
     reason: "A message that had begun did not get on within 100 ms (guard.frameTimeout)",
   });
   assertEquals(guard.violated, "frameTimeout");
@@ -141,6 +143,7 @@ test("ConnectionGuard stallTimeout fails a peer that takes nothing", () => {
   pass(100);
   assertEquals(guard.check(false, 1000), {
     code: 1008,
+    kind: "stallTimeout",
     reason: "1000 octets waited and none left within 100 ms (guard.stallTimeout)",
   });
   assertEquals(guard.violated, "stallTimeout");

@@ -38,6 +38,7 @@ test("limitInflation() stops above the ratio, says so, and never asks for more",
   assertEquals(exceeded, 0);
   assertEquals(limited.decode(new Uint8Array([2, 2, 3]), 1e6), {
     code: 1009,
+    kind: "maxInflateRatio",
     reason: "Message of more than 2000 times its compressed size (guard.maxInflateRatio)",
   });
   assertEquals(exceeded, 1);

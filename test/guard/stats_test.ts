@@ -18,7 +18,7 @@ function info(changes: Partial<CloseInfo>): CloseInfo {
 
 const ends: [string, Partial<CloseInfo>, CloseCause][] = [
   ["a closing handshake", { wasClean: true, initiator: "remote" }, "clean"],
-  ["a peer's mistake", { cause: new ProtocolError(1002, "bad") }, "failed"],
+  ["a peer's mistake", { cause: new ProtocolError(1002, "bad", "reserved-bits") }, "failed"],
   ["a peer that vanished", { initiator: "remote", cause: new Error("gone") }, "lost"],
   ["a connection that this end dropped", { cause: new Error("timeout") }, "cut"],
 ];
@@ -37,7 +37,10 @@ for (const [what, changes, cause] of ends) {
 test("Counters counts what a limit of the guard ended under the limit", () => {
   const counters = new Counters();
   counters.opened();
-  counters.ended(info({ cause: new ProtocolError(1008, "flood") }), "controlFramesPerSecond");
+  counters.ended(
+    info({ cause: new ProtocolError(1008, "flood", "controlFramesPerSecond") }),
+    "controlFramesPerSecond",
+  );
   const { closed } = counters.snapshot();
   assertEquals([closed.controlFramesPerSecond, closed.failed], [1, 0]);
 });
