@@ -22,8 +22,16 @@ import type { ConnectOptions } from "./src/client.ts";
 import type { WebSocketConnection } from "./src/connection.ts";
 import { createFileHandler, type FileHandler, type FileOptions } from "./src/server/files.ts";
 import type { ServeOptions, Server } from "./src/server.ts";
-import { WebSocketStreamBase } from "./src/stream.ts";
-import { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
+import {
+  createWebSocketStreamClass,
+  type WebSocketStreamClass,
+  type WebSocketStreamInstance,
+} from "./src/stream.ts";
+import {
+  createWebSocketClass,
+  type WebSocketClass,
+  type WebSocketInstance,
+} from "./src/websocket.ts";
 import type { Connect } from "./src/client.ts";
 import type { Serve } from "./src/server.ts";
 
@@ -67,10 +75,10 @@ export type {
   WebSocketServerOptions,
 } from "./src/server.ts";
 export {
-  type WebSocketCloseInfo,
-  WebSocketError,
-  type WebSocketOpenInfo,
-  WebSocketStreamBase,
+  createWebSocketStreamClass,
+  type WebSocketStreamClass,
+  type WebSocketStreamInstance,
+  type WebSocketStreamOptions,
 } from "./src/stream.ts";
 export type { ServerCloseOptions } from "./src/server/sessions.ts";
 export type { ListeningOptions } from "./src/server/listening.ts";
@@ -83,15 +91,25 @@ export {
   type Upgrade,
   type UpgradeOptions,
 } from "./src/upgrade.ts";
-export { WebSocketBase, type WebSocketOptions } from "./src/websocket.ts";
-export type {
-  WebSocketCloseEvent,
-  WebSocketCloseEventInit,
-  WebSocketErrorEvent,
-  WebSocketEventHandler,
-  WebSocketEventMap,
-  WebSocketMessageEvent,
+export {
+  createWebSocketClass,
+  type WebSocketClass,
+  type WebSocketInstance,
+  type WebSocketOptions,
+  type WebSocketStates,
+} from "./src/websocket.ts";
+export { type WebSocketCloseInfo, WebSocketError } from "./src/whatwg/error.ts";
+export {
+  CloseEvent,
+  type CloseEventClass,
+  type WebSocketCloseEvent,
+  type WebSocketCloseEventInit,
+  type WebSocketErrorEvent,
+  type WebSocketEventHandler,
+  type WebSocketEventMap,
+  type WebSocketMessageEvent,
 } from "./src/whatwg/events.ts";
+export type { WebSocketOpenInfo } from "./src/whatwg/streams.ts";
 
 /** JSR has no conditional exports, so the choice of the shim is made here, once, when it is first needed. */
 function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
@@ -201,7 +219,7 @@ export async function connect(
  * import { serve, WebSocket } from "@sansocket/ws";
  *
  * const server = await serve({ port: 0, websocket: { message: (ws, data) => ws.send(data) } });
- * const ws = new WebSocket(server.url);
+ * const ws = new WebSocket(server.url, [], { headers: { authorization: "Bearer token" } });
  * ws.onopen = () => ws.send("hello");
  * ws.onmessage = ({ data }) => {
  *   console.log(data); // hello
@@ -210,19 +228,9 @@ export async function connect(
  * ws.onclose = () => server.close();
  * ```
  */
-export class WebSocket extends WebSocketBase {
-  /**
-   * Opens a connection.
-   *
-   * @param url Where to: `ws:`, or `http:`, which means the same.
-   * @param protocols The subprotocols to offer, or one, or options of `connect()`.
-   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
-   * subprotocol is not a token or is there twice.
-   */
-  constructor(url: string | URL, protocols?: string | readonly string[] | WebSocketOptions) {
-    super(connect, url, protocols);
-  }
-}
+export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);
+/** An instance of the class. */
+export type WebSocket = WebSocketInstance;
 
 /**
  * The WHATWG's WebSocketStream: a connection as a pair of streams, with backpressure.
@@ -243,16 +251,8 @@ export class WebSocket extends WebSocketBase {
  * console.log(await stream.closed); // { closeCode: 1000, reason: "" }
  * ```
  */
-export class WebSocketStream extends WebSocketStreamBase {
-  /**
-   * Opens a connection.
-   *
-   * @param url Where to: `ws:`, or `http:`, which means the same.
-   * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else `connect()` takes.
-   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
-   * subprotocol is not a token or is there twice.
-   */
-  constructor(url: string | URL, options?: ConnectOptions) {
-    super(connect, url, options);
-  }
-}
+export const WebSocketStream: WebSocketStreamClass = /* @__PURE__ */ createWebSocketStreamClass(
+  connect,
+);
+/** An instance of the class. */
+export type WebSocketStream = WebSocketStreamInstance;

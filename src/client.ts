@@ -13,7 +13,7 @@ import { type Fields, toFields } from "./http/fields.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type ResolvedLimits, resolveLimits } from "./limits.ts";
 import { anything, checkOptions, group, number, type OptionTable } from "./options.ts";
-import { signal as signalRule, texts, withMethods } from "./options.ts";
+import { signal as signalRule, textOrTexts, withMethods } from "./options.ts";
 import { TransportReader } from "./reader.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
 import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "./tls.ts";
@@ -26,8 +26,8 @@ export interface ConnectOptions extends ConnectionLimits {
    * runtime has DEFLATE.
    */
   readonly compression?: boolean | CompressionOptions;
-  /** The subprotocols to offer, the preferred one first (RFC 6455 section 1.9). */
-  readonly protocols?: readonly string[];
+  /** The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). */
+  readonly protocols?: string | readonly string[];
   /**
    * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
    * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither.
@@ -55,7 +55,7 @@ export interface ConnectOptions extends ConnectionLimits {
 export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   ...CONNECTION_LIMITS,
   compression: group(COMPRESSION_OPTIONS, true, false),
-  protocols: texts,
+  protocols: textOrTexts,
   headers: anything,
   tls: group(TLS_CLIENT_OPTIONS),
   maxRedirects: number("redirections", { least: 0 }),
@@ -151,7 +151,7 @@ async function openConnection(
     signal.throwIfAborted();
     const { handshakeTimeout } = limits;
     const reader = new TransportReader(transport);
-    const protocols = options.protocols ?? [];
+    const protocols = toProtocols(options);
     const { url } = hop;
     const headers = await withCookies(hop, options.cookies, signal);
     const extensions = compression === undefined ? [] : [compression.offer()];
@@ -202,6 +202,13 @@ async function openConnection(
   } finally {
     stopWaiting();
   }
+}
+
+/** The subprotocols to offer. */
+export function toProtocols(
+  { protocols = [] }: Pick<ConnectOptions, "protocols">,
+): readonly string[] {
+  return typeof protocols === "string" ? [protocols] : protocols;
 }
 
 /** The request of a connection, made when somebody asks for it. */

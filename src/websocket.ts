@@ -1,35 +1,31 @@
-// The WHATWG's WebSocket over `connect()`: https://websockets.spec.whatwg.org/
+// The WHATWG's WebSocket: its interface, by the rules of Web IDL (https://websockets.spec.whatwg.org/). What it does is
+// in whatwg/socket.ts.
 //
-// 1. There each event is a task, so what awaits one event has run before the next. A task costs a timer here, so
-//    instead SETTLE_ROUNDS microtasks pass between two events; fewer than turn.ts waits, or replies would not be batched.
-// 2. One loop dispatches message, error and close, so their order is that of the wire.
-// 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
-// 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
+// One class for each `connect()`, made by a function: the members belong on the class itself, which extends EventTarget,
+// so nothing can stand between the two.
 
 import { isBlob } from "./brands.ts";
-import { copyBytes } from "./bytes.ts";
-import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "./client.ts";
-import type { Message, WebSocketConnection } from "./connection.ts";
-import { checkOptions, type OptionTable } from "./options.ts";
+import { type Connect, CONNECT_OPTIONS, type ConnectOptions, toProtocols } from "./client.ts";
+import { checkOptions, describe, type OptionTable } from "./options.ts";
 import {
-  createCloseEvent,
-  createErrorEvent,
   defineEventHandlers,
   type WebSocketEventHandler,
   type WebSocketEventMap,
 } from "./whatwg/events.ts";
 import {
-  checkClose,
-  checkProtocols,
-  closeStatus,
-  connectChecked,
+  checkMemory,
+  clampShort,
+  defineInterface,
+  illegalInvocation,
   isBufferSource,
-  parseTarget,
-  sizeOf,
-  toArrayBuffer,
-} from "./whatwg/rules.ts";
+  requireArguments,
+  toDictionary,
+  toList,
+} from "./whatwg/idl.ts";
+import { checkClose, checkProtocols, parseTarget } from "./whatwg/rules.ts";
+import { readyStates, Socket } from "./whatwg/socket.ts";
 
-/** The options of `connect()` that `new WebSocket()` takes in place of the subprotocols. */
+/** The options of `connect()` that `new WebSocket()` takes. */
 export type WebSocketOptions = Omit<ConnectOptions, "signal">;
 
 /** What each of these may be. The signal is that of the class itself. */
@@ -37,166 +33,49 @@ const WEB_SOCKET_OPTIONS: OptionTable<WebSocketOptions> = (({ signal: _, ...opti
   CONNECT_OPTIONS,
 );
 
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
-
-/** Awaiting a promise in a few functions inside each other takes up to so many microtasks. */
-const SETTLE_ROUNDS = 6;
-
-/**
- * The WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this on the runtime at hand.
- *
- * @example
- * ```ts
- * import { WebSocketBase } from "@sansocket/ws";
- * import { createNetwork } from "@sansocket/ws/testing";
- *
- * const { serve, connect } = createNetwork();
- * class WebSocket extends WebSocketBase {
- *   constructor(url: string) {
- *     super(connect, url);
- *   }
- * }
- * const server = await serve({ websocket: (ws) => ws.send("no port was used") });
- * const ws = new WebSocket(server.url);
- * ws.onmessage = ({ data }) => console.log(data); // no port was used
- * ws.onclose = () => server.close();
- * ```
- */
-export abstract class WebSocketBase extends EventTarget {
+/** The values of `readyState` by name, on the class and on its instances. */
+export interface WebSocketStates {
   /** The opening handshake is under way. */
-  declare static readonly CONNECTING: 0;
+  readonly CONNECTING: 0;
   /** Messages can be sent. */
-  declare static readonly OPEN: 1;
+  readonly OPEN: 1;
   /** The closing handshake is under way. */
-  declare static readonly CLOSING: 2;
+  readonly CLOSING: 2;
   /** The connection has ended, or could not be opened. */
-  declare static readonly CLOSED: 3;
-  /** The opening handshake is under way. */
-  declare readonly CONNECTING: 0;
-  /** Messages can be sent. */
-  declare readonly OPEN: 1;
-  /** The closing handshake is under way. */
-  declare readonly CLOSING: 2;
-  /** The connection has ended, or could not be opened. */
-  declare readonly CLOSED: 3;
+  readonly CLOSED: 3;
+}
 
-  /** Called when the opening handshake is complete. */
-  declare onopen: WebSocketEventHandler<"open">;
-  /** Called with each message. */
-  declare onmessage: WebSocketEventHandler<"message">;
-  /** Called when the connection failed, just before `onclose`. */
-  declare onerror: WebSocketEventHandler<"error">;
-  /** Called when the connection has ended. */
-  declare onclose: WebSocketEventHandler<"close">;
-
-  static {
-    for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
-      Object.defineProperty(this, name, { value, enumerable: true });
-      Object.defineProperty(this.prototype, name, { value, enumerable: true });
-    }
-    defineEventHandlers(this.prototype, ["open", "message", "error", "close"]);
-  }
-
-  readonly #url: URL;
-  readonly #handshake = new AbortController();
-  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
-  #binaryType: "blob" | "arraybuffer" = "blob";
-  #connection: WebSocketConnection<undefined> | undefined;
-  /** The end of what waits for a Blob to be read. */
-  #queue: Promise<void> | undefined;
-  /** Octets given to the connection; `bufferedAmount` takes off what has left. */
-  #pending = 0;
-  /** Whether `#pending` must not fall: somebody who sends is running. */
-  #frozen = false;
-  /** Octets that wait for a Blob, or will never be sent. */
-  #unsent = 0;
-
-  /**
-   * Opens a connection.
-   *
-   * @param connect Makes the connection.
-   * @param url Where to: `ws:`, or `http:`, which means the same.
-   * @param protocols The subprotocols to offer, or one, or options of `connect()`.
-   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
-   * subprotocol is not a token or is there twice.
-   * @throws {TypeError} When an option is unknown or of the wrong kind.
-   */
-  constructor(
-    connect: Connect,
-    url: string | URL,
-    protocols: string | readonly string[] | WebSocketOptions = [],
-  ) {
-    super();
-    this.#url = parseTarget(url);
-    const options = toOptions(protocols);
-    checkOptions("new WebSocket()", options, WEB_SOCKET_OPTIONS);
-    checkProtocols(options.protocols ?? []);
-    connectChecked(connect, this.#url, { ...options, signal: this.#handshake.signal })
-      .then((connection) => this.#run(connection), (error) => this.#fail(error));
-  }
-
+/** An instance of the WHATWG's WebSocket. */
+export interface WebSocketInstance extends EventTarget, WebSocketStates {
   /** Where the connection goes, with `ws:` or `wss:`. */
-  get url(): string {
-    return this.#url.href;
-  }
-
+  readonly url: string;
   /** Where the connection stands: CONNECTING, OPEN, CLOSING or CLOSED. */
-  get readyState(): 0 | 1 | 2 | 3 {
-    return this.#readyState;
-  }
-
+  readonly readyState: 0 | 1 | 2 | 3;
   /** The subprotocol that the server chose; empty when there is none. */
-  get protocol(): string {
-    return this.#connection?.protocol ?? "";
-  }
-
+  readonly protocol: string;
   /** The extensions in use; empty when there are none. */
-  get extensions(): string {
-    return this.#connection?.extensions ?? "";
-  }
-
-  /** What binary messages are given as. */
-  get binaryType(): "blob" | "arraybuffer" {
-    return this.#binaryType;
-  }
-  set binaryType(value: "blob" | "arraybuffer") {
-    // Web IDL: anything else is ignored.
-    if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
-  }
-
+  readonly extensions: string;
   /** Octets given to `send()`, without headers, that have not left. Does not fall to 0 when the connection ends. */
-  get bufferedAmount(): number {
-    if (!this.#frozen && this.#readyState !== CLOSED) {
-      this.#pending = Math.min(this.#pending, this.#connection?.bufferedAmount ?? 0);
-    }
-    return this.#unsent + this.#pending;
-  }
-
+  readonly bufferedAmount: number;
+  /** What binary messages are given as. Default: "blob". Anything but these two is ignored. */
+  binaryType: "blob" | "arraybuffer";
+  /** Called when the opening handshake is complete. */
+  onopen: WebSocketEventHandler<"open">;
+  /** Called with each message. */
+  onmessage: WebSocketEventHandler<"message">;
+  /** Called when the connection failed, just before `onclose`. */
+  onerror: WebSocketEventHandler<"error">;
+  /** Called when the connection has ended. */
+  onclose: WebSocketEventHandler<"close">;
   /**
-   * Sends a message: a string as text, bytes as a binary message. When the connection is closing or has ended it
-   * is not sent, and only counted in `bufferedAmount`.
+   * Sends a message: a string as text, bytes as a binary message. Whatever is neither is converted to a string. When
+   * the connection is closing or has ended it is not sent, and only counted in `bufferedAmount`.
    *
+   * @param data The message.
    * @throws {DOMException} An InvalidStateError when the connection is not open yet.
+   * @throws {TypeError} When there is no argument, or the bytes lie in shared or resizable memory.
    */
-  send(data: string | Blob | BufferSource): void {
-    // Web IDL: whatever is none of these is converted to a string.
-    const payload = isBlob(data) || isBufferSource(data) ? data : `${data}`;
-    if (this.#readyState === CONNECTING) {
-      throw new DOMException("Expected an open connection, got CONNECTING", "InvalidStateError");
-    }
-    const size = sizeOf(payload);
-    if (this.#readyState !== OPEN) this.#unsent += size;
-    else if (isBlob(payload)) this.#enqueue(() => payload.arrayBuffer(), size);
-    else if (this.#queue === undefined) this.#transmit(payload, size);
-    else {
-      const copy = typeof payload === "string" ? payload : copyBytes(payload);
-      this.#enqueue(() => copy, size);
-    }
-  }
-
+  send(data: string | Blob | ArrayBuffer | ArrayBufferView): void;
   /**
    * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was done before.
    *
@@ -204,103 +83,148 @@ export abstract class WebSocketBase extends EventTarget {
    * @param reason At most 123 octets of UTF-8.
    * @throws {DOMException} An InvalidAccessError for another code, a SyntaxError for a longer reason.
    */
-  close(code?: number, reason?: string): void {
-    const status = checkClose(code, reason);
-    if (this.#readyState === CONNECTING) {
-      this.#readyState = CLOSING;
-      this.#handshake.abort(closedBeforeOpen());
-    } else if (this.#readyState === OPEN) {
-      this.#readyState = CLOSING;
-      const start = (): unknown => this.#connection?.close(status.code, status.reason);
-      if (this.#queue === undefined) start();
-      else this.#queue.then(start);
-    }
-  }
-
+  close(code?: number, reason?: string): void;
   /** Adds a listener for events of a type. */
-  override addEventListener<Type extends keyof WebSocketEventMap>(
+  addEventListener<Type extends keyof WebSocketEventMap>(
     type: Type,
     listener: WebSocketEventHandler<Type>,
     options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   /** Adds a listener for events of a type. */
-  override addEventListener(...listener: Parameters<EventTarget["addEventListener"]>): void;
-  override addEventListener(...listener: unknown[]): void {
-    super.addEventListener(...listener as Parameters<EventTarget["addEventListener"]>);
-  }
+  addEventListener(...listener: Parameters<EventTarget["addEventListener"]>): void;
+}
 
-  async #run(connection: WebSocketConnection<undefined>): Promise<void> {
-    if (this.#readyState !== CONNECTING) {
-      connection.terminate();
-      return this.#fail(closedBeforeOpen());
+/** The class of the WHATWG's WebSocket. */
+export interface WebSocketClass extends WebSocketStates {
+  /**
+   * Opens a connection.
+   *
+   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a location.
+   * @param protocols The subprotocols to offer, or one; or options of `connect()`.
+   * @param options Options of `connect()`. They win over those in the second argument.
+   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
+   * subprotocol is not a token or is there twice.
+   * @throws {TypeError} When there is no URL, or an argument is of another type.
+   */
+  new (
+    url: string | URL,
+    protocols?: string | readonly string[] | WebSocketOptions,
+    options?: WebSocketOptions,
+  ): WebSocketInstance;
+  /** What all instances have in common. */
+  readonly prototype: WebSocketInstance;
+}
+
+/**
+ * Makes the WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this on the runtime at
+ * hand.
+ *
+ * @param connect Makes the connections.
+ * @returns The class.
+ *
+ * @example
+ * ```ts
+ * import { createWebSocketClass } from "@sansocket/ws";
+ * import { createNetwork } from "@sansocket/ws/testing";
+ *
+ * const { serve, connect } = createNetwork();
+ * const WebSocket = createWebSocketClass(connect);
+ * const server = await serve({ websocket: (ws) => ws.send("no port was used") });
+ * const ws = new WebSocket(server.url);
+ * ws.onmessage = ({ data }) => console.log(data); // no port was used
+ * ws.onclose = () => server.close();
+ * ```
+ */
+export function createWebSocketClass(connect: Connect): WebSocketClass {
+  class WebSocket extends EventTarget {
+    readonly #socket: Socket;
+
+    constructor(
+      url: string | URL,
+      protocols: string | readonly string[] | WebSocketOptions = [],
+      options: WebSocketOptions = {},
+    ) {
+      requireArguments(arguments, 1, "WebSocket constructor");
+      super();
+      this.#socket = new Socket(this, connect, parseTarget(url), mergeOptions(protocols, options));
     }
-    this.#connection = connection;
-    this.#readyState = OPEN;
-    this.dispatchEvent(new Event("open"));
-    for (;;) {
-      await settle();
-      const message = await connection.receive().catch(() => undefined);
-      if (message === undefined) break;
-      if (this.#readyState === OPEN) this.#deliver(message);
+
+    get url(): string {
+      return WebSocket.#of(this).url.href;
     }
-    const info = await connection.closed;
-    this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
-  }
 
-  #deliver(message: Message): void {
-    const data = typeof message === "string"
-      ? message
-      : this.#binaryType === "blob"
-      ? new Blob([message])
-      : toArrayBuffer(message);
-    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#url.origin }));
-  }
+    get readyState(): number {
+      return WebSocket.#of(this).readyState;
+    }
 
-  /** The opening handshake failed: both events, whatever the reason. */
-  #fail(error: unknown): void {
-    this.#finish(error, { code: 1006, reason: "", wasClean: false });
-  }
+    get bufferedAmount(): number {
+      return WebSocket.#of(this).bufferedAmount;
+    }
 
-  /** RFC 6455 section 7.2.1: a connection that is lost has failed too, so it has an error event. */
-  #finish(error: unknown, init: { code: number; reason: string; wasClean: boolean }): void {
-    this.#pending = this.bufferedAmount - this.#unsent;
-    this.#readyState = CLOSED;
-    if (error !== undefined) this.dispatchEvent(createErrorEvent(error));
-    this.dispatchEvent(createCloseEvent(init));
-  }
+    get extensions(): string {
+      return WebSocket.#of(this).extensions;
+    }
 
-  #transmit(payload: string | BufferSource, size: number): void {
-    this.#pending = this.bufferedAmount - this.#unsent + size;
-    // The encoder of a client has copied the bytes when this returns: it masks them.
-    this.#connection?.send(payload);
-    if (this.#frozen) return;
-    this.#frozen = true;
-    queueMicrotask(() => this.#frozen = false);
-  }
+    get protocol(): string {
+      return WebSocket.#of(this).protocol;
+    }
 
-  #enqueue(read: () => string | BufferSource | Promise<ArrayBuffer>, size: number): void {
-    this.#unsent += size;
-    const queue = (this.#queue ?? Promise.resolve()).then(read).then((payload) => {
-      if (this.#readyState === CLOSED) return;
-      this.#unsent -= size;
-      this.#transmit(payload, size);
-    }).catch(() => this.#connection?.terminate()).then(() => {
-      if (this.#queue === queue) this.#queue = undefined;
-    });
-    this.#queue = queue;
+    get binaryType(): string {
+      return WebSocket.#of(this).binaryType;
+    }
+    set binaryType(value: unknown) {
+      const socket = WebSocket.#of(this);
+      const text = `${value}`;
+      // Web IDL: what is no value of the enumeration is ignored.
+      if (text === "blob" || text === "arraybuffer") socket.binaryType = text;
+    }
+
+    close(code: unknown = undefined, reason: unknown = undefined): void {
+      const socket = WebSocket.#of(this);
+      socket.close(checkClose(code === undefined ? undefined : clampShort(code), reason));
+    }
+
+    send(data: unknown): void {
+      const socket = WebSocket.#of(this);
+      requireArguments(arguments, 1, "send()");
+      if (isBufferSource(data)) checkMemory(data);
+      // Web IDL: whatever is neither a Blob nor a BufferSource is converted to a string.
+      socket.send(isBufferSource(data) || isBlob(data) ? data : `${data}`);
+    }
+
+    static #of(value: object): Socket {
+      if (#socket in value) return value.#socket;
+      throw illegalInvocation("WebSocket", value);
+    }
+
+    static {
+      defineInterface(this, "WebSocket", readyStates);
+      const types = ["open", "error", "close", "message"];
+      defineEventHandlers(this.prototype, types, (value) => WebSocket.#of(value));
+    }
   }
+  // The types of what Web IDL converts are those of the interface.
+  return WebSocket as unknown as WebSocketClass;
 }
 
-function toOptions(protocols: string | readonly string[] | WebSocketOptions): WebSocketOptions {
-  if (typeof protocols === "string") return { protocols: [protocols] };
-  return Symbol.iterator in protocols ? { protocols: [...protocols].map(String) } : protocols;
+/** The options of `connect()` of both arguments; the last one wins. */
+function mergeOptions(protocols: unknown, options: unknown): WebSocketOptions {
+  const merged: Record<string, unknown> = {};
+  for (const given of [ofProtocols(protocols), toDictionary(options as object, "options")]) {
+    checkOptions("new WebSocket()", given, WEB_SOCKET_OPTIONS);
+    for (const [key, value] of Object.entries(given)) if (value !== undefined) merged[key] = value;
+  }
+  const offer = toProtocols(merged as WebSocketOptions);
+  checkProtocols(offer);
+  return { ...merged, protocols: offer };
 }
 
-function closedBeforeOpen(): DOMException {
-  return new DOMException("The connection was closed before it was open", "AbortError");
-}
-
-/** Lets what awaits an event run before the next one; see rule 1. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < SETTLE_ROUNDS; i++) await undefined;
+/** The second argument as options. */
+function ofProtocols(given: unknown): object {
+  if (typeof given === "string") return { protocols: given };
+  if (typeof given !== "object" || given === null) {
+    const expected = "Expected protocols to be a string, a list of strings, or options";
+    throw new TypeError(`${expected}; got ${describe(given)}`);
+  }
+  return Symbol.iterator in given ? { protocols: toList(given as Iterable<unknown>) } : given;
 }

@@ -278,6 +278,19 @@ test("connect() takes a 101 in pieces", async () => {
   await ws.closed;
 });
 
+test("connect() offers a subprotocol that is a string, whole", async () => {
+  await using server = await RawServer.listen();
+  const connecting = connect(server.url, { protocols: "chat.v1" });
+  const peer = await server.accept();
+  const { request, accept } = await takeRequest(peer);
+  assertEquals(/^sec-websocket-protocol: (.*)\r$/im.exec(request)?.[1], "chat.v1");
+  peer.send(accept("+Sec-WebSocket-Protocol: chat.v1"));
+  const ws = await connecting;
+  assertEquals(ws.protocol, "chat.v1");
+  ws.terminate();
+  await ws.closed;
+});
+
 test("connect() sends the handshake of RFC 6455 4.1", async () => {
   await using server = await RawServer.listen();
   const connecting = connect(`${server.url}a/b?c=d`, {

@@ -25,6 +25,7 @@ import {
   WebSocket,
   type WebSocketOptions,
   WebSocketStream,
+  type WebSocketStreamOptions,
 } from "@sansocket/ws";
 import { adopt as adoptBun, type AdoptOptions } from "@sansocket/ws/bun";
 import { adopt as adoptDeno, type AdoptionOptions } from "@sansocket/ws/deno";
@@ -157,7 +158,7 @@ const { tinyFragmentsPerSecond: _3, frameTimeout: _4, maxInflateRatio: _5, ...en
 const connecting: Samples<ConnectOptions> = {
   ...limits,
   compression: [false, "false", 1, null],
-  protocols: list,
+  protocols: ["a", [1], 5, true, null, {}],
   headers: [{ a: "b" }],
   tls: [{}, true, null],
   maxRedirects: [0, -1, 0.5, "1", NaN, null],
@@ -166,6 +167,7 @@ const connecting: Samples<ConnectOptions> = {
 };
 const { signal: _6, ...classes } = connecting;
 const webSocket: Samples<WebSocketOptions> = classes;
+const webSocketStream: Samples<WebSocketStreamOptions> = { ...connecting, protocols: list };
 
 const upgrading: Samples<UpgradeOptions> = {
   protocol: [["a"], 1, [1], {}],
@@ -330,8 +332,8 @@ const calls: readonly Call[] = [
   },
   {
     owner: "new WebSocketStream()",
-    samples: connecting,
-    run: (options: ConnectOptions) =>
+    samples: webSocketStream,
+    run: (options: WebSocketStreamOptions) =>
       void new WebSocketStream("ws://127.0.0.1:1/", options).close(),
   },
   {

@@ -1,11 +1,11 @@
 import {
   type CloseInfo,
-  type ConnectOptions,
+  createWebSocketStreamClass,
   serve,
   type WebSocketConnection,
   WebSocketError,
   WebSocketStream,
-  WebSocketStreamBase,
+  type WebSocketStreamInstance,
 } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import {
@@ -17,6 +17,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decodeHex } from "@std/encoding";
+import { createStreamError } from "../src/whatwg/error.ts";
+import { resizable } from "./support/realm.ts";
 import { test } from "./support/test.ts";
 
 type Handler = (ws: WebSocketConnection) => unknown;
@@ -24,11 +26,7 @@ type Handler = (ws: WebSocketConnection) => unknown;
 /** A server in memory with one handler, and clients of it. */
 async function open(websocket: Handler, protocol?: string) {
   const { serve, connect } = createNetwork();
-  class WebSocketStream extends WebSocketStreamBase {
-    constructor(url: string | URL, options?: ConnectOptions) {
-      super(connect, url, options);
-    }
-  }
+  const WebSocketStream = createWebSocketStreamClass(connect);
   const ends: Promise<CloseInfo>[] = [];
   const peers: WebSocketConnection[] = [];
   const server = await serve({
@@ -68,23 +66,6 @@ function throwsDom(name: string, fn: () => unknown): void {
   assertEquals(assertThrows(fn, DOMException).name, name);
 }
 
-test("WebSocketError is a DOMException with a close code and a reason", () => {
-  const empty = new WebSocketError();
-  assertInstanceOf(empty, DOMException);
-  assertEquals([empty.name, empty.message, empty.code], ["WebSocketError", "", 0]);
-  assertEquals([empty.closeCode, empty.reason], [null, ""]);
-  const full = new WebSocketError("message", { closeCode: 3456, reason: "reason" });
-  assertEquals([full.message, full.closeCode, full.reason], ["message", 3456, "reason"]);
-  assertEquals(new WebSocketError("", { reason: "reason" }).closeCode, 1000);
-});
-
-test("WebSocketError refuses codes and reasons that may not be sent", () => {
-  for (const closeCode of [0, 999, 1001, 2999, 5000]) {
-    throwsDom("InvalidAccessError", () => new WebSocketError("", { closeCode }));
-  }
-  throwsDom("SyntaxError", () => new WebSocketError("", { reason: "a".repeat(124) }));
-});
-
 test("WebSocketStream refuses URLs and subprotocols that cannot be", async () => {
   const { WebSocketStream, server, url } = await open(echo);
   for (const bad of ["", "/path", "ftp://h/", "ws://h/#f", "ws://h/#"]) {
@@ -92,6 +73,48 @@ test("WebSocketStream refuses URLs and subprotocols that cannot be", async () =>
   }
   for (const protocols of [["a", "A"], [""], ["a b"]]) {
     throwsDom("SyntaxError", () => new WebSocketStream(url, { protocols }));
+  }
+  await server.close();
+});
+
+test("WebSocketStream refuses arguments of other types", async () => {
+  const { WebSocketStream, server, url } = await open(echo);
+  const make = (...args: unknown[]) => () => Reflect.construct(WebSocketStream, args);
+  assertThrows(make(), TypeError);
+  for (const wrong of [true, 5, "text"]) {
+    assertThrows(make(url, wrong), TypeError, "Expected options to be an object");
+  }
+  for (const protocols of ["a", 5, [5], null]) {
+    assertThrows(make(url, { protocols }), TypeError, "Expected protocols to be a list of strings");
+  }
+  for (const signal of [{}, null, "signal"]) assertThrows(make(url, { signal }), TypeError);
+  const stream = new WebSocketStream(url, null as unknown as undefined);
+  await stream.opened;
+  for (const wrong of [true, 5, "text", { closeCode: 70_000 }, { closeCode: "x" }]) {
+    assertThrows(() => stream.close(wrong as object), TypeError);
+  }
+  stream.close(null as unknown as undefined);
+  await stream.closed;
+  await server.close();
+});
+
+test("WebSocketStream rejects what cannot be written", async () => {
+  const { WebSocketStream, server, url } = await open(echo);
+  const wrong = [
+    resizable(),
+    new Uint8Array(resizable()),
+    new Uint8Array(new SharedArrayBuffer(3)),
+    Symbol("s"),
+    { toString: () => ({}) },
+  ];
+  for (const chunk of wrong) {
+    const stream = new WebSocketStream(url);
+    const { writable } = await stream.opened;
+    const writer = writable.getWriter();
+    writer.closed.catch(() => {});
+    await assertRejects(() => writer.write(chunk as string), TypeError);
+    stream.close();
+    await stream.closed;
   }
   await server.close();
 });
@@ -126,7 +149,7 @@ test("WebSocketStream opens, echoes text and bytes, and closes", async () => {
 
 test("WebSocketStream.close() sends the code and the reason, or an empty Close frame", async () => {
   const { WebSocketStream, server, url, ends } = await open(echo);
-  const cases: [Parameters<WebSocketStreamBase["close"]>, number, string][] = [
+  const cases: [Parameters<WebSocketStreamInstance["close"]>, number, string][] = [
     [[], 1005, ""],
     [[{}], 1005, ""],
     [[{ reason: "" }], 1005, ""],
@@ -292,7 +315,7 @@ for (const side of ["readable", "writable"] as const) {
       [new Error("ignored"), 1005, ""],
       [new WebSocketError("said", { closeCode: 3456, reason: "set" }), 3456, "set"],
       [new WebSocketError("", { reason: "only" }), 1000, "only"],
-      [Object.assign(new WebSocketError(), { closeCode: 1006 }), 1005, ""],
+      [createStreamError("", { code: 1006, reason: "ours" }), 1005, ""],
     ];
     for (const [reason, code, text] of cases) {
       const stream = new WebSocketStream(url);

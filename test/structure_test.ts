@@ -100,6 +100,8 @@ const forShimEntries = [
   "client",
   "connection",
   "handler",
+  "stream",
+  "websocket",
   "hooks",
   "upgrade",
   "guard/stats",

@@ -1,22 +1,18 @@
-import { type CloseInfo, WebSocket, WebSocketBase, type WebSocketConnection } from "@sansocket/ws";
-import { serve } from "@sansocket/ws";
+import { type CloseInfo, createWebSocketClass, WebSocket } from "@sansocket/ws";
+import { serve, type WebSocketConnection, type WebSocketInstance } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import fc from "fast-check";
+import { resizable } from "./support/realm.ts";
 import { test } from "./support/test.ts";
 
-type Protocols = ConstructorParameters<typeof WebSocket>[1];
 type Handler = (ws: WebSocketConnection) => unknown;
 
 /** A server in memory with one handler, and clients of it. */
 async function open(websocket: Handler, protocol?: string) {
   const { serve, connect } = createNetwork();
-  class WebSocket extends WebSocketBase {
-    constructor(url: string | URL, protocols?: Protocols) {
-      super(connect, url, protocols);
-    }
-  }
+  const WebSocket = createWebSocketClass(connect);
   const ends: Promise<CloseInfo>[] = [];
   const peers: WebSocketConnection[] = [];
   const server = await serve({
@@ -31,14 +27,17 @@ async function open(websocket: Handler, protocol?: string) {
 }
 
 /** The next event of a type. */
-function next<Type extends "open" | "message" | "error" | "close">(ws: WebSocketBase, type: Type) {
-  return new Promise<Parameters<NonNullable<WebSocketBase[`on${Type}`]>>[0]>((resolve) =>
+function next<Type extends "open" | "message" | "error" | "close">(
+  ws: WebSocketInstance,
+  type: Type,
+) {
+  return new Promise<Parameters<NonNullable<WebSocketInstance[`on${Type}`]>>[0]>((resolve) =>
     ws.addEventListener(type, (event) => resolve(event), { once: true })
   );
 }
 
 /** What happens from now until the end: the types, with the data of messages and what a close event tells. */
-async function record(ws: WebSocketBase): Promise<unknown[]> {
+async function record(ws: WebSocketInstance): Promise<unknown[]> {
   const seen: unknown[] = [];
   ws.addEventListener("open", () => seen.push(["open", ws.readyState]));
   ws.addEventListener("message", ({ data }) => seen.push(["message", data]));
@@ -120,6 +119,69 @@ test("WebSocket has the subprotocol that the server chose", async () => {
   await server.close();
 });
 
+test("WebSocket takes the options of connect() second or third, and the third win", async () => {
+  const { serve, connect } = createNetwork();
+  const WebSocket = createWebSocketClass(connect);
+  const asked: (string | null)[][] = [];
+  const server = await serve({
+    fetch({ headers }, { upgrade }) {
+      asked.push(["authorization", "sec-websocket-protocol"].map((name) => headers.get(name)));
+      return upgrade((ws) => ws.closed, { protocol: ["one", "two"] });
+    },
+  });
+  const authorized = (authorization: string) => ({ headers: { authorization } });
+  const cases: [ConstructorParameters<typeof WebSocket>, string | null, string | null][] = [
+    [[server.url, [], authorized("third")], "third", null],
+    [[server.url, undefined, authorized("third")], "third", null],
+    [[server.url, "one", authorized("third")], "third", "one"],
+    [[server.url, authorized("second")], "second", null],
+    [
+      [server.url, { ...authorized("second"), protocols: "one" }, authorized("third")],
+      "third",
+      "one",
+    ],
+    [[server.url, authorized("second"), {}], "second", null],
+    [[server.url, authorized("second"), { headers: undefined } as object], "second", null],
+    [[server.url, ["one"], { protocols: ["two"] }], null, "two"],
+    [[server.url, { protocols: "two" }], null, "two"],
+    [[server.url, new Set(["one", "two"]) as unknown as string[]], null, "one, two"],
+  ];
+  for (const [args, authorization, protocols] of cases) {
+    const ws = new WebSocket(...args);
+    await next(ws, "open");
+    assertEquals(asked.pop(), [authorization, protocols]);
+    ws.close();
+    await next(ws, "close");
+  }
+  await server.close();
+});
+
+test("WebSocket refuses arguments of other types, and says which", async () => {
+  const { WebSocket, server, url } = await open(echo);
+  const make = (...args: unknown[]) => () => Reflect.construct(WebSocket, [url, ...args]);
+  for (
+    const [wrong, name] of [[null, "null"], [5, "5"], [true, "true"], [() => {}, "a function"]]
+  ) {
+    const { message } = assertThrows(make(wrong), TypeError);
+    assertEquals(
+      message,
+      `Expected protocols to be a string, a list of strings, or options; got ${name}`,
+    );
+  }
+  for (const wrong of [5, true, "text"]) {
+    assertThrows(make([], wrong), TypeError, "Expected options to be an object");
+  }
+  assertThrows(make({ protocols: 5 }), TypeError, "protocols");
+  assertThrows(make([], { protocols: [5] }), TypeError, "protocols");
+  assertThrows(make([], { header: {} }), TypeError, "did you mean headers?");
+  assertThrows(make([], { signal: AbortSignal.abort() }), TypeError, "signal");
+  throwsDom("SyntaxError", make([], { protocols: ["a", "a"] }));
+  throwsDom("SyntaxError", () => Reflect.construct(WebSocket, [undefined]));
+  throwsDom("SyntaxError", () => Reflect.construct(WebSocket, [null]));
+  assertThrows(() => Reflect.construct(WebSocket, []), TypeError);
+  await server.close();
+});
+
 test("WebSocket fails when the server chose none of its subprotocols", async () => {
   const { WebSocket, server, url, ends } = await open(echo);
   const ws = new WebSocket(url, "one");
@@ -141,7 +203,7 @@ test("WebSocket dispatches error and close when nothing listens, and tells why",
 test("WebSocket dispatches error and close when the server refuses", async () => {
   const { serve, connect } = createNetwork();
   const server = await serve({ fetch: () => new Response("no", { status: 404 }) });
-  const ws = new (class extends WebSocketBase {})(connect, server.url);
+  const ws = new (createWebSocketClass(connect))(server.url);
   assertEquals(await record(ws), [["error", 3], ["close", 1006, "", false, 3]]);
   await server.close();
 });
@@ -188,7 +250,7 @@ test("WebSocket.close() while connecting, at any step of the opening handshake",
 
 test("WebSocket.close() sends the code and the reason, or an empty Close frame", async () => {
   const { WebSocket, server, url, ends } = await open(echo);
-  const cases: [Parameters<WebSocketBase["close"]>, number, string][] = [
+  const cases: [Parameters<WebSocketInstance["close"]>, number, string][] = [
     [[], 1005, ""],
     [[undefined], 1005, ""],
     [[undefined, "why"], 1000, "why"],
@@ -294,6 +356,8 @@ test("WebSocket.send() takes strings, buffers, views and Blobs and converts the 
     [null, "null"],
     [undefined, "undefined"],
     [12, "12"],
+    [{}, "[object Object]"],
+    [new SharedArrayBuffer(1), "[object SharedArrayBuffer]"],
     [bytes.buffer, bytes],
     [new Uint16Array(bytes.buffer, 2, 2), decodeHex("03040506")],
     [new DataView(bytes.buffer, 7), decodeHex("08")],
@@ -305,6 +369,30 @@ test("WebSocket.send() takes strings, buffers, views and Blobs and converts the 
     assertEquals<unknown>(data instanceof ArrayBuffer ? new Uint8Array(data) : data, expected);
   }
   ws.close();
+  await next(ws, "close");
+  await server.close();
+});
+
+test("WebSocket.send() wants an argument, and memory that cannot change", async () => {
+  const { WebSocket, server, url } = await open(echo);
+  const ws = new WebSocket(url);
+  const wrong = [
+    new Uint8Array(new SharedArrayBuffer(3)),
+    new DataView(new SharedArrayBuffer(3)),
+    resizable(),
+    new Uint8Array(resizable()),
+  ];
+  const check = (): void => {
+    assertThrows(() => (ws as unknown as { send(): void }).send(), TypeError, "send(): expected 1");
+    for (const data of wrong) assertThrows(() => ws.send(data), TypeError, "Expected memory that");
+  };
+  check();
+  await next(ws, "open");
+  check();
+  ws.send("unharmed");
+  assertEquals((await next(ws, "message")).data, "unharmed");
+  ws.close();
+  check();
   await next(ws, "close");
   await server.close();
 });
@@ -443,6 +531,9 @@ test("WebSocket calls on… handlers in the place of the first, with the socket 
   assertEquals(ws.onopen, null);
   Object.assign(ws, { onclose: 1 });
   assertEquals(ws.onclose, null);
+  const object = {};
+  Object.assign(ws, { onerror: object });
+  assertEquals<unknown>(ws.onerror, object);
   await next(ws, "close");
   assertEquals(called, ["handler", "listener"]);
   await server.close();

@@ -7,6 +7,16 @@
 
 import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
+import {
+  createWebSocketStreamClass,
+  type WebSocketStreamClass,
+  type WebSocketStreamInstance,
+} from "../../src/stream.ts";
+import {
+  createWebSocketClass,
+  type WebSocketClass,
+  type WebSocketInstance,
+} from "../../src/websocket.ts";
 import { bunRuntime } from "./runtime.ts";
 
 export {
@@ -21,9 +31,22 @@ export type { AdoptionOptions } from "../../src/server/adopt.ts";
 export type { CommonOptions } from "../../src/server/context.ts";
 export { bunRuntime };
 export type { Connect, Serve };
+export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Bun; see the main entry point. */
 export const serve: Serve = createServe(bunRuntime);
 
 /** Opens a connection from Bun; see the main entry point. */
 export const connect: Connect = createConnect(bunRuntime);
+
+/** The WHATWG's WebSocket on Bun; see the main entry point. */
+export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);
+/** An instance of the class. */
+export type WebSocket = WebSocketInstance;
+
+/** The WHATWG's WebSocketStream on Bun; see the main entry point. */
+export const WebSocketStream: WebSocketStreamClass = /* @__PURE__ */ createWebSocketStreamClass(
+  connect,
+);
+/** An instance of the class. */
+export type WebSocketStream = WebSocketStreamInstance;

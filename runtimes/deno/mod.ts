@@ -7,6 +7,16 @@
 
 import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
+import {
+  createWebSocketStreamClass,
+  type WebSocketStreamClass,
+  type WebSocketStreamInstance,
+} from "../../src/stream.ts";
+import {
+  createWebSocketClass,
+  type WebSocketClass,
+  type WebSocketInstance,
+} from "../../src/websocket.ts";
 import { denoRuntime } from "./runtime.ts";
 
 export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
@@ -14,9 +24,22 @@ export type { AdoptionOptions } from "../../src/server/adopt.ts";
 export type { CommonOptions } from "../../src/server/context.ts";
 export { denoRuntime };
 export type { Connect, Serve };
+export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Deno; see the main entry point. */
 export const serve: Serve = createServe(denoRuntime);
 
 /** Opens a connection from Deno; see the main entry point. */
 export const connect: Connect = createConnect(denoRuntime);
+
+/** The WHATWG's WebSocket on Deno; see the main entry point. */
+export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);
+/** An instance of the class. */
+export type WebSocket = WebSocketInstance;
+
+/** The WHATWG's WebSocketStream on Deno; see the main entry point. */
+export const WebSocketStream: WebSocketStreamClass = /* @__PURE__ */ createWebSocketStreamClass(
+  connect,
+);
+/** An instance of the class. */
+export type WebSocketStream = WebSocketStreamInstance;

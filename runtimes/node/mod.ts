@@ -7,6 +7,16 @@
 
 import { type Connect, createConnect } from "../../src/client.ts";
 import { createServe, type Serve } from "../../src/server.ts";
+import {
+  createWebSocketStreamClass,
+  type WebSocketStreamClass,
+  type WebSocketStreamInstance,
+} from "../../src/stream.ts";
+import {
+  createWebSocketClass,
+  type WebSocketClass,
+  type WebSocketInstance,
+} from "../../src/websocket.ts";
 import { nodeRuntime } from "./runtime.ts";
 
 export type { AttachmentOptions } from "../../src/server/attach.ts";
@@ -15,9 +25,22 @@ export { attach, type Attached, type AttachOptions } from "./attach.ts";
 export { createDuplex } from "./duplex.ts";
 export { nodeRuntime };
 export type { Connect, Serve };
+export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Node; see the main entry point. */
 export const serve: Serve = createServe(nodeRuntime);
 
 /** Opens a connection from Node; see the main entry point. */
 export const connect: Connect = createConnect(nodeRuntime);
+
+/** The WHATWG's WebSocket on Node; see the main entry point. */
+export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);
+/** An instance of the class. */
+export type WebSocket = WebSocketInstance;
+
+/** The WHATWG's WebSocketStream on Node; see the main entry point. */
+export const WebSocketStream: WebSocketStreamClass = /* @__PURE__ */ createWebSocketStreamClass(
+  connect,
+);
+/** An instance of the class. */
+export type WebSocketStream = WebSocketStreamInstance;

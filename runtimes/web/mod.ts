@@ -6,5 +6,7 @@
 
 export { type Connect, createConnect } from "../../src/client.ts";
 export { createServe, type Serve } from "../../src/server.ts";
+export { createWebSocketStreamClass } from "../../src/stream.ts";
+export { createWebSocketClass } from "../../src/websocket.ts";
 export { createWebRuntime, type StreamOpenOptions, type StreamSource } from "./runtime.ts";
 export { type ByteStreamPair, webTransport, type WebTransportAddresses } from "./transport.ts";

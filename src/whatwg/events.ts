@@ -3,6 +3,8 @@
 // Not every runtime has a CloseEvent (Node 20), and not every set of types has MessageEvent and CloseEvent,
 // so the types are our own; the events are the runtime's where there are some.
 
+import { defineInterface, illegalInvocation, requireArguments, toDictionary } from "./idl.ts";
+
 /** A message has come. */
 export interface WebSocketMessageEvent extends Event {
   /** A string, or for a binary message what `binaryType` says. */
@@ -18,16 +20,29 @@ export interface WebSocketErrorEvent extends Event {
 }
 
 /** The connection has ended. */
-export interface WebSocketCloseEvent extends Event, WebSocketCloseEventInit {}
-
-/** What a close event tells. */
-export interface WebSocketCloseEventInit {
+export interface WebSocketCloseEvent extends Event {
   /** The peer's close code; 1005 when its Close frame had none, 1006 when there was no such frame. */
   readonly code: number;
   /** The peer's reason. */
   readonly reason: string;
   /** Whether both Close frames were exchanged. */
   readonly wasClean: boolean;
+}
+
+/** What a close event is made of. */
+export interface WebSocketCloseEventInit {
+  /** The close code. Default: 0. */
+  readonly code?: number;
+  /** The reason. Default: empty. */
+  readonly reason?: string;
+  /** Whether both Close frames were exchanged. Default: false. */
+  readonly wasClean?: boolean;
+  /** Whether the event bubbles. Default: false. */
+  readonly bubbles?: boolean;
+  /** Whether the event can be cancelled. Default: false. */
+  readonly cancelable?: boolean;
+  /** Whether the event leaves its shadow tree. Default: false. */
+  readonly composed?: boolean;
 }
 
 /** The events of a WebSocket by type. */
@@ -47,26 +62,62 @@ export type WebSocketEventHandler<Type extends keyof WebSocketEventMap> =
   | ((event: WebSocketEventMap[Type]) => unknown)
   | null;
 
-type CloseEventClass = new (type: string, init: WebSocketCloseEventInit) => WebSocketCloseEvent;
+/** The class of close events. */
+export interface CloseEventClass {
+  /** Makes a close event; what it does not tell is 0, empty or false. */
+  new (type: string, init?: WebSocketCloseEventInit): WebSocketCloseEvent;
+  /** What all close events have in common. */
+  readonly prototype: WebSocketCloseEvent;
+}
 
-const CloseEventHere: CloseEventClass =
-  (globalThis as { CloseEvent?: CloseEventClass }).CloseEvent ??
-    class CloseEvent extends Event implements WebSocketCloseEvent {
-      readonly code: number;
-      readonly reason: string;
-      readonly wasClean: boolean;
+/** The CloseEvent of the web platform: the runtime's own, or where it has none (Node 20) one like it. */
+export const CloseEvent: CloseEventClass =
+  (globalThis as { CloseEvent?: CloseEventClass }).CloseEvent ?? createCloseEventClass();
 
-      constructor(type: string, init: WebSocketCloseEventInit) {
-        super(type);
-        this.code = init.code;
-        this.reason = init.reason;
-        this.wasClean = init.wasClean;
-      }
-    };
+/** A close event. */
+export type CloseEvent = WebSocketCloseEvent;
+
+/** Makes the class for a runtime that lacks it. */
+export function createCloseEventClass(): CloseEventClass {
+  class CloseEvent extends Event implements WebSocketCloseEvent {
+    readonly #init: Pick<WebSocketCloseEvent, "code" | "reason" | "wasClean">;
+
+    constructor(type: string, init: WebSocketCloseEventInit = {}) {
+      requireArguments(arguments, 1, "CloseEvent constructor");
+      const { code = 0, reason = "", wasClean = false, ...rest } = toDictionary(init, "init");
+      super(type, rest);
+      this.#init = {
+        // What Web IDL calls ToUint16.
+        code: new Uint16Array([Number(code)])[0]!,
+        reason: toWellFormed(`${reason}`),
+        wasClean: Boolean(wasClean),
+      };
+    }
+
+    get wasClean(): boolean {
+      return CloseEvent.#of(this).wasClean;
+    }
+
+    get code(): number {
+      return CloseEvent.#of(this).code;
+    }
+
+    get reason(): string {
+      return CloseEvent.#of(this).reason;
+    }
+
+    static #of(value: object): Pick<WebSocketCloseEvent, "code" | "reason" | "wasClean"> {
+      if (#init in value) return value.#init;
+      throw illegalInvocation("CloseEvent", value);
+    }
+  }
+  defineInterface(CloseEvent, "CloseEvent");
+  return CloseEvent;
+}
 
 /** Makes a close event. */
 export function createCloseEvent(init: WebSocketCloseEventInit): WebSocketCloseEvent {
-  return new CloseEventHere("close", init);
+  return new CloseEvent("close", init);
 }
 
 /** Makes an error event. */
@@ -75,27 +126,41 @@ export function createErrorEvent(error: unknown): WebSocketErrorEvent {
 }
 
 interface HandlerEntry {
-  handler: (event: Event) => unknown;
+  handler: object;
   readonly listener: (event: Event) => void;
 }
 
-const entries = new WeakMap<EventTarget, Map<string, HandlerEntry>>();
+const entries = new WeakMap<object, Map<string, HandlerEntry>>();
 
 /**
  * Defines the `on…` attributes (HTML, event handlers): one handler for each type, called in the place that the
- * first one had among the listeners, until it is set to null.
+ * first one had among the listeners, until it is set to null. Any object is kept; one that is no function is not called.
+ *
+ * @param prototype Where to define them.
+ * @param types The types of events.
+ * @param check Throws when an attribute is used on something else.
  */
-export function defineEventHandlers(prototype: EventTarget, types: readonly string[]): void {
+export function defineEventHandlers(
+  prototype: EventTarget,
+  types: readonly string[],
+  check: (value: object) => void,
+): void {
   for (const type of types) {
-    Object.defineProperty(prototype, `on${type}`, {
-      get(this: EventTarget) {
+    const key = `on${type}`;
+    // By a literal, so that the functions have the names that they are to have.
+    const attribute = {
+      get [key](): unknown {
+        check(this);
         return entries.get(this)?.get(type)?.handler ?? null;
       },
-      set(this: EventTarget, value: unknown) {
-        setHandler(this, type, value);
+      set [key](value: unknown) {
+        check(this);
+        setHandler(this as unknown as EventTarget, type, value);
       },
+    };
+    Object.defineProperty(prototype, key, {
+      ...Object.getOwnPropertyDescriptor(attribute, key),
       enumerable: true,
-      configurable: true,
     });
   }
 }
@@ -104,7 +169,7 @@ function setHandler(target: EventTarget, type: string, value: unknown): void {
   let handlers = entries.get(target);
   if (handlers === undefined) entries.set(target, handlers = new Map());
   const entry = handlers.get(type);
-  if (!isHandler(value)) {
+  if (!isObject(value)) {
     if (entry !== undefined) target.removeEventListener(type, entry.listener);
     handlers.delete(type);
   } else if (entry !== undefined) {
@@ -112,13 +177,26 @@ function setHandler(target: EventTarget, type: string, value: unknown): void {
   } else {
     const added: HandlerEntry = {
       handler: value,
-      listener: (event) => added.handler.call(target, event),
+      listener: (event) => {
+        const { handler } = added;
+        // HTML: to return false is to prevent the default.
+        if (isFunction(handler) && handler.call(target, event) === false) event.preventDefault();
+      },
     };
     handlers.set(type, added);
     target.addEventListener(type, added.listener);
   }
 }
 
-function isHandler(value: unknown): value is (event: Event) => unknown {
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+function isFunction(value: object): value is (event: Event) => unknown {
   return typeof value === "function";
+}
+
+/** `String.prototype.toWellFormed()`, which not every runtime has. */
+function toWellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
 }

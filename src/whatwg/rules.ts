@@ -1,7 +1,6 @@
 // What WebSocket and WebSocketStream have in common: the WHATWG's rules for arguments, and for a connection that
 // is open. The caller's mistakes are DOMExceptions here; a browser's code checks for their names.
 
-import { isArrayBuffer } from "../brands.ts";
 import type { Connect, ConnectOptions } from "../client.ts";
 import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../close.ts";
 import type { WebSocketConnection } from "../connection.ts";
@@ -11,15 +10,26 @@ import { isToken } from "../http/fields.ts";
 import { encodeUtf8 } from "../utf8.ts";
 
 /**
- * Parses the URL of a server.
+ * Parses the URL of a server; a relative one where the program has a location, as a page has.
  *
  * @throws {DOMException} A SyntaxError when it cannot be that of a WebSocket, or has a fragment.
  */
 export function parseTarget(url: string | URL): URL {
+  const text = `${url}`;
   try {
-    return parseUrl(url);
+    return parseUrl(resolveUrl(text));
   } catch (error) {
     throw new DOMException((error as Error).message, "SyntaxError");
+  }
+}
+
+/** What cannot be resolved stays as it is, so that the error says what was got. */
+function resolveUrl(url: string): string | URL {
+  const { location } = globalThis as { location?: { readonly href: string } };
+  try {
+    return new URL(url, location?.href);
+  } catch {
+    return url;
   }
 }
 
@@ -52,16 +62,16 @@ export interface CloseArguments {
 }
 
 /**
- * Checks the arguments of a `close()`; a reason without a code gets 1000.
+ * Checks what is to go into a Close frame; a reason without a code gets 1000.
  *
+ * @param code An unsigned short, if there is one.
+ * @param reason Anything but undefined is converted to a string.
  * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, and a SyntaxError when
  * the reason is longer than 123 octets of UTF-8.
  */
-export function checkClose(code: number | undefined, reason: string | undefined): CloseArguments {
-  // Web IDL: [Clamp] unsigned short, and a value that is not undefined is converted.
-  const number = code === undefined ? undefined : clamp(Number(code));
+export function checkClose(code: number | undefined, reason: unknown): CloseArguments {
   const text = reason === undefined ? "" : `${reason}`;
-  if (number !== undefined && number !== 1000 && !(number >= 3000 && number <= 4999)) {
+  if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
     throw new DOMException(
       `Close code must be 1000 or 3000 to 4999, got ${code}`,
       "InvalidAccessError",
@@ -74,7 +84,7 @@ export function checkClose(code: number | undefined, reason: string | undefined)
       "SyntaxError",
     );
   }
-  return { code: number ?? (text === "" ? null : CloseCode.normal), reason: text };
+  return { code: code ?? (text === "" ? null : CloseCode.normal), reason: text };
 }
 
 /**
@@ -99,11 +109,6 @@ export function closeStatus(info: CloseInfo): CloseStatus {
   return info.received ?? { code: CloseCode.abnormal, reason: "" };
 }
 
-/** Whether `data` is sent as a binary message. */
-export function isBufferSource(data: unknown): data is BufferSource {
-  return ArrayBuffer.isView(data) || isArrayBuffer(data);
-}
-
 /** The bytes of a message as a buffer of their own; they are nobody else's. */
 export function toArrayBuffer(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer {
   const { buffer, byteOffset, byteLength } = bytes;
@@ -112,7 +117,7 @@ export function toArrayBuffer(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer {
 }
 
 /** Octets of a message; a text is not encoded for that. */
-export function sizeOf(payload: string | Blob | BufferSource): number {
+export function sizeOf(payload: string | Blob | ArrayBuffer | ArrayBufferView): number {
   if (typeof payload !== "string") {
     return "size" in payload ? payload.size : payload.byteLength;
   }
@@ -125,12 +130,4 @@ export function sizeOf(payload: string | Blob | BufferSource): number {
     if (unit >= 0xd800 && unit < 0xdc00 && (payload.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++;
   }
   return size;
-}
-
-/** Rounds half to even, as Web IDL asks. */
-function clamp(value: number): number {
-  if (!(value > 0)) return 0;
-  const floor = Math.floor(Math.min(value, 65_535));
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? Math.min(floor + 1, 65_535) : floor;
 }

@@ -27,6 +27,8 @@ const testedElsewhere: Record<string, string> = {
   "src/deflate/backend.ts": "types only; test/zlib_test.ts drives both implementations of them",
   "src/server/folder.ts":
     "types only; test/server/files_test.ts and test/files_test.ts have one implementation each",
+  "src/whatwg/socket.ts": "test/websocket_test.ts drives it through its interface",
+  "src/whatwg/streams.ts": "test/stream_test.ts drives it through its interface",
   "src/transport.ts": "types only; test/contract drives every implementation of them",
 };
 

@@ -109,3 +109,8 @@ export class ForeignSignal {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** Memory that can be resized; ES2022 does not know it. */
+export function resizable(): ArrayBuffer {
+  return Reflect.construct(ArrayBuffer, [3, { maxByteLength: 4 }]) as ArrayBuffer;
+}

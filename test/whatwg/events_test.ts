@@ -1,6 +1,8 @@
-import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  CloseEvent,
   createCloseEvent,
+  createCloseEventClass,
   createErrorEvent,
   defineEventHandlers,
 } from "../../src/whatwg/events.ts";
@@ -9,7 +11,7 @@ import { test } from "../support/test.ts";
 class Target extends EventTarget {
   declare onping: ((event: Event) => unknown) | null;
   static {
-    defineEventHandlers(this.prototype, ["ping"]);
+    defineEventHandlers(this.prototype, ["ping"], () => {});
   }
 }
 
@@ -23,6 +25,26 @@ test("createCloseEvent makes an event of the name that browsers give it", () => 
     "why",
     true,
   ]);
+});
+
+test("createCloseEventClass makes a class that converts as Web IDL says", () => {
+  const Class = createCloseEventClass();
+  const make = (init?: unknown) => {
+    const { code, reason, wasClean, bubbles } = new Class("close", init as object);
+    return [code, reason, wasClean, bubbles];
+  };
+  for (const nothing of [undefined, null, {}]) assertEquals(make(nothing), [0, "", false, false]);
+  const told = { code: 65_537, reason: 5, wasClean: 1, bubbles: true };
+  assertEquals(make(told), [1, "5", true, true]);
+  assertEquals(make({ reason: "\ud800 \u{1f600}" })[1], "\ufffd \u{1f600}");
+  assertThrows(() => make(true), TypeError);
+  assertThrows(() => Reflect.construct(Class, []), TypeError);
+});
+
+test("CloseEvent is the runtime's own where there is one", () => {
+  const { CloseEvent: own = CloseEvent } = globalThis as { CloseEvent?: typeof CloseEvent };
+  assertStrictEquals(own, CloseEvent);
+  assertInstanceOf(createCloseEvent({ code: 1000 }), CloseEvent);
 });
 
 test("createErrorEvent carries the error", () => {
@@ -54,10 +76,34 @@ test("defineEventHandlers moves a handler to the end when it was null in between
   assertEquals(called, ["second", "listener", "listener", "third"]);
 });
 
-test("defineEventHandlers takes what is no function for null", () => {
+test("defineEventHandlers takes what is no object for null", () => {
   const target = new Target();
-  target.onping = () => {};
-  Object.assign(target, { onping: 1 });
-  assertEquals(target.onping, null);
+  for (const value of [1, "text", true, undefined, null]) {
+    target.onping = () => {};
+    Object.assign(target, { onping: value });
+    assertEquals(target.onping, null);
+  }
   assertEquals(target.dispatchEvent(new Event("ping")), true);
+});
+
+test("defineEventHandlers keeps any object, and calls it when it is a function", () => {
+  const target = new Target();
+  const called: string[] = [];
+  const object = {};
+  Object.assign(target, { onping: object });
+  assertStrictEquals<unknown>(target.onping, object);
+  target.addEventListener("ping", () => called.push("listener"));
+  target.dispatchEvent(new Event("ping"));
+  target.onping = () => called.push("handler");
+  target.dispatchEvent(new Event("ping"));
+  assertEquals(called, ["listener", "handler", "listener"]);
+});
+
+test("defineEventHandlers prevents the default when a handler returns false", () => {
+  const target = new Target();
+  const dispatch = () => target.dispatchEvent(new Event("ping", { cancelable: true }));
+  target.onping = () => {};
+  assertEquals(dispatch(), true);
+  target.onping = () => false;
+  assertEquals(dispatch(), false);
 });

@@ -1,0 +1,169 @@
+// What the WHATWG's WebSocketStream does, over `connect()`; the interface in front of it is stream.ts.
+//
+// 1. Backpressure is real both ways: a message is received when it is read, not before (a high-water mark of 0), and
+//    `write()` waits as `send()` does. So a Close frame behind a message that nobody reads is not noticed.
+// 2. `connection.closed` alone ends both streams: a pull or a write that meets the end leaves it to that.
+// 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one closing handshake.
+
+import { abortReason, onAbort } from "../abort.ts";
+import { isError } from "../brands.ts";
+import type { Connect, ConnectOptions } from "../client.ts";
+import { CloseCode } from "../close.ts";
+import type { Message, WebSocketConnection } from "../connection.ts";
+import type { CloseInfo } from "../errors.ts";
+import { handled } from "../promises.ts";
+import { createStreamError, type WebSocketCloseInfo, WebSocketError } from "./error.ts";
+import { checkMemory, isBufferSource } from "./idl.ts";
+import { type CloseArguments, closeStatus, connectChecked } from "./rules.ts";
+
+/** What `opened` gives. */
+export interface WebSocketOpenInfo {
+  /** The messages that come: strings and bytes. Cancelling it closes the connection. */
+  readonly readable: ReadableStream<Message>;
+  /** Takes the messages to send: a string is sent as text, bytes as a binary message. */
+  readonly writable: WritableStream<string | ArrayBuffer | ArrayBufferView>;
+  /** The subprotocol that the server chose; empty when there is none. */
+  readonly protocol: string;
+  /** The extensions in use; empty when there are none. */
+  readonly extensions: string;
+}
+
+/** One WebSocketStream. What it is given has been checked. */
+export class Streams {
+  /** Where the connection goes. */
+  readonly url: URL;
+  /** Resolves when the opening handshake is complete. */
+  readonly opened: Promise<WebSocketOpenInfo>;
+  /** Settles when the connection has ended. */
+  readonly closed: Promise<Required<WebSocketCloseInfo>>;
+
+  readonly #handshake = new AbortController();
+  #connection: WebSocketConnection<undefined> | undefined;
+  #readable!: ReadableStreamDefaultController<Message>;
+  #writable!: WritableStreamDefaultController;
+  /** The message that the readable waits for. */
+  #pull: Promise<void> | undefined;
+  #cancelled = false;
+  #writableClosing = false;
+
+  /** Opens a connection. */
+  constructor(connect: Connect, url: URL, options: ConnectOptions) {
+    this.url = url;
+    const connection = this.#connect(connect, url, options);
+    // Whoever looks at one promise need not look at the other.
+    this.opened = handled(connection.then((connection) => this.#open(connection)));
+    this.closed = handled(connection.then((connection) => this.#finish(connection)));
+  }
+
+  /** Starts the closing handshake, or gives up the opening handshake. */
+  close({ code, reason }: CloseArguments): void {
+    if (this.#connection !== undefined) this.#connection.close(code, reason);
+    else this.#handshake.abort(createError("The connection was closed before it was open"));
+  }
+
+  async #connect(
+    connect: Connect,
+    target: URL,
+    options: ConnectOptions,
+  ): Promise<WebSocketConnection<undefined>> {
+    const { signal } = this.#handshake;
+    const { signal: given } = options;
+    const abort = (): void => this.#handshake.abort(given && abortReason(given));
+    if (given?.aborted) abort();
+    const stopWaiting = given && onAbort(given, abort);
+    try {
+      const connection = await connectChecked(connect, target, { ...options, signal });
+      if (signal.aborted) connection.terminate();
+      else return this.#connection = connection;
+    } catch (error) {
+      if (!signal.aborted) throw createError(messageOf(error), error);
+    } finally {
+      stopWaiting?.();
+    }
+    throw signal.reason;
+  }
+
+  #open(connection: WebSocketConnection<undefined>): WebSocketOpenInfo {
+    const readable = new ReadableStream<Message>({
+      start: (controller) => {
+        this.#readable = controller;
+      },
+      pull: (controller) => {
+        const enqueue = (message: Message): void => controller.enqueue(message);
+        return this.#pull = connection.receive().then(enqueue).catch(() => {});
+      },
+      cancel: (reason) => {
+        this.#cancelled = true;
+        this.#closeFor(reason);
+      },
+    }, { highWaterMark: 0 });
+    const writable = new WritableStream<string | ArrayBuffer | ArrayBufferView>({
+      start: (controller) => {
+        this.#writable = controller;
+        // Not `abort()` of the sink, which is called only after the write in progress: the peer may never let it end.
+        controller.signal.addEventListener("abort", () => this.#closeFor(controller.signal.reason));
+      },
+      write: async (chunk) => {
+        if (isBufferSource(chunk)) checkMemory(chunk);
+        const data = isBufferSource(chunk) ? chunk : `${chunk}`;
+        await connection.send(data).catch(() => this.#rejectAsClosed());
+      },
+      close: async () => {
+        this.#writableClosing = true;
+        connection.close(null);
+        await this.closed;
+      },
+    });
+    const { protocol, extensions } = connection;
+    return { readable, writable, protocol, extensions };
+  }
+
+  #closeFor(reason: unknown): void {
+    const { closeCode, reason: text } = reason instanceof WebSocketError
+      ? reason
+      : { closeCode: null, reason: "" };
+    // An error of ours that is passed on may carry a code that cannot be sent.
+    const sendable = closeCode !== null && (closeCode === 1000 || closeCode >= 3000);
+    this.#connection?.close(sendable ? closeCode : null, sendable ? text : "");
+  }
+
+  /** Waits for the end and rejects with what it was. */
+  async #rejectAsClosed(): Promise<never> {
+    await this.closed;
+    throw createClosedError();
+  }
+
+  async #finish(
+    connection: WebSocketConnection<undefined>,
+  ): Promise<Required<WebSocketCloseInfo>> {
+    const info = await connection.closed;
+    const status = closeStatus(info);
+    if (!info.wasClean) {
+      const error = createStreamError(describe(info), status, info.cause);
+      this.#readable.error(error);
+      this.#writable.error(error);
+      throw error;
+    }
+    await this.#pull;
+    if (!this.#cancelled) this.#readable.close();
+    if (!this.#writableClosing) this.#writable.error(createClosedError());
+    return { closeCode: status.code, reason: status.reason };
+  }
+}
+
+/** The error of a connection that could not be opened. */
+function createError(message: string, cause?: unknown): WebSocketError {
+  return createStreamError(message, { code: CloseCode.abnormal, reason: "" }, cause);
+}
+
+function createClosedError(): DOMException {
+  return new DOMException("The connection was closed", "InvalidStateError");
+}
+
+function describe({ cause }: CloseInfo): string {
+  return cause?.message ?? "The connection ended without a closing handshake";
+}
+
+function messageOf(error: unknown): string {
+  return isError(error) ? error.message : String(error);
+}
