@@ -71,7 +71,7 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    */
   readonly proxyProtocol?: boolean;
   /**
-   * Told once what `fetch` or a handler without an `error` hook throws, and when the system cannot accept connections
+   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut, and when the system cannot accept connections
    * any more, where the runtime tells (Deno). `console.error` unless told.
    */
   readonly error?: (error: unknown) => void;

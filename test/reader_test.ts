@@ -95,6 +95,86 @@ test("TransportReader write() says false when the bytes do not leave", async () 
   assertEquals(transport.writes.length, 2);
 });
 
+test("TransportReader write() waits as long as some of what waits leaves", async () => {
+  const { transport, reader } = setUp();
+  transport.congested = true;
+  let looks = 0;
+  let left = 1_000;
+  Object.defineProperty(transport, "bufferedAmount", { get: () => (looks++, left--), set() {} });
+  const writing = reader.write(decodeHex("01"), 4);
+  // Each look is a quarter of the time: without the rule it would be over after four of them.
+  while (looks < 20) await isPending(writing);
+  assertEquals(await isPending(writing), true);
+  transport.sink.drain();
+  assertEquals(await writing, true);
+});
+
+test("TransportReader finish() waits as long as some of what waits leaves", async () => {
+  const { transport, reader } = setUp();
+  let left = 10;
+  Object.defineProperty(transport, "bufferedAmount", { get: () => Math.max(0, left--) });
+  assertEquals(await reader.finish(2, 4), true);
+  assertEquals([transport.destroyed, left <= 0], [true, true]);
+
+  const other = setUp();
+  other.transport.bufferedAmount = 1;
+  assertEquals(await other.reader.finish(2, 4), false);
+  assertEquals(other.transport.destroyed, true);
+});
+
+/** A reader with a watcher, and what that was told. */
+function setUpWatched() {
+  const told: string[] = [];
+  const transport = new FakeTransport();
+  const reader = new TransportReader(transport, {
+    peerEnded: () => told.push("ended"),
+    progressed: () => told.push("progressed"),
+    gone: () => told.push("gone"),
+  });
+  return { transport, reader, told };
+}
+
+test("TransportReader with a watcher reads ahead, and tells it at once what happens", async () => {
+  const { transport, reader, told } = setUpWatched();
+  assertEquals(transport.paused, false);
+  const lent = decodeHex("01");
+  transport.sink.data(lent, true);
+  lent[0] = 0xff;
+  transport.sink.data(decodeHex("02"));
+  transport.sink.end();
+  assertEquals([told, reader.hasEnded, transport.paused], [["ended"], true, false]);
+  await reader.write(decodeHex("0a"), AGES);
+  transport.sink.closed();
+  assertEquals(told, ["ended", "progressed", "gone"]);
+  assertEquals(await show(reader.read(AGES)), "01");
+  assertEquals(await show(reader.read(AGES)), "02");
+  assertEquals(await reader.read(AGES), "closed");
+});
+
+for (
+  const [what, size, most] of [["octets", 30_000, 3], ["chunks", 1, 256]] as const
+) {
+  test(`TransportReader with a watcher pauses when it holds many ${what}, and goes on below`, async () => {
+    const { transport, reader } = setUpWatched();
+    let count = 0;
+    for (; !transport.paused; count++) transport.sink.data(new Uint8Array(size));
+    assertEquals(count, most);
+    for (let i = 0; i < count; i++) {
+      assertEquals((await reader.read(AGES)).length, size);
+      assertEquals(transport.paused, false);
+    }
+  });
+}
+
+test("TransportReader release() joins what was put back and read ahead, and pauses", () => {
+  const { transport, reader } = setUpWatched();
+  transport.sink.data(decodeHex("02"));
+  transport.sink.data(decodeHex("03"));
+  reader.unread(decodeHex("01"));
+  assertEquals(encodeHex(reader.release()), "010203");
+  assertEquals(transport.paused, true);
+});
+
 test("TransportReader finish() ends its side and drops what still comes", async () => {
   const { transport, reader } = setUp();
   const finished = reader.finish(AGES);

@@ -46,8 +46,9 @@ export interface GuardOptions {
    */
   readonly frameTimeout?: number;
   /**
-   * Milliseconds for which a peer may take nothing of what waits for it; then the connection is cut. 60,000
-   * unless told: raise it for links so slow that a large message takes longer to leave.
+   * Milliseconds for which a peer may take nothing of what waits for it, messages or a response; then the connection is
+   * cut, and for a response `error` is told. 60,000 unless told: raise it for links so slow that the buffers of the
+   * system take longer to empty.
    */
   readonly stallTimeout?: number;
   /**

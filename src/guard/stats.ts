@@ -38,6 +38,8 @@ export interface ServerStats {
   readonly bytesSent: number;
   /** Connections and handshakes that were refused, by the limit that they met. */
   readonly refused: Readonly<Record<RefusalCause, number>>;
+  /** Responses to plain requests that were cut: their client took nothing of them any more, or their body failed. */
+  readonly responsesCut: number;
   /** WebSocket connections that have ended, by why they ended. */
   readonly closed: Readonly<Record<CloseCause, number>>;
 }
@@ -58,6 +60,8 @@ export class Counters {
   bytesReceived = 0;
   /** See `ServerStats`. */
   bytesSent = 0;
+  /** See `ServerStats`. */
+  responsesCut = 0;
   /** See `ServerStats`. */
   readonly refused: Record<RefusalCause, number> = {
     maxConnections: 0,

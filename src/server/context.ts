@@ -9,10 +9,12 @@ import { Admission } from "../guard/admission.ts";
 import { createGuardSettings, type GuardSettings } from "../guard/connection.ts";
 import type { GuardOptions } from "../guard/options.ts";
 import { originList } from "../handshake/origin_pattern.ts";
-import { type ConnectionLimits, type ResolvedLimits, resolveLimits } from "../limits.ts";
+import { type ConnectionLimits, LONGEST_TIMER } from "../limits.ts";
+import { type ResolvedLimits, resolveLimits } from "../limits.ts";
 import { callback, type OptionTable } from "../options.ts";
 import { createTrust, type Trust, type TrustProxy, trustRule } from "../proxy/trust.ts";
 import type { TlsInfo } from "../tls.ts";
+import type { Address } from "../transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "../upgrade.ts";
 import { Presence } from "./presence.ts";
@@ -21,6 +23,8 @@ import { Presence } from "./presence.ts";
 export interface FetchTools {
   /** Makes a WebSocket connection of the request. */
   readonly upgrade: Upgrade;
+  /** The address of the client, as far as it is known; behind proxies that are trusted, what they say. */
+  readonly remoteAddress?: Address | undefined;
   /** The TLS of the connection: the name that the client asked for, and its certificate. Undefined without TLS. */
   readonly tls?: TlsInfo | undefined;
 }
@@ -53,6 +57,8 @@ export interface ServerContext extends ResolvedLimits {
   readonly maxBodySize: number;
   /** Milliseconds for the whole of a request's body. */
   readonly requestTimeout: number;
+  /** Milliseconds for which the client of a response may take nothing of it. */
+  readonly stallTimeout: number;
   /** Whether the server is shutting down. */
   closing: boolean;
   /** The open WebSocket connections. */
@@ -128,7 +134,8 @@ export function createContext(
     origins: [...options.origins ?? []],
     maxHeadSize: options.maxHeadSize ?? 16_384,
     maxBodySize: options.maxBodySize ?? 1_048_576,
-    requestTimeout: options.requestTimeout ?? 300_000,
+    requestTimeout: asTimer(options.requestTimeout ?? 300_000),
+    stallTimeout: asTimer(guard.limits.stallTimeout),
     closing: false,
     connections,
     presence: new Presence(),
@@ -147,4 +154,8 @@ export function createContext(
       }
     },
   };
+}
+
+function asTimer(milliseconds: number): number {
+  return Math.min(milliseconds, LONGEST_TIMER);
 }

@@ -112,7 +112,6 @@ export class Opening implements TransportSink, Bounded, Session {
 
   #handOver(first: NonNullable<HeadResult<RequestHead>> | "ended" | "timeout"): void {
     this.#over();
-    this.#transport.pause();
     this.#session().run({ first, started: this.#parser !== undefined });
   }
 

@@ -40,11 +40,20 @@ function absolutePath(target: string): string | undefined {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
+/** What a Request has besides its head. */
+export interface RequestParts {
+  /** The body, if there is one. */
+  readonly body?: ReadableStream<Uint8Array> | undefined;
+  /** Whether the client used TLS. */
+  readonly secure?: boolean | undefined;
+  /** Aborts when the client goes. */
+  readonly signal?: AbortSignal;
+}
+
 /** Makes the Request; a fault when it cannot be one. */
 export function createRequest(
   head: RequestHead,
-  body: ReadableStream<Uint8Array> | undefined,
-  secure = false,
+  { body, secure, signal }: RequestParts = {},
 ): Request | HeadFault {
   const url = requestUrl(head, secure);
   if (url === undefined) {
@@ -59,6 +68,7 @@ export function createRequest(
   const init: RequestInit & { duplex?: "half" } = {
     method: head.method,
     headers: head.headers.toHeaders(),
+    ...(signal && { signal }),
   };
   if (hasBody) {
     init.body = body;
@@ -229,7 +239,7 @@ class RequestText implements LateRequest {
 }
 
 function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {
-  const request = createRequest(head, undefined, secure);
+  const request = createRequest(head, { secure });
   // The handshake was accepted, so its Host and target are good.
   if ("reason" in request) throw new Error(request.reason);
   return request;

@@ -4,6 +4,8 @@
 //    connection for HTTP/1.0.
 // 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not copied.
 // 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer must not take it for whole.
+// 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer that has gone is no
+//    mistake of ours: the body is told so, and nothing is thrown.
 
 import { isUint8Array, kindOf } from "../brands.ts";
 import { type Bytes, concat } from "../bytes.ts";
@@ -22,18 +24,18 @@ export interface Exchange {
   readonly head: RequestHead;
   /** Whether the connection is to live on. */
   readonly keepAlive: boolean;
-  /** Milliseconds that the peer may take nothing. */
-  readonly timeout: number;
+  /** Milliseconds for which the peer may take nothing of what waits. */
+  readonly stallTimeout: number;
 }
 
 /**
  * Writes a response.
  *
  * @returns Whether the connection can be used again.
- * @throws What the body's stream failed with.
+ * @throws What the body's stream failed with, or that the peer takes nothing.
  */
 export async function writeResponse(response: Response, exchange: Exchange): Promise<boolean> {
-  const { reader, head, timeout } = exchange;
+  const { reader, head, stallTimeout } = exchange;
   const { status } = response;
   // RFC 9112 section 6.3: these never have a body, whatever the Response holds.
   const bodiless = head.method === "HEAD" || status < 200 || status === 204 || status === 304;
@@ -59,8 +61,9 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
 
   const bytes = formatResponseHead(status, response.statusText, headers);
   if (bodiless || empty) {
-    await body?.cancel();
-    return await reader.write(bytes, timeout) && keepAlive;
+    // It may take its time, or fail; nobody has to know.
+    body?.cancel().catch(() => {});
+    return await write(reader, bytes, stallTimeout) && keepAlive;
   }
   const encode = chunked ? encodeChunk : undefined;
   const complete = await writeBody(body, bytes, encode, declared, exchange);
@@ -72,14 +75,17 @@ async function writeBody(
   head: Bytes,
   encode: ((data: Uint8Array) => Bytes) | undefined,
   declared: number | undefined,
-  { reader, timeout }: Exchange,
+  { reader, stallTimeout }: Exchange,
 ): Promise<boolean> {
   const source = body.getReader();
+  const stop = (): void => void source.cancel().catch(() => {});
+  reader.onClosed = stop;
   let waiting: Bytes | undefined = head;
   let length = 0;
   try {
     for (;;) {
       const { done, value } = await source.read();
+      if (reader.isClosed) return false;
       if (done) break;
       if (!isUint8Array(value)) {
         throw new TypeError(`Expected the body's chunks to be Uint8Array, got ${kindOf(value)}`);
@@ -93,7 +99,7 @@ async function writeBody(
       const bytes: Bytes = encode?.(value) ?? value as Bytes;
       const joined: Bytes = waiting === undefined ? bytes : concat([waiting, bytes]);
       waiting = undefined;
-      if (!await reader.write(joined, timeout)) return false;
+      if (!await write(reader, joined, stallTimeout)) return false;
     }
     if (declared !== undefined && length < declared) {
       throw new RangeError(
@@ -102,10 +108,26 @@ async function writeBody(
     }
     const end = encode === undefined ? [] : [LAST_CHUNK];
     const last = waiting === undefined ? end : [waiting, ...end];
-    return last.length === 0 || await reader.write(concat(last), timeout);
+    return last.length === 0 || await write(reader, concat(last), stallTimeout);
   } finally {
-    source.cancel().catch(() => {});
+    reader.onClosed = undefined;
+    stop();
   }
+}
+
+/** Writes bytes; false when the peer has gone. */
+async function write(reader: TransportReader, bytes: Bytes, patience: number): Promise<boolean> {
+  const left = await reader.write(bytes, patience);
+  if (!left && !reader.isClosed) throw stalled(patience);
+  return left;
+}
+
+/** The error of a response that its peer does not take. */
+export function stalled(patience: number): Error {
+  return new Error(
+    `A response was cut: its client took nothing of what waited within ${patience} ms ` +
+      "(guard.stallTimeout)",
+  );
 }
 
 /** The length that the Response's own Content-Length gives, when that is a number. */

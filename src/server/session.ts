@@ -1,26 +1,26 @@
 // One accepted connection while it speaks HTTP/1.1: requests in turn until it is upgraded or ends.
 //
-// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each step of a body or a response.
+// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each silence within a body, which as
+//    a whole has `requestTimeout`. A response may take as long as the peer takes something of it within `stallTimeout`.
 // 2. Bytes are never guessed at: after a fault, or a body that was not read to its end, the connection ends.
 // 3. To end is to end our side, then to drop what still comes for a while: closing with bytes unread would
 //    reset the connection, and the answer with it (RFC 9112 section 9.6).
+// 4. The stream is read while `fetch` runs and a response leaves, or nobody would hear that the client has gone. Then the
+//    session is over at once, whatever the application still does; a client that has only ended its side gets its answer,
+//    as long as that gets on within `requestTimeout`.
 
+import { type Bounded, startDeadline, stopDeadline } from "../deadlines.ts";
 import { formatRefusal } from "../handshake/server.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { HeadResult } from "../http/head.ts";
-import { type ReadFailure, TransportReader } from "../reader.ts";
+import { type ReaderWatcher, type ReadFailure, TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
-import {
-  checkUpgrade,
-  type Upgrade,
-  type UpgradeDecision,
-  type UpgradeOptions,
-} from "../upgrade.ts";
+import type { UpgradeDecision } from "../upgrade.ts";
 import { accept, judgeHandshake } from "./accept.ts";
+import { callFetch } from "./answer.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
-import { StandIns, toResponse, whyNotSendable } from "./decision.ts";
 import type { SessionPeer } from "./peer.ts";
 import {
   createRequest,
@@ -30,7 +30,7 @@ import {
   tooLarge,
   unmetExpectation,
 } from "./request.ts";
-import { writeResponse } from "./response.ts";
+import { stalled, writeResponse } from "./response.ts";
 import type { Session, Sessions } from "./sessions.ts";
 
 /** What became of a request. */
@@ -45,7 +45,7 @@ export interface FirstHead {
 }
 
 /** Serves one connection until it has ended, or has become a WebSocket connection. */
-export class HttpSession implements Session {
+export class HttpSession implements Session, ReaderWatcher, Bounded {
   /** Whether a request is being answered. */
   answering = false;
 
@@ -57,6 +57,10 @@ export class HttpSession implements Session {
   readonly #peer: SessionPeer;
   #once = false;
   #over = false;
+  /** Of the request that is being answered, once `fetch` has it. */
+  #abort: AbortController | undefined;
+  /** Whether the answer has a deadline: its client has ended its side. */
+  #hasDeadline = false;
 
   /** Takes a transport over, of a session that has been added. */
   constructor(
@@ -66,7 +70,7 @@ export class HttpSession implements Session {
     sessions: Sessions,
     fetch?: FetchHandler,
   ) {
-    this.#reader = new TransportReader(transport);
+    this.#reader = new TransportReader(transport, this);
     this.#context = context;
     this.#sessions = sessions;
     this.#fetch = fetch ?? context.fetch;
@@ -77,7 +81,38 @@ export class HttpSession implements Session {
   /** Cuts the connection. A `fetch` that does not answer cannot hold it up. */
   destroy(): void {
     this.#reader.transport.destroy();
+    this.#abandon("The server cut the connection");
     this.#end();
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  gone(): void {
+    this.#abandon("The client has gone");
+    this.#end();
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  peerEnded(): void {
+    if (!this.answering) return;
+    this.#abandon("The client has ended its side of the connection");
+    this.#hasDeadline = true;
+    startDeadline(this, this.#context.requestTimeout);
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  progressed(): void {
+    if (!this.#hasDeadline) return;
+    stopDeadline(this, this.#context.requestTimeout);
+    startDeadline(this, this.#context.requestTimeout);
+  }
+
+  /** Implements {@linkcode Bounded}. */
+  late(): void {
+    this.destroy();
+  }
+
+  #abandon(why: string): void {
+    this.#abort?.abort(new DOMException(`${why} before the answer was there`, "AbortError"));
   }
 
   /** Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never rejects. */
@@ -99,9 +134,33 @@ export class HttpSession implements Session {
 
   #end(): void {
     if (this.#over) return;
+    this.#answered();
     this.#over = true;
     this.#sessions.leave(this);
     this.#peer.leave();
+  }
+
+  /** The request at hand has been answered. */
+  #answered(): void {
+    this.answering = false;
+    this.#abort = undefined;
+    if (this.#hasDeadline) stopDeadline(this, this.#context.requestTimeout);
+    this.#hasDeadline = false;
+  }
+
+  async #finish(): Promise<void> {
+    const { closeTimeout, stallTimeout } = this.#context;
+    if (!await this.#reader.finish(closeTimeout, stallTimeout)) throw stalled(stallTimeout);
+  }
+
+  /** Something is wrong that has nothing to do with what the client sent. */
+  #fail(error: unknown): void {
+    // What breaks because the client has gone is nobody's mistake.
+    if (!this.#over) {
+      this.#context.guard.counters.responsesCut++;
+      this.#context.report(error);
+    }
+    this.destroy();
   }
 
   async #serveOnce(
@@ -110,12 +169,11 @@ export class HttpSession implements Session {
   ): Promise<Outcome> {
     try {
       const outcome = await (refusal ? this.#refuse(refusal, head) : this.#answer(head));
-      this.answering = false;
-      if (outcome !== "upgraded") await this.#reader.finish(this.#context.closeTimeout);
+      this.#answered();
+      if (outcome !== "upgraded") await this.#finish();
       return outcome;
     } catch (error) {
-      this.#context.report(error);
-      this.destroy();
+      this.#fail(error);
       return "close";
     }
   }
@@ -127,20 +185,19 @@ export class HttpSession implements Session {
     try {
       if (!await this.#begin(first, refusal)) return "close";
       let keepAlive = true;
-      while (keepAlive) {
+      while (keepAlive && !this.#over) {
         const head = await this.#readHead(first);
         if (head === undefined) return "close";
         first = undefined;
         this.answering = true;
         const outcome = await this.#answer(head);
-        this.answering = false;
+        this.#answered();
         if (outcome === "upgraded") return outcome;
         keepAlive = outcome === "keep-alive" && !this.#context.closing;
       }
-      await this.#reader.finish(this.#context.closeTimeout);
+      await this.#finish();
     } catch (error) {
-      this.#context.report(error);
-      this.destroy();
+      this.#fail(error);
     }
     return "close";
   }
@@ -150,8 +207,7 @@ export class HttpSession implements Session {
     first: FirstHead | undefined,
     refusal: HandshakeRefusal | undefined,
   ): Promise<boolean> {
-    const { proxyProtocol, closeTimeout } = this.#context;
-    if (proxyProtocol && !await this.#peer.readProxyHeader(this.#reader)) {
+    if (this.#context.proxyProtocol && !await this.#peer.readProxyHeader(this.#reader)) {
       this.destroy();
       return false;
     }
@@ -160,18 +216,17 @@ export class HttpSession implements Session {
     const head = await this.#readHead(first);
     if (head === undefined) return false;
     await this.#refuse(refusal, head);
-    await this.#reader.finish(closeTimeout);
+    await this.#finish();
     return false;
   }
 
   /** The next request's head; undefined when there is none and the connection has been ended. */
   async #readHead(known?: FirstHead): Promise<RequestHead | undefined> {
-    const { closeTimeout } = this.#context;
     const { first, started } = known ?? await this.#awaitHead();
     if (typeof first === "string") {
       const late = first === "timeout" && started;
       if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
-      if (first !== "closed") await this.#reader.finish(closeTimeout);
+      if (first !== "closed") await this.#finish();
       return undefined;
     }
     if ("head" in first) {
@@ -179,7 +234,7 @@ export class HttpSession implements Session {
       return first.head;
     }
     await this.#refuse(first.fault);
-    await this.#reader.finish(closeTimeout);
+    await this.#finish();
     return undefined;
   }
 
@@ -209,7 +264,7 @@ export class HttpSession implements Session {
     fetch: FetchHandler,
     head: RequestHead,
   ): Promise<Outcome> {
-    const { maxBodySize, handshakeTimeout: timeout } = this.#context;
+    const { maxBodySize, stallTimeout } = this.#context;
     const framing = requestFraming(head);
     if ("status" in framing) return this.#refuse(framing, head);
     if (framing.kind === "length" && framing.length > maxBodySize) {
@@ -217,49 +272,32 @@ export class HttpSession implements Session {
     }
     const expectation = unmetExpectation(head);
     if (expectation !== undefined) return this.#refuse(expectation, head);
+    const reader = this.#reader;
     const body = hasBody(framing)
-      ? new RequestBody(head, framing, this.#reader, this.#context)
+      ? new RequestBody(head, framing, reader, this.#context)
       : undefined;
-    const request = createRequest(head, body?.stream, this.#peer.secure);
+    const { signal } = this.#abort = new AbortController();
+    const { secure, remoteAddress } = this.#peer;
+    const request = createRequest(head, { body: body?.stream, secure, signal });
     if ("reason" in request) return this.#refuse(request, head);
+    if (reader.hasEnded) this.peerEnded();
 
-    const { response, decision } = await this.#callFetch(fetch, request, head, body);
-    if (body?.fault !== undefined) return this.#refuse(body.fault, head);
+    const tools = { tls: reader.transport.tls, remoteAddress };
+    const answer = await callFetch(fetch, request, tools, () => this.#judge(head));
+    const { response, decision, error } = answer;
+    // What a body fails with is the peer's mistake, and answered as such.
+    if (error !== undefined && body?.fault === undefined && !isAbort(error, signal)) {
+      this.#context.report(error);
+    }
+    if (this.#over || body?.fault !== undefined) {
+      response.body?.cancel().catch(() => {});
+      return body?.fault === undefined ? "close" : this.#refuse(body.fault, head);
+    }
     if (decision !== undefined) return this.#upgrade(head, decision, request);
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard());
-    const exchange = { reader: this.#reader, head, keepAlive, timeout };
+    const exchange = { reader, head, keepAlive, stallTimeout };
     return await writeResponse(response, exchange) ? "keep-alive" : "close";
-  }
-
-  /** Calls `fetch`; a decision when it returned what `upgrade()` gave it. */
-  async #callFetch(
-    fetch: FetchHandler,
-    request: Request,
-    head: RequestHead,
-    body: RequestBody | undefined,
-  ): Promise<{ response: Response; decision?: UpgradeDecision }> {
-    const standIns = new StandIns();
-    const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
-      checkUpgrade(handler, options);
-      const judged = this.#judge(head);
-      if ("status" in judged) return toResponse(judged);
-      // The handler takes what `options.data` is, by the type of `upgrade()`.
-      return standIns.create({ acceptance: judged, handler: handler as never, options });
-    };
-    try {
-      const response = await fetch(request, { upgrade, tls: this.#reader.transport.tls });
-      const obstacle = whyNotSendable(response);
-      if (obstacle !== undefined) {
-        throw new TypeError(`Expected fetch to return a Response, got ${obstacle}`);
-      }
-      const decision = standIns.find(response);
-      return decision === undefined ? { response } : { response, decision };
-    } catch (error) {
-      // What a body fails with is the peer's mistake, and answered as such.
-      if (body?.fault === undefined) this.#context.report(error);
-      return { response: new Response("Internal server error", { status: 500 }) };
-    }
   }
 
   #judge(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
@@ -272,8 +310,8 @@ export class HttpSession implements Session {
     request?: Request,
   ): "upgraded" | Promise<"close"> {
     const { transport } = this.#reader;
-    // The peer has gone while the decision was made, or the session was cut.
-    if (this.#reader.isClosed || this.#over) return Promise.resolve("close");
+    // The peer has gone while the decision was made: who has ended its side can answer no Close frame.
+    if (this.#reader.hasEnded || this.#over) return Promise.resolve("close");
     const rest = this.#reader.release();
     const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
     if (refusal !== undefined) return this.#refuse(refusal, head);
@@ -290,4 +328,10 @@ export class HttpSession implements Session {
     await this.#reader.write(response, this.#context.closeTimeout);
     return "close";
   }
+}
+
+/** Whether somebody has done as the signal of a client that has gone says. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted &&
+    (error === signal.reason || (error as { name?: unknown } | null)?.name === "AbortError");
 }

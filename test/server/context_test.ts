@@ -33,7 +33,7 @@ test("ServerContext is of one server: another has its own", async () => {
   await Promise.all([a.close(), b.close()]);
 });
 
-test("FetchHandler may be async, and gets upgrade() and the TLS as its tools", async () => {
+test("FetchHandler may be async, and gets upgrade(), the address and the TLS as its tools", async () => {
   const { serve, connect } = createNetwork();
   const handler: FetchHandler = async (_request, tools) => {
     await settled();
@@ -41,6 +41,6 @@ test("FetchHandler may be async, and gets upgrade() and the TLS as its tools", a
   };
   const server = await serve({ fetch: handler });
   const ws = await connect(server.url);
-  assertEquals(await ws.receive(), "upgrade,tls undefined");
+  assertEquals(await ws.receive(), "upgrade,tls,remoteAddress undefined");
   await server.close();
 });

@@ -34,7 +34,7 @@ for (const [lines, url] of targets) {
 
 test("createRequest keeps the method, the fields and obs-text", () => {
   const head = request("PATCH /a HTTP/1.1", "+X-Name: caf\xe9", "+X-Name: b");
-  const made = createRequest(head, undefined);
+  const made = createRequest(head);
   assertInstanceOf(made, Request);
   assertEquals([made.method, made.body], ["PATCH", null]);
   assertEquals(made.headers.get("upgrade"), "websocket");
@@ -42,7 +42,7 @@ test("createRequest keeps the method, the fields and obs-text", () => {
 
 for (const method of ["CONNECT", "TRACE", "TRACK", "trace", "Track"]) {
   test(`createRequest refuses ${method} with 501`, () => {
-    const made = createRequest(request(`${method} /a HTTP/1.1`), undefined);
+    const made = createRequest(request(`${method} /a HTTP/1.1`));
     assertEquals("status" in made && made.status, 501);
     assertEquals("reason" in made && made.reason, `Method ${method} is not implemented`);
   });
@@ -50,7 +50,9 @@ for (const method of ["CONNECT", "TRACE", "TRACK", "trace", "Track"]) {
 
 for (const method of ["GET", "HEAD", "get", "head"]) {
   test(`createRequest gives ${method} no body, which a Request cannot have`, () => {
-    const made = createRequest(request(`${method} /a HTTP/1.1`), new ReadableStream());
+    const made = createRequest(request(`${method} /a HTTP/1.1`), {
+      body: new ReadableStream(),
+    });
     assertInstanceOf(made, Request);
     assertEquals([made.method, made.body], [method.toUpperCase(), null]);
   });
