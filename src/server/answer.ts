@@ -1,10 +1,12 @@
-// What `fetch` makes of a request: a Response, an upgrade, or a failure that becomes one.
+// What `fetch` makes of a request: a Response that it returns or throws, an upgrade, or a failure that becomes one.
 
+import { isResponse } from "../brands.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { checkUpgrade, type Upgrade, type UpgradeDecision } from "../upgrade.ts";
 import type { UpgradeOptions } from "../upgrade.ts";
 import type { FetchHandler, FetchTools } from "./context.ts";
 import { StandIns, toResponse, whyNotSendable } from "./decision.ts";
+import { mistakeInBody } from "./server_request.ts";
 
 /** What came of it. */
 export interface Answer {
@@ -35,20 +37,26 @@ export async function callFetch(
     // The handler takes what `options.data` is, by the type of `upgrade()`.
     return standIns.create({ acceptance: judged, handler: handler as never, options });
   };
-  let response: Response;
+  let response: unknown;
   try {
     response = await fetch(request, { upgrade, ...tools });
   } catch (error) {
-    return failed(error);
+    if (!isResponse(error)) return failed(error);
+    response = error;
   }
   const obstacle = whyNotSendable(response);
   if (obstacle !== undefined) {
     return failed(new TypeError(`Expected fetch to return a Response, got ${obstacle}`));
   }
-  const decision = standIns.find(response);
-  return decision === undefined ? { response } : { response, decision };
+  const sendable = response as Response;
+  const decision = standIns.find(sendable);
+  return decision === undefined ? { response: sendable } : { response: sendable, decision };
 }
 
 function failed(error: unknown): Answer {
+  const expected = mistakeInBody(error);
+  if (expected !== undefined) {
+    return { response: new Response(`Expected the body to be ${expected}`, { status: 400 }) };
+  }
   return { error, response: new Response("Internal server error", { status: 500 }) };
 }

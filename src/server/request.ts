@@ -7,6 +7,7 @@ import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { TransportReader } from "../reader.ts";
+import { ServerRequest } from "./server_request.ts";
 
 const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -74,7 +75,7 @@ export function createRequest(
     init.body = body;
     init.duplex = "half";
   }
-  return new Request(url, init);
+  return new ServerRequest(url, init);
 }
 
 /** How a body is bounded. */
