@@ -171,6 +171,12 @@ for (
   });
 }
 
+scene("takes the key of RFC 6455 4.1, whose unused bits are not zero", {}, async (peer) => {
+  const response = await peer.upgrade("Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==");
+  assertEquals(response.status, 101);
+  assertEquals(response.get("sec-websocket-accept"), "OfS0wDaT5NoxF2gqm7Zj2YtetzM=");
+});
+
 const refused: [string, string[], number, string][] = [
   ["no handshake", ["-Upgrade"], 426, "Expected Upgrade: websocket, got none"],
   [
