@@ -3,6 +3,7 @@ import { HandshakeError, isUpgrade, serve } from "@sansocket/ws";
 import type { FetchServerOptions, UpgradeOptions } from "@sansocket/ws";
 import { createMemoryRuntime, createNetwork } from "@sansocket/ws/testing";
 import { createServe } from "../src/server.ts";
+import { readOrigins } from "../src/handshake/origin_policy.ts";
 import { chooseProtocol, judgeUpgrade } from "../src/upgrade.ts";
 import { request } from "./handshake/heads.ts";
 import { settled, withResolvers } from "./support/connections.ts";
@@ -53,17 +54,20 @@ test("isUpgrade looks for websocket in Upgrade and upgrade in Connection", () =>
 });
 
 test("judgeUpgrade judges the handshake before the origin", () => {
-  const peers = { remote: loopback, local: loopback };
+  const scene = { remote: loopback, local: loopback, request: undefined };
+  const report = (): void => {};
+  const policy = { origins: readOrigins([]), requireOrigin: false, report };
   const foreign = "+Origin: https://evil.example";
   const judge = (...lines: string[]): number | string => {
-    const judged = judgeUpgrade(request(...lines), [], peers);
+    const judged = judgeUpgrade(request(...lines), policy, undefined, scene);
     return "status" in judged ? judged.status : "accepted";
   };
   assertEquals(judge(), "accepted");
   assertEquals(judge(foreign), 403);
   assertEquals(judge(foreign, "-Upgrade"), 426);
   assertEquals(judge("+Origin: http://server.example.com"), "accepted");
-  assertEquals(judge("+Origin: http://localhost:5173"), "accepted");
+  assertEquals(judge("+Origin: http://localhost:5173"), 403);
+  assertEquals(judge("+Origin: http://localhost:5173", "Host: localhost:8000"), "accepted");
 });
 
 /** A server that upgrades with `options`, and a raw connection to it. */
@@ -204,8 +208,9 @@ for (const [what, lines, status, text] of refused) {
     }
     if (status === 405) assertEquals(response.get("allow"), "GET");
     assertEquals(reported, []);
-    // A refusal is a response like any other: the connection lives on.
-    assertEquals((await peer.upgrade()).status, 101);
+    // What asked for no WebSocket is a request like any other; else nothing is parsed behind it.
+    if (what === "no handshake") assertEquals((await peer.upgrade()).status, 101);
+    else assertEquals((await peer.takeRest()).length, 0);
   });
 }
 
@@ -252,8 +257,10 @@ test("upgrade() of an earlier request upgrades nothing", async () => {
       return new Response("kept");
     },
   });
-  await using peer = await RawPeer.dial(server.port);
-  for (let i = 0; i < 2; i++) assertEquals((await peer.upgrade()).status, i === 0 ? 200 : 204);
+  for (const status of [200, 204]) {
+    await using peer = await RawPeer.dial(server.port);
+    assertEquals((await peer.upgrade()).status, status);
+  }
   assertEquals(server.connections.size, 0);
 });
 
@@ -273,8 +280,8 @@ test("upgrade() gives the connection the Request that fetch saw", async () => {
   await server.close();
 });
 
-test("serve() refuses an origin that no browser sends", async () => {
-  for (const origin of ["https://app.example/", "app.example", "https://app.example:443"]) {
+test("serve() refuses an entry of origins that nothing could match", async () => {
+  for (const origin of ["https://", "https://*.*.example", "https://app.example, https://b"]) {
     await assertRejects(
       () => createNetwork().serve({ origins: [origin], websocket: {} }),
       TypeError,
