@@ -105,6 +105,11 @@ export function copyBytes(data: BinaryData): Bytes {
   return new Uint8Array(toBytes(data));
 }
 
+/** The bytes in a buffer that has nothing else in it, and begins with them. */
+export function withOwnBuffer(bytes: Bytes): Bytes {
+  return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
 /** Joins `parts` in one new buffer. For cold paths: the hot ones never concatenate. */
 export function concat(parts: readonly Uint8Array[]): Bytes {
   let length = 0;

@@ -93,15 +93,24 @@ export function encodeCloseBody(code: number | undefined, reason: string): Bytes
 export function decodeCloseBody(body: Uint8Array): CloseStatus | number {
   if (body.length === 0) return { code: CloseCode.noStatus, reason: "" };
   if (body.length === 1) return CloseCode.protocolError;
-  const code = (body[0]! << 8) | body[1]!;
+  const code = readCloseCode(body);
   if (!isWireCloseCode(code)) return CloseCode.protocolError;
   const reason = decodeUtf8(body, 2, body.length);
   return reason === undefined ? CloseCode.invalidData : { code, reason };
 }
 
-/** Why a connection fails whose peer sent a body that `decodeCloseBody()` refused. */
-export function invalidCloseBody(code: number): Violation {
-  return code === CloseCode.invalidData
-    ? { code, kind: "invalid-close-reason", reason: "Close reason is not valid UTF-8" }
-    : { code, kind: "invalid-close-frame", reason: "Close frame with a body that is not valid" };
+/** The code in a body of two octets or more, whether it may stand there or not. */
+export function readCloseCode(body: Uint8Array): number {
+  return (body[0]! << 8) | body[1]!;
+}
+
+/** Why a connection fails whose peer sent a body that `decodeCloseBody()` refused with that code. */
+export function invalidCloseBody(code: number, body: Uint8Array): Violation {
+  if (code === CloseCode.invalidData) {
+    return { code, kind: "invalid-close-reason", reason: "Close reason is not valid UTF-8" };
+  }
+  const reason = body.length < 2
+    ? "Close frame with a body of one octet"
+    : `Close frame with code ${readCloseCode(body)}, which must not be sent`;
+  return { code, kind: "invalid-close-frame", reason };
 }

@@ -19,8 +19,17 @@ const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * A message: a text is a string, a binary message its bytes. The bytes may be a view on the chunk that they came in:
- * keep a `slice()` of a small message that is to live long.
+ * A message: a text is a string, a binary message its bytes.
+ *
+ * The bytes are yours, to read and to write. They may be a view on the chunk that they came in, with other messages of
+ * the same connection before and behind them, and begin at any offset of its buffer. So:
+ *
+ * - keep a `slice()` of a small message that is to live long: the view keeps all of the chunk;
+ * - read numbers by `new DataView(data.buffer, data.byteOffset, data.byteLength)`, not by `new Float32Array(data.buffer)`;
+ * - transfer the buffer of a `slice()`. To transfer `data.buffer` takes the messages around it away; if some of them have
+ *   not been given out yet, the connection fails with 1011, and the error is reported.
+ *
+ * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
 
@@ -62,8 +71,10 @@ export interface HandshakeResult {
 /**
  * An open WebSocket connection, of a server or a client.
  *
- * A connection reads only when somebody takes its messages: a `message` hook, `receive()` or an iteration.
- * While that is behind, at most one chunk is held, and TCP slows the peer down.
+ * A `message` hook, `receive()` or an iteration takes its messages. While that is behind, up to 16 messages of 65,536
+ * octets together wait; then nothing more is read, and TCP slows the peer down. Pings and a Close frame behind messages
+ * that wait are answered, and the messages are still given out, in order. A program that only sends calls
+ * `ignoreMessages()`.
  *
  * @typeParam Data What the server attached to the connection with `upgrade(handler, { data })`.
  *
@@ -142,6 +153,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Messages that were dropped, where the option `overflow` allows that. */
   get dropped(): number {
     return this.#inbox.outbox?.dropped ?? 0;
+  }
+
+  /** Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take none. */
+  get ignored(): number {
+    return this.#inbox.endpoint.ignored;
   }
 
   /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
@@ -261,11 +277,40 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
+   * Discards all messages from now on, however many come, and counts them in `ignored`: for a connection that only
+   * sends. It cannot be undone: `receive()` and iteration reject afterwards, and a `message` hook is not called any more.
+   *
+   * @example
+   * ```ts
+   * import { connect, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({
+   *   port: 0,
+   *   websocket: async (ws) => {
+   *     ws.ignoreMessages();
+   *     await ws.send("tick");
+   *     await ws.closed;
+   *   },
+   * });
+   * const ws = await connect(server.url);
+   * await ws.send("nobody reads this");
+   * console.log(await ws.receive()); // tick
+   * await ws.close();
+   * ```
+   */
+  ignoreMessages(): void {
+    this.#inbox.ignore();
+  }
+
+  /**
    * Takes the next message. Not for a connection whose handler has a `message` hook.
    *
+   * Messages that came before the connection ended are still given out, unless this end closed or dropped it.
+   *
    * @param options A signal that ends the wait; the message is then left for the next call.
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended, and with the
-   * signal's reason when that fires first.
+   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended and none is left, with
+   * the signal's reason when that fires first, and with a TypeError when a `message` hook or `ignoreMessages()` takes
+   * the messages.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
@@ -287,7 +332,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Takes messages until the connection ends. Ends by itself after a clean close that this end began or that
+   * Takes messages until the connection ends and none is left. Ends by itself after a clean close that this end began or that
    * says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed} after any other end.
    * Leaving the loop early does not close the connection.
    */

@@ -20,8 +20,12 @@ export interface EndpointConsumer {
   refill(all: boolean): void;
   /** Told when all that had to wait has left. */
   drain(): void;
-  /** Told last, and once. */
+  /** The library's user has broken the connection, and it has been failed. */
+  failed(error: Error): void;
+  /** The byte stream has ended; messages may still come, which waited for their consumer. Told once. */
   closed(info: CloseInfo): void;
+  /** Told last, and once: no more messages come. `error` is what was wrong with one that waited. */
+  finished(info: CloseInfo, error: Error | undefined): void;
 }
 
 /** The bounds of one end; see the options of `serve()`. */
@@ -32,6 +36,8 @@ export interface EndpointLimits {
   readonly maxBufferedAmount: number;
   /** What happens when more wait. */
   readonly overflow: Overflow;
+  /** Whether each binary message has a buffer of its own. */
+  readonly ownBuffers?: boolean;
 }
 
 /** What happens to what is sent above `maxBufferedAmount`; see `ConnectionLimits.overflow`. */

@@ -81,6 +81,7 @@ export {
 } from "./http/head.ts";
 export { applyMask, createMaskingKey } from "./mask.ts";
 export {
+  type CompressedMessage,
   MessageAssembler,
   type MessageDecoder,
   type MessageLimits,

@@ -2,7 +2,6 @@
 
 import { CloseCode, type CloseStatus } from "./close.ts";
 import { type CloseInfo, ProtocolError } from "./errors.ts";
-import type { Violation } from "./violation.ts";
 
 /** Where a connection stands; see the head of protocol.ts. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
@@ -17,26 +16,53 @@ export class Ending {
   received: CloseStatus | undefined;
   /** What went wrong. */
   cause: Error | undefined;
+  /** What this end failed the connection with. */
+  #failure: CloseStatus | undefined;
+  /** Why the byte stream was given up. */
+  #dropped: Error | undefined;
 
-  /** The byte stream is given up. Behind a closing handshake that is no harm; before, the first cause counts. */
+  /** Whether the connection was failed or given up. */
+  get broken(): boolean {
+    return this.cause !== undefined || this.#dropped !== undefined;
+  }
+
+  /** The byte stream is given up; the first cause counts. */
   drop(cause: Error, initiator: "local" | "remote"): void {
-    if (!this.agreed) this.cause ??= cause;
+    this.#dropped ??= cause;
     this.initiator ??= initiator;
   }
 
   /** This end fails the connection. */
-  fail({ code, reason, kind }: Violation): void {
-    this.cause = new ProtocolError(code, reason, kind);
+  fail(cause: Error, status: CloseStatus): void {
+    this.cause = cause;
+    this.#failure = status;
     this.initiator ??= "local";
+  }
+
+  /**
+   * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that has left.
+   *
+   * @param error What ended it, if it did not end in order.
+   * @param closeLeft Whether the Close frame of this end, if there is one, had left by then.
+   */
+  end(error: Error | undefined, closeLeft: boolean): void {
+    if (this.agreed && closeLeft && error === undefined) return;
+    const lost = this.agreed
+      ? "The connection was lost before its Close frame had left"
+      : "The connection was lost";
+    this.cause ??= this.#dropped ?? error ?? new Error(lost);
+    this.initiator ??= "remote";
   }
 
   /** What is told of it. */
   toInfo(): CloseInfo {
-    const { initiator = "remote", sent, received, cause } = this;
-    const failure = cause instanceof ProtocolError
+    const { initiator = "remote", sent, received } = this;
+    const cause = this.cause ?? (this.agreed ? undefined : this.#dropped);
+    const violation = cause instanceof ProtocolError
       ? { code: cause.code, reason: cause.message }
       : undefined;
-    const { code, reason } = received ?? failure ?? { code: CloseCode.abnormal, reason: "" };
+    const { code, reason } = received ?? this.#failure ?? violation ??
+      { code: CloseCode.abnormal, reason: "" };
     const wasClean = this.agreed && cause === undefined;
     return { code, reason, wasClean, initiator, sent, received, cause };
   }

@@ -1,18 +1,19 @@
-// One end of an open connection: protocol + transport + close timer + the rule of when to write.
+// One end of an open connection: protocol + intake + transport + close timer + the rule of when to write.
 //
 // 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
 //    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
-// 2. While the consumer is behind, parsing and reading stop at the next data frame: at most a chunk is held. Control
-//    frames before it are answered once the consumer has had this turn to reply, so that a Close frame right behind a
-//    message does not cut off its answer. Once closing has begun reading goes on, and messages are discarded.
-// 3. User code is called from `#pump()` only, between two events.
+// 2. Reading stops while a message has to wait for the consumer (intake.ts). Once this end has begun to close, it goes
+//    on, and messages are discarded.
+// 3. The end of the byte stream is told at once, "finished" when no message waits any more: those that came before the
+//    peer's end are still given out.
 
-import { type Bytes, EMPTY } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { encodeCloseBody } from "./close.ts";
 import { type EndpointConsumer, type EndpointLimits, HIGH_WATER_MARK } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
+import { Intake } from "./intake.ts";
 import type { Sendable } from "./prepared.ts";
 import { defer, type Deferred, handled, RESOLVED } from "./promises.ts";
 import type { Protocol } from "./protocol.ts";
@@ -25,24 +26,22 @@ export class Endpoint implements TransportSink, Bounded {
   info: CloseInfo | undefined;
   /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
   alive = true;
-  /** Messages sent and received. */
-  messages = 0;
+  /** Messages sent. */
+  messagesSent = 0;
+  /** Whether all is over: the byte stream has ended, and no message waits any more. */
+  finished = false;
   /** Its bounds. */
   readonly limits: EndpointLimits;
 
   readonly #protocol: Protocol;
   readonly #transport: Transport;
   readonly #consumer: EndpointConsumer;
+  readonly #intake: Intake;
   readonly #guard: ConnectionGuard | undefined;
   /** Whether the transport reads; it goes on as it was until this is known. */
   #reading: boolean | undefined;
-  #pumping = false;
   #flushScheduled = false;
-  /** A consumer that is now behind has the rest of this turn before the chunk is looked at again. */
-  #yielding = false;
   #ended = false;
-  /** Whether bytes were given away that may lie in the chunk at hand. */
-  #kept = false;
   #closing = false;
   #drained: Deferred<void> | undefined;
 
@@ -60,6 +59,7 @@ export class Endpoint implements TransportSink, Bounded {
     this.#consumer = consumer;
     this.limits = limits;
     this.#guard = guard;
+    this.#intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
     if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
   }
@@ -76,6 +76,18 @@ export class Endpoint implements TransportSink, Bounded {
   get blocked(): boolean {
     return this.#protocol.blocked;
   }
+  /** Messages sent and received. */
+  get messages(): number {
+    return this.messagesSent + this.#intake.messages;
+  }
+  /** Messages that were discarded because nobody wanted them. */
+  get ignored(): number {
+    return this.#intake.ignored;
+  }
+  /** Whether messages wait for the consumer. */
+  get draining(): boolean {
+    return this.#intake.draining;
+  }
   /** Whether messages can be sent. */
   get open(): boolean {
     return this.#protocol.state === "open";
@@ -86,6 +98,16 @@ export class Endpoint implements TransportSink, Bounded {
     this.#protocol.streamFrom = size;
   }
 
+  /** Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. */
+  set dropsExcess(drops: boolean) {
+    this.#intake.dropsExcess = drops;
+  }
+
+  /** Counts a message as discarded. */
+  ignore(): void {
+    this.#intake.ignored++;
+  }
+
   /** Begins to read. The consumer gets its first message after `proceed()`. */
   start(): void {
     this.#pump();
@@ -93,8 +115,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** The consumer takes messages, or takes them again. */
   proceed(): void {
-    this.#protocol.holding = false;
-    this.#yielding = false;
+    this.#intake.proceed();
     this.#pump();
   }
 
@@ -107,7 +128,7 @@ export class Endpoint implements TransportSink, Bounded {
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): Promise<void> {
     if (!this.open) return this.#rejected();
     this.#protocol.sendFragment(data, first, fin);
-    if (fin) this.#guard?.sending();
+    if (fin) this.#sent();
     this.#written();
     return this.writable();
   }
@@ -117,10 +138,14 @@ export class Endpoint implements TransportSink, Bounded {
     const protocol = this.#protocol;
     if (protocol.state !== "open") return this.#rejected();
     protocol.send(data, compress);
-    this.messages++;
-    this.#guard?.sending();
+    this.#sent();
     this.#written();
     return protocol.congested ? this.writable() : RESOLVED;
+  }
+
+  #sent(): void {
+    this.messagesSent++;
+    this.#guard?.sending();
   }
 
   /** Sends a Ping. The connection must be open. */
@@ -133,12 +158,20 @@ export class Endpoint implements TransportSink, Bounded {
   close(code: number | undefined, reason: string): void {
     encodeCloseBody(code, reason);
     if (this.open) this.#consumer.refill(true);
+    this.#intake.discard();
     this.#protocol.close(code, reason);
     this.#pump();
   }
 
-  /** Drops the connection, without a closing handshake. */
+  /** Drops the connection, without a closing handshake, and what waits for the consumer. */
   terminate(cause: Error): void {
+    this.#intake.discard();
+    this.lose(cause);
+    this.#finish();
+  }
+
+  /** Gives the connection up; what has come is still given to the consumer. */
+  lose(cause: Error): void {
     this.#protocol.abort(cause, "local");
     this.#transport.destroy();
   }
@@ -157,8 +190,8 @@ export class Endpoint implements TransportSink, Bounded {
       const { maxBufferedAmount, overflow } = this.limits;
       if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
     }
-    if (!this.#yielding) return;
-    this.#yielding = false;
+    if (!this.#intake.yielding) return;
+    this.#intake.yielding = false;
     this.#pump();
   }
 
@@ -170,10 +203,10 @@ export class Endpoint implements TransportSink, Bounded {
   data(chunk: Bytes, lent = false): boolean {
     this.alive = true;
     this.#receive(chunk, lent);
-    this.#kept = false;
+    this.#intake.kept = false;
     this.#pump(true);
     if (lent) this.#protocol.input.own();
-    return !this.#kept && this.#protocol.input.empty;
+    return !this.#intake.kept && this.#protocol.input.empty;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -198,10 +231,24 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error): void {
+    // What is answered from now on does not leave any more.
+    const closeLeft = !this.open && !this.#protocol.congested && this.bufferedAmount === 0;
+    this.#intake.runToEnd();
     if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
-    this.info = this.#protocol.end(error);
+    this.info = this.#protocol.end(error, closeLeft);
     this.#drained?.reject(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
+    this.#finish();
+  }
+
+  /** The byte stream has ended: if no message waits either, that is told. */
+  #finish(): void {
+    const { info } = this;
+    if (info === undefined || this.finished || this.#intake.draining) return;
+    this.finished = true;
+    this.#protocol.dispose();
+    // What was wrong with a message that waited is known already, unless the connection had ended by then.
+    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.#intake.error);
   }
 
   #receive(chunk: Bytes, lent = false): void {
@@ -226,43 +273,20 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Parses as far as it may. `atOnce` writes the replies now: they are all that the chunk gave. */
   #pump(atOnce = false): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
+    if (!this.#intake.run()) return;
     const protocol = this.#protocol;
-    while (!this.#yielding) {
-      const message = protocol.nextMessage();
-      const event = message === undefined ? protocol.nextEvent() : "message";
-      if (event === undefined) break;
-      const data = message ?? protocol.data;
-      const violation = this.#guard?.judge(event, protocol.last);
-      if (typeof data !== "string") this.#kept = true;
-      if (violation !== undefined) protocol.fail(violation);
-      else if (event === "message") {
-        this.messages++;
-        if (!this.#consumer.message(data)) this.#hold();
-      } else if (event === "chunk") {
-        if (protocol.last) this.messages++;
-        if (!this.#consumer.chunk(data, protocol.last)) this.#hold();
-      } else if (event !== "close") this.#consumer[event](data as Bytes);
-    }
-    this.#pumping = false;
-    protocol.data = EMPTY;
-    if (atOnce && !this.#yielding) this.flush();
+    const { yielding } = this.#intake;
+    if (yielding) this.#flushLater();
+    else if (atOnce) this.flush();
     else if (protocol.output.byteLength > 0) this.#written();
+    if (this.info !== undefined) return this.#finish();
     this.#read();
     if (protocol.closeTimerDue) this.#endSoon();
   }
 
-  #hold(): void {
-    this.#protocol.holding = true;
-    if (this.#protocol.input.empty || this.#protocol.state !== "open") return;
-    this.#yielding = true;
-    this.#flushLater();
-  }
-
-  /** Reads on when the chunk is used up; stops reading when a message waits for the consumer. */
+  /** Reads on when the chunk is used up; stops reading when a message has to wait for the consumer. */
   #read(): void {
-    const reading = !this.#protocol.blocked && !this.#yielding;
+    const reading = !this.#protocol.blocked && !this.#intake.yielding;
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.#transport.resume();
@@ -293,7 +317,7 @@ export class Endpoint implements TransportSink, Bounded {
   /** Sees to it that what was encoded is written in time. */
   #written(): void {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
-    else if (!this.#pumping) this.#flushLater();
+    else if (!this.#intake.running) this.#flushLater();
   }
 
   #flushLater(): void {

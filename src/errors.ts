@@ -3,7 +3,7 @@
 
 import { brand } from "./brands.ts";
 import { CloseCode, type CloseStatus } from "./close.ts";
-import type { ViolationCode } from "./violation.ts";
+import type { Violation, ViolationCode } from "./violation.ts";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -52,6 +52,11 @@ export class ProtocolError extends Error {
   static {
     brand(this, "ProtocolError");
   }
+}
+
+/** The error for what a peer did wrong. */
+export function toProtocolError({ code, reason, kind }: Violation): ProtocolError {
+  return new ProtocolError(code, reason, kind);
 }
 
 /** The connection has ended, so nothing can be sent or received any more. */

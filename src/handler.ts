@@ -1,7 +1,7 @@
 // The two styles of a handler, run on one connection with one semantics.
 //
 // 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the next message is
-//    parsed. `close` comes last, after whatever hook was running.
+//    given out. `close` comes last, behind the last message, after whatever hook was running.
 // 2. A function owns its connection: returning closes it with 1000.
 // 3. A handler that throws closes its own connection with 1011 and is reported once; one that was only told
 //    that its connection has ended (ConnectionClosed) is not at fault.
@@ -11,20 +11,25 @@ import { CloseCode } from "./close.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
-import type { Inbox, InboxHooks } from "./inbox.ts";
-import type { MessageStream } from "./message_stream.ts";
+import type { Inbox, InboxHooks, MessageTaker } from "./inbox.ts";
+import { type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "./promises.ts";
 
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {
   /** The connection is open. Messages wait until a returned promise has settled. */
   open?(ws: WebSocketConnection<Data>): unknown;
-  /** A message has come. The next one waits until a returned promise has settled. */
+  /**
+   * A message has come. The next one waits until a returned promise has settled. Without this hook and `stream` messages
+   * wait for `receive()`: up to 16, or 65,536 octets. What comes besides, before anybody has asked, is discarded and
+   * counted in `ws.ignored`. With this hook `receive()` rejects.
+   */
   message?(ws: WebSocketConnection<Data>, data: Message): unknown;
   /**
    * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves of it is dropped; the
    * next message waits until the returned promise has settled. Without this hook such messages go to `message`.
-   * Compressed messages always go there, whole.
+   * Compressed messages always go there, whole. Without a `message` hook all messages come here, but for those that a
+   * `receive()` waits for.
    */
   stream?(ws: WebSocketConnection<Data>, message: MessageStream): unknown;
   /** Messages of so many octets go to `stream`. 65,536 unless told. */
@@ -65,6 +70,9 @@ export interface HandlerWatcher {
   done(): void;
 }
 
+const CLAIM =
+  "Expected no messages to be asked for on a connection whose handler has a message hook, which gets them all";
+
 /** Runs a handler on a connection that has just opened. */
 export function runHandler<Data>(
   handler: WebSocketHandler<Data>,
@@ -92,13 +100,13 @@ async function runFunction<Data>(
 }
 
 /** Calls the hooks of one connection: an object for each, and no closures, since many connections share a handler. */
-class HookRunner<Data> implements InboxHooks {
+class HookRunner<Data> implements InboxHooks, MessageTaker {
   readonly #hooks: WebSocketHooks<Data>;
   readonly #ws: WebSocketConnection<Data>;
   readonly #endpoint: Endpoint;
   readonly #watcher: HandlerWatcher;
-  /** The hook that is running, when it is not done. */
-  #running: Promise<void> | undefined;
+  /** The hook that is running, when it is not done; from the start on, until `open` is. */
+  #running: Promise<void> | undefined = RESOLVED;
 
   constructor(
     hooks: WebSocketHooks<Data>,
@@ -110,21 +118,43 @@ class HookRunner<Data> implements InboxHooks {
     this.#endpoint = endpoint;
     this.#watcher = watcher;
     inbox.hooks = this;
-    if (hooks.stream) endpoint.streamFrom = hooks.streamFrom ?? 65_536;
+    if (!this.#takes) {
+      endpoint.dropsExcess = true;
+      return;
+    }
+    inbox.taker = this;
+    if (hooks.stream !== undefined) {
+      inbox.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
+    }
+    inbox.aim();
+  }
+
+  get #takes(): boolean {
+    return this.#hooks.message !== undefined || this.#hooks.stream !== undefined;
+  }
+
+  get claim(): string | undefined {
+    return this.#hooks.message === undefined ? undefined : CLAIM;
   }
 
   start(): void {
     const hooks = this.#hooks;
-    if (hooks.open === undefined || this.#call(() => hooks.open?.(this.#ws))) {
-      this.#endpoint.proceed();
-    } else {
-      this.#endpoint.start();
+    if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
+      return this.#endpoint.start();
     }
+    this.#running = undefined;
+    this.#proceed();
+  }
+
+  /** The next message may come, if it is for a hook. */
+  #proceed(): void {
+    if (this.#takes) this.#endpoint.proceed();
+    else this.#endpoint.start();
   }
 
   message(data: Message): boolean {
     const hooks = this.#hooks;
-    if (hooks.message === undefined) return true;
+    if (hooks.message === undefined) return this.stream(streamOf(data));
     try {
       // The common case without a closure: a hook that is done, or that returned what `send()` did.
       const result = hooks.message(this.#ws, data);
@@ -163,11 +193,16 @@ class HookRunner<Data> implements InboxHooks {
     if (this.#hooks.drain !== undefined) this.#tell(() => this.#hooks.drain?.(this.#ws));
   }
 
-  closed(info: CloseInfo): void {
+  failed(error: Error): void {
+    this.#failed(error);
+  }
+
+  finished(info: CloseInfo, error: Error | undefined): void {
     const hooks = this.#hooks;
     const running = this.#running;
+    if (error !== undefined) this.#failed(error);
     if (running !== undefined) {
-      running.then(() => this.closed(info));
+      running.then(() => this.finished(info, undefined));
     } else if (hooks.close === undefined || this.#call(() => hooks.close?.(this.#ws, info))) {
       this.#watcher.done();
     } else {
@@ -183,7 +218,7 @@ class HookRunner<Data> implements InboxHooks {
       const failed = (error: unknown): void => this.#failed(error);
       this.#running = Promise.resolve(result).then(() => {}, failed).then(() => {
         this.#running = undefined;
-        this.#endpoint.proceed();
+        this.#proceed();
       });
       return false;
     } catch (error) {

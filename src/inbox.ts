@@ -1,14 +1,14 @@
 // Where messages go: to a hook when there is one, or else to whoever waits in `receive()`.
 //
-// No message waits here: the endpoint holds back its bytes until somebody asks for it. A message that is streamed is
-// held back in the same way between two of its chunks.
+// No message waits here: the endpoint keeps it until somebody asks for it. A message that is streamed is kept in the
+// same way between two of its chunks.
 
 import { abortReason, onAbort } from "./abort.ts";
 import type { Bytes } from "./bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { EndpointConsumer } from "./consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { MessageStream } from "./message_stream.ts";
+import { MessageStream, streamOf } from "./message_stream.ts";
 import type { Outbox } from "./outbox.ts";
 import { defer, type Deferred, handled } from "./promises.ts";
 
@@ -18,28 +18,38 @@ interface PendingPing {
   readonly roundTrip: Deferred<number>;
 }
 
-/** How a handler takes part. */
+/** Who takes the messages that no `receive()` waits for. */
+export interface MessageTaker {
+  /** Why `receive()` can take none, if it cannot. */
+  readonly claim: string | undefined;
+  /** Takes a message; false asks for no more until the endpoint's `proceed()`. */
+  message(data: string | Bytes): boolean;
+  /** Takes a message that is streamed; false asks for no more until the endpoint's `proceed()`. */
+  stream(message: MessageStream): boolean;
+  /** Whether it cannot take one now. */
+  busy(): boolean;
+}
+
+/** What a handler wants to be told. */
 export interface InboxHooks {
-  /** Takes each message; false asks for no more until the endpoint's `proceed()`. */
-  message?(data: string | Bytes): boolean;
-  /** Takes each message that is streamed; false asks for no more until the endpoint's `proceed()`. */
-  stream?(message: MessageStream): boolean;
-  /** Whether one of the two is running. */
-  busy?(): boolean;
   /** A Ping has come. */
   ping?(payload: Bytes): void;
   /** A Pong has come. */
   pong?(payload: Bytes): void;
   /** All that had to wait has left. */
   drain?(): void;
-  /** The connection has ended. */
-  closed?(info: CloseInfo): void;
+  /** The connection has been failed for what its user did. */
+  failed?(error: Error): void;
+  /** The connection has ended and no more messages come; `error` is what was wrong with one that waited. */
+  finished?(info: CloseInfo, error: Error | undefined): void;
 }
 
 /** Whoever opened the connection, and counts it out. */
 export interface Owner {
-  /** The connection has ended. */
-  closed(info: CloseInfo): void;
+  /** The connection has ended; whether messages wait that its handler has still to get. */
+  closed(info: CloseInfo, draining: boolean): void;
+  /** Told what goes wrong where no hook is. */
+  report(error: unknown): void;
 }
 
 // Most connections never need one of these of their own.
@@ -56,8 +66,12 @@ interface Receiver {
 
 /** The consumer of one endpoint. */
 export class Inbox implements EndpointConsumer {
-  /** What the handler wants to be told; without `message` messages wait for `receive()`. */
+  /** What the handler wants to be told. */
   hooks: InboxHooks = NO_HOOKS;
+  /** Who takes messages; without it they wait for `receive()`. */
+  taker: MessageTaker | undefined;
+  /** Messages of so many octets go to the taker in chunks. */
+  takerStreamFrom: number = Infinity;
   /** Who looks after the connection until it has ended. */
   vitals: { stop(): void } | undefined;
   /** Who is told of the end before the handler is. */
@@ -90,7 +104,8 @@ export class Inbox implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   message(data: string | Bytes): boolean {
-    if (this.hooks.message !== undefined) return this.hooks.message(data);
+    const { taker } = this;
+    if (taker !== undefined && this.#receivers.length === 0) return taker.message(data);
     return this.#give(data);
   }
 
@@ -100,26 +115,54 @@ export class Inbox implements EndpointConsumer {
     if (stream !== undefined) {
       if (last) this.#stream = undefined;
       stream.push(data, last);
-      if (!last) return stream.wanted;
-      return this.hooks.stream === undefined ? this.#receivers.length > 0 : !this.hooks.busy?.();
+      return last ? this.#wanted() : stream.wanted;
     }
     const begun = new MessageStream(typeof data === "string", () => this.endpoint.proceed());
     if (!last) this.#stream = begun;
     begun.push(data, last);
-    const next = this.hooks.stream === undefined ? this.#give(begun) : this.hooks.stream(begun);
+    const { taker } = this;
+    const next = taker !== undefined && this.#receivers.length === 0
+      ? taker.stream(begun)
+      : this.#give(begun);
     return last ? next : begun.wanted;
   }
 
-  /** Gives a message to whoever has waited longest; true when more wait. */
+  /** Gives a message to whoever has waited longest; true when the next is wanted. */
   #give(message: string | Bytes | MessageStream): boolean {
     this.#receivers.shift()?.taken.resolve(message);
-    this.#aim();
-    return this.#receivers.length > 0;
+    this.aim();
+    return this.#wanted();
   }
 
-  /** The next message comes as its receiver wants it. */
-  #aim(): void {
-    this.endpoint.streamFrom = this.#receivers[0]?.streamed ? 0 : Infinity;
+  /** Whether the next message would be taken. */
+  #wanted(): boolean {
+    return this.#receivers.length > 0 || this.taker?.busy() === false;
+  }
+
+  /** The next message comes as whoever gets it wants it. */
+  aim(): void {
+    const [next] = this.#receivers;
+    this.endpoint.streamFrom = next === undefined
+      ? this.takerStreamFrom
+      : next.streamed
+      ? 0
+      : Infinity;
+  }
+
+  /** From now on all messages are discarded. */
+  ignore(): void {
+    const claim =
+      "Expected no messages to be asked for after ignoreMessages(), which discards them";
+    this.taker = new Ignorer(claim, this.endpoint);
+    // Their octets are not even collected.
+    this.takerStreamFrom = 0;
+    const error = new Error(claim);
+    for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
+    this.#stream?.fail(error);
+    this.#stream = undefined;
+    this.aim();
+    this.endpoint.dropsExcess = false;
+    this.endpoint.proceed();
   }
 
   /** The next message. */
@@ -130,24 +173,25 @@ export class Inbox implements EndpointConsumer {
   /** The next message, as its chunks. */
   async receiveStream(signal?: AbortSignal): Promise<MessageStream> {
     const message = await this.#receive(true, signal);
-    if (message instanceof MessageStream) return message;
     // A compressed message comes whole.
-    const stream = new MessageStream(typeof message === "string", () => {});
-    stream.push(message, true);
-    return stream;
+    return message instanceof MessageStream ? message : streamOf(message);
   }
 
   #receive(
     streamed: boolean,
     signal: AbortSignal | undefined,
   ): Promise<string | Bytes | MessageStream> {
-    const { info } = this.endpoint;
-    if (info !== undefined) return handled(Promise.reject(new ConnectionClosed(info)));
+    const { info, finished } = this.endpoint;
+    const claim = this.taker?.claim;
+    if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
+    if (finished) return handled(Promise.reject(new ConnectionClosed(info)));
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     const receiver: Receiver = { streamed, taken: defer() };
     if (this.#receivers === NO_RECEIVERS) this.#receivers = [];
-    if (this.#receivers.push(receiver) === 1) this.#aim();
+    if (this.#receivers.push(receiver) === 1) this.aim();
     if (signal !== undefined) this.#forgetOn(signal, receiver);
+    // Whoever has asked once takes all that comes.
+    this.endpoint.dropsExcess = false;
     this.endpoint.proceed();
     return receiver.taken.promise;
   }
@@ -158,8 +202,8 @@ export class Inbox implements EndpointConsumer {
       const index = this.#receivers.indexOf(receiver);
       if (index < 0) return;
       this.#receivers.splice(index, 1);
-      this.#aim();
-      if (this.#receivers.length === 0 && !this.#stream?.wanted) this.endpoint.hold();
+      this.aim();
+      if (!this.#wanted() && !this.#stream?.wanted) this.endpoint.hold();
       receiver.taken.reject(abortReason(signal) as Error);
     };
     const done = onAbort(signal, forget);
@@ -205,18 +249,64 @@ export class Inbox implements EndpointConsumer {
   }
 
   /** Implements {@linkcode EndpointConsumer}. */
+  failed(error: Error): void {
+    if (this.hooks.failed !== undefined) this.hooks.failed(error);
+    else this.owner?.report(error);
+  }
+
+  /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
-    if (this.#receivers.length + this.#pings.length > 0 || this.#stream !== undefined) {
+    if (this.#pings.length > 0) {
       const error = new ConnectionClosed(info);
-      for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
       for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
-      this.#stream?.fail(error);
     }
     this.outbox?.closed(info);
     this.#closed?.resolve(info);
     this.vitals?.stop();
-    this.owner?.closed(info);
-    this.hooks.closed?.(info);
+    this.owner?.closed(info, this.taker !== undefined && this.endpoint.draining);
+    // Where no hook takes messages, those that wait may never be asked for.
+    if (this.taker === undefined) this.#tellFinished(info, undefined);
+  }
+
+  /** Implements {@linkcode EndpointConsumer}. */
+  finished(info: CloseInfo, error: Error | undefined): void {
+    if (this.#receivers.length > 0 || this.#stream !== undefined) {
+      const reason = error ?? new ConnectionClosed(info);
+      for (const { taken } of this.#receivers.splice(0)) taken.reject(reason);
+      this.#stream?.fail(reason);
+    }
+    this.#tellFinished(info, error);
+  }
+
+  #tellFinished(info: CloseInfo, error: Error | undefined): void {
+    const { hooks } = this;
+    this.hooks = NO_HOOKS;
+    hooks.finished?.(info, error);
+  }
+}
+
+/** Discards messages, and counts them. */
+class Ignorer implements MessageTaker {
+  readonly claim: string;
+  readonly #endpoint: Endpoint;
+
+  constructor(claim: string, endpoint: Endpoint) {
+    this.claim = claim;
+    this.#endpoint = endpoint;
+  }
+
+  message(): boolean {
+    this.#endpoint.ignore();
+    return true;
+  }
+
+  stream(message: MessageStream): boolean {
+    message.discard();
+    return this.message();
+  }
+
+  busy(): boolean {
+    return false;
   }
 }
 

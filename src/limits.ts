@@ -2,7 +2,7 @@
 
 import type { EndpointLimits, Overflow } from "./consumer.ts";
 import type { MessageLimits } from "./message.ts";
-import { group, milliseconds, number, oneOf, type OptionTable } from "./options.ts";
+import { flag, group, milliseconds, number, oneOf, type OptionTable } from "./options.ts";
 import type { VitalLimits } from "./vitals.ts";
 
 /** What a timer can wait, in milliseconds; for more it would fire at once. */
@@ -38,6 +38,11 @@ export interface ConnectionLimits {
   readonly handshakeTimeout?: number;
   /** Milliseconds from the first Close frame to the end of the connection, which is then cut. 10,000 unless told. */
   readonly closeTimeout?: number;
+  /**
+   * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be transferred, or to be read as
+   * `new Float32Array(data.buffer)`. It costs a copy of each message that came in a chunk with others. Default: false.
+   */
+  readonly ownBuffers?: boolean;
 }
 
 /** When a connection is pinged, and when it is given up. */
@@ -64,6 +69,7 @@ export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
   maxLifetime: milliseconds,
   handshakeTimeout: milliseconds,
   closeTimeout: milliseconds,
+  ownBuffers: flag,
 };
 
 /** `ConnectionLimits` with nothing missing. */
@@ -84,6 +90,7 @@ export function resolveLimits(options: ConnectionLimits): ResolvedLimits {
     handshakeTimeout: timer(options.handshakeTimeout),
     closeTimeout: timer(options.closeTimeout),
     overflow: options.overflow ?? "close",
+    ownBuffers: options.ownBuffers ?? false,
     pingInterval: heartbeat.interval ?? 25_000,
     pingTimeout: heartbeat.timeout ?? 20_000,
     idleTimeout: options.idleTimeout ?? Infinity,

@@ -8,6 +8,7 @@
 //    within the limit for messages (RFC 7692 section 7.2.2).
 // 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
 //    characters.
+// 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when it is taken.
 
 import { allocate, type Bytes, EMPTY } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
@@ -65,6 +66,21 @@ export function encodeMessage(
   return bytes.length < threshold ? undefined : transform.encode(bytes);
 }
 
+/** A compressed message that is complete and not inflated yet. What its payload refers to must be inflated before it. */
+export interface CompressedMessage {
+  /** Whether it is a text. */
+  readonly text: boolean;
+  /** The payload as it came, in memory of its own. */
+  readonly payload: Bytes;
+}
+
+/** Whether a message is still compressed. */
+export function isCompressed(
+  message: string | Bytes | CompressedMessage,
+): message is CompressedMessage {
+  return typeof message !== "string" && "payload" in message;
+}
+
 const invalidData: Violation = {
   code: CloseCode.invalidData,
   kind: "invalid-deflate",
@@ -85,6 +101,7 @@ export class MessageAssembler {
   readonly #limits: MessageLimits;
   readonly #decoder: MessageDecoder | undefined;
   #message: string | Bytes = EMPTY;
+  #compressedMessage: CompressedMessage | undefined;
   #text = false;
   #compressed = false;
   #fragments = 0;
@@ -166,11 +183,27 @@ export class MessageAssembler {
     return undefined;
   }
 
-  /** Adds a piece of payload. `last` says that it completes the message, which `take()` then returns. */
-  push(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
+  /** The message last completed, if it is still compressed; see `push()`. */
+  takeCompressed(): CompressedMessage | undefined {
+    const message = this.#compressedMessage;
+    this.#compressedMessage = undefined;
+    return message;
+  }
+
+  /**
+   * Adds a piece of payload. `last` says that it completes the message, which `take()` then returns; without `inflate`
+   * one that is compressed stays so, and is returned by `takeCompressed()`.
+   */
+  push(
+    bytes: Bytes,
+    start: number,
+    end: number,
+    last: boolean,
+    inflate = true,
+  ): Violation | undefined {
     if (last && this.#length === 0) {
       // The validator has seen nothing yet, so the decoder judges all of the text.
-      return this.#complete(bytes, start, end);
+      return this.#complete(bytes, start, end, inflate);
     }
     const validated = this.#text && !this.#compressed;
     if (validated && !this.#validate(bytes, start, end, last)) return invalidText;
@@ -180,7 +213,12 @@ export class MessageAssembler {
     const length = this.#length;
     this.#buffer = EMPTY;
     this.#length = 0;
-    return this.#complete(buffer, 0, length);
+    return this.#complete(buffer, 0, length, inflate);
+  }
+
+  /** Inflates a message that has waited; `take()` then returns it. A message in progress is not touched. */
+  inflate({ text, payload }: CompressedMessage): Violation | undefined {
+    return this.#inflate(text, payload);
   }
 
   /**
@@ -224,19 +262,25 @@ export class MessageAssembler {
     this.#textDecoder = undefined;
   }
 
-  #complete(bytes: Bytes, start: number, end: number): Violation | undefined {
+  #complete(bytes: Bytes, start: number, end: number, inflate: boolean): Violation | undefined {
     this.#fragments = 0;
-    if (this.#compressed) {
-      const { maxMessageSize } = this.#limits;
-      const plain = this.#decoder?.decode(bytes.subarray(start, end), maxMessageSize) ?? "invalid";
-      if (plain === "too long") return this.#tooBig(`more than ${maxMessageSize}`);
-      if (plain === "invalid") return invalidData;
-      if ("code" in plain) return plain;
-      bytes = plain;
-      start = 0;
-      end = plain.length;
-    }
-    const message = this.#text ? decodeReceived(bytes, start, end) : bytes.subarray(start, end);
+    if (!this.#compressed) return this.#finish(this.#text, bytes, start, end);
+    if (inflate) return this.#inflate(this.#text, bytes.subarray(start, end));
+    this.#compressedMessage = { text: this.#text, payload: bytes.slice(start, end) };
+    return undefined;
+  }
+
+  #inflate(text: boolean, payload: Bytes): Violation | undefined {
+    const { maxMessageSize } = this.#limits;
+    const plain = this.#decoder?.decode(payload, maxMessageSize) ?? "invalid";
+    if (plain === "too long") return this.#tooBig(`more than ${maxMessageSize}`);
+    if (plain === "invalid") return invalidData;
+    if ("code" in plain) return plain;
+    return this.#finish(text, plain, 0, plain.length);
+  }
+
+  #finish(text: boolean, bytes: Bytes, start: number, end: number): Violation | undefined {
+    const message = text ? decodeReceived(bytes, start, end) : bytes.subarray(start, end);
     if (message === undefined) return invalidText;
     if (typeof message !== "string") keepReceived(message, bytes, start, end);
     this.#message = message;

@@ -64,9 +64,9 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
     this.#deliver();
   }
 
-  /** Ends with an error. Called by the library. */
+  /** Ends with an error, unless it has ended. Called by the library. */
   fail(error: Error): void {
-    this.#error = error;
+    if (!this.#ended && !this.#discarded) this.#error ??= error;
     this.#deliver();
   }
 
@@ -109,10 +109,17 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
     for (let reader = this.#readers[0]; reader !== undefined; reader = this.#readers[0]) {
       const value = this.#chunks.shift();
       if (value !== undefined) reader.resolve({ done: false, value });
-      else if (this.#ended || this.#discarded) reader.resolve({ done: true, value: undefined });
       else if (this.#error !== undefined) reader.reject(this.#error);
+      else if (this.#ended || this.#discarded) reader.resolve({ done: true, value: undefined });
       else return;
       this.#readers.shift();
     }
   }
+}
+
+/** A message that came whole as a stream of it. */
+export function streamOf(message: string | Bytes): MessageStream {
+  const stream = new MessageStream(typeof message === "string", () => {});
+  stream.push(message, true);
+  return stream;
 }

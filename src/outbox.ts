@@ -196,7 +196,6 @@ export class Outbox {
       throw error;
     }
     await endpoint.sendFragment(kind === "string" ? half : new Uint8Array(0), first, true);
-    endpoint.messages++;
   }
 }
 

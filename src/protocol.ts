@@ -2,21 +2,29 @@
 // events out; commands in, bytes out. No I/O, no time.
 //
 // 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. For a consumer that is behind,
-//    `holding` stops it at the next data frame; control frames before that are still answered.
+//    `holding` stops it at the next data frame of a message of more than `allowance` octets; control frames before that
+//    are still answered. What is parsed while holding lies in memory of its own.
 // 2. State is one value, and every way to stop reading is a state:
 //      open        -> closing      we sent a Close frame and wait for the peer's; its messages are discarded
 //      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
 //      closing     -> discarding   the peer answered, or sent something that fails the connection
 //      any         -> closed       the byte stream is gone
 // 3. The peer's mistakes go through `fail()`, the caller's are exceptions.
-// 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3).
+// 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3). With
+//    `announcesClose` a Close frame is first announced, so that what is due before the answer can be sent.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
-import { CloseCode, decodeCloseBody, encodeCloseBody, invalidCloseBody } from "./close.ts";
+import {
+  CloseCode,
+  decodeCloseBody,
+  encodeCloseBody,
+  invalidCloseBody,
+  readCloseCode,
+} from "./close.ts";
 import { FrameDecoder } from "./decoder.ts";
 import { FrameEncoder } from "./encoder.ts";
 import { Ending, type ProtocolState } from "./ending.ts";
-import type { CloseInfo } from "./errors.ts";
+import { type CloseInfo, ProtocolError, toProtocolError } from "./errors.ts";
 import {
   checkControlLength,
   checkHeader,
@@ -28,6 +36,7 @@ import {
 } from "./frame.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
 import {
+  type CompressedMessage,
   invalidText,
   MessageAssembler,
   type MessageLimits,
@@ -36,8 +45,18 @@ import {
 import { encodeSendable, type Sendable } from "./prepared.ts";
 import { decodeReceived, forgetReceived } from "./received.ts";
 
-/** What `nextEvent()` found. "chunk" is a piece of a message that is streamed. */
-export type ProtocolEvent = "message" | "chunk" | "ping" | "pong" | "close";
+/**
+ * What `nextEvent()` found. "chunk" is a piece of a message that is streamed. "compressed" is a message that was parsed
+ * while holding, for which see `compressed`; for "closing" see `announcesClose`.
+ */
+export type ProtocolEvent =
+  | "message"
+  | "chunk"
+  | "compressed"
+  | "ping"
+  | "pong"
+  | "closing"
+  | "close";
 
 /** The RFC 6455 state machine of one end of a connection. */
 export class Protocol {
@@ -47,6 +66,8 @@ export class Protocol {
   state: ProtocolState = "open";
   /** What the last event carries: the message or the piece of it, or the payload of the Ping or Pong. */
   data: string | Bytes = EMPTY;
+  /** The message of the last event "compressed", to be given to `inflate()`. */
+  compressed: CompressedMessage | undefined;
   /** Whether the last "chunk" was the end of its message. */
   last = true;
   /** Bytes to write. */
@@ -55,6 +76,10 @@ export class Protocol {
   congested = false;
   /** Set while the consumer is behind: parsing stops at the next data frame, behind its header. */
   holding = true;
+  /** The most octets of a message, or of a piece of one that is streamed, to parse while holding; -1 for none. */
+  allowance: number = -1;
+  /** Set while the peer's Close frame must not be answered yet: `nextEvent()` says "closing" instead, each time. */
+  announcesClose = false;
   /** Messages of at least so many octets are streamed, unless they are compressed. */
   streamFrom: number = Infinity;
   /** Bytes that came, as far as they have not been parsed. */
@@ -99,13 +124,24 @@ export class Protocol {
   /** Whether this end must end the byte stream once the output is written: the server is first (section 7.1.1), and whoever fails. */
   get endDue(): boolean {
     return this.state === "discarding" &&
-      (this.role === "server" || this.#ending?.cause !== undefined);
+      (this.role === "server" || this.#ending?.broken === true);
   }
 
-  /** Whether a data frame stands behind a consumer that is behind: nothing may be read until it is not. */
+  /** Whether a data frame has to wait for a consumer that is behind: nothing may be read until it is not. */
   get blocked(): boolean {
     return this.holding && this.#inFrame && this.state === "open" &&
-      this.input.header.opcode < Opcode.close;
+      this.input.header.opcode < Opcode.close &&
+      (this.#streaming ? this.input.available : this.declared) > this.allowance;
+  }
+
+  /** Octets that the frames of the message at hand declare so far; what it came in when it is complete. */
+  get declared(): number {
+    return this.#assembler?.declared ?? 0;
+  }
+
+  /** Whether the peer broke the protocol, or a limit. */
+  get violated(): boolean {
+    return this.#ending?.cause instanceof ProtocolError;
   }
 
   /** Where the transport may read the next bytes to, when they belong to a large message; it fills it from its start. */
@@ -135,7 +171,11 @@ export class Protocol {
         if (violation !== undefined) return this.fail(violation);
         this.#inFrame = true;
       }
-      if (this.blocked || !decoder.readPayload()) return undefined;
+      if (this.blocked) return undefined;
+      if (this.announcesClose && decoder.header.opcode === Opcode.close && this.state === "open") {
+        return "closing";
+      }
+      if (!decoder.readPayload()) return undefined;
       const complete = decoder.remaining === 0;
       this.#inFrame = !complete;
       const { opcode, fin } = decoder.header;
@@ -146,15 +186,21 @@ export class Protocol {
         const assembler = this.#assembler!;
         const last = complete && fin;
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
+        const { holding } = this;
         const { declared, compressed } = assembler;
-        const streamed = this.#streaming || (declared >= this.streamFrom && !compressed);
-        if (assembler.givesAway(last || streamed)) decoder.own(decoder.start);
-        const { bytes, start, end } = decoder;
+        const streamed = this.#streaming ||
+          (!holding && declared >= this.streamFrom && !compressed);
+        const givesAway = assembler.givesAway(last || streamed);
+        if (givesAway && !holding) decoder.own(decoder.start);
+        // What waits must not keep the chunk that it came in.
+        const { bytes, start, end } = givesAway && holding ? decoder.copyPiece() : decoder;
         const violation = streamed
           ? assembler.stream(bytes, start, end, last)
-          : assembler.push(bytes, start, end, last);
+          : assembler.push(bytes, start, end, last, !holding);
         if (violation !== undefined) return this.fail(violation);
         if (!streamed && !last) continue;
+        this.compressed = compressed ? assembler.takeCompressed() : undefined;
+        if (this.compressed !== undefined) return "compressed";
         this.data = assembler.take();
         if (!streamed) return "message";
         this.last = last;
@@ -209,7 +255,13 @@ export class Protocol {
 
   #receiveClose(body: Bytes): ProtocolEvent {
     const status = decodeCloseBody(body);
-    if (typeof status === "number") return this.fail(invalidCloseBody(status));
+    if (typeof status === "number") {
+      // A code that may not stand there is told all the same.
+      if (status === CloseCode.protocolError && body.length > 1) {
+        this.#known.received = { code: readCloseCode(body), reason: "" };
+      }
+      return this.fail(invalidCloseBody(status, body));
+    }
     this.#known.received = status;
     this.#known.initiator ??= "remote";
     // Section 5.5.1: the answer typically echoes the code.
@@ -218,11 +270,28 @@ export class Protocol {
     return "close";
   }
 
-  /** Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. */
-  fail(violation: Violation): ProtocolEvent {
+  /** Inflates a message that was parsed while holding: each once, in their order, also behind the end; or why it failed. */
+  inflate(message: CompressedMessage): string | Bytes | ProtocolError {
+    const assembler = this.#assembler!;
+    const violation = assembler.inflate(message);
+    if (violation === undefined) return assembler.take();
+    const error = toProtocolError(violation);
+    this.fail(violation);
+    // Behind the peer's Close frame it is no failure any more, but no clean end either.
+    if (this.state === "discarding") this.#known.cause ??= error;
+    return error;
+  }
+
+  /**
+   * Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. For what the
+   * peer did, or with 1011 for an error of this end's own program.
+   */
+  fail(why: Violation | Error): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
-    this.#known.fail(violation);
-    if (this.state === "open") this.#writeClose(violation.code, violation.reason);
+    const isViolation = "kind" in why;
+    const { code, reason } = isViolation ? why : { code: CloseCode.internalError, reason: "" };
+    this.#known.fail(isViolation ? toProtocolError(why) : why, { code, reason });
+    if (this.state === "open") this.#writeClose(code, reason);
     this.#discard();
     return "close";
   }
@@ -302,17 +371,23 @@ export class Protocol {
     this.#discard();
   }
 
-  /** The byte stream is gone: tells how the connection ended. */
-  end(error: Error | undefined): CloseInfo {
-    if (!this.#known.agreed) this.abort(error ?? new Error("The connection was lost"), "remote");
+  /** The byte stream is gone: tells how the connection ended. For `closeLeft` see `Ending.end()`. */
+  end(error: Error | undefined, closeLeft = true): CloseInfo {
+    if (this.state !== "closed") this.#known.end(error, closeLeft);
+    if (this.state === "open" || this.state === "closing") this.#discard();
     this.state = "closed";
-    this.#transform?.close();
+    if (this.allowance < 0) this.dispose();
     return this.#known.toInfo();
   }
 
   /** What is known of the end so far, if there is something to know. */
   get known(): CloseInfo | undefined {
     return this.#ending?.toInfo();
+  }
+
+  /** Frees what inflates messages. `end()` does so where none can wait to be inflated: without an `allowance`. */
+  dispose(): void {
+    this.#transform?.close();
   }
 
   get #known(): Ending {

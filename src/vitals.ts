@@ -117,7 +117,7 @@ class Vitals {
       endpoint.ping(EMPTY);
     } else if (this.#pinged) {
       if (now - this.#lastSign < pingInterval + pingTimeout) return;
-      endpoint.terminate(new Error(`Nothing came within ${pingTimeout} ms of a Ping`));
+      endpoint.lose(new Error(`Nothing came within ${pingTimeout} ms of a Ping`));
     } else if (now - this.#lastSign >= pingInterval) {
       this.#pinged = true;
       this.#inbox.sendPing(crypto.getRandomValues(new Uint8Array(8)));

@@ -51,9 +51,51 @@ test("Ending drop() before the closing handshake is a cause, and the first one c
   assertEquals([info.code, info.initiator, info.wasClean], [1006, "local", false]);
 });
 
+/** An end after both Close frames. */
+function agreed(): Ending {
+  const ending = new Ending();
+  ending.initiator = "remote";
+  ending.sent = ours;
+  ending.received = theirs;
+  return ending;
+}
+
+test("Ending end() is clean when both Close frames were exchanged and the stream ended in order (RFC 6455 7.1.4)", () => {
+  for (const given of [false, true]) {
+    const ending = agreed();
+    if (given) ending.drop(lost, "local");
+    ending.end(undefined, true);
+    assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
+  }
+});
+
+test("Ending end() is not clean when the stream ended with an error, and tells it", () => {
+  const ending = agreed();
+  ending.end(lost, true);
+  const { wasClean, cause, code } = ending.toInfo();
+  assertStrictEquals(cause, lost);
+  assertEquals([wasClean, code], [false, 4000]);
+});
+
+test("Ending end() is not clean when our Close frame had not left, and tells why", () => {
+  const late = agreed();
+  late.drop(lost, "local");
+  late.end(undefined, false);
+  assertStrictEquals(late.toInfo().cause, lost);
+  const ending = agreed();
+  ending.end(undefined, false);
+  const { wasClean, cause } = ending.toInfo();
+  assertEquals([wasClean, cause?.message], [
+    false,
+    "The connection was lost before its Close frame had left",
+  ]);
+});
+
 test("Ending by a violation has its code, unless the peer gave one", () => {
   const ending = new Ending();
-  ending.cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
+  const cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
+  ending.fail(cause, { code: 1002, reason: "Reserved opcode" });
+  assertStrictEquals(ending.toInfo().cause, cause);
   assertEquals([ending.toInfo().code, ending.toInfo().reason], [1002, "Reserved opcode"]);
   ending.sent = ours;
   ending.received = theirs;

@@ -25,6 +25,8 @@ const A = "818100000000" + "61";
 const B = "818100000000" + "62";
 const PING_1 = "898100000000" + "01";
 const CLOSE_1000 = "888200000000" + "03e8";
+/** As many messages as may wait. */
+const AHEAD = A.repeat(16);
 
 interface Scene {
   readonly transport: FakeTransport;
@@ -62,10 +64,12 @@ function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: stri
       pong: (payload) => log.push(`pong ${encodeHex(payload)}`),
       refill: (all) => log.push(all ? "refill all" : "refill"),
       drain: () => log.push("drain"),
+      failed: (error) => log.push(`failed: ${error.message}`),
       closed: (info) => {
         log.push("closed");
         infos.push(info);
       },
+      finished: () => log.push("finished"),
     },
     { closeTimeout: 60_000, maxBufferedAmount: 200_000, overflow: "close", ...limits },
   );
@@ -83,18 +87,18 @@ function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: stri
 
 test("Endpoint reads nothing before it is started, and gives nothing before proceed()", () => {
   const { transport, endpoint, log } = setUp({ rest: A });
-  assertEquals([transport.paused, log], [true, []]);
+  assertEquals([transport.paused, log, endpoint.draining], [true, [], false]);
   endpoint.start();
-  assertEquals([transport.paused, log], [true, []]);
+  assertEquals([transport.paused, log, endpoint.draining], [false, [], true]);
   endpoint.proceed();
-  assertEquals([transport.paused, log], [false, ["a"]]);
+  assertEquals([transport.paused, log, endpoint.draining], [false, ["a"], false]);
 });
 
-test("Endpoint parses and reads nothing behind a message that the consumer is not ready for", async () => {
+test("Endpoint parses and reads nothing behind as many messages as may wait", async () => {
   const scene = setUp();
   scene.endpoint.proceed();
   scene.ready = false;
-  scene.receive(A + PING_1 + B + CLOSE_1000);
+  scene.receive(A + AHEAD + PING_1 + B + CLOSE_1000);
   // The consumer has this turn to answer.
   assertEquals([scene.transport.paused, scene.log, scene.writes()], [true, ["a"], []]);
   await settled();
@@ -104,20 +108,28 @@ test("Endpoint parses and reads nothing behind a message that the consumer is no
     ["a", "ping 01"],
     ["8a0101"],
   ]);
-  assertEquals(scene.endpoint.open, true);
+  assertEquals([scene.endpoint.open, scene.endpoint.blocked], [true, true]);
+  // The consumer takes one, which makes room for the last.
   scene.endpoint.proceed();
   await settled();
-  assertEquals([scene.transport.paused, scene.log], [false, ["a", "ping 01", "b"]]);
-  assertEquals(scene.endpoint.open, false);
+  assertEquals([scene.transport.paused, scene.log], [false, ["a", "ping 01", "a", "refill all"]]);
+  assertEquals([scene.endpoint.open, scene.endpoint.draining], [false, true]);
   assertEquals(scene.writes(), ["8a0101", "880203e8"]);
+  scene.ready = true;
+  scene.endpoint.proceed();
+  assertEquals(scene.log.splice(4), [..."a".repeat(15), "b"]);
   scene.transport.sink.closed();
 });
 
-test("Endpoint answers control frames while the consumer is behind", () => {
+test("Endpoint answers a Ping at once while the consumer is behind, a Close at the end of the turn", async () => {
   const scene = setUp();
   scene.endpoint.start();
   scene.receive(PING_1);
+  assertEquals(scene.writes(), ["8a0101"]);
   scene.receive(CLOSE_1000);
+  assertEquals([scene.writes(), scene.endpoint.open], [["8a0101"], true]);
+  await settled();
+  scene.log.splice(1, 1);
   assertEquals([scene.log, scene.writes()], [["ping 01"], ["8a0101", "880203e8"]]);
   scene.transport.sink.closed();
 });
@@ -204,15 +216,15 @@ test("Endpoint goes on reading once the closing handshake has begun", () => {
   const scene = setUp();
   scene.endpoint.proceed();
   scene.ready = false;
-  scene.receive(A + B);
+  scene.receive(A + AHEAD + B);
   assertEquals(scene.transport.paused, true);
   scene.endpoint.close(1000, "");
-  assertEquals(scene.transport.paused, false);
+  assertEquals([scene.transport.paused, scene.endpoint.draining], [false, false]);
   scene.receive(B + PING_1 + CLOSE_1000);
   scene.transport.sink.end();
   scene.transport.sink.closed();
   // Messages are discarded; a Ping is answered until the peer's Close frame has come (RFC 6455 5.5.2).
-  assertEquals(scene.log, ["a", "refill all", "ping 01", "closed"]);
+  assertEquals(scene.log, ["a", "refill all", "ping 01", "closed", "finished"]);
   assertEquals(scene.writes(), ["880203e8", "8a0101"]);
   assertEquals(scene.infos[0]?.wasClean, true);
 });
@@ -285,16 +297,20 @@ test("Endpoint gives a large message in chunks from streamFrom on, one at a time
   endpoint.proceed();
   receive("828100000000" + "01");
   scene.ready = false;
-  receive("828300000000" + "02");
-  assertEquals([log, transport.paused], [["01", "chunk 02"], true]);
+  receive("828400000000" + "02");
+  // What comes before the consumer asks for it waits, as messages do.
+  receive("03");
+  assertEquals([log, transport.paused], [["01", "chunk 02"], false]);
   endpoint.proceed();
-  assertEquals([log.length, transport.paused], [2, false]);
-  receive("0304" + A);
+  assertEquals(log, ["01", "chunk 02", "chunk 03"]);
+  endpoint.proceed();
+  assertEquals([log.length, endpoint.messages, transport.paused], [3, 1, false]);
+  receive("0405" + A);
   await settled();
-  assertEquals([log, transport.paused], [["01", "chunk 02", "last chunk 0304"], true]);
-  assertEquals(endpoint.messages, 2);
+  assertEquals([log.at(-1), endpoint.draining], ["last chunk 0405", true]);
+  assertEquals(endpoint.messages, 3);
   endpoint.proceed();
-  assertEquals([log.at(-1), endpoint.messages], ["a", 3]);
+  assertEquals([log.at(-1), endpoint.messages, endpoint.draining], ["a", 3, false]);
 });
 
 test("Endpoint tells Pings and Pongs in order with messages", () => {
@@ -304,16 +320,19 @@ test("Endpoint tells Pings and Pongs in order with messages", () => {
   assertEquals(log, ["ping 01", "a", "pong 02", "b"]);
 });
 
-test("Endpoint hold() stops at the next data frame, and not before", () => {
+test("Endpoint hold() stops at the data frame that may not wait, and not before", () => {
   const { endpoint, transport, log, receive } = setUp();
   endpoint.proceed();
   endpoint.hold();
   receive(PING_1);
   assertEquals([log, transport.paused, endpoint.blocked], [["ping 01"], false, false]);
-  receive(A);
+  receive(AHEAD);
+  assertEquals([log, transport.paused, endpoint.blocked], [["ping 01"], false, false]);
+  receive(B);
   assertEquals([log, transport.paused, endpoint.blocked], [["ping 01"], true, true]);
   endpoint.proceed();
-  assertEquals([log, transport.paused, endpoint.blocked], [["ping 01", "a"], false, false]);
+  assertEquals([log.length, log.at(-1)], [18, "b"]);
+  assertEquals([transport.paused, endpoint.blocked], [false, false]);
 });
 
 test("Endpoint lets what was held back leave first, then says drain", () => {
@@ -348,7 +367,9 @@ test("Endpoint says no drain, and resolves nothing, when the refill fills the tr
         endpoint.send(new Uint8Array(HIGH_WATER_MARK));
       },
       drain: () => log.push("drain"),
+      failed: () => {},
       closed: () => {},
+      finished: () => {},
     },
     limits,
   );
@@ -432,7 +453,9 @@ test("Endpoint sends a text on as it came, within the hook and after it, however
         pong() {},
         refill() {},
         drain() {},
+        failed() {},
         closed() {},
+        finished() {},
       };
       const limits = { closeTimeout: 1000, maxBufferedAmount: 1 << 20, overflow: "close" } as const;
       const endpoint: Endpoint = new Endpoint(protocol, transport, EMPTY, consumer, limits);

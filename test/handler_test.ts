@@ -447,8 +447,8 @@ test("WebSocketHooks take any object with then() for a promise", async () => {
   });
   fake.receive("8181 00000000 61  8181 00000000 62");
   await settled();
-  assertEquals([log, fake.transport.paused], [["a"], true]);
+  assertEquals([log, fake.endpoint.draining], [["a"], true]);
   resolve();
   await settled();
-  assertEquals([log, fake.transport.paused], [["a", "b"], false]);
+  assertEquals([log, fake.endpoint.draining], [["a", "b"], false]);
 });

@@ -8,7 +8,7 @@ import {
 import { decodeHex } from "@std/encoding";
 import type { Endpoint } from "../src/endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../src/errors.ts";
-import { Inbox } from "../src/inbox.ts";
+import { Inbox, type MessageTaker } from "../src/inbox.ts";
 import { MessageStream } from "../src/message_stream.ts";
 import type { Outbox } from "../src/outbox.ts";
 import { isPending, settled } from "./support/connections.ts";
@@ -26,6 +26,9 @@ const info: CloseInfo = {
 
 interface FakeEndpoint {
   info: CloseInfo | undefined;
+  finished: boolean;
+  dropsExcess: boolean;
+  ignored: number;
   open: boolean;
   streamFrom: number;
   readonly calls: string[];
@@ -37,6 +40,9 @@ function setUp(): { inbox: Inbox; endpoint: FakeEndpoint; close(): void } {
   const endpoint = {
     calls,
     info: undefined as CloseInfo | undefined,
+    finished: false,
+    dropsExcess: false,
+    ignored: 0,
     open: true,
     streamFrom: Infinity,
     proceed: () => calls.push("proceed"),
@@ -47,10 +53,23 @@ function setUp(): { inbox: Inbox; endpoint: FakeEndpoint; close(): void } {
   const inbox = new Inbox();
   const close = (): void => {
     endpoint.info = info;
+    endpoint.finished = true;
     inbox.closed(info);
+    inbox.finished(info, undefined);
   };
   inbox.endpoint = endpoint as unknown as Endpoint;
   return { inbox, endpoint, close };
+}
+
+/** Whoever takes messages, with what a test wants of it. */
+function taker(given: Partial<MessageTaker>): MessageTaker {
+  return {
+    claim: undefined,
+    message: () => true,
+    stream: () => true,
+    busy: () => false,
+    ...given,
+  };
 }
 
 test("Inbox receive() asks for a message, and gets it", async () => {
@@ -71,16 +90,15 @@ test("Inbox message() goes to the receivers in order, and asks for more while so
 test("Inbox message() goes to the hook when there is one", () => {
   const { inbox } = setUp();
   const seen: unknown[] = [];
-  inbox.hooks = { message: (data) => seen.push(data) < 2 };
+  inbox.taker = taker({ message: (data) => seen.push(data) < 2 });
   assertEquals([inbox.message("1"), inbox.message("2")], [true, false]);
   assertEquals(seen, ["1", "2"]);
 });
 
 test("Inbox receive() and sendPing() reject after the end", async () => {
-  const { inbox, endpoint } = setUp();
-  endpoint.info = info;
+  const { inbox, endpoint, close } = setUp();
   endpoint.open = false;
-  inbox.closed(info);
+  close();
   for (const act of [() => inbox.receive(), () => inbox.sendPing(new Uint8Array())]) {
     const error = await assertRejects(act, ConnectionClosed);
     assertStrictEquals(error.info, info);
@@ -88,7 +106,7 @@ test("Inbox receive() and sendPing() reject after the end", async () => {
   assertEquals(endpoint.calls, []);
 });
 
-test("Inbox closed() rejects all that wait, and resolves whenClosed", async () => {
+test("Inbox closed() and finished() reject all that wait, and whenClosed resolves", async () => {
   const { inbox, close } = setUp();
   const waiting = [inbox.receive(), inbox.receive(), inbox.sendPing(new Uint8Array(1))];
   close();
@@ -186,7 +204,7 @@ test("Inbox chunk() goes to the hook, and behind its end waits until that is don
   const { inbox } = setUp();
   let busy = true;
   const streams: MessageStream[] = [];
-  inbox.hooks = { stream: (stream) => streams.push(stream) === 1, busy: () => busy };
+  inbox.taker = taker({ stream: (stream) => streams.push(stream) === 1, busy: () => busy });
   assertEquals([inbox.chunk("a", true), inbox.chunk("b", true)], [true, false]);
   assertEquals(inbox.chunk("c", false), false);
   assertEquals(inbox.chunk("d", true), false);
@@ -197,11 +215,11 @@ test("Inbox chunk() goes to the hook, and behind its end waits until that is don
   assertEquals(streams.length, 4);
 });
 
-test("Inbox closed() fails the stream in progress", async () => {
-  const { inbox } = setUp();
+test("Inbox finished() fails the stream in progress", async () => {
+  const { inbox, close } = setUp();
   const received = inbox.receiveStream();
   inbox.chunk(decodeHex("01"), false);
-  inbox.closed(info);
+  close();
   await assertRejects(async () => await (await received).collect(), ConnectionClosed);
 });
 
@@ -231,7 +249,7 @@ test("Inbox receive(signal) that has fired asks for nothing", async () => {
 
 test("Inbox receive(signal) removes its listener, however it ends", async () => {
   for (const end of ["message", "abort", "closed"] as const) {
-    const { inbox } = setUp();
+    const { inbox, close } = setUp();
     const controller = new AbortController();
     const { signal } = controller;
     const listeners = new Set<unknown>();
@@ -249,7 +267,7 @@ test("Inbox receive(signal) removes its listener, however it ends", async () => 
     assertEquals(listeners.size, 1);
     if (end === "message") inbox.message("");
     else if (end === "abort") controller.abort();
-    else inbox.closed(info);
+    else close();
     await received.catch(() => {});
     await settled();
     assertEquals(listeners.size, 0);

@@ -67,6 +67,7 @@ const limits: Samples<ConnectionLimits> = {
   maxLifetime: time,
   handshakeTimeout: time,
   closeTimeout: time,
+  ownBuffers: flag,
 };
 
 const heartbeat: Samples<HeartbeatOptions> = { interval: time, timeout: time };
@@ -110,16 +111,7 @@ const tlsClient: Samples<TlsClientOptions> = {
 };
 
 const common = {
-  origins: [
-    ["https://example.org"],
-    "https://example.org",
-    [1],
-    ["https://"],
-    null,
-    async () => {},
-  ],
-  requireOrigin: flag,
-  hosts: [["example.org"], "example.org", [1], ["https://example.org"], null],
+  origins: [["https://example.org"], "https://example.org", [1], ["https://"], null],
   trustProxy: [["10.0.0.0/8"], "10.0.0.0/8", 0.5, -1, NaN, null, ["x"]],
   error: callback,
 } as const;
@@ -182,7 +174,6 @@ const upgrading: Samples<UpgradeOptions> = {
   protocol: [["a"], 1, [1], {}],
   data: [null],
   headers: [{ a: "b" }],
-  origins: [nothing, common.origins[1], ["https://"], null],
 };
 
 const route: Samples<SocketRoute> = {

@@ -297,8 +297,8 @@ test("WebSocketStream's writable is not closed before the closing handshake is c
   const stream = new WebSocketStream(url, { closeTimeout: 20 });
   const { writable } = await stream.opened;
   const writer = writable.getWriter();
-  // Nobody receives it, so the Close frame behind it is not seen and not answered.
-  await writer.write("blocks");
+  // More than may wait for a consumer, so the Close frame behind it is not seen and not answered.
+  await writer.write("x".repeat(65_536));
   const error = await rejectsWithWebSocketError(writer.close());
   assertStrictEquals(await rejectsWithWebSocketError(stream.closed), error);
   await server.close();

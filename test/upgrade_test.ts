@@ -3,7 +3,6 @@ import { HandshakeError, isUpgrade, serve } from "@sansocket/ws";
 import type { FetchServerOptions, UpgradeOptions } from "@sansocket/ws";
 import { createMemoryRuntime, createNetwork } from "@sansocket/ws/testing";
 import { createServe } from "../src/server.ts";
-import { readOrigins } from "../src/handshake/origin_policy.ts";
 import { chooseProtocol, judgeUpgrade } from "../src/upgrade.ts";
 import { request } from "./handshake/heads.ts";
 import { settled, withResolvers } from "./support/connections.ts";
@@ -54,20 +53,17 @@ test("isUpgrade looks for websocket in Upgrade and upgrade in Connection", () =>
 });
 
 test("judgeUpgrade judges the handshake before the origin", () => {
-  const scene = { remote: loopback, local: loopback, request: undefined };
-  const report = (): void => {};
-  const policy = { origins: readOrigins([]), requireOrigin: false, report };
+  const peers = { remote: loopback, local: loopback };
   const foreign = "+Origin: https://evil.example";
   const judge = (...lines: string[]): number | string => {
-    const judged = judgeUpgrade(request(...lines), policy, undefined, scene);
+    const judged = judgeUpgrade(request(...lines), [], peers);
     return "status" in judged ? judged.status : "accepted";
   };
   assertEquals(judge(), "accepted");
   assertEquals(judge(foreign), 403);
   assertEquals(judge(foreign, "-Upgrade"), 426);
   assertEquals(judge("+Origin: http://server.example.com"), "accepted");
-  assertEquals(judge("+Origin: http://localhost:5173"), 403);
-  assertEquals(judge("+Origin: http://localhost:5173", "Host: localhost:8000"), "accepted");
+  assertEquals(judge("+Origin: http://localhost:5173"), "accepted");
 });
 
 /** A server that upgrades with `options`, and a raw connection to it. */
@@ -175,12 +171,6 @@ for (
   });
 }
 
-scene("takes the key of RFC 6455 4.1, whose unused bits are not zero", {}, async (peer) => {
-  const response = await peer.upgrade("Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==");
-  assertEquals(response.status, 101);
-  assertEquals(response.get("sec-websocket-accept"), "OfS0wDaT5NoxF2gqm7Zj2YtetzM=");
-});
-
 const refused: [string, string[], number, string][] = [
   ["no handshake", ["-Upgrade"], 426, "Expected Upgrade: websocket, got none"],
   [
@@ -208,7 +198,7 @@ for (const [what, lines, status, text] of refused) {
     }
     if (status === 405) assertEquals(response.get("allow"), "GET");
     assertEquals(reported, []);
-    // What asked for no WebSocket is a request like any other; else nothing is parsed behind it.
+    // What stands behind a request for a WebSocket may be frames: the connection ends. Behind a page it lives on.
     if (what === "no handshake") assertEquals((await peer.upgrade()).status, 101);
     else assertEquals((await peer.takeRest()).length, 0);
   });
@@ -280,8 +270,8 @@ test("upgrade() gives the connection the Request that fetch saw", async () => {
   await server.close();
 });
 
-test("serve() refuses an entry of origins that nothing could match", async () => {
-  for (const origin of ["https://", "https://*.*.example", "https://app.example, https://b"]) {
+test("serve() refuses an origin that no browser sends", async () => {
+  for (const origin of ["https://app.example/", "app.example", "https://app.example:443"]) {
     await assertRejects(
       () => createNetwork().serve({ origins: [origin], websocket: {} }),
       TypeError,
@@ -385,9 +375,9 @@ for (const waiting of ["the decision", "open"] as const) {
     const message = text("x".repeat(16_384)) as Uint8Array<ArrayBuffer>;
     for (let i = 0; i < count; i++) peer.write(message);
     await settled();
-    // A chunk has 64 KiB at most, and as many are in the network's own buffer.
+    // A chunk has 64 KiB at most, as many octets may wait, and as many are in the network's own buffer.
     const unread = peer.bufferedAmount + 65_536;
-    assertEquals(unread >= count * message.length - 65_536, true);
+    assertEquals(unread >= count * message.length - 131_072, true);
     assertEquals(received, 0);
     gate.resolve();
     assertEquals(await done.promise, count);

@@ -86,11 +86,11 @@ export class ConnectionGuard {
 
   /** Something has come: a message, the piece of one, which `last` completes, or a control frame. */
   judge(
-    event: "message" | "chunk" | "ping" | "pong" | "close",
+    event: "message" | "compressed" | "chunk" | "ping" | "pong" | "close",
     last: boolean,
   ): Violation | undefined {
-    if (event === "message" || (event === "chunk" && last)) return this.message();
-    return event === "ping" || event === "pong" ? this.control() : undefined;
+    if (event === "ping" || event === "pong") return this.control();
+    return event === "close" || (event === "chunk" && !last) ? undefined : this.message();
   }
 
   /** A message is complete. */

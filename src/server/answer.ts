@@ -27,12 +27,12 @@ export async function callFetch(
   fetch: FetchHandler,
   request: Request,
   tools: Omit<FetchTools, "upgrade">,
-  judge: (origins: UpgradeOptions["origins"]) => HandshakeAcceptance | HandshakeRefusal,
+  judge: () => HandshakeAcceptance | HandshakeRefusal,
 ): Promise<Answer> {
   const standIns = new StandIns();
   const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
     checkUpgrade(handler, options);
-    const judged = judge(options.origins);
+    const judged = judge();
     if ("status" in judged) return toResponse(judged);
     // The handler takes what `options.data` is, by the type of `upgrade()`.
     return standIns.create({ acceptance: judged, handler: handler as never, options });
@@ -49,8 +49,13 @@ export async function callFetch(
     return failed(new TypeError(`Expected fetch to return a Response, got ${obstacle}`));
   }
   const sendable = response as Response;
-  const decision = standIns.find(sendable);
-  return decision === undefined ? { response: sendable } : { response: sendable, decision };
+  try {
+    const decision = standIns.find(sendable);
+    return decision === undefined ? { response: sendable } : { response: sendable, decision };
+  } catch (error) {
+    // Header fields of the upgrade that no Headers takes.
+    return failed(error);
+  }
 }
 
 function failed(error: unknown): Answer {

@@ -93,8 +93,7 @@ export class Opening implements TransportSink, Bounded, Session {
     const context = this.#context;
     const found = context.findSocket?.(received);
     if (found === undefined) return false;
-    const { origins } = found.options;
-    const judged = judgeHandshake(received, context, this.#peer, this.#transport, origins, false);
+    const judged = judgeHandshake(received, context, this.#peer, this.#transport);
     if ("status" in judged) return false;
     const head = this.#peer.identify(received);
     const request = { head: received, rest, transport: this.#transport };

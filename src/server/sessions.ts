@@ -123,7 +123,7 @@ export class Sessions {
 
   /** Cuts what is left, and lets its hooks be called. */
   async #cut(): Promise<void> {
-    const connections = [...this.#context.connections];
+    const connections = [...this.#context.connections, ...this.#context.draining];
     for (const session of this.#open) session.destroy();
     for (const connection of connections) connection.terminate();
     await Promise.all(connections.map(({ closed }) => closed));

@@ -1,8 +1,9 @@
 // What the WHATWG's WebSocketStream does, over `connect()`; the interface in front of it is stream.ts.
 //
 // 1. Backpressure is real both ways: a message is received when it is read, not before (a high-water mark of 0), and
-//    `write()` waits as `send()` does. So a Close frame behind a message that nobody reads is not noticed.
-// 2. `connection.closed` alone ends both streams: a pull or a write that meets the end leaves it to that.
+//    `write()` waits as `send()` does. A Close frame behind a few messages that are not read is noticed all the same.
+// 2. `connection.closed` alone ends both streams, the readable behind the messages that came before: a pull or a write
+//    that meets the end leaves it to that.
 // 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one closing handshake.
 
 import { abortReason, onAbort } from "../abort.ts";
@@ -43,6 +44,8 @@ export class Streams {
   #writable!: WritableStreamDefaultController;
   /** The message that the readable waits for. */
   #pull: Promise<void> | undefined;
+  /** Why the connection failed, and what came before that has not been read. */
+  #failure: { readonly error: WebSocketError; readonly rest: Message[] } | undefined;
   #cancelled = false;
   #writableClosing = false;
 
@@ -89,6 +92,7 @@ export class Streams {
         this.#readable = controller;
       },
       pull: (controller) => {
+        if (this.#failure !== undefined) return this.#pullRest(controller, this.#failure);
         const enqueue = (message: Message): void => controller.enqueue(message);
         return this.#pull = connection.receive().then(enqueue).catch(() => {});
       },
@@ -118,6 +122,16 @@ export class Streams {
     return { readable, writable, protocol, extensions };
   }
 
+  /** Gives what came before the failure, then fails. */
+  #pullRest(
+    controller: ReadableStreamDefaultController<Message>,
+    { rest, error }: { readonly rest: Message[]; readonly error: WebSocketError },
+  ): void {
+    const message = rest.shift();
+    if (message === undefined) controller.error(error);
+    else controller.enqueue(message);
+  }
+
   #closeFor(reason: unknown): void {
     const { closeCode, reason: text } = reason instanceof WebSocketError
       ? reason
@@ -138,16 +152,31 @@ export class Streams {
   ): Promise<Required<WebSocketCloseInfo>> {
     const info = await connection.closed;
     const status = closeStatus(info);
+    await this.#pull;
+    const rest = await takeRest(connection);
     if (!info.wasClean) {
       const error = createStreamError(describe(info), status, info.cause);
-      this.#readable.error(error);
+      this.#failure = { error, rest };
+      if (rest.length === 0) this.#readable.error(error);
       this.#writable.error(error);
       throw error;
     }
-    await this.#pull;
-    if (!this.#cancelled) this.#readable.close();
+    if (!this.#cancelled) {
+      for (const message of rest) this.#readable.enqueue(message);
+      this.#readable.close();
+    }
     if (!this.#writableClosing) this.#writable.error(createClosedError());
     return { closeCode: status.code, reason: status.reason };
+  }
+}
+
+/** What came before the connection ended, as far as it has not been taken. */
+async function takeRest(connection: WebSocketConnection<undefined>): Promise<Message[]> {
+  const rest: Message[] = [];
+  for (;;) {
+    const message = await connection.receive().catch(() => undefined);
+    if (message === undefined) return rest;
+    rest.push(message);
   }
 }
 

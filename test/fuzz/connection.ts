@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import type { Bytes } from "../../src/bytes.ts";
 import type { MessageTransform } from "../../src/message.ts";
+import { ProtocolError } from "../../src/errors.ts";
 import { Protocol } from "../../src/protocol.ts";
 import { decodeFrames } from "../support/frames.ts";
 import { takeAll } from "../support/drive.ts";
@@ -98,8 +99,8 @@ function ending(protocol: Protocol, events: readonly string[]): Omit<Drive, "eve
 
   const info = protocol.end(undefined);
   assertEquals(protocol.state, "closed");
-  const failed = info.cause !== undefined && "code" in info.cause;
-  const failure = failed ? [info.code] : [];
+  const failed = info.cause instanceof ProtocolError;
+  const failure = info.cause instanceof ProtocolError ? [info.cause.code] : [];
   for (const code of failure) assert(mayBeReceived(code), `${code} may be sent`);
   assertEquals(endDue, state === "discarding" && (role === "server" || failed));
   assertEquals(info.wasClean, state === "discarding" && !failed);

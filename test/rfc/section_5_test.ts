@@ -48,8 +48,8 @@ const violations: readonly (readonly [
   ["5.5", [], "897e007e", 1002, "Control frame longer than 125 octets"],
   ["5.5", [], "8a7effff", 1002, "Control frame longer than 125 octets"],
   ["5.5", [], "887f0000000000010000", 1002, "Control frame longer than 125 octets"],
-  ["5.5.1", [], "880103", 1002, "Close frame with a body that is not valid"],
-  ["5.5.1", [], "880203ee", 1002, "Close frame with a body that is not valid"],
+  ["5.5.1", [], "880103", 1002, "Close frame with a body of one octet"],
+  ["5.5.1", [], "880203ee", 1002, "Close frame with code 1006, which must not be sent"],
   ["5.5.1", [], "880303e8ff", 1007, "Close reason is not valid UTF-8"],
   ["5.6", [], "8101ff", 1007, "Text is not valid UTF-8"],
   ["5.6", [], "8101c3", 1007, "Text is not valid UTF-8"],
@@ -90,7 +90,7 @@ for (const role of ["client", "server"] as const) {
           assertEquals(written, [`88 ${closeBody(code, reason)}`], `${section} ${frame}`);
           assertEquals([protocol.state, protocol.endDue], ["discarding", true]);
           assertEquals(feed(protocol, [wire("810161")]), []);
-          assertEquals(protocol.end(undefined).code, code);
+          assertEquals(protocol.end(undefined).code, frame === "880203ee" ? 1006 : code);
         }
       }
     }

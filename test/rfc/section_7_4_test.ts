@@ -2,6 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeHex } from "@std/encoding";
+import { ProtocolError } from "../../src/errors.ts";
 import { createProtocol, feed, takeFrames } from "../support/drive.ts";
 import { test } from "../support/test.ts";
 
@@ -11,17 +12,18 @@ const hex = (code: number) => code.toString(16).padStart(4, "0");
 const allowed = [[1000, 1003], [1007, 1014], [3000, 4999]] as const;
 const onWire = (code: number) => allowed.some(([from, to]) => code >= from && code <= to);
 
-test("7.4 a received code is echoed when it may be on the wire, and fails with 1002 otherwise", () => {
+test("7.4 a received code is told, and echoed when it may be on the wire; else it fails with 1002", () => {
   const wrong: number[] = [];
   for (let code = 0; code <= 5000; code++) {
     const protocol = createProtocol("client");
     feed(protocol, [decodeHex(`8802${hex(code)}`)]);
     const [frame = ""] = takeFrames(protocol);
-    const { wasClean, code: told } = protocol.end(undefined);
+    const { wasClean, code: told, cause } = protocol.end(undefined);
     const right = onWire(code)
-      ? frame === `88 ${hex(code)}` && wasClean && told === code
-      : frame.startsWith("88 03ea") && !wasClean && told === 1002;
-    if (!right) wrong.push(code);
+      ? frame === `88 ${hex(code)}` && wasClean
+      : frame.startsWith("88 03ea") && !wasClean && cause instanceof ProtocolError &&
+        cause.code === 1002 && cause.message.includes(`${code}`);
+    if (!right || told !== code) wrong.push(code);
   }
   assertEquals(wrong, []);
 });

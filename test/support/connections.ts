@@ -1,7 +1,4 @@
 // Both ends of one connection, over memory or TCP, and the small tools that tests of them share.
-//
-// Trap: a message that nobody takes holds up the Close frame behind it, so what a test leaves unread is
-// dropped at its end, not closed.
 
 import { connect, serve } from "@sansocket/ws";
 import type { ConnectOptions, ServerOptions, WebSocketConnection } from "@sansocket/ws";
