@@ -12,6 +12,7 @@ import {
   type FileOptions,
   type GuardOptions,
   type HeartbeatOptions,
+  type MethodRoute,
   PreparedMessage,
   type RouteServerOptions,
   type SendOptions,
@@ -176,10 +177,18 @@ const upgrading: Samples<UpgradeOptions> = {
   headers: [{ a: "b" }],
 };
 
-const route: Samples<SocketRoute> = {
+const answer = [() => new Response(), "text", 5, null, {}] as const;
+const route: Samples<SocketRoute & MethodRoute> = {
   ...upgrading,
   websocket: [nothing, 5, null],
   fetch: callback,
+  GET: answer,
+  HEAD: answer,
+  POST: answer,
+  PUT: answer,
+  PATCH: answer,
+  DELETE: answer,
+  OPTIONS: answer,
 };
 
 const closing: Samples<ServerCloseOptions> = {
@@ -284,8 +293,12 @@ const calls: readonly Call[] = [
   {
     owner: 'the route "/x"',
     samples: route,
-    run: ({ websocket = nothing, ...options }: Partial<SocketRoute>) =>
-      serveWith({ routes: { "/x": { websocket, ...options } } }),
+    run: ({ websocket = nothing, ...options }: Partial<SocketRoute> & MethodRoute) => {
+      const methods = Object.entries(options)
+        .filter(([name, value]) => /^[A-Z]+$/.test(name) && value !== undefined);
+      const socket = { websocket, ...options } as SocketRoute;
+      return serveWith({ routes: { "/x": methods.length > 0 ? { ...options } : socket } });
+    },
   },
   { owner: "upgrade()", samples: upgrading, run: upgradeWith },
   {

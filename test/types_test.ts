@@ -1,8 +1,9 @@
 // What the types of serve() and upgrade() infer. Most of it is judged by the compiler, not at run time: `is<A, B>(true)`
 // compiles only when both types are the same, and the line under an expected error only when it is one.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type {
+  Address,
   RouteParams,
   Upgrade,
   WebSocketConnection,
@@ -81,6 +82,16 @@ test("serve() infers the params and data of each route", async () => {
         is<typeof params, { readonly user: string; readonly post: string }>(true);
         return upgrade((ws) => ws.send(ws.data.post), { data: params });
       },
+      "/things/:thing": {
+        GET: (request, { params, upgrade, remoteAddress }) => {
+          is<typeof request, Request>(true);
+          is<typeof params, { readonly thing: string }>(true);
+          is<typeof remoteAddress, Address | undefined>(true);
+          return upgrade((ws) => ws.send(ws.data), { data: params.thing });
+        },
+        POST: async (request, { params }) => new Response(await request.text() + params.thing),
+        DELETE: new Response(null, { status: 204 }),
+      },
       "/rooms/:room": {
         websocket: {
           async open(ws) {
@@ -111,12 +122,13 @@ test("serve() infers the params and data of each route", async () => {
     return message;
   };
   assertEquals(await receive("/ann/posts/one"), "one");
+  assertEquals(await receive("/things/one"), "one");
   assertEquals(await receive("/rooms/lobby"), "lobby");
   assertEquals(await receive("/count"), "3.0");
   const plain = await connect(new URL("/plain", server.url));
   assertEquals((await plain.closed).code, 1000);
   await server.close();
-  assertEquals(checked, 4);
+  assertEquals(checked, 7);
 });
 
 test("serve() refuses routes of the wrong types", async () => {
@@ -132,7 +144,17 @@ test("serve() refuses routes of the wrong types", async () => {
     await serve({ ...options, port: 3, routes: { "/": { websocket: hooks } } }),
     // @ts-expect-error the handler needs other data
     await serve({ ...options, port: 4, routes: { "/": { websocket: hooks, data: { user: 1 } } } }),
+    // @ts-expect-error there is no such parameter
+    await serve({ ...options, port: 5, routes: { "/:a": { GET: (_r, { params }) => params.b } } }),
+    // @ts-expect-error a method answers with a Response
+    await serve({ ...options, port: 6, routes: { "/": { GET: () => "text" } } }),
   ];
-  assertEquals(servers.map(({ port }) => port), [1, 2, 3, 4]);
+  assertEquals(servers.map(({ port }) => port), [1, 2, 3, 4, 5, 6]);
+  // @ts-expect-error methods are written in capitals
+  const lower = serve({ routes: { "/": { get: () => new Response() } } });
+  await assertRejects(() => lower, TypeError);
+  // @ts-expect-error a socket answers other requests by its fetch
+  const both = serve({ routes: { "/": { websocket: {}, GET: () => new Response() } } });
+  await assertRejects(() => both, TypeError);
   for (const server of servers) await server.close();
 });

@@ -3,7 +3,8 @@
 // 1. The best pattern wins (pattern.ts), whatever the order; without one the fallback answers, or 404.
 // 2. A route that is a Response is read once and answered with a new Response each time: cloning would put one more
 //    layer on its stream for each request, and the layers would keep what they have read.
-// 3. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
+// 3. Such a route answers GET and HEAD alone: who posts to a page must not be told that all is well.
+// 4. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
 //    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
 
 import { isResponse, kindOf } from "../brands.ts";
@@ -12,6 +13,7 @@ import { handler as handlerRule } from "../hooks.ts";
 import { callback, checkOptions, type OptionTable } from "../options.ts";
 import { isUpgrade, UPGRADE_OPTIONS, type UpgradeOptions } from "../upgrade.ts";
 import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
+import { type Answer, createMethods, type MethodRoute, METHODS } from "./methods.ts";
 import {
   comparePatterns,
   matches,
@@ -48,17 +50,25 @@ export interface SocketRoute<Path extends string = string, Data = unknown>
   readonly fetch?: RouteFunction<Path>;
 }
 
-/** What each of its options may be. */
+/** What each option of a socket may be. */
 const SOCKET_ROUTE_OPTIONS: OptionTable<SocketRoute> = {
   ...UPGRADE_OPTIONS,
   websocket: handlerRule,
   fetch: callback,
 };
+const SOCKET_OPTIONS = Object.keys(SOCKET_ROUTE_OPTIONS) as (keyof SocketRoute)[];
 
-/** What a pattern leads to: always the same Response, a function, or a socket. */
+/** What may be in the object of a route: those options, or methods. */
+const ROUTE_OPTIONS: OptionTable<SocketRoute & Required<MethodRoute>> = {
+  ...SOCKET_ROUTE_OPTIONS,
+  ...METHODS,
+};
+
+/** What a pattern leads to: always the same Response, a function, an answer for each method, or a socket. */
 export type Route<Path extends string = string, Data = unknown> =
   | Response
   | RouteFunction<Path>
+  | (MethodRoute<Path> & { readonly websocket?: never })
   | SocketRoute<Path, Data>;
 
 /**
@@ -89,18 +99,13 @@ interface Entry {
 const PLAIN_TARGET = /^(?:\/(?!\.)[\w.~!$&'()*+,;=:@-]*)+(?=\?|$)/;
 
 type Params = Readonly<Record<string, string>>;
-type Answer = (
-  request: Request,
-  tools: FetchTools,
-  params: Params,
-) => Response | Promise<Response>;
 
 /**
  * Makes of routes one function that answers requests, and one that knows the sockets among them.
  *
  * @param routes The routes.
  * @param fallback Answers what no pattern matches; 404 unless told.
- * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is none of the three.
+ * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is none of the four.
  */
 export function createRouter(routes: Routes, fallback: FetchHandler = notFound): Router {
   const table: Entry[] = [];
@@ -142,7 +147,8 @@ export function createRouter(routes: Routes, fallback: FetchHandler = notFound):
 }
 
 function isSocket(route: Route): route is SocketRoute {
-  return typeof route === "object" && "websocket" in route;
+  return typeof route === "object" && route !== null &&
+    (route as Partial<SocketRoute>).websocket !== undefined;
 }
 
 function chooseSocket(route: SocketRoute, params: Params): SocketChoice {
@@ -153,26 +159,54 @@ function chooseSocket(route: SocketRoute, params: Params): SocketChoice {
 }
 
 function createAnswer(pattern: string, route: Route): Answer {
-  if (isResponse(route)) return createConstant(pattern, route);
+  if (isResponse(route)) return createMethods(new Map([["GET", createConstant(pattern, route)]]));
   if (typeof route === "function") {
     return (request, tools, params) => route(request, { ...tools, params });
   }
+  const name = `the route ${JSON.stringify(pattern)}`;
   if (typeof route === "object" && route !== null) {
-    checkOptions(`the route ${JSON.stringify(pattern)}`, route, SOCKET_ROUTE_OPTIONS);
+    checkOptions(name, route, ROUTE_OPTIONS);
+    const methods = answersOf(pattern, route as MethodRoute);
+    const [other] = SOCKET_OPTIONS.filter((option) => (route as SocketRoute)[option] !== undefined);
+    if (other !== undefined && methods.size > 0) {
+      const got = [...methods.keys(), other].join(" and ");
+      throw new TypeError(
+        `Expected either methods or a socket for ${name}, got ${got}: its fetch answers what is no handshake`,
+      );
+    }
+    if (methods.size > 0) return createMethods(methods);
   }
-  if (typeof route !== "object" || route === null || route.websocket === undefined) {
+  if (!isSocket(route)) {
     throw new TypeError(
-      `Expected a Response, a function or an object with websocket for the route ${
-        JSON.stringify(pattern)
-      }, got ${kindOf(route)}`,
+      `Expected a Response, a function or an object with websocket or methods such as GET for ${name}, got ${
+        kindOf(route)
+      }`,
     );
   }
-  const { fetch } = route;
+  return createSocket(route);
+}
+
+function createSocket(socket: SocketRoute): Answer {
+  const { fetch } = socket;
   return (request, tools, params) => {
     if (fetch !== undefined && !isUpgrade(request)) return fetch(request, { ...tools, params });
-    const { handler, options } = chooseSocket(route, params);
+    const { handler, options } = chooseSocket(socket, params);
     return tools.upgrade(handler, { data: undefined, ...options });
   };
+}
+
+/** What there is for each method that a route names. */
+function answersOf(pattern: string, route: MethodRoute): Map<string, Answer> {
+  const answers = new Map<string, Answer>();
+  for (const method of Object.keys(METHODS) as (keyof MethodRoute)[]) {
+    const found = route[method];
+    if (found === undefined) continue;
+    const answer: Answer = isResponse(found)
+      ? createConstant(pattern, found)
+      : (request, tools, params) => found(request, { ...tools, params });
+    answers.set(method, answer);
+  }
+  return answers;
 }
 
 function createConstant(pattern: string, response: Response): Answer {

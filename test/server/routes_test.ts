@@ -81,6 +81,84 @@ test("createRouter takes one Response for several routes", async () => {
   for (const path of ["/", "/index.html", "/"]) assertEquals(await ask(routes, path), "200 page");
 });
 
+test("MethodRoute answers each method by what it names, HEAD by GET, and says which there are", async () => {
+  await using server = await serve({
+    port: 0,
+    routes: {
+      "/things/:id": {
+        GET: (_request, { params }) => new Response(`thing ${params.id}`),
+        POST: async (request, { params }) => new Response(`${params.id}: ${await request.text()}`),
+        DELETE: new Response(null, { status: 204 }),
+      },
+      "/posts": { POST: () => new Response("posted") },
+      "/own": {
+        HEAD: new Response(null, { headers: { "x-head": "own" } }),
+        GET: new Response("got"),
+        OPTIONS: new Response("options"),
+      },
+      "/page": new Response("page"),
+    },
+  });
+  await using peer = await RawPeer.dial(server.port);
+  const ask = async (line: string, body = "") => {
+    const length = body === "" ? "" : `Content-Length: ${body.length}\r\n`;
+    peer.send(`${line} HTTP/1.1\r\nHost: a\r\n${length}\r\n${body}`);
+    const response = await peer.takeResponse(line.split(" ")[0]);
+    return [response.status, response.get("allow"), response.body];
+  };
+  const things = "GET, POST, DELETE, HEAD, OPTIONS";
+  assertEquals(await ask("GET /things/a"), [200, undefined, "thing a"]);
+  assertEquals(await ask("get /things/a"), [200, undefined, "thing a"]);
+  assertEquals(await ask("POST /things/a", "hello"), [200, undefined, "a: hello"]);
+  assertEquals(await ask("HEAD /things/a"), [200, undefined, ""]);
+  assertEquals(await ask("DELETE /things/a"), [204, undefined, ""]);
+  assertEquals(await ask("OPTIONS /things/a"), [204, things, ""]);
+  for (const method of ["PUT", "PATCH", "PROPFIND"]) {
+    const body = `Expected method ${things}, got ${method}`;
+    assertEquals(await ask(`${method} /things/a`, "unread"), [405, things, body]);
+  }
+  assertEquals((await ask("GET /posts")).slice(0, 2), [405, "POST, OPTIONS"]);
+  assertEquals((await ask("HEAD /posts")).slice(0, 2), [405, "POST, OPTIONS"]);
+  assertEquals(await ask("OPTIONS /own"), [200, undefined, "options"]);
+  peer.send("HEAD /own HTTP/1.1\r\nHost: a\r\n\r\n");
+  assertEquals((await peer.takeResponse("HEAD")).get("x-head"), "own");
+
+  // A Response alone is a page: it answers GET and HEAD.
+  const page = "GET, HEAD, OPTIONS";
+  assertEquals(await ask("GET /page"), [200, undefined, "page"]);
+  assertEquals(await ask("HEAD /page"), [200, undefined, ""]);
+  assertEquals(await ask("OPTIONS /page"), [204, page, ""]);
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "LOCK"]) {
+    const body = `Expected method ${page}, got ${method}`;
+    assertEquals(await ask(`${method} /page`, "unread"), [405, page, body]);
+  }
+});
+
+test("RouteTools have the address of the client, and the TLS", async () => {
+  const told: unknown[] = [];
+  await using server = await serve({
+    port: 0,
+    trustProxy: true,
+    routes: {
+      "/": (_request, { remoteAddress, tls }) => {
+        told.push(remoteAddress?.hostname, tls);
+        return new Response();
+      },
+    },
+    fetch: (_request, { remoteAddress, tls }) => {
+      told.push(remoteAddress?.hostname, tls);
+      return new Response();
+    },
+  });
+  for (const path of ["", "other"]) {
+    await (await fetch(server.url + path)).text();
+    const headers = { "x-forwarded-for": "203.0.113.9" };
+    await (await fetch(server.url + path, { headers })).text();
+  }
+  const both = ["127.0.0.1", undefined, "203.0.113.9", undefined];
+  assertEquals(told, [...both, ...both]);
+});
+
 const invalid: readonly (readonly [string, unknown, string])[] = [
   ["a malformed pattern", { "rooms": () => {} }, 'begins with "/", got the route "rooms"'],
   [
@@ -91,6 +169,28 @@ const invalid: readonly (readonly [string, unknown, string])[] = [
   ["a string", { "/a": "text" }, 'for the route "/a", got string'],
   ["null", { "/a": null }, 'for the route "/a", got null'],
   ["an object without websocket", { "/a": { data: 1 } }, 'for the route "/a", got Object'],
+  ["an object without anything", { "/a": {} }, "or methods such as GET for the route"],
+  ["a method in lower case", { "/a": { get() {} } }, "got get: did you mean GET?"],
+  [
+    "a method that is none",
+    { "/a": { BREW() {} } },
+    "got BREW: there are DELETE, GET, HEAD, OPTIONS",
+  ],
+  [
+    "a method with a text",
+    { "/a": { GET: "text" } },
+    "Expected GET to be a function or a Response",
+  ],
+  [
+    "a method beside a socket",
+    { "/a": { websocket: {}, POST: () => {} } },
+    'either methods or a socket for the route "/a", got POST and websocket',
+  ],
+  [
+    "a method with the data of a socket",
+    { "/a": { GET: () => {}, data: 1 } },
+    'either methods or a socket for the route "/a", got GET and data',
+  ],
   [
     "hooks without websocket",
     { "/a": { message() {} } },
