@@ -54,6 +54,7 @@ export { MessageStream } from "./src/message_stream.ts";
 export { PreparedMessage, type SendOptions } from "./src/prepared.ts";
 export type { MessageSource } from "./src/outbox.ts";
 export type { Overflow } from "./src/consumer.ts";
+export type { OriginFunction, Origins } from "./src/handshake/origin_policy.ts";
 export type { ConnectionLimits, HeartbeatOptions } from "./src/limits.ts";
 export type { FetchHandler, FetchTools } from "./src/server/context.ts";
 export type { FileHandler, FileOptions } from "./src/server/files.ts";

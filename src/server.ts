@@ -6,6 +6,7 @@ import type { CompressionOptions } from "./deflate/options.ts";
 import type { GuardOptions } from "./guard/options.ts";
 import type { ServerStats } from "./guard/stats.ts";
 import type { WebSocketHandler } from "./handler.ts";
+import type { Origins } from "./handshake/origin_policy.ts";
 import { handler } from "./hooks.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { callback, checkOptions, flag, isObject, kind, milliseconds, number } from "./options.ts";
@@ -39,13 +40,28 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    */
   readonly compression?: boolean | CompressionOptions;
   /**
-   * Origins whose pages may open a WebSocket (RFC 6455 section 10.2), as browsers write them:
-   * "https://example.org"; "https://*.example.org" for all of its subdomains; "http://localhost:*" for any port;
-   * "null" for pages without an origin, such as files; "*" for any. For whoever serves pages from another host.
-   * These may always: pages of the same host and port, whatever is no browser, and loopback pages on a loopback
-   * server.
+   * Origins whose pages may open a WebSocket (RFC 6455 section 10.2), for pages from other hosts. Default: none. These may
+   * always: pages of the same host and port, clients that send no Origin, and loopback pages on a loopback host.
+   *
+   * - `"https://example.org"`, or `"example.org:8080"` for http and https alike;
+   * - `"https://*.example.org"` for its subdomains, `"https://.example.org"` for both;
+   * - `"http://localhost:*"` for any port;
+   * - `"moz-extension:"` for a whole scheme, `"file://"` for applications that send that;
+   * - `"null"` for pages that have no origin, such as files, `"*"` for all.
+   *
+   * Or a function, which is asked about what is not allowed already, and returns true or false at once. One that throws
+   * denies, and is reported to `error`. A route or `upgrade()` may have `origins` of its own in place of these.
    */
-  readonly origins?: readonly string[];
+  readonly origins?: Origins;
+  /** Whether a handshake without Origin is refused: all browsers send one, few other clients do. Default: false. */
+  readonly requireOrigin?: boolean;
+  /**
+   * The names that are served, as `Host` has them: `"example.org"`, `".example.org"` with its subdomains,
+   * `"*.example.org"` for these alone, `"127.0.0.1"`; with a port only that one. A request for any other name, for a page
+   * or a socket, is answered with 421 (RFC 9110 section 15.5.20). Default: any. For servers that rely on the network to
+   * keep others out: a page can have its own name point at them (DNS rebinding), and is of the same origin then.
+   */
+  readonly hosts?: readonly string[];
   /** The most octets of a request's head; a larger one is answered with 431. 16,384 unless told. */
   readonly maxHeadSize?: number;
   /** The most octets of a request's body; a larger one is answered with 413. 1,048,576 unless told. */

@@ -5,12 +5,12 @@
 
 import type { WebSocketHandler } from "./handler.ts";
 import { handler as handlerRule } from "./hooks.ts";
-import { isOriginAllowed, type Peers } from "./handshake/origin.ts";
+import { judgeOrigin, type OriginPolicy, type Origins } from "./handshake/origin_policy.ts";
+import { type OriginScene, originsRule } from "./handshake/origin_policy.ts";
 import {
   type HandshakeAcceptance,
   type HandshakeRefusal,
   judgeRequest,
-  refuseOrigin,
 } from "./handshake/server.ts";
 import { hasToken } from "./http/lists.ts";
 import type { RequestHead } from "./http/head.ts";
@@ -40,6 +40,8 @@ export interface UpgradeOptions<Data = unknown> {
   readonly data?: Data;
   /** Header fields of the 101 response; `Set-Cookie` may be given several times. */
   readonly headers?: HeadersInit;
+  /** Which origins may connect, in place of the `origins` of the server. Default: those of the server. */
+  readonly origins?: Origins;
 }
 
 /** What each of these may be. */
@@ -52,6 +54,7 @@ export const UPGRADE_OPTIONS: OptionTable<UpgradeOptions> = {
   ),
   data: anything,
   headers: anything,
+  origins: originsRule,
 };
 
 const UPGRADE: OptionScope = { owner: "upgrade()", table: UPGRADE_OPTIONS };
@@ -101,12 +104,12 @@ export interface UpgradeDecision {
 /** Judges a request as an opening handshake from an origin that may connect. */
 export function judgeUpgrade(
   head: RequestHead,
-  origins: readonly string[],
-  peers: Peers,
+  policy: OriginPolicy,
+  origins: UpgradeOptions["origins"],
+  scene: OriginScene,
 ): HandshakeAcceptance | HandshakeRefusal {
   const judged = judgeRequest(head);
-  if ("status" in judged || isOriginAllowed(head, origins, peers)) return judged;
-  return refuseOrigin(head);
+  return "status" in judged ? judged : judgeOrigin(head, policy, origins, scene) ?? judged;
 }
 
 /**

@@ -112,7 +112,16 @@ const tlsClient: Samples<TlsClientOptions> = {
 };
 
 const common = {
-  origins: [["https://example.org"], "https://example.org", [1], ["https://"], null],
+  origins: [
+    ["https://example.org"],
+    "https://example.org",
+    [1],
+    ["https://"],
+    null,
+    async () => {},
+  ],
+  requireOrigin: flag,
+  hosts: [["example.org"], "example.org", [1], ["https://example.org"], null],
   trustProxy: [["10.0.0.0/8"], "10.0.0.0/8", 0.5, -1, NaN, null, ["x"]],
   error: callback,
 } as const;
@@ -175,6 +184,7 @@ const upgrading: Samples<UpgradeOptions> = {
   protocol: [["a"], 1, [1], {}],
   data: [null],
   headers: [{ a: "b" }],
+  origins: [nothing, common.origins[1], ["https://"], null],
 };
 
 const answer = [() => new Response(), "text", 5, null, {}] as const;

@@ -107,6 +107,7 @@ const forShimEntries = [
   "hooks",
   "upgrade",
   "guard/stats",
+  "handshake/origin_policy",
   "server/attach",
   "server/adopt",
   "server/native",

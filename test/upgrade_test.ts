@@ -3,6 +3,7 @@ import { HandshakeError, isUpgrade, serve } from "@sansocket/ws";
 import type { FetchServerOptions, UpgradeOptions } from "@sansocket/ws";
 import { createMemoryRuntime, createNetwork } from "@sansocket/ws/testing";
 import { createServe } from "../src/server.ts";
+import { readOrigins } from "../src/handshake/origin_policy.ts";
 import { chooseProtocol, judgeUpgrade } from "../src/upgrade.ts";
 import { request } from "./handshake/heads.ts";
 import { settled, withResolvers } from "./support/connections.ts";
@@ -53,17 +54,20 @@ test("isUpgrade looks for websocket in Upgrade and upgrade in Connection", () =>
 });
 
 test("judgeUpgrade judges the handshake before the origin", () => {
-  const peers = { remote: loopback, local: loopback };
+  const scene = { remote: loopback, local: loopback, request: undefined };
+  const report = (): void => {};
+  const policy = { origins: readOrigins([]), requireOrigin: false, report };
   const foreign = "+Origin: https://evil.example";
   const judge = (...lines: string[]): number | string => {
-    const judged = judgeUpgrade(request(...lines), [], peers);
+    const judged = judgeUpgrade(request(...lines), policy, undefined, scene);
     return "status" in judged ? judged.status : "accepted";
   };
   assertEquals(judge(), "accepted");
   assertEquals(judge(foreign), 403);
   assertEquals(judge(foreign, "-Upgrade"), 426);
   assertEquals(judge("+Origin: http://server.example.com"), "accepted");
-  assertEquals(judge("+Origin: http://localhost:5173"), "accepted");
+  assertEquals(judge("+Origin: http://localhost:5173"), 403);
+  assertEquals(judge("+Origin: http://localhost:5173", "Host: localhost:8000"), "accepted");
 });
 
 /** A server that upgrades with `options`, and a raw connection to it. */
@@ -171,6 +175,12 @@ for (
   });
 }
 
+scene("takes the key of RFC 6455 4.1, whose unused bits are not zero", {}, async (peer) => {
+  const response = await peer.upgrade("Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==");
+  assertEquals(response.status, 101);
+  assertEquals(response.get("sec-websocket-accept"), "OfS0wDaT5NoxF2gqm7Zj2YtetzM=");
+});
+
 const refused: [string, string[], number, string][] = [
   ["no handshake", ["-Upgrade"], 426, "Expected Upgrade: websocket, got none"],
   [
@@ -198,7 +208,7 @@ for (const [what, lines, status, text] of refused) {
     }
     if (status === 405) assertEquals(response.get("allow"), "GET");
     assertEquals(reported, []);
-    // What stands behind a request for a WebSocket may be frames: the connection ends. Behind a page it lives on.
+    // What asked for no WebSocket is a request like any other; else nothing is parsed behind it.
     if (what === "no handshake") assertEquals((await peer.upgrade()).status, 101);
     else assertEquals((await peer.takeRest()).length, 0);
   });
@@ -270,8 +280,8 @@ test("upgrade() gives the connection the Request that fetch saw", async () => {
   await server.close();
 });
 
-test("serve() refuses an origin that no browser sends", async () => {
-  for (const origin of ["https://app.example/", "app.example", "https://app.example:443"]) {
+test("serve() refuses an entry of origins that nothing could match", async () => {
+  for (const origin of ["https://", "https://*.*.example", "https://app.example, https://b"]) {
     await assertRejects(
       () => createNetwork().serve({ origins: [origin], websocket: {} }),
       TypeError,

@@ -28,6 +28,7 @@ export {
   type BunWebSocketHooks,
 } from "./adopt.ts";
 export type { AdoptionOptions } from "../../src/server/adopt.ts";
+export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
 export type { CommonOptions } from "../../src/server/context.ts";
 export { bunRuntime };
 export type { Connect, Serve };

@@ -20,6 +20,7 @@ import {
 import { nodeRuntime } from "./runtime.ts";
 
 export type { AttachmentOptions } from "../../src/server/attach.ts";
+export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
 export type { CommonOptions } from "../../src/server/context.ts";
 export { attach, type Attached, type AttachOptions } from "./attach.ts";
 export { createDuplex } from "./duplex.ts";

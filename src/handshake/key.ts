@@ -31,9 +31,9 @@ export function createKey(): string {
 }
 
 /**
- * Says whether a value of `Sec-WebSocket-Key` is the base64 of exactly 16 bytes (RFC 6455 4.2.1
- * item 5), in the one form that an encoder produces: with padding, and with unused bits zero
- * (RFC 4648 3.5).
+ * Says whether a value of `Sec-WebSocket-Key` decodes to exactly 16 bytes (RFC 6455 4.2.1 item 5):
+ * 22 digits of base64 and the padding. The last digit carries two bits; its other four may be
+ * anything, as in the example of RFC 6455 4.1, "AQIDBAUGBwgJCgsMDQ4PEC==".
  *
  * @param value The field value.
  * @returns Whether it is a key.
@@ -47,12 +47,10 @@ export function createKey(): string {
  */
 export function isKey(value: string): boolean {
   if (value.length !== KEY_DIGITS + 2 || !value.endsWith("==")) return false;
-  for (let i = 0; i < KEY_DIGITS - 1; i++) {
+  for (let i = 0; i < KEY_DIGITS; i++) {
     if (!isBase64Digit(value.charCodeAt(i))) return false;
   }
-  // 22 digits carry 132 bits: the last 4 are unused, which leaves the digits 0, 16, 32 and 48.
-  const last = value.charAt(KEY_DIGITS - 1);
-  return last === "A" || last === "Q" || last === "g" || last === "w";
+  return true;
 }
 
 /**

@@ -1,17 +1,23 @@
 // The origin rule (RFC 6455 4.2.2 item 4, 10.2): browsers let any page open a WebSocket to any host
 // and send the user's cookies along, so that the server has to look at Origin itself.
 //
-// 1. No Origin: not a browser, which could send what it likes; allowed.
+// 1. No Origin: not a browser, which could send what it likes; allowed, unless the server requires one.
 // 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be compared, since
 //    TLS may end in a proxy; it only gives a missing port its default. With TLS it is https: whoever can change
 //    a page that came by http must not get at what cookies open by https.
-// 3. Loopback on all sides: a developer's page on one port, the server on another.
-// 4. The rest, "null" included, has to be listed: see origin_pattern.ts.
+// 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to say so as well: behind a
+//    proxy on the same machine both ends of the connection are loopback, whoever the client is.
+// 4. The rest, "null" included, has to be listed (origin_pattern.ts), or allowed by the server's function.
 
 import type { RequestHead } from "../http/head.ts";
 import type { Address } from "../transport.ts";
 import { requestAuthority } from "./authority.ts";
-import { matchesOrigin } from "./origin_pattern.ts";
+import {
+  matchesOrigin,
+  type OriginPattern,
+  parseOrigin,
+  parseOriginPattern,
+} from "./origin_pattern.ts";
 
 /** The two ends of the connection that a request came in on, as far as they are known. */
 export interface Peers {
@@ -23,16 +29,36 @@ export interface Peers {
   readonly secure?: boolean | undefined;
 }
 
+/** Origins that may connect besides the same one. */
+export interface OriginList {
+  /** The entries as they were given: most are what is sent, to the letter. */
+  readonly entries: ReadonlySet<string>;
+  /** Those that have more than one form. */
+  readonly patterns: readonly OriginPattern[];
+}
+
+/**
+ * Reads a list of origins.
+ *
+ * @param entries Origins, patterns, `"*"` and `"null"`.
+ * @throws {TypeError} When an entry is none of these.
+ */
+export function parseOrigins(entries: readonly string[]): OriginList {
+  const patterns = entries.filter((entry) => entry !== "*" && entry !== "null");
+  return { entries: new Set(entries), patterns: patterns.map(parseOriginPattern) };
+}
+
 /**
  * Says whether the origin of a handshake may connect: no `Origin`, the same origin, loopback on all
  * sides, or listed. More than one `Origin` is never allowed (RFC 6454 7.3).
  *
  * @param head The request.
- * @param allowed More origins, each as browsers send it (`https://example.org`, lower case, without
- * a default port or a final slash), or with `*.` for all subdomains or `:*` for any port
- * (`https://*.example.org:*`); `"*"` for any, `"null"` for opaque origins.
+ * @param allowed More origins: `https://example.org`, `https://*.example.org` for its subdomains,
+ * `https://.example.org` for both, `:*` for any port, `moz-extension:` for a whole scheme; without a
+ * scheme for http and https; `"*"` for any, `"null"` for opaque origins.
  * @param peers The addresses of both ends.
  * @returns Whether the handshake may go on; if not, answer 403 (RFC 6455 4.2.2 item 4).
+ * @throws {TypeError} When an entry of `allowed` is malformed.
  *
  * @example
  * ```ts
@@ -50,42 +76,54 @@ export function isOriginAllowed(
   allowed: readonly string[],
   peers: Peers,
 ): boolean {
-  if (!head.headers.has("origin")) return true;
-  const origin = head.headers.getOnly("origin");
-  if (origin === undefined) return false;
-  if (allowed.some((pattern) => matchesOrigin(pattern, origin))) return true;
+  const { headers } = head;
+  if (!headers.has("origin")) return true;
+  const origin = headers.getOnly("origin");
+  return origin !== undefined && mayConnect(origin, head, parseOrigins(allowed), peers);
+}
 
+/** `isOriginAllowed()` for the one origin of a request, with a list that has been read. */
+export function mayConnect(
+  origin: string,
+  head: RequestHead,
+  { entries, patterns }: OriginList,
+  peers: Peers,
+): boolean {
+  if (entries.size > 0 && (entries.has(origin) || entries.has("*"))) return true;
   const authority = requestAuthority(head);
   // What browsers send is in normal form, as is their Host: no need to parse the usual case.
   if (
     authority !== undefined &&
     (origin === "https://" + authority || (!peers.secure && origin === "http://" + authority))
   ) return true;
-
-  const url = parseOrigin(origin);
-  if (url === undefined) return false;
-  const isDowngrade = peers.secure === true && url.protocol === "http:";
-  return (authority !== undefined && !isDowngrade && isSameHost(url, authority)) ||
-    (isLoopbackName(url.hostname) && isLoopbackAddress(peers.remote) &&
-      isLoopbackAddress(peers.local));
+  const sent = patterns.length > 0 ? parseOrigin(origin) : undefined;
+  return (sent !== undefined && patterns.some((one) => matchesOrigin(one, sent, peers.secure))) ||
+    (authority !== undefined && isSameOriginOrLoopback(origin, authority, peers));
 }
 
-/** RFC 6454 6.2: scheme "://" host [ ":" port ], and nothing else. */
-function parseOrigin(origin: string): URL | undefined {
+function isSameOriginOrLoopback(origin: string, authority: string, peers: Peers): boolean {
+  const url = parseHttpOrigin(origin);
+  if (url === undefined) return false;
+  const host = parse(`${url.protocol}//${authority}`);
+  const isDowngrade = peers.secure === true && url.protocol === "http:";
+  if (host?.host === url.host && !isDowngrade) return true;
+  return host !== undefined && isLoopbackName(url.hostname) && isLoopbackName(host.hostname) &&
+    isLoopbackAddress(peers.remote) && isLoopbackAddress(peers.local);
+}
+
+/** RFC 6454 6.2: scheme "://" host [ ":" port ], and at most a slash behind it, as React Native sends. */
+function parseHttpOrigin(origin: string): URL | undefined {
   const start = origin.indexOf("://") + 3;
   if (start < 3) return undefined;
-  for (let i = start; i < origin.length; i++) {
+  const end = origin.endsWith("/") ? origin.length - 1 : origin.length;
+  for (let i = start; i < end; i++) {
     const c = origin[i];
     if (c === "/" || c === "\\" || c === "?" || c === "#" || c === "@" || c === " ") {
       return undefined;
     }
   }
-  const url = parse(origin);
+  const url = parse(origin.slice(0, end));
   return url?.protocol === "https:" || url?.protocol === "http:" ? url : undefined;
-}
-
-function isSameHost(origin: URL, authority: string): boolean {
-  return parse(`${origin.protocol}//${authority}`)?.host === origin.host;
 }
 
 function parse(text: string): URL | undefined {

@@ -1,70 +1,133 @@
-// Origins that a server lists (RFC 6455 10.2), some of them as patterns.
+// Origins that a server lists (RFC 6455 10.2), as browsers and other clients send them, some of them as patterns.
 //
-// 1. Whatever has no `*` is compared as it stands: browsers send origins in normal form (RFC 6454 6.2).
-// 2. `*.` stands for one or more labels and never for none: the domain itself is another entry. `:*` stands for any
-//    port, the default one included. No other `*` means anything, except one alone.
-// 3. An entry that no browser could match is a mistake that would only show in production, so it is refused.
+// 1. An entry is `scheme://host:port`, or less: without a scheme it is for http and https, without a port for the default
+//    one; `scheme:` alone is for all origins of that scheme. Case, a default port and a slash at the end say nothing.
+// 2. `*.` stands for one or more labels in front of a domain, `.` for none, one or more, `*` for any host; `:*` stands for
+//    any port. A path, which only clients that are no browsers send, is compared as it is.
+// 3. An entry that nothing could match is a mistake that would only show in production, so it is refused.
 
-import { describe, type OptionRule } from "../options.ts";
+import { describe } from "../options.ts";
 
-/** A list of origins: what the option may be. */
-export const originList: OptionRule = {
-  check(name, value) {
-    if (!Array.isArray(value)) {
-      throw new TypeError(`Expected ${name} to be a list of origins, got ${describe(value)}`);
-    }
-    for (const entry of value) checkOriginPattern(entry);
-  },
-};
+/** An entry of the list, read. */
+export interface OriginPattern {
+  /** Undefined for http, https, and a host without a scheme. */
+  readonly scheme: string | undefined;
+  /** Whether any host of the scheme is meant. */
+  readonly anyHost: boolean;
+  /** The host, in lower case. */
+  readonly host: string;
+  /** What may stand in front of the host: nothing, labels, or either. */
+  readonly labels: "" | "*." | ".";
+  /** The port; "*" for any, undefined for the default one of the scheme. */
+  readonly port: string | undefined;
+  /** The path; empty for none. */
+  readonly path: string;
+}
 
-/** `scheme://host[:port]`: each part in normal form, the host perhaps with `*.` and the port perhaps `*`. */
-const PATTERN = /^([a-z][a-z\d+.-]*):\/\/(\*\.)?([a-z\d._~-]+|\[[\da-f:.]+\])(?::(\d+|\*))?$/;
-const ORIGIN = /^([a-z][a-z\d+.-]*):\/\/([a-z\d._~-]+|\[[\da-f:.]+\])(:\d+)?$/;
+/** What a client sent as its origin, read; without case, and without a slash at the end. */
+export interface SentOrigin {
+  /** The scheme; some clients send none. */
+  readonly scheme: string | undefined;
+  /** The host; empty for "file://". */
+  readonly host: string;
+  /** The port, where one was sent. */
+  readonly port: string | undefined;
+  /** The path; empty for none. */
+  readonly path: string;
+}
+
+const SCHEME = "[a-z][a-z\\d+.-]*";
+const HOST = "[a-z\\d._~-]+|\\[[\\da-f:.]+\\]";
+const WHOLE_SCHEME = /^([a-z][a-z\d+-]*):(?:\/\/\*:\*)?$/i;
+const ENTRY = new RegExp(
+  `^(?:(${SCHEME})://)?(\\*?\\.(?=[a-z\\d_~-]))?(\\*|${HOST})?(?::(\\d+|\\*))?(/[^?#\\s\\\\]*)?$`,
+  "i",
+);
+const SENT = new RegExp(`^(?:(${SCHEME})://)?(${HOST})?(?::(\\d+))?(/[^?#\\s\\\\]*)?$`, "i");
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
 
 /**
- * Says whether an entry is one that browsers could match.
+ * Reads an entry.
  *
- * @param entry The entry: an origin, a pattern, `"*"` or `"null"`.
- * @throws {TypeError} When it is none of these.
+ * @param entry An origin or a pattern; not `"*"` or `"null"`, which need no reading.
+ * @returns What it stands for.
+ * @throws {TypeError} When no origin could match it.
  */
-export function checkOriginPattern(entry: string): void {
-  if (entry === "*" || entry === "null") return;
-  const match = PATTERN.exec(entry);
-  if (match === null) {
+export function parseOriginPattern(entry: string): OriginPattern {
+  const [, whole] = WHOLE_SCHEME.exec(entry) ?? [];
+  if (whole !== undefined) {
+    const scheme = whole.toLowerCase();
+    return { scheme, anyHost: true, host: "", labels: "", port: "*", path: "" };
+  }
+  const match = ENTRY.exec(entry);
+  const [, scheme, labels = "", host = "", port, path = ""] = match ?? [];
+  // Only a scheme of an application's own has origins such as "file://" and "app://.".
+  const isWeb = scheme === undefined || /^(?:http|ws)s?$/i.test(scheme);
+  const isValid = match !== null && !(host === "*" && (labels !== "" || scheme === undefined)) &&
+    !(host === "" && (isWeb || labels !== "" || port !== undefined)) &&
+    !(isWeb && /^\.|\.\./.test(host));
+  if (!isValid) {
     throw new TypeError(
-      `Expected an origin such as "https://example.org", "https://*.example.org" or ` +
-        `"http://localhost:*", got ${JSON.stringify(entry)}`,
+      `Expected an origin such as "https://example.org", "https://*.example.org" (its subdomains), ` +
+        `"https://.example.org" (both), "http://localhost:*" or "moz-extension:", got ${
+          describe(entry)
+        }`,
     );
   }
-  const [, scheme = "", , , port] = match;
-  if (port !== undefined && port === DEFAULT_PORTS[scheme]) {
-    throw new TypeError(
-      `Expected an origin without its default port, as browsers send it, got ${
-        JSON.stringify(entry)
-      }`,
-    );
-  }
+  return {
+    scheme: scheme?.toLowerCase(),
+    anyHost: host === "*",
+    host: host.toLowerCase(),
+    labels: labels as OriginPattern["labels"],
+    port,
+    path: path === "/" ? "" : path,
+  };
 }
 
 /**
- * Says whether an origin is the one that an entry names, or one of those.
+ * Reads what a client sent as its origin.
  *
- * @param entry The entry, valid for {@linkcode checkOriginPattern}.
- * @param origin What the client sent.
+ * @param origin The field value.
+ * @returns Its parts; undefined when it is none, or opaque (RFC 6454 6.1), which is no host of the name "null".
  */
-export function matchesOrigin(entry: string, origin: string): boolean {
-  if (entry === "*" || entry === origin) return true;
-  if (!entry.includes("*")) return false;
-  const pattern = PATTERN.exec(entry);
-  const sent = ORIGIN.exec(origin);
-  if (pattern === null || sent === null) return false;
-  const [, scheme, subdomains, domain = "", port] = pattern;
-  const [, sentScheme, sentHost = "", sentPort = ""] = sent;
-  const isHost = subdomains === undefined
-    ? sentHost === domain
-    : sentHost.endsWith(`.${domain}`) && sentHost.length > domain.length + 1;
-  const isPort = port === "*" || sentPort === (port === undefined ? "" : `:${port}`);
-  return scheme === sentScheme && isHost && isPort;
+export function parseOrigin(origin: string): SentOrigin | undefined {
+  const match = SENT.exec(origin);
+  if (match === null || origin === "null") return undefined;
+  const [, scheme, host = "", port, path = ""] = match;
+  return {
+    scheme: scheme?.toLowerCase(),
+    host: host.toLowerCase(),
+    port,
+    path: path === "/" ? "" : path,
+  };
+}
+
+/**
+ * Says whether an origin is one of those that an entry stands for.
+ *
+ * @param pattern The entry.
+ * @param sent What the client sent.
+ * @param secure Whether the connection is known to be TLS: then an entry without a scheme is not for `http:`, since
+ * whoever can change a page that came by http must not get at what cookies open by https.
+ */
+export function matchesOrigin(pattern: OriginPattern, sent: SentOrigin, secure = false): boolean {
+  const { scheme } = sent;
+  const isScheme = pattern.scheme === undefined
+    ? scheme === undefined || scheme === "https" || (scheme === "http" && !secure)
+    : pattern.scheme === scheme;
+  if (!isScheme) return false;
+  const preset = DEFAULT_PORTS[scheme ?? ""];
+  const isPort = pattern.port === "*" || (pattern.port ?? preset) === (sent.port ?? preset);
+  return isPort && pattern.path === sent.path &&
+    (pattern.anyHost || matchesHost(pattern, sent.host));
+}
+
+/** Whether a host is that of a pattern; both are in lower case. */
+export function matchesHost(
+  { host, labels }: Pick<OriginPattern, "host" | "labels">,
+  sent: string,
+): boolean {
+  if (sent === host) return labels !== "*.";
+  return labels !== "" && sent.endsWith(`.${host}`) && sent.length > host.length + 1;
 }

@@ -235,14 +235,34 @@ function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
  * The refusal for an origin that is not allowed: 403 (RFC 6455 4.2.2 item 4).
  *
  * @param head The request.
- * @returns The refusal, whose reason says what to set.
+ * @returns The refusal, whose reason says what was compared and what to set.
  */
-export function refuseOrigin(head: RequestHead): HandshakeRefusal {
-  const origins = head.headers.getAll("origin");
+export function refuseOrigin({ headers }: RequestHead): HandshakeRefusal {
+  const origins = headers.getAll("origin");
+  const [origin] = origins;
+  if (origin === undefined) {
+    return refuse(
+      403,
+      "Expected an Origin, got none: browsers send it, other clients have to set it (`requireOrigin`)",
+    );
+  }
   if (origins.length > 1) return refuse(403, `Expected one Origin, got ${origins.length}`);
+  if (origin === "null") {
+    return refuse(
+      403,
+      'Expected an origin, got "null": a page that was opened as a file, or in a sandboxed frame, has none. Open it ' +
+        'by http, or list "null" in the server\'s `origins` option, which is for all such pages',
+    );
+  }
   return refuse(
     403,
-    `Expected the same origin or one of the server's \`origins\` option, got ${field(origins[0])}`,
+    `Expected the origin of the Host ${
+      field(headers.get("host"))
+    }, or one of the server's \`origins\` option, got ` +
+      `${
+        field(origin)
+      }. A proxy in front has to pass the Host on (nginx: proxy_set_header Host $http_host), or be ` +
+      "trusted to say it (`trustProxy`)",
   );
 }
 

@@ -12,41 +12,64 @@ import {
   type HandshakeAcceptance,
   type HandshakeRefusal,
 } from "../handshake/server.ts";
-import type { Peers } from "../handshake/origin.ts";
+import type { OriginScene } from "../handshake/origin_policy.ts";
 import type { RequestHead } from "../http/head.ts";
 import type { Owner } from "../inbox.ts";
 import type { Address, Transport } from "../transport.ts";
-import { chooseProtocol, judgeUpgrade, type UpgradeDecision } from "../upgrade.ts";
+import {
+  chooseProtocol,
+  judgeUpgrade,
+  type UpgradeDecision,
+  type UpgradeOptions,
+} from "../upgrade.ts";
 import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN } from "./decision.ts";
 import type { SessionPeer } from "./peer.ts";
 import { requestLater } from "./request.ts";
 
-/** Judges a request as an opening handshake that this server may accept now. */
+/**
+ * Judges a request as an opening handshake that this server may accept now.
+ *
+ * @param head The request.
+ * @param context The server.
+ * @param peer Who makes it.
+ * @param transport Its byte stream.
+ * @param origins Which origins may connect, when that is not for the server to say.
+ * @param ask Whether a function that decides on origins may be asked; without it what is for that to decide is refused.
+ */
 export function judgeHandshake(
   head: RequestHead,
   context: ServerContext,
-  { remoteAddress: remote, secure }: SessionPeer,
+  peer: SessionPeer,
   transport: Transport,
+  origins: UpgradeOptions["origins"],
+  ask = true,
 ): HandshakeAcceptance | HandshakeRefusal {
   if (context.closing) return SHUTTING_DOWN;
-  return judgeUpgrade(head, context.origins, new Ends(remote, secure, transport));
+  return judgeUpgrade(head, context, origins, new Scene(peer, transport, ask ? head : undefined));
 }
 
-/** Both ends, of which only the origin rule wants to know this one: asking the system for it costs a call. */
-class Ends implements Peers {
+/** Who asks. What only the origin rule wants to know, and seldom, is found out then: an address costs a call. */
+class Scene implements OriginScene {
   readonly remote: Address | undefined;
   readonly secure: boolean | undefined;
   readonly #transport: Transport;
+  /** Undefined where no Request is to be made of it. */
+  readonly #head: RequestHead | undefined;
 
-  constructor(remote: Address | undefined, secure: boolean | undefined, transport: Transport) {
-    this.remote = remote;
-    this.secure = secure;
+  constructor(peer: SessionPeer, transport: Transport, head: RequestHead | undefined) {
+    this.remote = peer.remoteAddress;
+    this.secure = peer.secure;
     this.#transport = transport;
+    this.#head = head;
   }
 
   get local(): Address | undefined {
     return this.#transport.localAddress;
+  }
+
+  get request(): Request | undefined {
+    return this.#head && requestLater(this.#head, this.secure).make();
   }
 }
 

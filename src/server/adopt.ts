@@ -86,9 +86,9 @@ export class Adoption {
   ): Response | Admitted {
     checkUpgrade(handler, options);
     const context = this.#context;
-    const peer = new SessionPeer(remoteAddress, context);
+    const peer = new SessionPeer(remoteAddress, context, request.url.startsWith("https:"));
     const head = toHead(request);
-    const judged = this.#judge(head, peer, remoteAddress);
+    const judged = this.#judge(head, peer, remoteAddress, request, options.origins);
     if ("status" in judged) {
       peer.leave();
       const response = toResponse(judged);
@@ -131,6 +131,8 @@ export class Adoption {
     received: RequestHead,
     peer: SessionPeer,
     socketAddress: Address | undefined,
+    request: Request,
+    origins: UpgradeOptions["origins"],
   ): HandshakeAcceptance | HandshakeRefusal {
     const context = this.#context;
     if (context.closing) return SHUTTING_DOWN;
@@ -139,8 +141,9 @@ export class Adoption {
     const head = peer.identify(received);
     if ("status" in head) return { headers: [], ...head };
     // Whoever comes from a loopback address has come to one.
-    const peers = { remote: peer.remoteAddress, local: socketAddress };
-    const judged = judgeUpgrade(head, context.origins, peers);
+    const { remoteAddress: remote, secure } = peer;
+    const scene = { remote, local: socketAddress, secure, request };
+    const judged = judgeUpgrade(head, context, origins, scene);
     return "status" in judged ? judged : peer.enterWebSocket() ?? judged;
   }
 
@@ -171,7 +174,11 @@ export class Adoption {
 /** The head again, for the rules that judge one. */
 function toHead(request: Request): RequestHead {
   const headers = new HeaderFields();
-  for (const [name, value] of request.headers) headers.append(name, value);
+  for (const [name, value] of request.headers) {
+    // No origin has a comma: the engine has joined several, which are never allowed.
+    const values = name === "origin" ? value.split(",") : [value];
+    for (const one of values) headers.append(name, one.trim());
+  }
   const { host, pathname, search } = new URL(request.url);
   if (!headers.has("host")) headers.append("host", host);
   return { method: request.method, target: pathname + search, version: "1.1", headers };

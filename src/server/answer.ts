@@ -27,12 +27,12 @@ export async function callFetch(
   fetch: FetchHandler,
   request: Request,
   tools: Omit<FetchTools, "upgrade">,
-  judge: () => HandshakeAcceptance | HandshakeRefusal,
+  judge: (origins: UpgradeOptions["origins"]) => HandshakeAcceptance | HandshakeRefusal,
 ): Promise<Answer> {
   const standIns = new StandIns();
   const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
     checkUpgrade(handler, options);
-    const judged = judge();
+    const judged = judge(options.origins);
     if ("status" in judged) return toResponse(judged);
     // The handler takes what `options.data` is, by the type of `upgrade()`.
     return standIns.create({ acceptance: judged, handler: handler as never, options });

@@ -8,10 +8,16 @@ import type { WebSocketHandler } from "../handler.ts";
 import { Admission } from "../guard/admission.ts";
 import { createGuardSettings, type GuardSettings } from "../guard/connection.ts";
 import type { GuardOptions } from "../guard/options.ts";
-import { originList } from "../handshake/origin_pattern.ts";
+import { createHostRule, type HostRule, hostsRule } from "../handshake/hosts.ts";
+import {
+  type OriginPolicy,
+  type Origins,
+  originsRule,
+  readOrigins,
+} from "../handshake/origin_policy.ts";
 import { type ConnectionLimits, LONGEST_TIMER } from "../limits.ts";
 import { type ResolvedLimits, resolveLimits } from "../limits.ts";
-import { callback, type OptionTable } from "../options.ts";
+import { callback, flag, type OptionTable } from "../options.ts";
 import { createTrust, type Trust, type TrustProxy, trustRule } from "../proxy/trust.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { Address } from "../transport.ts";
@@ -42,15 +48,15 @@ export type SocketChoice = Pick<UpgradeDecision, "handler" | "options">;
 export type FindSocket = (head: RequestHead) => SocketChoice | undefined;
 
 /** What every connection of a server needs. */
-export interface ServerContext extends ResolvedLimits {
+export interface ServerContext extends ResolvedLimits, OriginPolicy {
   /** Answers requests; without it every request is taken for an upgrade. */
   readonly fetch: FetchHandler | undefined;
   /** Takes the connections of a server without `fetch`. */
   readonly websocket: WebSocketHandler | undefined;
   /** permessage-deflate, when it is on. */
   readonly compression: Compression | undefined;
-  /** More origins that may connect. */
-  readonly origins: readonly string[];
+  /** Judges for which host a request is; undefined for any. */
+  readonly hosts: HostRule | undefined;
   /** The most octets of a request's head. */
   readonly maxHeadSize: number;
   /** The most octets of a request's body. */
@@ -85,8 +91,12 @@ export interface ServerContext extends ResolvedLimits {
 
 /** What connections can be told whatever reads their frames; the same as for `serve()`. */
 export interface CommonOptions {
-  /** More origins whose pages may open a WebSocket; see `serve()`. */
-  readonly origins?: readonly string[];
+  /** More origins whose pages may open a WebSocket; see `serve()`. Default: none. */
+  readonly origins?: Origins;
+  /** Whether a handshake without `Origin` is refused; see `serve()`. Default: false. */
+  readonly requireOrigin?: boolean;
+  /** The names that are served; see `serve()`. Default: any. */
+  readonly hosts?: readonly string[];
   /** The proxies that are believed who a client is; see `serve()`. None unless told. */
   readonly trustProxy?: TrustProxy;
   /** Told what a handler without an `error` hook, or `fetch`, throws. `console.error` unless told. */
@@ -95,7 +105,9 @@ export interface CommonOptions {
 
 /** What each of these may be. */
 export const COMMON_OPTIONS: OptionTable<CommonOptions> = {
-  origins: originList,
+  origins: originsRule,
+  requireOrigin: flag,
+  hosts: hostsRule,
   trustProxy: trustRule,
   error: callback,
 };
@@ -133,7 +145,9 @@ export function createContext(
     fetch: undefined,
     websocket: undefined,
     compression: createCompression(options.compression ?? false, deflate),
-    origins: [...options.origins ?? []],
+    origins: readOrigins(options.origins ?? []),
+    requireOrigin: options.requireOrigin ?? false,
+    hosts: options.hosts && createHostRule(options.hosts),
     maxHeadSize: options.maxHeadSize ?? 16_384,
     maxBodySize: options.maxBodySize ?? 1_048_576,
     requestTimeout: asTimer(options.requestTimeout ?? 300_000),

@@ -93,7 +93,8 @@ export class Opening implements TransportSink, Bounded, Session {
     const context = this.#context;
     const found = context.findSocket?.(received);
     if (found === undefined) return false;
-    const judged = judgeHandshake(received, context, this.#peer, this.#transport);
+    const { origins } = found.options;
+    const judged = judgeHandshake(received, context, this.#peer, this.#transport, origins, false);
     if ("status" in judged) return false;
     const head = this.#peer.identify(received);
     const request = { head: received, rest, transport: this.#transport };

@@ -85,7 +85,7 @@ export class SessionPeer {
 
   /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
   identify(head: RequestHead): RequestHead | HeadFault | HandshakeRefusal {
-    const { trust, admission } = this.#context;
+    const { trust, admission, hosts } = this.#context;
     let identified = head;
     if (trust !== undefined) {
       const forwarding = resolveForwarding(head, this.#address, trust);
@@ -94,6 +94,8 @@ export class SessionPeer {
       this.secure = forwarding.secure ?? (this.#encrypted || undefined);
       if (forwarding.host !== undefined) identified = withHost(head, forwarding.host);
     }
+    const misdirected = hosts?.(identified);
+    if (misdirected !== undefined) return misdirected;
     const refusal = isUpgradeRequest(head)
       ? admission.handshake(this.remoteAddress?.hostname)
       : undefined;

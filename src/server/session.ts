@@ -17,7 +17,7 @@ import { createRequestParser, type HeadFault, type RequestHead } from "../http/h
 import type { HeadResult } from "../http/head.ts";
 import { type ReaderWatcher, type ReadFailure, TransportReader } from "../reader.ts";
 import type { Transport } from "../transport.ts";
-import type { UpgradeDecision } from "../upgrade.ts";
+import type { UpgradeDecision, UpgradeOptions } from "../upgrade.ts";
 import { accept, judgeHandshake } from "./accept.ts";
 import { callFetch } from "./answer.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
@@ -255,7 +255,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if ("status" in head) return await this.#refuse(head, received);
     const { websocket } = this.#context;
     if (this.#fetch !== undefined) return await this.#answerByFetch(this.#fetch, head);
-    const judged = this.#judge(head);
+    const judged = this.#judge(head, undefined);
     if ("status" in judged) return await this.#refuse(judged, head);
     return await this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
   }
@@ -283,7 +283,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if (reader.hasEnded) this.peerEnded();
 
     const tools = { tls: reader.transport.tls, remoteAddress };
-    const answer = await callFetch(fetch, request, tools, () => this.#judge(head));
+    const answer = await callFetch(fetch, request, tools, (origins) => this.#judge(head, origins));
     const { response, decision, error } = answer;
     // What a body fails with is the peer's mistake, and answered as such.
     if (error !== undefined && body?.fault === undefined && !isAbort(error, signal)) {
@@ -300,8 +300,11 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     return await writeResponse(response, exchange) ? "keep-alive" : "close";
   }
 
-  #judge(head: RequestHead): HandshakeAcceptance | HandshakeRefusal {
-    return judgeHandshake(head, this.#context, this.#peer, this.#reader.transport);
+  #judge(
+    head: RequestHead,
+    origins: UpgradeOptions["origins"],
+  ): HandshakeAcceptance | HandshakeRefusal {
+    return judgeHandshake(head, this.#context, this.#peer, this.#reader.transport, origins);
   }
 
   #upgrade(

@@ -45,7 +45,7 @@ test("isKey refuses the base64 of any other length (RFC 6455 4.2.1 item 5)", () 
   }
 });
 
-test("isKey refuses what is not canonical base64", () => {
+test("isKey refuses what does not decode to 16 bytes", () => {
   const table = [
     "",
     "dGhlIHNhbXBsZSBub25jZQ",
@@ -53,7 +53,6 @@ test("isKey refuses what is not canonical base64", () => {
     "dGhlIHNhbXBsZSBub25jZQ===",
     "dGhlIHNhbXBsZSBub25jZQ== ",
     " dGhlIHNhbXBsZSBub25jZQ==",
-    "dGhlIHNhbXBsZSBub25jZR==", // an unused bit is set
     "dGhlIHNhbXBsZSBub25jZ===",
     "dGhlIHNhbXBsZSBub25j-_==", // base64url
     "dGhlIHNhbXBsZSBub2-jZQ==",
@@ -66,9 +65,18 @@ test("isKey refuses what is not canonical base64", () => {
   for (const key of table) assertEquals(isKey(key), false, JSON.stringify(key));
 });
 
+test("isKey takes the example of RFC 6455 4.1, whose unused bits are not zero", () => {
+  assertEquals(isKey("AQIDBAUGBwgJCgsMDQ4PEC=="), true);
+  // RFC 6455 4.2.2 item 5.4: what was sent is hashed, not what it decodes to.
+  assertEquals(computeAccept("AQIDBAUGBwgJCgsMDQ4PEC=="), "OfS0wDaT5NoxF2gqm7Zj2YtetzM=");
+  for (const digit of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+    assertEquals(isKey(`dGhlIHNhbXBsZSBub25jZ${digit}==`), true, digit);
+  }
+});
+
 test("isKey judges every character at every digit as a base64 decoder does", () => {
   const key = "dGhlIHNhbXBsZSBub25jZQ==";
-  for (let i = 0; i < 21; i++) {
+  for (let i = 0; i < 22; i++) {
     for (let code = 0; code < 256; code++) {
       const character = String.fromCharCode(code);
       const changed = key.slice(0, i) + character + key.slice(i + 1);

@@ -26,6 +26,9 @@ test("isOriginAllowed compares the host and port of Origin and Host", () => {
     ["[::1]:8002", "http://[::1]:8002", true],
     ["[0:0::1]:8002", "http://[::1]:8002", true],
     ["xn--bcher-kva.example", "http://xn--bcher-kva.example", true],
+    ["example.org", "https://example.org/", true],
+    ["example.org:8002", "http://example.org:8002/", true],
+    ["example.org", "https://example.org//", false],
 
     ["example.org:80", "https://example.org", false],
     ["example.org:443", "http://example.org", false],
@@ -40,7 +43,6 @@ test("isOriginAllowed compares the host and port of Origin and Host", () => {
     ["example.org", "https://example.org@evil.example", false],
     ["example.org", "https://evil.example@example.org", false],
     ["example.org", "https://evil.example#example.org", false],
-    ["example.org", "https://example.org/", false],
     ["example.org", "https://example.org/path", false],
     ["example.org", "https://example.org\\evil.example", false],
     ["example.org", "https://example.org https://evil.example", false],
@@ -113,7 +115,7 @@ test("isOriginAllowed refuses several Origin fields, whatever is listed", () => 
   assertEquals(isOriginAllowed(head, ["*", "http://server.example.com"], LOOPBACK), false);
 });
 
-test("isOriginAllowed allows a loopback page when both ends are loopback", () => {
+test("isOriginAllowed allows a loopback page when both ends and the host are loopback", () => {
   const table: readonly (readonly [origin: string, expected: boolean])[] = [
     ["http://localhost:5173", true],
     ["https://localhost", true],
@@ -130,17 +132,41 @@ test("isOriginAllowed allows a loopback page when both ends are loopback", () =>
     ["http://[::2]", false],
     ["http://192.0.2.1", false],
     ["http://localhost@evil.example", false],
-    ["http://localhost/", false],
+    ["http://localhost/", true],
+    ["http://localhost/path", false],
     ["file://localhost", false],
     ["null", false],
   ];
   for (const [origin, expected] of table) {
-    assertEquals(isOriginAllowed(request(`Origin: ${origin}`), [], LOOPBACK), expected, origin);
+    const head = request("Host: 127.0.0.1:8000", `Origin: ${origin}`);
+    assertEquals(isOriginAllowed(head, [], LOOPBACK), expected, origin);
   }
 });
 
+test("isOriginAllowed refuses a loopback page on another host, as behind a local proxy", () => {
+  const table: readonly (readonly [host: string, expected: boolean])[] = [
+    ["localhost", true],
+    ["LOCALHOST:8000", true],
+    ["app.localhost:8000", true],
+    ["127.0.0.1:8000", true],
+    ["127.1", true],
+    ["[::1]:8000", true],
+    ["chat.example.org", false],
+    ["localhost.evil.example", false],
+    ["127.0.0.1.evil.example", false],
+    ["192.168.0.1:8000", false],
+    ["0.0.0.0:8000", false],
+    ["%zz", false],
+  ];
+  for (const [host, expected] of table) {
+    const head = request(`Host: ${host}`, "Origin: http://localhost:3000");
+    assertEquals(isOriginAllowed(head, [], LOOPBACK), expected, host);
+  }
+  assertEquals(isOriginAllowed(request("-Host", "Origin: http://localhost"), [], LOOPBACK), false);
+});
+
 test("isOriginAllowed refuses a loopback page unless both ends are loopback", () => {
-  const head = request("Origin: http://localhost:5173");
+  const head = request("Host: localhost:8000", "Origin: http://localhost:5173");
   const table: readonly (readonly [hostname: string | undefined, expected: boolean])[] = [
     ["127.0.0.1", true],
     ["127.255.0.9", true],

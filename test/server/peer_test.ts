@@ -167,7 +167,7 @@ scene("serve() takes no far client for a loopback one behind a proxy", {
 }, async ({ port }) => {
   const ask = async (...lines: string[]): Promise<number> => {
     await using peer = await RawPeer.dial(port);
-    peer.send(handshake("Origin: http://localhost:3000", ...lines));
+    peer.send(handshake("Host: localhost", "Origin: http://localhost:3000", ...lines));
     return (await peer.takeResponse()).status;
   };
   assertEquals(await ask(), 101);

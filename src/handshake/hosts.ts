@@ -1,0 +1,71 @@
+// The names that a server is served under: a request for another one is misdirected (RFC 9110 7.4, 15.5.20).
+//
+// This is what closes DNS rebinding: a page of attacker.example whose name has come to point at this server is of the same
+// origin as its requests, by everything that the origin rule can see. Only the server knows that this is none of its names.
+
+import type { RequestHead } from "../http/head.ts";
+import { describe, type OptionRule } from "../options.ts";
+import { requestAuthority } from "./authority.ts";
+import { matchesHost } from "./origin_pattern.ts";
+import { printable } from "./printable.ts";
+import type { HandshakeRefusal } from "./server.ts";
+
+/** A name that is served. */
+interface HostPattern {
+  /** What may stand in front of it: nothing, labels, or either. */
+  readonly labels: "" | "*." | ".";
+  /** The name or address, in lower case. */
+  readonly host: string;
+  /** The port; undefined for any. */
+  readonly port: string | undefined;
+}
+
+const ENTRY = /^(\*?\.(?=[a-z\d_-]))?([a-z\d._~-]+|\[[\da-f:.]+\])(?::(\d+))?$/i;
+
+/** What the option `hosts` may be. */
+export const hostsRule: OptionRule = {
+  check(name, value) {
+    if (!Array.isArray(value)) {
+      throw new TypeError(`Expected ${name} to be a list of host names, got ${describe(value)}`);
+    }
+    for (const entry of value) parseHost(entry);
+  },
+};
+
+function parseHost(entry: unknown): HostPattern {
+  const [, labels = "", host, port] = (typeof entry === "string" && ENTRY.exec(entry)) || [];
+  if (host === undefined) {
+    throw new TypeError(
+      'Expected hosts to have names such as "example.org", ".example.org" (with its subdomains), "127.0.0.1" or ' +
+        `"[::1]", perhaps with a port, got ${describe(entry)}`,
+    );
+  }
+  return { labels: labels as HostPattern["labels"], host: host.toLowerCase(), port };
+}
+
+/** Judges whether a request is for a host that is served; undefined when it is. */
+export type HostRule = (head: RequestHead) => HandshakeRefusal | undefined;
+
+/**
+ * Makes the rule of a list of hosts.
+ *
+ * @param entries The names; without a port each is for any.
+ * @returns The rule; what it refuses is answered with 421.
+ */
+export function createHostRule(entries: readonly string[]): HostRule {
+  const patterns = entries.map(parseHost);
+  return (head) => {
+    const authority = requestAuthority(head);
+    const [, host = "", port] = /^(.*?)\.?(?::(\d*))?$/.exec(authority ?? "") ?? [];
+    const name = host.toLowerCase();
+    if (patterns.some((one) => (one.port ?? port) === port && matchesHost(one, name))) {
+      return undefined;
+    }
+    const got = authority === undefined ? "none" : `"${printable(authority)}"`;
+    return {
+      status: 421,
+      reason: `Expected one of the server's names (its \`hosts\` option), got Host ${got}`,
+      headers: [],
+    };
+  };
+}
