@@ -126,7 +126,8 @@ function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
  *
  * @typeParam Table From each pattern of `routes` to the type of its `data`; inferred.
  * @param options What to serve, where, and within which limits.
- * @returns The server, once it listens. Rejects when it cannot listen, with a TypeError when `websocket` is given
+ * @returns The server, once it listens. Rejects when it cannot listen, with the system's `code`, such as `EADDRINUSE`;
+ * with a TypeError when `websocket` is given
  * together with `routes` or `fetch`, or none of them is, when an option or a hook is unknown or of the wrong kind, or a
  * route or an origin is malformed, and with a RangeError when a number is out of its range.
  *
@@ -193,7 +194,8 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
  * `ws+unix:/path/of/the/socket:/resource`, or `wss+unix:`.
  * @param options Subprotocols, header fields, TLS, limits and a signal.
  * @returns The connection, once the opening handshake is complete. Rejects with {@linkcode HandshakeError}, which
- * carries the server's answer, when the server refuses or takes more than `handshakeTimeout`; with a SyntaxError or
+ * carries the server's answer, when the server refuses or takes more than `handshakeTimeout`; with an error that has the
+ * system's `code`, such as `ECONNREFUSED`, when there is no connection to it; with a SyntaxError or
  * TypeError when what was asked for cannot be, or an option is unknown or of the wrong kind; with a RangeError when a
  * number is out of its range; with the signal's reason when that fires first.
  *

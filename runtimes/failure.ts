@@ -1,22 +1,35 @@
+// What the runtimes throw and report, in the words of src/failure.ts: the one place where that is translated.
+
 import { isError } from "../src/brands.ts";
-import type { Address } from "../src/transport.ts";
+import { type Attempt, failed, lost, type Place } from "../src/failure.ts";
+
+/** TLS that got an answer which is none: a server without TLS, most often. */
+const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_LARGE|HTTP_REQUEST/;
 
 /**
- * The error of a failed listen or dial, worded the same on every runtime.
+ * The error of a failed listen or dial, the same on every runtime.
  *
- * @param attempt What was tried: "listen on" or "connect to".
- * @param address The address as it was asked for.
+ * @param attempt What was tried.
+ * @param place The address as it was asked for, or the path.
  * @param cause What the runtime threw.
- * @returns An error that names the address and keeps the cause.
+ * @returns An error that names the address, has a code and keeps the cause.
  */
-export function failure(
-  attempt: "listen on" | "connect to",
-  { hostname, port, path }: Address & { readonly path?: string | undefined },
-  cause: unknown,
-): Error {
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  const where = path ?? `${host}:${port}`;
-  return new Error(`Could not ${attempt} ${where}: ${reasonOf(cause)}`, { cause });
+export function failure(attempt: Attempt, place: Place, cause: unknown): Error {
+  const said = saying(cause);
+  const code = codeOf(cause) ?? (isUnknownName(attempt, place, said) ? "ENOTFOUND" : undefined);
+  return failed(attempt, place, { code, said, cause });
+}
+
+/**
+ * The error that ended a stream, the same on every runtime.
+ *
+ * @param thrown What the runtime threw or reported, if it did.
+ * @returns An error with a code that keeps the cause.
+ */
+export function brokenBy(thrown: unknown): Error | undefined {
+  if (thrown === undefined) return undefined;
+  const code = codeOf(thrown);
+  return code === undefined ? asError(thrown) : lost({ code, said: saying(thrown), cause: thrown });
 }
 
 /**
@@ -29,8 +42,25 @@ export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
 }
 
+function codeOf(cause: unknown): string | undefined {
+  const { code, name, message } = asError(cause) as Error & { code?: unknown };
+  // Node's own permission model calls it so; Deno has a class for it.
+  if (name === "NotCapable") return "ERR_ACCESS_DENIED";
+  if (typeof code !== "string") {
+    if (!/^failed to lookup address/.test(message)) return undefined;
+    return /temporary/i.test(message) ? "EAI_AGAIN" : "ENOTFOUND";
+  }
+  return NO_TLS.test(code) ? "EPROTO" : code;
+}
+
+/** `Bun.listen()` does not say why it cannot listen on a name. */
+function isUnknownName(attempt: Attempt, { hostname, path }: Place, said: string): boolean {
+  return attempt === "listen on" && path === undefined &&
+    said === `Failed to listen at ${hostname}`;
+}
+
 /** Node's AggregateError of several refused addresses has a code but an empty message. */
-function reasonOf(cause: unknown): string {
+function saying(cause: unknown): string {
   const error = asError(cause) as Error & { code?: string };
-  return error.message || error.code || error.name;
+  return (error.message || error.code || error.name).trim();
 }

@@ -4,8 +4,10 @@
 // 2. `pauseOnConnect`, or Node would read from a socket that nobody has resumed.
 // 3. An error of the server after it listens is a failed accept (EMFILE, ECONNABORTED): it goes on listening.
 
+import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
+import { dirname } from "node:path";
 import { onAbort } from "../src/abort.ts";
 import type { Address, DialOptions, Listener, ListenOptions, Transport } from "../src/transport.ts";
 import { failure } from "./failure.ts";
@@ -38,16 +40,28 @@ export function listenNet(
  */
 export function bind(server: Server, options: ListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: Error) => reject(failure("listen on", options, error));
-    server.once("error", refuse);
     const { path, hostname, port, reusePort = false } = options;
+    const refuse = (error: unknown) => {
+      const known = error as { code?: string };
+      // libuv makes one of the other.
+      const isMissing = path !== undefined && known.code === "EACCES" && !existsSync(dirname(path));
+      if (isMissing) known.code = "ENOENT";
+      reject(failure("listen on", options, error));
+    };
+    server.once("error", refuse);
     // Node's own types know `reusePort` from version 22 on.
     const where = path === undefined ? { host: hostname, port, reusePort } : { path };
-    server.listen(where, () => {
+    const listening = () => {
       server.off("error", refuse);
       server.on("error", (error) => options.failed?.(error));
       resolve(listener(server, options));
-    });
+    };
+    try {
+      server.listen(where, listening);
+    } catch (error) {
+      // A port that cannot be; on Deno, what the program may not do.
+      refuse(error);
+    }
   });
 }
 
@@ -102,21 +116,24 @@ export interface Opening {
  */
 export function open(
   address: Address,
-  { signal, path }: DialOptions,
+  { signal, path, tls }: DialOptions,
   prepare: (socket: Socket) => Opening,
 ): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const { hostname, port } = address;
     const where = path === undefined ? { host: hostname, port } : { path };
-    const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
-    socket.pause();
+    const failureOf = (cause: unknown) =>
+      failure("connect to", { hostname, port, path, secure: tls !== undefined }, cause);
+    let socket: Socket | undefined;
     let opening: Opening;
     try {
+      socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
+      socket.pause();
       opening = prepare(socket);
     } catch (error) {
-      socket.on("error", () => {}).destroy();
-      return reject(failure("connect to", { ...address, path }, error));
+      socket?.on("error", () => {}).destroy();
+      return reject(failureOf(error));
     }
     const { event, stream, connected } = opening;
     const both = new Set([socket, stream]);
@@ -135,7 +152,7 @@ export function open(
       for (const one of both) one.on("error", () => {}).destroy();
       reject(reason);
     };
-    const onError = (error: Error) => giveUp(failure("connect to", { ...address, path }, error));
+    const onError = (error: Error) => giveUp(failureOf(error));
     const onClose = () => onError(new Error("The connection was closed"));
     stream.on(event, onReady);
     for (const one of both) one.on("error", onError).on("close", onClose);

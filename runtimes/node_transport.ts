@@ -18,6 +18,7 @@ import type { TLSSocket } from "node:tls";
 import { giveBack } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
+import { brokenBy } from "./failure.ts";
 import { chooseAllocator, keepFreed } from "./memory.ts";
 import { readInto, shared } from "./read_buffer.ts";
 import { chooseTextDecoder } from "./text.ts";
@@ -256,7 +257,7 @@ export class NodeTransport implements Transport {
     const { sink } = this;
     // Node keeps a socket for some collections after its end: all that it leads to would live, and be copied, as long.
     this.sink = unowned;
-    sink.closed(this.#error);
+    sink.closed(brokenBy(this.#error));
   }
 
   #release(): void {

@@ -112,7 +112,7 @@ export function createConnect(runtime: Runtime): Connect {
     const stopWaiting = caller && onAbort(caller, () => controller.abort(abortReason(caller)));
     const timer = setTimeout(() => {
       const message = `The opening handshake took more than ${handshakeTimeout} ms`;
-      controller.abort(new HandshakeError(message));
+      controller.abort(new HandshakeError(message, { code: "ETIMEDOUT" }));
     }, handshakeTimeout);
     try {
       for (let redirects = 0;; redirects++) {
@@ -153,11 +153,12 @@ async function openConnection(
     const reader = new TransportReader(transport);
     const protocols = toProtocols(options);
     const { url } = hop;
+    const secure = url.protocol === "wss:";
     const headers = await withCookies(hop, options.cookies, signal);
     const extensions = compression === undefined ? [] : [compression.offer()];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     await reader.write(bytes, handshakeTimeout);
-    const head = await readAnswer(reader, handshakeTimeout);
+    const head = await readAnswer(reader, handshakeTimeout, secure);
     for (const cookie of head.headers.getAll("set-cookie")) {
       await unlessAborted(options.cookies?.set(httpUrl(url), cookie), signal);
     }
@@ -168,11 +169,11 @@ async function openConnection(
     }
     const judged = judgeResponse(head, key, { protocols, extensions });
     if ("reason" in judged) {
-      throw await readRefusal(judged.reason, head, reader, handshakeTimeout);
+      throw await readRefusal(judged.reason, head, reader, handshakeTimeout, secure);
     }
     const negotiated = compression?.judge(judged.extensions);
     if (negotiated !== undefined && "reason" in negotiated) {
-      throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout);
+      throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout, secure);
     }
     signal.throwIfAborted();
     const { connection, endpoint } = establish(

@@ -136,20 +136,6 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/**
- * Checks a port.
- *
- * @param port The port.
- * @param least 0 where the system may choose one.
- * @throws {RangeError} When it is not an integer from `least` to 65,535; its code is `ERANGE`.
- */
-export function checkPort(port: unknown, least: 0 | 1): void {
-  if (Number.isInteger(port) && port as number >= least && port as number <= 65_535) return;
-  const got = typeof port === "string" ? JSON.stringify(port) : String(port);
-  const message = `Expected a port from ${least} to 65,535, got ${got}`;
-  throw Object.assign(new RangeError(message), { code: "ERANGE" });
-}
-
 function describe(info: CloseInfo): string {
   // The peer's answer to a Close frame seldom repeats its reason.
   const { wasClean, initiator, sent } = info;

@@ -4,6 +4,7 @@
 // from 64 KiB on, as a socket's buffers would.
 
 import type { Bytes } from "./bytes.ts";
+import { failed } from "./failure.ts";
 import type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
 
 const CAPACITY = 65_536;
@@ -136,7 +137,11 @@ export function createMemoryRuntime(): Runtime {
     listen({ hostname, port, path, tls }, accept): Promise<Listener> {
       if (path !== undefined || tls !== undefined) return Promise.reject(unsupported());
       const chosen = port === 0 ? nextPort++ : port;
-      if (listening.has(chosen)) return Promise.reject(new Error(`Port ${chosen} is in use`));
+      if (listening.has(chosen)) {
+        return Promise.reject(
+          failed("listen on", { hostname, port }, { code: "EADDRINUSE", said: "" }),
+        );
+      }
       listening.set(chosen, accept);
       return Promise.resolve({
         address: { hostname, port: chosen },
@@ -151,7 +156,7 @@ export function createMemoryRuntime(): Runtime {
       const accept = listening.get(address.port);
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (accept === undefined) {
-        return Promise.reject(new Error(`Nothing listens on port ${address.port}`));
+        return Promise.reject(failed("connect to", address, { code: "ECONNREFUSED", said: "" }));
       }
       const local: Address = { hostname: "127.0.0.1", port: nextPort++ };
       const client = new MemoryTransport(local, address);

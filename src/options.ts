@@ -182,7 +182,8 @@ export function number(unit: string, range: NumberRange = {}): OptionRule {
         (parts || Number.isInteger(value) || value === Infinity);
       if (right) return;
       const message = `Expected ${name} to be ${expected}, got ${describe(value)}`;
-      throw typeof value === "number" ? new RangeError(message) : new TypeError(message);
+      if (typeof value !== "number") throw new TypeError(message);
+      throw Object.assign(new RangeError(message), { code: "ERANGE" });
     },
   };
 }

@@ -76,7 +76,7 @@ for (const [what, changes, reason] of malformed) {
 
 for (
   const [what, answer] of [
-    ["garbage", "\x16\x03\x01\0\0"],
+    ["garbage", "\x16\x02\x01\0\0"],
     ["SMTP", "220 mail.example.org ESMTP\r\n"],
     ["HTTP/2", "HTTP/2 200\r\n\r\n"],
     ["a folded line", "HTTP/1.1 101 x\r\nA: b\r\n c\r\n\r\n"],
@@ -143,9 +143,12 @@ test("connect() follows no redirection", async () => {
 for (const head of ["", "HTTP/1.1 101 Switch"]) {
   test(`connect() rejects when the server ends after ${JSON.stringify(head)}`, async () => {
     const error = await refusal(() => head, {}, true);
+    const advice = head === ""
+      ? "; if the server expects TLS there, connect with wss: in place of ws:"
+      : "";
     assertEquals(
       error.message,
-      "The connection ended before the server's handshake was complete",
+      `The connection ended before the server's handshake was complete${advice}`,
     );
   });
 }

@@ -1,6 +1,5 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  checkPort,
   type CloseInfo,
   ConnectionClosed,
   HandshakeError,
@@ -93,26 +92,6 @@ test("HandshakeError has the code of its cause, unless told", () => {
   assertEquals(new HandshakeError("", { cause, code: "EPROTO" }).code, "EPROTO");
   for (const other of [undefined, null, "text", new Error("inner"), { code: 1006 }]) {
     assertEquals(new HandshakeError("", { cause: other }).code, undefined);
-  }
-});
-
-test("checkPort() takes integers from 0 or 1 to 65,535", () => {
-  for (const port of [1, 80, 65_535]) for (const least of [0, 1] as const) checkPort(port, least);
-  checkPort(0, 0);
-  for (
-    const [port, least, got] of [
-      [0, 1, "0"],
-      [-1, 0, "-1"],
-      [65_536, 0, "65536"],
-      [80.5, 0, "80.5"],
-      [NaN, 0, "NaN"],
-      ["80", 0, '"80"'],
-      [null, 0, "null"],
-    ] as const
-  ) {
-    const error = assertThrows(() => checkPort(port, least), RangeError);
-    assertEquals(error.message, `Expected a port from ${least} to 65,535, got ${got}`);
-    assertEquals((error as { code?: unknown }).code, "ERANGE");
   }
 });
 

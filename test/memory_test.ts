@@ -104,10 +104,14 @@ test("createMemoryRuntime gives each network its own ports", async () => {
   const [one, two] = [createMemoryRuntime(), createMemoryRuntime()];
   const listener = await one.listen({ ...address, port: 80 }, () => {});
   assertEquals(listener.address, { hostname: "127.0.0.1", port: 80 });
-  await assertRejects(() => two.dial(listener.address, notAborted), Error, "on port 80");
-  await assertRejects(() => one.listen(listener.address, () => {}), Error, "Port 80 is in use");
+  await assertRejects(() => two.dial(listener.address, notAborted), Error, ":80: nothing listens");
+  await assertRejects(
+    () => one.listen(listener.address, () => {}),
+    Error,
+    "127.0.0.1:80: the port is in use",
+  );
   await listener.close();
-  await assertRejects(() => one.dial(listener.address, notAborted), Error, "on port 80");
+  await assertRejects(() => one.dial(listener.address, notAborted), Error, ":80: nothing listens");
 });
 
 test("createMemoryRuntime chooses a free port for port 0", async () => {

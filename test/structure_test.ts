@@ -37,6 +37,8 @@ const levels: readonly (readonly string[])[] = [
   // Low because the origin rule of the handshake compares addresses.
   ["tls"],
   ["transport"],
+  // What listening and dialling say when they fail.
+  ["failure"],
   ["handshake/"],
   // The guard counts addresses as the proxy rules read them; the protocol asks the guard.
   ["proxy/"],
@@ -86,6 +88,7 @@ const forShims = [
   "src/transport.ts",
   "src/tls.ts",
   "src/abort.ts",
+  "src/failure.ts",
   "src/errors.ts",
   "src/brands.ts",
   "src/bytes.ts",

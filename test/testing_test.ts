@@ -22,7 +22,7 @@ test("createNetwork is not reached from another network", async () => {
   await assertRejects(
     () => createNetwork().connect(server.url),
     Error,
-    "Nothing listens on port 1",
+    "127.0.0.1:1: nothing listens there",
   );
   await server.close();
 });

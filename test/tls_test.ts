@@ -101,14 +101,14 @@ test("connect() refuses a certificate that nobody vouches for", async () => {
     Error,
     `Could not connect to 127.0.0.1:${server.port}: `,
   );
-  assertMatch(error.message, /self.signed certificate/i);
+  assertMatch(error.message, /certificate is not trusted.*SELF_SIGNED/);
   assertInstanceOf(error.cause, Error);
 });
 
 test("connect() refuses a certificate for another name", async () => {
   await using server = await serve({ port: 0, tls: other, websocket: echo });
   const error = await assertRejects(() => connect(server.url, { tls: { ca: other.cert } }), Error);
-  assertMatch(error.message, /^Could not connect to .*(altnames|not valid for)/i);
+  assertMatch(error.message, /^Could not connect to .*certificate is for another name/);
 });
 
 test("connect() takes a name to find in the certificate", async () => {

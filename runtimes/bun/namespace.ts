@@ -12,7 +12,7 @@ export interface BunSocket<Data> {
   readonly localAddress: string | undefined;
   /** This end's port. */
   readonly localPort: number | undefined;
-  /** Hands bytes to the operating system at once: how many it took, 0 or less for none. */
+  /** Hands bytes to the operating system at once: how many it took; fewer than 0 when the stream is broken. */
   write(chunk: Uint8Array): number;
   /** Stops reading. */
   pause(): void;

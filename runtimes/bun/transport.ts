@@ -9,6 +9,7 @@
 
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
+import { brokenBy } from "../failure.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { BunSocket } from "./namespace.ts";
 
@@ -68,6 +69,10 @@ export class BunTransport implements Transport {
     }
     const count = this.#socket.write(chunk);
     if (this.#gone) return true;
+    if (count < 0) {
+      this.#break();
+      return false;
+    }
     if (count === chunk.length) {
       giveBack(chunk);
       return true;
@@ -79,7 +84,7 @@ export class BunTransport implements Transport {
 
   /** What a write of `count` octets left of a chunk. */
   #rest(chunk: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
-    if (count <= 0) return chunk;
+    if (count === 0) return chunk;
     giveBack(chunk.subarray(0, count));
     return chunk.subarray(count);
   }
@@ -132,8 +137,9 @@ export class BunTransport implements Transport {
     const queue = this.#queue;
     const waited = this.bufferedAmount > 0;
     for (let chunk = queue?.shift(); chunk !== undefined; chunk = queue?.shift()) {
-      const count = Math.max(this.#socket.write(chunk), 0);
+      const count = this.#socket.write(chunk);
       if (this.#gone) return;
+      if (count < 0) return this.#break();
       if (count < chunk.length) return queue?.unshift(this.#rest(chunk, count));
       giveBack(chunk);
     }
@@ -154,7 +160,7 @@ export class BunTransport implements Transport {
     if (this.#gone) return;
     this.#gone = true;
     this.#queue?.clear();
-    this.#close = { error };
+    this.#close = { error: brokenBy(error) };
     this.#peerEnded = true;
     if (error) {
       this.#held = NOTHING;
@@ -176,6 +182,13 @@ export class BunTransport implements Transport {
       this.sink.end();
     }
     if (this.#close !== undefined) this.#reportClosed();
+  }
+
+  /** The stream is broken, and nothing will be written any more. Bun may never say so, or say that it ended in order. */
+  #break(): void {
+    const reset = Object.assign(new Error("write ECONNRESET"), { code: "ECONNRESET" });
+    this.socketClosed(reset);
+    this.#socket.close();
   }
 
   #reportClosed(): void {

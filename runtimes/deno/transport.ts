@@ -10,7 +10,7 @@
 
 import { giveBack } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
-import { asError } from "../failure.ts";
+import { brokenBy } from "../failure.ts";
 import { chooseAllocator, keepFreed } from "../memory.ts";
 import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
@@ -74,7 +74,7 @@ export class DenoTransport implements Transport {
     this.#pump();
   };
   readonly #onWritten = (count: number): void => this.#written(count);
-  readonly #onError = (error: unknown): void => this.#close(asError(error));
+  readonly #onError = (error: unknown): void => this.#close(brokenBy(error));
 
   /** @param conn The connection; it belongs to the transport from now on. */
   constructor(conn: DenoConn) {

@@ -69,7 +69,13 @@ export function parseUrl(url: string | URL): URL {
   try {
     parsed = new URL(url);
   } catch {
-    throw new SyntaxError(`Expected an absolute URL, got ${JSON.stringify(String(url))}`);
+    const text = String(url);
+    const [, port] = /^\w+:\/\/[^/?#]*:(\d+)(?:[/?#]|$)/.exec(text) ?? [];
+    if (Number(port) > 65_535) {
+      const message = `Expected a URL with a port from 1 to 65535, got ${port}`;
+      throw Object.assign(new SyntaxError(message), { code: "ERANGE" });
+    }
+    throw new SyntaxError(`Expected an absolute URL, got ${JSON.stringify(text)}`);
   }
   if (parsed.protocol === "http:") parsed.protocol = "ws:";
   else if (parsed.protocol === "https:") parsed.protocol = "wss:";

@@ -104,6 +104,12 @@ export class RawPeer implements AsyncDisposable {
     );
   }
 
+  /** Sends whatever has come and comes on to another peer. */
+  pipeTo(peer: RawPeer): void {
+    peer.send(this.#shift(this.#length));
+    this.#socket.on("data", (chunk: Uint8Array) => peer.#socket.write(chunk));
+  }
+
   /** Stops reading. */
   pause(): void {
     this.#socket.pause();
