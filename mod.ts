@@ -84,6 +84,7 @@ export {
 } from "./src/stream.ts";
 export type { ServerCloseOptions } from "./src/server/sessions.ts";
 export type { ListeningOptions } from "./src/server/listening.ts";
+export type { AsyncDisposal, HeadersSource } from "./src/platform.ts";
 export type { TrustProxy } from "./src/proxy/trust.ts";
 export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./src/tls.ts";
 export type { Address } from "./src/transport.ts";

@@ -9,11 +9,12 @@ import { HandshakeError } from "./errors.ts";
 import { establish } from "./establish.ts";
 import { createRequest, judgeResponse } from "./handshake/client.ts";
 import { parseTarget } from "./handshake/unix_url.ts";
-import { type Fields, toFields } from "./http/fields.ts";
+import { type Fields, toFields, toHeaders } from "./http/fields.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type ResolvedLimits, resolveLimits } from "./limits.ts";
 import { anything, checkOptions, group, number, type OptionTable } from "./options.ts";
 import { signal as signalRule, textOrTexts, withMethods } from "./options.ts";
+import type { HeadersSource } from "./platform.ts";
 import { TransportReader } from "./reader.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
 import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "./tls.ts";
@@ -32,7 +33,7 @@ export interface ConnectOptions extends ConnectionLimits {
    * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
    * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither.
    */
-  readonly headers?: HeadersInit;
+  readonly headers?: HeadersSource;
   /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
   readonly tls?: TlsClientOptions;
   /**
@@ -223,7 +224,7 @@ class SentRequest implements LateRequest {
   }
 
   make(): Request {
-    return new Request(this.#url, { headers: this.#headers.map(([name, value]) => [name, value]) });
+    return new Request(this.#url, { headers: toHeaders(this.#headers) });
   }
 }
 

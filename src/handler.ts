@@ -15,35 +15,38 @@ import type { Inbox, InboxHooks, MessageTaker } from "./inbox.ts";
 import { type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "./promises.ts";
 
+// The hooks are properties and not methods, whose parameters TypeScript compares both ways: a handler that needs `data`
+// would be taken where there is none.
+
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {
   /** The connection is open. Messages wait until a returned promise has settled. */
-  open?(ws: WebSocketConnection<Data>): unknown;
+  open?: (ws: WebSocketConnection<Data>) => unknown;
   /**
    * A message has come. The next one waits until a returned promise has settled. Without this hook and `stream` messages
    * wait for `receive()`: up to 16, or 65,536 octets. What comes besides, before anybody has asked, is discarded and
    * counted in `ws.ignored`. With this hook `receive()` rejects.
    */
-  message?(ws: WebSocketConnection<Data>, data: Message): unknown;
+  message?: (ws: WebSocketConnection<Data>, data: Message) => unknown;
   /**
    * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves of it is dropped; the
    * next message waits until the returned promise has settled. Without this hook such messages go to `message`.
    * Compressed messages always go there, whole. Without a `message` hook all messages come here, but for those that a
    * `receive()` waits for.
    */
-  stream?(ws: WebSocketConnection<Data>, message: MessageStream): unknown;
+  stream?: (ws: WebSocketConnection<Data>, message: MessageStream) => unknown;
   /** Messages of so many octets go to `stream`. 65,536 unless told. */
   readonly streamFrom?: number;
   /** All that had to wait for the network has left; more may be sent. Not waited for. */
-  drain?(ws: WebSocketConnection<Data>): unknown;
+  drain?: (ws: WebSocketConnection<Data>) => unknown;
   /** A Ping has come; it is answered already. Not waited for. */
-  ping?(ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>): unknown;
+  ping?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
   /** A Pong has come. Not waited for. */
-  pong?(ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>): unknown;
+  pong?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
   /** The connection has ended. */
-  close?(ws: WebSocketConnection<Data>, info: CloseInfo): unknown;
+  close?: (ws: WebSocketConnection<Data>, info: CloseInfo) => unknown;
   /** Another hook threw or rejected; the connection is being closed with 1011. */
-  error?(ws: WebSocketConnection<Data>, error: unknown): unknown;
+  error?: (ws: WebSocketConnection<Data>, error: unknown) => unknown;
 }
 
 /** A handler as one function for each connection; when it returns the connection is closed with 1000. */

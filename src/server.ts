@@ -12,6 +12,7 @@ import type { ConnectionLimits } from "./limits.ts";
 import { callback, checkOptions, flag, isObject, kind, milliseconds, number } from "./options.ts";
 import type { OptionTable } from "./options.ts";
 import { ATTACHMENT_OPTIONS } from "./server/attach.ts";
+import type { AsyncDisposal } from "./platform.ts";
 import type { TrustProxy } from "./proxy/trust.ts";
 import {
   createContext,
@@ -151,7 +152,7 @@ const SERVE_OPTIONS: OptionTable<RouteServerOptions> = {
 };
 
 /** A server that listens. */
-export interface Server extends AsyncDisposable {
+export interface Server extends AsyncDisposal {
   /** The port that it listens on; 0 on a unix socket. */
   readonly port: number;
   /** The address that it listens on; "localhost" on a unix socket. */

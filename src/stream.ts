@@ -1,6 +1,7 @@
 // The WHATWG's WebSocketStream: its interface, by the rules of Web IDL. What it does is in whatwg/streams.ts.
 // https://github.com/ricea/websocketstream-explainer
 
+import { brand } from "./brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "./client.ts";
 import { checkOptions, type OptionTable, texts } from "./options.ts";
 import { toCloseArguments, type WebSocketCloseInfo } from "./whatwg/error.ts";
@@ -124,6 +125,7 @@ export function createWebSocketStreamClass(connect: Connect): WebSocketStreamCla
     }
 
     static {
+      brand(this, "WebSocketStream");
       defineInterface(this, "WebSocketStream");
     }
   }

@@ -12,6 +12,7 @@ import {
   type HandshakeRefusal,
   judgeRequest,
 } from "./handshake/server.ts";
+import type { HeadersSource } from "./platform.ts";
 import { hasToken } from "./http/lists.ts";
 import type { RequestHead } from "./http/head.ts";
 import { anything, checkOptions, kind, type OptionScope, type OptionTable } from "./options.ts";
@@ -39,7 +40,7 @@ export interface UpgradeOptions<Data = unknown> {
   /** The `data` of the connection. */
   readonly data?: Data;
   /** Header fields of the 101 response; `Set-Cookie` may be given several times. */
-  readonly headers?: HeadersInit;
+  readonly headers?: HeadersSource;
   /** Which origins may connect, in place of the `origins` of the server. Default: those of the server. */
   readonly origins?: Origins;
 }

@@ -4,7 +4,7 @@
 // One class for each `connect()`, made by a function: the members belong on the class itself, which extends EventTarget,
 // so nothing can stand between the two.
 
-import { isBlob } from "./brands.ts";
+import { brand, isBlob } from "./brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions, toProtocols } from "./client.ts";
 import { checkOptions, describe, type OptionTable } from "./options.ts";
 import {
@@ -198,6 +198,7 @@ export function createWebSocketClass(connect: Connect): WebSocketClass {
     }
 
     static {
+      brand(this, "WebSocket");
       defineInterface(this, "WebSocket", readyStates);
       const types = ["open", "error", "close", "message"];
       defineEventHandlers(this.prototype, types, (value) => WebSocket.#of(value));

@@ -11,7 +11,7 @@ import { test } from "./support/test.ts";
 
 /** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
 const levels: readonly (readonly string[])[] = [
-  ["brands"],
+  ["brands", "platform"],
   [
     "abort",
     "bytes",
@@ -86,6 +86,7 @@ const strangers: readonly (readonly [string, string])[] = [
 /** What a shim may take from src/: the contract, and the leaves that hold no rule of a protocol. */
 const forShims = [
   "src/transport.ts",
+  "src/platform.ts",
   "src/tls.ts",
   "src/abort.ts",
   "src/failure.ts",

@@ -10,8 +10,10 @@ import type {
   WebSocketFunction,
   WebSocketHooks,
 } from "@sansocket/ws";
-import { serveFiles } from "@sansocket/ws";
+import { CloseEvent, connect, serveFiles, WebSocket, WebSocketStream } from "@sansocket/ws";
+import { attach } from "@sansocket/ws/node";
 import { createNetwork } from "@sansocket/ws/testing";
+import { createServer } from "node:http";
 import { test } from "./support/test.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
@@ -157,4 +159,94 @@ test("serve() refuses routes of the wrong types", async () => {
   const both = serve({ routes: { "/": { websocket: {}, GET: () => new Response() } } });
   await assertRejects(() => both, TypeError);
   for (const server of servers) await server.close();
+});
+
+test("serve() and attach() refuse a handler that needs data, for there is none", async () => {
+  checked = 0;
+  const { serve } = createNetwork();
+  const hooks: WebSocketHooks<User> = {};
+  const handler: WebSocketFunction<User> = (ws) => ws.data.user;
+  const any: WebSocketHooks = { open: (ws) => is<typeof ws.data, unknown>(true) };
+  class Handler implements WebSocketHooks<User> {
+    open(ws: WebSocketConnection<User>): string {
+      return ws.data.user;
+    }
+  }
+  const servers = [
+    // @ts-expect-error the handler needs data
+    await serve({ port: 1, websocket: hooks }),
+    // @ts-expect-error the handler needs data
+    await serve({ port: 2, websocket: handler }),
+    // @ts-expect-error the handler needs data
+    await serve({ port: 3, websocket: new Handler() }),
+    // @ts-expect-error the handler needs data
+    await serve({ port: 4, websocket: { open: (ws: WebSocketConnection<User>) => ws.data.user } }),
+    await serve({ port: 5, websocket: any }),
+    await serve({ port: 6, websocket: (ws) => is<typeof ws.data, unknown>(true) }),
+    // What is set later is the program's own affair.
+    await serve({ port: 7, websocket: { open: (ws) => ws.data = { user: "ann" } } }),
+  ];
+  for (const server of servers) await server.close();
+  const server = createServer();
+  const attached = [
+    // @ts-expect-error the handler needs data
+    attach(server, { path: "/1", websocket: hooks }),
+    // @ts-expect-error the handler needs data
+    attach(server, { path: "/2", websocket: handler }),
+    // @ts-expect-error the handler needs data
+    attach(server, { path: "/3", websocket: new Handler() }),
+    attach(server, { path: "/4", websocket: any }),
+  ];
+  for (const one of attached) await one.close();
+  assertEquals([servers.length, attached.length, checked], [7, 4, 0]);
+});
+
+test("WebSocket and WebSocketStream are a class and a type by one name", () => {
+  checked = 0;
+  const ws: WebSocket = new WebSocket("ws://127.0.0.1:1/", [], { headers: { a: "b" } });
+  ws.close();
+  // Code that is written against the platform's takes it.
+  const platform: globalThis.WebSocket = ws;
+  is<typeof ws.readyState, 0 | 1 | 2 | 3>(true);
+  is<typeof WebSocket.OPEN, 1>(true);
+  const listen = (_type: "message", listener: NonNullable<WebSocket["onmessage"]>) => listener;
+  listen("message", ({ data }) => is<typeof data, string | Blob | ArrayBuffer>(true));
+  const stream: WebSocketStream = new WebSocketStream("ws://127.0.0.1:1/", { protocols: ["a"] });
+  stream.close({ closeCode: 1000 });
+  const event: CloseEvent = new CloseEvent("close", { code: 1000 });
+  is<typeof event.code, number>(true);
+  class Mine extends WebSocket {
+    readonly mine = true;
+  }
+  const mine = new Mine("ws://127.0.0.1:1/");
+  mine.close();
+  // @ts-expect-error it is a URL
+  const wrong = (): WebSocket => new WebSocket(5);
+  assertEquals([platform === ws, mine.mine, typeof wrong, checked], [true, true, "function", 3]);
+});
+
+test("connect() takes header fields in every form, and nothing else", async () => {
+  const signal = AbortSignal.abort(new RangeError("not now"));
+  const fields = [
+    { a: "b", c: undefined },
+    [["a", "b"]] as [string, string][],
+    [["a", "b"]] as const,
+    new Headers(),
+    new Map([["a", "b"]]),
+    undefined,
+  ] as const;
+  const url = "ws://127.0.0.1:1/";
+  const dials = fields.map((headers) => connect(url, { signal, ...(headers && { headers }) }));
+  const wrong: Promise<unknown>[] = [
+    // @ts-expect-error these are no header fields
+    connect(url, { headers: 5 }),
+    // @ts-expect-error these are no pairs
+    connect(url, { headers: [["a"]] }),
+    // @ts-expect-error a value is a string
+    connect(url, { headers: { a: {} }, signal }),
+  ];
+  const names = (await Promise.allSettled([...dials, ...wrong])).map((result) =>
+    result.status === "rejected" ? (result.reason as Error).name : result.status
+  );
+  assertEquals(names, [...fields.map(() => "RangeError"), "TypeError", "TypeError", "RangeError"]);
 });

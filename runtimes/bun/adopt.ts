@@ -11,6 +11,7 @@ import { checkOptions, flag, type OptionTable } from "../../src/options.ts";
 import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
 import type { AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
+import type { AsyncDisposal } from "../../src/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
 
@@ -80,7 +81,7 @@ export interface AdoptOptions extends AdoptionOptions {
 const ADOPT_OPTIONS: OptionTable<AdoptOptions> = { ...ADOPTION_OPTIONS, compression: flag };
 
 /** What {@linkcode adopt} returns. */
-export interface Adopted extends AsyncDisposable {
+export interface Adopted extends AsyncDisposal {
   /** The `websocket` for `Bun.serve()`. */
   readonly websocket: BunWebSocketHooks;
   /** The open WebSocket connections. */

@@ -10,6 +10,7 @@ import { checkOptions } from "../../src/options.ts";
 import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
 import type { AdoptionOptions } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/native.ts";
+import type { AsyncDisposal } from "../../src/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import type { Address } from "../../src/transport.ts";
 import type { UpgradeOptions } from "../../src/upgrade.ts";
@@ -26,7 +27,7 @@ export interface DenoServeInfo {
 }
 
 /** What {@linkcode adopt} returns. */
-export interface Adopted extends AsyncDisposable {
+export interface Adopted extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**

@@ -1,6 +1,7 @@
 // WebSocket connections on a server of `node:http` or `node:https`, and through it on Express, Fastify, Koa and others.
 //
-// 1. One 'upgrade' listener for each server, however many attachments: only it can see that nobody takes a request.
+// 1. One 'upgrade' listener for each server, however many attachments, and whichever copy of this package made them:
+//    only it can see that nobody takes a request.
 // 2. An upgrade that nobody takes is answered by the application, as on a server without 'upgrade' listeners; if
 //    there are other listeners it is theirs and not touched.
 // 3. A request that the application is to decide on gets a ServerResponse of its own on its socket, since Node
@@ -24,6 +25,7 @@ import {
 } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { mergeForUpgrade } from "../../src/server/decision.ts";
+import type { AsyncDisposal } from "../../src/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import { checkUpgrade, type UpgradeOptions } from "../../src/upgrade.ts";
 import { zlibBackend } from "../zlib.ts";
@@ -54,7 +56,7 @@ const ATTACH_OPTIONS: OptionTable<AttachOptions> = {
 };
 
 /** What {@linkcode attach} returns. */
-export interface Attached extends AsyncDisposable {
+export interface Attached extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
@@ -103,8 +105,27 @@ interface Pending {
 
 type AnyServer = Server | SecureServer;
 
-const doors = new WeakMap<AnyServer, Door[]>();
-const pending = new WeakMap<IncomingMessage, Pending>();
+/** What is attached to one server. */
+interface AttachedTo {
+  doors: Pick<Door, "matches" | "take">[];
+  /** Of the copy that attached first. */
+  readonly listener: typeof onUpgrade;
+}
+
+interface Attachments {
+  readonly servers: WeakMap<AnyServer, AttachedTo>;
+  readonly pending: WeakMap<IncomingMessage, Pending>;
+}
+
+/**
+ * For all copies of this package in the process, which `import` and `require()` may make two: each by itself would leave
+ * a request to the other's listener, and nobody would answer. The number changes with what is kept.
+ */
+const ATTACHMENTS = Symbol.for("@sansocket/ws/attachments/1");
+const { servers, pending } = (globalThis as { [ATTACHMENTS]?: Attachments })[ATTACHMENTS] ??= {
+  servers: new WeakMap(),
+  pending: new WeakMap(),
+};
 
 /**
  * Serves WebSocket connections on a server of `node:http` or `node:https` that exists already. Judgement, limits and
@@ -146,10 +167,10 @@ export function attach(server: Server | SecureServer, options: AttachOptions = {
     );
   }
   const door = new Door(server, options);
-  const others = doors.get(server);
-  if (others !== undefined) others.push(door);
+  const attached = servers.get(server);
+  if (attached !== undefined) attached.doors.push(door);
   else {
-    doors.set(server, [door]);
+    servers.set(server, { doors: [door], listener: onUpgrade });
     server.on("upgrade", onUpgrade);
   }
   return door;
@@ -222,9 +243,12 @@ class Door implements Attached {
 
   async close(options?: ServerCloseOptions): Promise<void> {
     await this.#attachment.close(options);
-    const left = doors.get(this.#server)?.filter((door) => door !== this) ?? [];
-    if (left.length > 0) doors.set(this.#server, left);
-    else if (doors.delete(this.#server)) this.#server.off("upgrade", onUpgrade);
+    const attached = servers.get(this.#server);
+    if (attached === undefined) return;
+    attached.doors = attached.doors.filter((door) => door !== this);
+    if (attached.doors.length > 0) return;
+    servers.delete(this.#server);
+    this.#server.off("upgrade", attached.listener);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -252,7 +276,7 @@ function onUpgrade(
   // Node's type is that of what its own parser can be given; what it gives is the socket it listens on.
   const socket = duplex as Socket;
   const door = asksForWebSocket(request.headers.upgrade)
-    ? doors.get(this)?.find((door) => door.matches(request))
+    ? servers.get(this)?.doors.find((door) => door.matches(request))
     : undefined;
   if (door !== undefined) door.take(request, socket, head);
   else if (this.listenerCount("upgrade") === 1) askApplication(this, request, socket, head);

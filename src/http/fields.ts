@@ -4,6 +4,9 @@
 // Rule 3: of a head that was parsed, no name or value is a string before somebody asks for it.
 // Trap: a field sent twice is one comma list (5.3), so a rule on "the value" must look at all of them.
 
+import { kindOf } from "../brands.ts";
+import type { HeadersSource } from "../platform.ts";
+
 const TOKEN = 1;
 const VALUE = 2;
 const CLASSES: Uint8Array = classes();
@@ -59,17 +62,34 @@ export type Fields = readonly (readonly [name: string, value: string])[];
  * @param init Pairs of name and value, an object or a `Headers`. A field that is undefined is absent, as are all when
  * `init` is.
  * @returns The lines, their values without white space around them. They are not validated.
+ * @throws {TypeError} When `init` is none of these.
  */
-export function toFields(init: HeadersInit | undefined): Fields {
+export function toFields(init: HeadersSource | undefined): Fields {
   if (init === undefined) return [];
+  if (typeof init !== "object" || init === null) {
+    throw new TypeError(
+      `Expected headers to be an object, pairs or a Headers, got ${kindOf(init)}`,
+    );
+  }
   const pairs: Iterable<Iterable<unknown>> = Symbol.iterator in init ? init : Object.entries(init);
   const fields: [name: string, value: string][] = [];
   for (const pair of pairs) {
-    const [name, value] = [...pair];
+    const parts = Array.isArray(pair) ? pair as unknown[] : [];
+    if (parts.length !== 2) {
+      throw new TypeError("Expected each of the headers to be a pair of name and value");
+    }
+    const [name, value] = parts;
     if (value === undefined) continue;
     fields.push([String(name), String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "")]);
   }
   return fields;
+}
+
+/** The field lines that a caller asks for, as a `Headers`. */
+export function toHeaders(init: HeadersSource | undefined): Headers {
+  const headers = new Headers();
+  for (const [name, value] of toFields(init)) headers.append(name, value);
+  return headers;
 }
 
 const NONE: string[] = [];

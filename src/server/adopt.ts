@@ -6,7 +6,7 @@ import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { WebSocketHandler } from "../handler.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved.ts";
-import { HeaderFields } from "../http/fields.ts";
+import { HeaderFields, toHeaders } from "../http/fields.ts";
 import type { RequestHead } from "../http/head.ts";
 import { EMPTY } from "../bytes.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
@@ -104,7 +104,7 @@ export class Adoption {
       if (protocol !== undefined && !judged.protocols.includes(protocol)) {
         throw new TypeError(`Expected a subprotocol that the client offers, got "${protocol}"`);
       }
-      const fields = [...new Headers(options.headers)];
+      const fields = [...toHeaders(options.headers)];
       for (const [name] of fields) checkNotReserved(name);
       const take = (socket: NativeSocket): NativeTransport =>
         this.#open(socket, peer, copy, protocol, handler as WebSocketHandler, options.data);

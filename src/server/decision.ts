@@ -5,6 +5,8 @@
 
 import { isResponse, kindOf } from "../brands.ts";
 import type { HandshakeRefusal } from "../handshake/server.ts";
+import { toHeaders } from "../http/fields.ts";
+import type { HeadersSource } from "../platform.ts";
 import type { UpgradeDecision } from "../upgrade.ts";
 
 /** The refusal of a server that is being closed. */
@@ -57,7 +59,7 @@ export class StandIns {
  */
 export function mergeForUpgrade(
   response: Iterable<readonly [string, string]>,
-  own: HeadersInit | undefined,
+  own: HeadersSource | undefined,
 ): Headers {
   const headers = new Headers();
   for (const [name, value] of response) {
@@ -65,7 +67,7 @@ export function mergeForUpgrade(
     if (NOT_FOR_101.includes(lower) || lower.startsWith("sec-websocket-")) continue;
     headers.append(name, value);
   }
-  for (const [name, value] of new Headers(own)) {
+  for (const [name, value] of toHeaders(own)) {
     if (name === "set-cookie") headers.append(name, value);
     else headers.set(name, value);
   }

@@ -1,10 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   equalsLower,
   HeaderFields,
   isToken,
   isTokenCode,
   isValueCode,
+  toFields,
+  toHeaders,
 } from "../../src/http/fields.ts";
 import { test } from "../support/test.ts";
 
@@ -112,5 +114,21 @@ test("equalsLower() compares a part of a text, and folds ASCII letters only", ()
   assertEquals(equalsLower("@[`{\xc0", 0, 5, "@[`{\xc0"), true);
   for (const [text, lower] of [["@", "`"], ["[", "{"], ["\xc0", "\xe0"], ["b", "a"]] as const) {
     assertEquals(equalsLower(text, 0, 1, lower), false);
+  }
+});
+
+test("toFields takes an object, pairs, and a Headers, and leaves out what is undefined", () => {
+  assertEquals(toFields(undefined), []);
+  assertEquals(toFields({ "X-A": " 1 ", b: undefined }), [["X-A", "1"]]);
+  const pairs: [string, string][] = [["A", "1"], ["a", "2"]];
+  assertEquals(toFields(pairs), pairs);
+  assertEquals(toFields(new Map(pairs)), pairs);
+  assertEquals(toFields(new Headers({ A: "1" })), [["a", "1"]]);
+  assertEquals([...toHeaders(pairs)], [["a", "1, 2"]]);
+});
+
+test("toFields refuses what it would lose something of", () => {
+  for (const wrong of ["a: b", null, 5, [["a"]], [["a", "b", "c"]], ["ab"], [5]]) {
+    assertThrows(() => toFields(wrong as object as Headers), TypeError, "Expected ");
   }
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { toHeaders } from "../../src/http/fields.ts";
 import {
   mergeForUpgrade,
   SHUTTING_DOWN,
@@ -40,7 +41,7 @@ test("StandIns sends along what middleware added", () => {
   response.headers.set("x-frame-options", "DENY");
   response.headers.set("content-type", "text/html");
   response.headers.set("connection", "close");
-  const headers = new Headers(standIns.find(response)?.options.headers);
+  const headers = toHeaders(standIns.find(response)?.options.headers);
   assertEquals(headers.getSetCookie(), ["theirs=1", "own=1"]);
   assertEquals([...headers.keys()].filter((name) => name !== "set-cookie"), [
     "x-frame-options",

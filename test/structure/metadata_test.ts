@@ -29,6 +29,7 @@ const testedElsewhere: Record<string, string> = {
     "types only; test/server/files_test.ts and test/files_test.ts have one implementation each",
   "src/whatwg/socket.ts": "test/websocket_test.ts drives it through its interface",
   "src/whatwg/streams.ts": "test/stream_test.ts drives it through its interface",
+  "src/platform.ts": "types only; test/types_test.ts and test/packaging/npm_test.ts hold them",
   "src/transport.ts": "types only; test/contract drives every implementation of them",
 };
 

@@ -15,7 +15,7 @@ import { attach, type Attached, type AttachOptions } from "@sansocket/ws/node";
 import { settled, withResolvers } from "../../support/connections.ts";
 import { createDevelopmentCertificate } from "../../../src/certificate.ts";
 import { handshake, RawPeer } from "../../support/raw.ts";
-import { test } from "../../support/test.ts";
+import { runtime, test } from "../../support/test.ts";
 
 const echo: WebSocketHooks = { message: (ws, data) => ws.send(data) };
 
@@ -418,3 +418,39 @@ test("attach() serves sockets on a server of node:https", async () => {
   await sockets.close();
   await stop(server);
 });
+
+test("attach() of two copies of the package share one server", async () => {
+  // With a query it is another module, as the package is for import and for require().
+  const copy = new URL("../../../runtimes/node/attach.ts?copy", import.meta.url).href;
+  const other = await import(/* @vite-ignore */ copy) as { attach: typeof attach };
+  assert(other.attach !== attach);
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url);
+    if (request.url === "/first") first.upgrade(request, response, echo);
+    else if (request.url === "/second") second.upgrade(request, response, echo);
+    else response.end("a page");
+  });
+  const first = attach(server, { path: "/a", websocket: echo });
+  const second = other.attach(server, { path: "/b", websocket: echo });
+  const third = other.attach(server, { filter: ({ url = "" }) => /^.(?:first|second)$/.test(url) });
+  assertEquals(server.listenerCount("upgrade"), 1);
+  const port = await listen(server);
+  const echoes = async (path: string): Promise<void> => {
+    const ws = await connect(`ws://127.0.0.1:${port}${path}`);
+    await ws.send(path);
+    assertEquals(await ws.receive(), path);
+    await ws.close();
+  };
+  for (const path of ["/a", "/b", "/first", "/second"]) await echoes(path);
+  const refused = await assertRejects(() => echoes("/nowhere"), HandshakeError);
+  assertEquals([refused.status, refused.body], [200, "a page"]);
+  assertEquals(asked, ["/first", "/second", "/nowhere"]);
+  // The listener is the first one's, and stays for the others.
+  await first.close();
+  await echoes("/b");
+  await second.close();
+  await third.close();
+  assertEquals(server.listenerCount("upgrade"), 0);
+  await stop(server);
+}, { skip: runtime === "bun" && "Bun has one module for a path, whatever its query" });
