@@ -2,7 +2,8 @@
 //
 // 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the next message is
 //    given out. `close` comes last, behind the last message, after whatever hook was running.
-// 2. A function owns its connection: returning closes it with 1000.
+// 2. A function owns its connection: returning closes it with 1000. One that returns at once without having used it
+//    was hardly meant to, and is reported once.
 // 3. A handler that throws closes its own connection with 1011 and is reported once; one that was only told
 //    that its connection has ended (ConnectionClosed) is not at fault.
 
@@ -86,14 +87,35 @@ export function runHandler<Data>(
   else new HookRunner(handler, scene, watcher).start();
 }
 
+const UNUSED =
+  "A function that handles a connection returned at once without using it, which closes it with 1000: " +
+  "return a promise that lasts as long as the connection, such as ws.closed, or give an object of hooks";
+
+/** Functions that were reported for that. */
+const unused = new WeakSet<object>();
+
+/** Whether a function has returned in order, without waiting for anything but microtasks. */
+async function isDone(result: unknown): Promise<boolean> {
+  if (!isPending(result)) return true;
+  let done = false;
+  result.then(() => done = true, () => {});
+  for (let i = 0; i < 3; i++) await undefined;
+  return done;
+}
+
 async function runFunction<Data>(
   handler: WebSocketFunction<Data>,
-  { connection, endpoint }: HandlerScene<Data>,
+  { connection, endpoint, inbox }: HandlerScene<Data>,
   watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
   try {
-    await handler(connection);
+    const result = handler(connection);
+    if (!inbox.used && !unused.has(handler) && await isDone(result) && !inbox.used) {
+      unused.add(handler);
+      watcher.report(new Error(UNUSED));
+    }
+    await result;
     endpoint.close(CloseCode.normal, "");
   } catch (error) {
     fail(endpoint, error, (error) => watcher.report(error));

@@ -95,6 +95,13 @@ export class Inbox implements EndpointConsumer {
     return this.outbox ?? this.endpoint;
   }
 
+  /** Whether somebody has sent or asked for something, wants to know of the end, or has ended it. */
+  get used(): boolean {
+    return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
+      this.#receivers !== NO_RECEIVERS || this.#pings !== NO_PINGS ||
+      this.taker !== undefined || this.outbox !== undefined;
+  }
+
   /** Resolves when the connection has ended; never rejects. */
   get whenClosed(): Promise<CloseInfo> {
     this.#closed ??= defer<CloseInfo>();

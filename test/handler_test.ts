@@ -1,9 +1,16 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import {
   type CloseInfo,
   ConnectionClosed,
   type ServerOptions,
   type WebSocketConnection,
+  type WebSocketFunction,
   type WebSocketHandler,
 } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
@@ -451,4 +458,40 @@ test("WebSocketHooks take any object with then() for a promise", async () => {
   resolve();
   await settled();
   assertEquals([log, fake.endpoint.draining], [["a", "b"], false]);
+});
+
+test("a function handler that returns at once without using its connection is told so once", async () => {
+  const kept: unknown[] = [];
+  const unusedHandlers: WebSocketFunction<undefined>[] = [
+    (ws) => void kept.push(ws),
+    // deno-lint-ignore require-await -- As users write it.
+    async (ws) => void kept.push(ws),
+  ];
+  for (const handler of unusedHandlers) {
+    for (const told of [1, 0]) {
+      await using fake = openFake({ handler });
+      await settled();
+      assertEquals(fake.frames(), ["88 03e8"]);
+      assertEquals(fake.reported.length, told);
+      if (told > 0) assert(String(fake.reported[0]).includes("ws.closed"));
+    }
+  }
+});
+
+test("a function handler that has used its connection, or waits, is not told so", async () => {
+  const handlers: WebSocketFunction<undefined>[] = [
+    (ws) => void ws.send("a"),
+    (ws) => void ws.receive().catch(() => {}),
+    (ws) => void ws.closed,
+    (ws) => void ws.close(),
+    (ws) => void ws.ping().catch(() => {}),
+    (ws) => ws.ignoreMessages(),
+    (ws) => ws.terminate(),
+    () => settled(),
+  ];
+  for (const handler of handlers) {
+    await using fake = openFake({ handler });
+    await settled();
+    assertEquals(fake.reported, []);
+  }
 });

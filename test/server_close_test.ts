@@ -162,6 +162,37 @@ test("Server close({ timeout }) has called the close hook of whoever it cuts", a
   for (const peer of peers) await peer[Symbol.asyncDispose]();
 });
 
+test("Server close() waits for a handler that still gets what came before its peer's end, and cuts it off after timeout", async () => {
+  for (const ends of [true, false]) {
+    const gate = withResolvers<void>();
+    const log: unknown[] = [];
+    const server = await serve({
+      port: 0,
+      websocket: {
+        async message(_ws, data) {
+          log.push(data);
+          await gate.promise;
+        },
+        close: () => void log.push("close"),
+      },
+    });
+    const ws = await connect(server.url);
+    for (const data of ["a", "b", "c"]) ws.send(data);
+    await ws.close();
+    // The server's end of the stream ends a moment after ours.
+    while (server.connections.size > 0) await settled();
+    assertEquals([server.connections.size, log], [0, ["a"]]);
+    const closed = server.close({ timeout: ends ? 60_000 : 20 });
+    assertEquals(await isPending(closed), true);
+    if (ends) gate.resolve();
+    await closed;
+    gate.resolve();
+    await settled();
+    // What is cut off gets no more messages.
+    assertEquals(log, ends ? ["a", "b", "c", "close"] : ["a", "close"]);
+  }
+});
+
 test("Server close({ timeout }) as long as you like waits for a handler", async () => {
   for (const timeout of [Infinity, 2 ** 40]) {
     const gate = withResolvers<void>();

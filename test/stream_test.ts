@@ -425,3 +425,36 @@ test("WebSocketStream over TCP", async () => {
   assertEquals(await stream.closed, { closeCode: 4000, reason: "" });
   await server.close();
 });
+
+test("WebSocketStream gives what came before the end, then ends or fails", async () => {
+  for (const clean of [true, false]) {
+    const { WebSocketStream, server, url } = await open(async (ws) => {
+      for (const text of ["a", "b", "c"]) await ws.send(text);
+      await turn();
+      if (clean) await ws.close(4000, "over");
+      else ws.terminate();
+    });
+    const stream = new WebSocketStream(url);
+    const { readable, writable } = await stream.opened;
+    await (clean ? stream.closed : rejectsWithWebSocketError(stream.closed));
+    const reader = readable.getReader();
+    for (const text of ["a", "b", "c"]) assertEquals((await reader.read()).value, text);
+    if (clean) assertEquals((await reader.read()).done, true);
+    else await rejectsWithWebSocketError(reader.read());
+    await assertRejects(() => writable.getWriter().closed);
+    await server.close();
+  }
+});
+
+test("WebSocketStream discards what came before the end when its readable is cancelled", async () => {
+  const { WebSocketStream, server, url } = await open(async (ws) => {
+    for (const text of ["a", "b", "c"]) await ws.send(text);
+    await ws.closed;
+  });
+  const stream = new WebSocketStream(url);
+  const { readable } = await stream.opened;
+  await turn();
+  await readable.cancel();
+  assertEquals(await stream.closed, { closeCode: 1005, reason: "" });
+  await server.close();
+});

@@ -1,7 +1,7 @@
 // Many connections at once on a server in a process of its own: idle, reset, and more than it may have.
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { encodeHex } from "@std/encoding";
+import { decodeHex, encodeHex } from "@std/encoding";
 import type { ServerStats } from "@sansocket/ws";
 import { type Child, commandOf, run } from "../support/process.ts";
 import { RawPeer } from "../support/raw.ts";
@@ -69,6 +69,33 @@ test("serve() holds thousands of idle connections, and lets go of them", async (
   }
   assertEquals([after?.connections, after?.closed.lost], [0, 2 * count]);
 }, { timeout: 180_000 });
+
+test(
+  "serve() holds for a stalled handler no more than may wait, and the chunk at hand",
+  async () => {
+    await using server = await startServer();
+    const count = 1_000;
+    const peers = await openPeers(server.port, count, "GET /stalled HTTP/1.1");
+    const before = await server.ask();
+    // One for the handler, then more than may wait, in messages of 1,000 octets.
+    const message = "82fe03e800000000" + "61".repeat(1_000);
+    const flood = decodeHex(message.repeat(66));
+    for (const peer of peers) peer.send(flood);
+    // 16 wait behind the one at work; what counts as a message is what was parsed.
+    await until(async () => (await server.ask()).messagesReceived >= 17 * count);
+    const open = await server.ask();
+    const each = (open.memory - before.memory) / count;
+    show(`${count} stalled handlers`, {
+      "octets each": Math.round(each),
+      "resident each": Math.round((open.resident - before.resident) / count),
+    });
+    assertEquals(open.messagesReceived, 17 * count);
+    // The chunk at hand is at most what came, and what a runtime reads at once.
+    assertLessOrEqual(each, Math.max(flood.length, 262_144) + 65_536 + 16 * 64);
+    await dropPeers(peers);
+  },
+  { timeout: 180_000 },
+);
 
 test("serve() survives many resets at once", async () => {
   await using server = await startServer();

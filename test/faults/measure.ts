@@ -33,8 +33,12 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** Opens so many upgraded connections. */
-export async function openPeers(port: number, count: number): Promise<RawPeer[]> {
+/** Opens so many upgraded connections, with changes to the lines of the handshake as in heads.ts. */
+export async function openPeers(
+  port: number,
+  count: number,
+  ...changes: string[]
+): Promise<RawPeer[]> {
   const peers: RawPeer[] = [];
   // Below the backlog of a listening socket, which is 128 at the least.
   while (peers.length < count) {
@@ -42,7 +46,7 @@ export async function openPeers(port: number, count: number): Promise<RawPeer[]>
     peers.push(
       ...await Promise.all(Array.from({ length: batch }, async () => {
         const peer = await RawPeer.dial(port);
-        const { status } = await peer.upgrade();
+        const { status } = await peer.upgrade(...changes);
         if (status !== 101) throw new Error(`Expected 101, got ${status}`);
         return peer;
       })),

@@ -1,5 +1,5 @@
-// A server in a process of its own, for faults that need its limits or its memory to themselves. It echoes, and
-// answers GET with what it has counted and how much memory it uses.
+// A server in a process of its own, for faults that need its limits or its memory to themselves. It echoes, or never
+// comes to an end with a message at /stalled, and answers GET with what it has counted and how much memory it uses.
 
 import process from "node:process";
 import { serve, type Server } from "@sansocket/ws";
@@ -10,6 +10,9 @@ const server: Server = await serve({
   error: (error) => console.log("reported:", error instanceof Error ? error.message : error),
   fetch(request, { upgrade }) {
     if (request.headers.has("upgrade")) {
+      if (request.url.endsWith("/stalled")) {
+        return upgrade({ message: () => new Promise(() => {}) });
+      }
       return upgrade({ message: (ws, data) => ws.send(data) });
     }
     const memory = memoryInUse();
