@@ -78,6 +78,11 @@ export function isError(value: unknown): value is Error {
     ("stack" in value && "message" in value && typeof value.message === "string");
 }
 
+/** Gives a class the name that it has in its source: bundlers call some `_Name` or `Name2`. */
+export function setName(target: object, name: string): void {
+  Object.defineProperty(target, "name", { value: name });
+}
+
 /**
  * Makes `instanceof` hold for the instances of every copy of a class: the package may be loaded twice in one process, by
  * `import` and by `require()`.
@@ -87,6 +92,7 @@ export function isError(value: unknown): value is Error {
  */
 export function brand(target: { readonly prototype: object }, name: string): void {
   const mark = Symbol.for(`@sansocket/ws/${name}`);
+  setName(target, name);
   Object.defineProperty(target.prototype, mark, { value: true });
   Object.defineProperty(target, Symbol.hasInstance, {
     value(this: unknown, value: unknown): boolean {

@@ -6,7 +6,7 @@ import { CloseCode } from "./close.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { checkOptions, type OptionTable, signal } from "./options.ts";
-import { checkSendOptions, ownPrepared, PreparedMessage, type SendOptions } from "./prepared.ts";
+import { checkSendOptions, PreparedMessage, type SendOptions } from "./prepared.ts";
 import { checkSource, chunksOf } from "./source.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import { type CloseInfo, ConnectionClosed, isOrderly } from "./errors.ts";
@@ -227,9 +227,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       const message = binary === false ? strictDecoder.decode(bytes) : bytes;
       return this.#inbox.sender.send(message, compress);
     }
-    if (data instanceof PreparedMessage) {
-      return this.#inbox.sender.send(ownPrepared(data), compress);
-    }
+    if (data instanceof PreparedMessage) return this.#inbox.sender.send(data, compress);
     return this.#makeOutbox().sendStream(isBlob(data) ? chunksOf(data) : checkSource(data));
   }
 

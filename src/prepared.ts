@@ -7,7 +7,7 @@
 // 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to what the others did
 //    not get: a connection that takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
 
-import { brand, isOwnUint8Array } from "./brands.ts";
+import { brand, isUint8Array } from "./brands.ts";
 import { type BinaryData, type Bytes, copyBytes } from "./bytes.ts";
 import type { FrameEncoder } from "./encoder.ts";
 import { FIN, headerLength, messageOpcode, Opcode, RSV1, writeHeader } from "./frame.ts";
@@ -92,6 +92,7 @@ export function checkSendOptions(owner: string, options: SendOptions): void {
   for (const name in options) right &&= name === "compress" || name === "binary";
   if (!right) checkOptions(owner, options, SEND_OPTIONS);
 }
+
 /** What another copy of this package makes its own message of: payload, opcode, and whether to compress it. */
 type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
 /** The method of a PreparedMessage that gives it. */
@@ -100,7 +101,7 @@ const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
 const twins = new WeakMap<object, PreparedMessage>();
 
 /** The message, or the same as a message of this copy of the package: the slabs of another are not ours. */
-export let ownPrepared: (message: PreparedMessage) => PreparedMessage;
+let ownPrepared: (message: PreparedMessage) => PreparedMessage;
 
 /** The frame of a message for a connection with this transform, or without one. */
 let frameFor: (message: PreparedMessage, transform: MessageTransform | undefined) => PreparedFrame;
@@ -112,8 +113,8 @@ export function encodeSendable(
   transform: MessageTransform | undefined,
 ): void {
   // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their prototypes.
-  if (typeof data !== "string" && !isOwnUint8Array(data)) {
-    return output.prepared(frameFor(data, transform));
+  if (typeof data !== "string" && !isUint8Array(data)) {
+    return output.prepared(frameFor(ownPrepared(data), transform));
   }
   const opcode = messageOpcode(data);
   const payload = transform && encodeMessage(transform, data);

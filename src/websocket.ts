@@ -4,7 +4,7 @@
 // One class for each `connect()`, made by a function: the members belong on the class itself, which extends EventTarget,
 // so nothing can stand between the two.
 
-import { brand, isBlob } from "./brands.ts";
+import { brand, isBlob, kindOf } from "./brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions, toProtocols } from "./client.ts";
 import { checkOptions, describe, type OptionTable } from "./options.ts";
 import {
@@ -23,7 +23,7 @@ import {
   toList,
 } from "./whatwg/idl.ts";
 import { checkClose, checkProtocols, parseTarget } from "./whatwg/rules.ts";
-import { readyStates, Socket } from "./whatwg/socket.ts";
+import { type Payload, readyStates, Socket } from "./whatwg/socket.ts";
 
 /** The options of `connect()` that `new WebSocket()` takes. */
 export type WebSocketOptions = Omit<ConnectOptions, "signal">;
@@ -187,9 +187,7 @@ export function createWebSocketClass(connect: Connect): WebSocketClass {
     send(data: unknown): void {
       const socket = WebSocket.#of(this);
       requireArguments(arguments, 1, "send()");
-      if (isBufferSource(data)) checkMemory(data);
-      // Web IDL: whatever is neither a Blob nor a BufferSource is converted to a string.
-      socket.send(isBufferSource(data) || isBlob(data) ? data : `${data}`);
+      socket.send(toPayload(data));
     }
 
     static #of(value: object): Socket {
@@ -206,6 +204,17 @@ export function createWebSocketClass(connect: Connect): WebSocketClass {
   }
   // The types of what Web IDL converts are those of the interface.
   return WebSocket as unknown as WebSocketClass;
+}
+
+/** Web IDL: whatever is neither a Blob nor a BufferSource is converted to a string. */
+function toPayload(data: unknown): Payload {
+  if (isBufferSource(data)) checkMemory(data);
+  else if (!isBlob(data)) {
+    // Those of old polyfills cannot be read, and nobody means to send "[object Blob]".
+    if (!/^(?:Blob|File)$/.test(kindOf(data))) return `${data}`;
+    throw new TypeError("Expected a Blob with arrayBuffer(), got one without: send its bytes");
+  }
+  return data;
 }
 
 /** The options of `connect()` of both arguments; the last one wins. */

@@ -10,6 +10,7 @@ import {
   isSharedBuffer,
   isUint8Array,
   kindOf,
+  setName,
 } from "../src/brands.ts";
 import { foreign, ForeignBlob, foreignBytes, ForeignResponse } from "./support/realm.ts";
 import { test } from "./support/test.ts";
@@ -119,6 +120,17 @@ test("kindOf names what was got", () => {
     "Blob",
     "Date",
   ]);
+});
+
+test("setName() gives a class its name, as the language does", () => {
+  const Class = class Other {};
+  setName(Class, "Test");
+  assertEquals(Object.getOwnPropertyDescriptor(Class, "name"), {
+    value: "Test",
+    writable: false,
+    enumerable: false,
+    configurable: true,
+  });
 });
 
 test("brand() lets instanceof hold between two copies of a class, and not for its subclasses", () => {

@@ -7,13 +7,15 @@ import { concat } from "../src/bytes.ts";
 import type { DeflateBackend } from "../src/deflate/backend.ts";
 import { Compression } from "../src/deflate/compression.ts";
 import { resolveCompression } from "../src/deflate/options.ts";
-import { REFERENCE_FROM } from "../src/encoder.ts";
+import { FrameEncoder, REFERENCE_FROM } from "../src/encoder.ts";
+import { encodeSendable } from "../src/prepared.ts";
 import { parseExtensions } from "../src/extension.ts";
 import { giveBack, SLAB_SIZE } from "../src/slab.ts";
 import { pair } from "@sansocket/ws/testing";
 import { networks, settled } from "./support/connections.ts";
 import { backends, createCompressingNetwork, json } from "./support/deflate.ts";
 import { type FakeConnection, openFake } from "./support/established.ts";
+import { foreignBytes } from "./support/realm.ts";
 import { test } from "./support/test.ts";
 
 /** What was written, a string of hex for each write. */
@@ -347,4 +349,12 @@ test("PreparedMessage of another copy of the package is sent as one of this copy
     }
   }
   await client.close();
+});
+
+test("encodeSendable takes bytes of another realm for what they are", () => {
+  const output = new FrameEncoder(false);
+  encodeSendable(output, foreignBytes([1, 2, 3]), undefined);
+  const taken = output.take();
+  assert(taken !== undefined);
+  assertEquals(encodeHex(taken), "8203010203");
 });

@@ -382,8 +382,10 @@ test("WebSocket.send() wants an argument, and memory that cannot change", async 
     resizable(),
     new Uint8Array(resizable()),
   ];
+  const old = { [Symbol.toStringTag]: "Blob", size: 1 } as unknown as Blob;
   const check = (): void => {
     assertThrows(() => (ws as unknown as { send(): void }).send(), TypeError, "send(): expected 1");
+    assertThrows(() => ws.send(old), TypeError, "Expected a Blob with arrayBuffer()");
     for (const data of wrong) assertThrows(() => ws.send(data), TypeError, "Expected memory that");
   };
   check();

@@ -1,6 +1,6 @@
 // What Web IDL says of every interface (https://webidl.spec.whatwg.org/), as far as a JavaScript class does not by itself.
 
-import { isArrayBuffer, isSharedBuffer, kindOf } from "../brands.ts";
+import { isArrayBuffer, isSharedBuffer, kindOf, setName } from "../brands.ts";
 
 /** A class that stands for an interface. */
 export interface InterfaceClass {
@@ -18,6 +18,7 @@ export function defineInterface(
   constants: Readonly<Record<string, number>> = {},
 ): void {
   const { prototype } = target;
+  setName(target, name);
   for (const key of Object.getOwnPropertyNames(prototype)) {
     if (key !== "constructor") Object.defineProperty(prototype, key, { enumerable: true });
   }

@@ -129,6 +129,7 @@ test(
       for (const key of ${JSON.stringify(entryPoints)}) {
         for (const [symbol, value] of Object.entries(require("${name}" + key.slice(1)))) {
           if (!/^class\\b/.test(String(value)) || !main[symbol]) continue;
+          if (value.name !== symbol) console.log(symbol + " is called " + value.name);
           shared.push(main[symbol] === value || made.includes(symbol));
         }
       }
