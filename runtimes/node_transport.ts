@@ -271,7 +271,11 @@ export class NodeTransport implements Transport {
   }
 }
 
-function addressOf(hostname: string | undefined, port: number | undefined): Address | undefined {
+/** An address, when the socket has both of its parts. */
+export function addressOf(
+  hostname: string | undefined,
+  port: number | undefined,
+): Address | undefined {
   return hostname === undefined || port === undefined ? undefined : { hostname, port };
 }
 

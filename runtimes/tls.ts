@@ -3,8 +3,8 @@
 // record (16 KiB) took 44 ms. Native TLS would save about 40% of the CPU time of small messages on Bun, half on Deno.
 //
 // 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other side stays open.
-// 2. A connection is accepted when its TLS handshake is complete; one that does not get there in time is cut, and
-//    the application never hears of it.
+// 2. A connection counts from its first octet on, and is accepted when its TLS handshake is complete; one that does not
+//    get there in time is cut.
 // 3. Deno's TLSSocket does not stop its socket when it is paused: without the gate, memory would hold all that a
 //    peer sends. It also loses the end of a stream that was not paused before its handshake.
 
@@ -21,10 +21,11 @@ import {
   TLSSocket,
 } from "node:tls";
 import type { TlsCertificate, TlsClientOptions, TlsServerOptions } from "../src/tls.ts";
-import type { Address, DialOptions, Listener, ListenOptions, Transport } from "../src/transport.ts";
+import type { Address, Arrival, DialOptions, Listener } from "../src/transport.ts";
+import type { ListenOptions, Transport } from "../src/transport.ts";
 import { failure } from "./failure.ts";
 import { bind, open } from "./net.ts";
-import { NodeTransport } from "./node_transport.ts";
+import { addressOf, NodeTransport } from "./node_transport.ts";
 
 /** Longer than any deadline of the library: for a caller that sets none. */
 const LONG = 120_000;
@@ -56,54 +57,122 @@ export async function listenTls(
     throw failure("listen on", options, error);
   }
   const timeout = options.handshakeTimeout ?? LONG;
-  if (gated) return await listenGated(options, settings, timeout, accept);
+  const handshakes = new Handshakes(options, accept);
+  if (gated) return await listenGated(options, settings, timeout, handshakes);
+  // Half of a connection is enough once its handshake is complete; before, Node would wait for the rest of it.
   const server = createServer(
-    { ...settings, allowHalfOpen: true, noDelay: true, handshakeTimeout: timeout },
+    { ...settings, allowHalfOpen: false, noDelay: true, handshakeTimeout: timeout },
     (socket) => {
-      if (isWelcome(socket)) accept(new NodeTransport(socket));
-      else socket.destroy();
+      socket.allowHalfOpen = true;
+      handshakes.complete(carrierOf(socket), socket, () => new NodeTransport(socket));
     },
   );
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  return await bind(server, options);
+  server.on("connection", (carrier) => handshakes.begin(carrier));
+  server.on("tlsClientError", (error, socket) => {
+    handshakes.fail(carrierOf(socket), explain(error, socket));
+    socket.destroy();
+  });
+  return handshakes.cutAtClose(await bind(server, options));
 }
 
 async function listenGated(
   options: ListenOptions,
   settings: TlsOptions,
   timeout: number,
-  accept: (transport: Transport) => void,
+  handshakes: Handshakes,
 ): Promise<Listener> {
-  const waiting = new Set<Socket>();
   const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (carrier) => {
+    if (!handshakes.begin(carrier)) return;
     const gate = new Gate(carrier);
-    const cut = (): void => void carrier.destroy();
-    const timer = setTimeout(cut, timeout);
-    const settle = (): void => {
-      clearTimeout(timer);
-      waiting.delete(carrier);
+    const fail = (error: Error, socket?: TLSSocket): void => {
+      handshakes.fail(carrier, explain(error, socket));
+      carrier.destroy();
     };
-    waiting.add(carrier);
-    carrier.on("close", settle);
+    const late = (): void => fail(new Error(`The handshake took more than ${timeout} ms`));
+    const timer = setTimeout(late, timeout);
+    carrier.on("close", () => clearTimeout(timer));
     // One for each connection, since nothing leads from a TLSSocket to the stream below it. It is a light object here.
     const own = { ...settings, ...gate.waking(settings.SNICallback), pauseOnConnect: true };
     const acceptor = createServer(own, (socket) => {
-      settle();
-      if (!isWelcome(socket)) return cut();
-      gate.pause();
-      accept(new GatedTransport(socket, carrier, gate));
+      clearTimeout(timer);
+      handshakes.complete(carrier, socket, () => {
+        gate.pause();
+        return new GatedTransport(socket, carrier, gate);
+      });
     });
-    acceptor.on("tlsClientError", cut);
+    acceptor.on("tlsClientError", fail);
     acceptor.emit("connection", gate);
   });
-  const listener = await bind(server, options);
-  return {
-    ...listener,
-    close(): Promise<void> {
-      for (const carrier of waiting) carrier.destroy();
-      return listener.close();
-    },
-  };
+  return handshakes.cutAtClose(await bind(server, options));
+}
+
+/**
+ * The TCP connections whose TLS handshake is under way. Each has been let in once, and leaves once: when its handshake is
+ * complete, or when it fails, or at the latest when its socket closes, whatever the runtime tells besides.
+ */
+class Handshakes {
+  readonly #arrive: (remoteAddress: Address | undefined) => Arrival | undefined;
+  readonly #underWay = new Map<Socket, Arrival>();
+
+  constructor({ arrive }: ListenOptions, accept: (transport: Transport) => void) {
+    this.#arrive = arrive ?? (() => ({ accepted: accept, failed() {} }));
+  }
+
+  /** A connection has come; false when it is not let in, and has been cut. */
+  begin(carrier: Socket): boolean {
+    const arrival = this.#arrive(addressOf(carrier.remoteAddress, carrier.remotePort));
+    if (arrival === undefined) {
+      // 'close' follows; without a listener an error would end the process.
+      carrier.on("error", () => {}).destroy();
+      return false;
+    }
+    this.#underWay.set(carrier, arrival);
+    carrier.on("close", () => this.fail(carrier, new Error("The client has gone")));
+    return true;
+  }
+
+  /** The handshake is complete. */
+  complete(carrier: Socket, socket: TLSSocket, transport: () => Transport): void {
+    const arrival = this.#underWay.get(carrier);
+    if (arrival === undefined) return void socket.destroy();
+    if (!isWelcome(socket)) {
+      this.fail(carrier, explain(new Error("The client's certificate is not trusted"), socket));
+      return void socket.destroy();
+    }
+    this.#underWay.delete(carrier);
+    arrival.accepted(transport());
+  }
+
+  /** The handshake has failed. */
+  fail(carrier: Socket, error: Error): void {
+    const arrival = this.#underWay.get(carrier);
+    this.#underWay.delete(carrier);
+    arrival?.failed(error);
+  }
+
+  /** A listener that does not leave those behind for which nobody waits any more. */
+  cutAtClose(listener: Listener): Listener {
+    return {
+      ...listener,
+      close: (): Promise<void> => {
+        for (const carrier of this.#underWay.keys()) carrier.destroy();
+        return listener.close();
+      },
+    };
+  }
+}
+
+/** The TCP connection below a TLSSocket, by what Node's keeps of it; on Bun they are one. */
+function carrierOf(socket: TLSSocket): Socket {
+  return (socket as { readonly _parent?: Socket })._parent ?? socket;
+}
+
+/** Why a handshake has failed: a certificate that nobody trusts ends it as a peer does that hangs up. */
+function explain(error: Error, socket: TLSSocket | undefined): Error {
+  const untrusted = socket?.authorizationError;
+  return untrusted
+    ? new Error(`The client's certificate is not trusted: ${untrusted}`, { cause: error })
+    : error;
 }
 
 /**

@@ -94,6 +94,7 @@ export { Protocol, type ProtocolEvent } from "./protocol.ts";
 export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 export type {
   Address,
+  Arrival,
   DialOptions,
   Listener,
   ListenOptions,

@@ -27,11 +27,9 @@ import {
   listeningUrl,
   resolveListening,
 } from "./server/listening.ts";
-import { Opening } from "./server/opening.ts";
-import { SessionPeer } from "./server/peer.ts";
-import { HttpSession } from "./server/session.ts";
+import { Reception } from "./server/reception.ts";
 import { type ServerCloseOptions, Sessions } from "./server/sessions.ts";
-import type { Listener, Runtime, Transport } from "./transport.ts";
+import type { Address, Listener, Runtime } from "./transport.ts";
 
 /** What every server can be told. */
 export interface ServerOptions extends ConnectionLimits, ListeningOptions {
@@ -231,19 +229,13 @@ function findSocketOf(
   return choice === undefined ? find : () => choice;
 }
 
-/** So many connections too many are told why at the same time; the others are cut. */
-const MAX_TURNED_AWAY = 100;
-
 class RunningServer implements Server {
   readonly connections = new Set<WebSocketConnection>();
   readonly #context: ServerContext;
   readonly #listening: ListeningOptions;
   readonly #sessions: Sessions;
+  readonly #reception: Reception;
   #listener!: Listener;
-  /** Whether nobody is listened to any more. */
-  #stopped = false;
-  /** Connections that are being refused. */
-  #turnedAway = 0;
 
   constructor(options: ServeOptions<unknown>, deflate: DeflateBackend | undefined) {
     checkOptions("serve()", options, SERVE_OPTIONS);
@@ -262,33 +254,17 @@ class RunningServer implements Server {
       findSocket: findSocketOf(context, router?.findSocket, websocket),
     };
     this.#sessions = new Sessions(this.#context);
+    this.#reception = new Reception(this.#context, this.#sessions);
   }
 
   async listen(runtime: Runtime): Promise<void> {
     const { handshakeTimeout, report } = this.#context;
-    const where = resolveListening(this.#listening, handshakeTimeout, report);
-    this.#listener = await runtime.listen(where, (transport) => {
-      if (this.#stopped) return transport.destroy();
-      this.#take(transport);
-    });
-  }
-
-  #take(transport: Transport): void {
-    const context = this.#context;
-    const sessions = this.#sessions;
-    const peer = new SessionPeer(transport.remoteAddress, context, transport.tls !== undefined);
-    const full = peer.connect();
-    if (full !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return transport.destroy();
-    const refusal = full ?? (context.findSocket && peer.enterConnection());
-    if (refusal === undefined && context.findSocket !== undefined) {
-      return void new Opening(transport, context, peer, sessions);
-    }
-    const session = new HttpSession(transport, context, peer, sessions);
-    sessions.add(session);
-    if (full !== undefined) this.#turnedAway++;
-    session.run(undefined, refusal).then(() => {
-      if (full !== undefined) this.#turnedAway--;
-    });
+    const reception = this.#reception;
+    const where = {
+      ...resolveListening(this.#listening, handshakeTimeout, report),
+      arrive: (address: Address | undefined) => reception.arrive(address),
+    };
+    this.#listener = await runtime.listen(where, (transport) => reception.take(transport));
   }
 
   stats(): ServerStats {
@@ -313,7 +289,7 @@ class RunningServer implements Server {
 
   close(options?: ServerCloseOptions): Promise<void> {
     return this.#sessions.close(options, () => {
-      this.#stopped = true;
+      this.#reception.stopped = true;
       return this.#listener.close();
     });
   }

@@ -75,6 +75,14 @@ export interface Listener {
   unref?(): void;
 }
 
+/** A TCP connection whose TLS handshake is under way. */
+export interface Arrival {
+  /** The handshake is complete; the transport is paused. */
+  accepted(transport: Transport): void;
+  /** It will not be: it has failed, or taken too long, or the peer has gone. */
+  failed(error: Error): void;
+}
+
 /** Where and how to listen. */
 export interface ListenOptions extends Address {
   /** Told of an accept that failed, as without file descriptors (EMFILE); the listener goes on all the same. */
@@ -85,6 +93,11 @@ export interface ListenOptions extends Address {
   readonly reusePort?: boolean | undefined;
   /** TLS; a connection is accepted once its TLS handshake is complete. */
   readonly tls?: TlsServerOptions | undefined;
+  /**
+   * With `tls`, asked about each TCP connection before its TLS handshake: undefined cuts it, and otherwise one of the two
+   * is called once, in place of `accept`.
+   */
+  readonly arrive?: ((remoteAddress: Address | undefined) => Arrival | undefined) | undefined;
   /** Milliseconds that a TLS handshake may take; the connection is cut then. */
   readonly handshakeTimeout?: number | undefined;
 }

@@ -8,14 +8,15 @@ import { milliseconds, number, type OptionTable } from "../options.ts";
 /** Limits against abuse; each is a number, and `Infinity` turns it off. */
 export interface GuardOptions {
   /**
-   * The most connections in total, those that speak plain HTTP included; the next one is answered with 503 and
-   * Retry-After. 65,536 unless told: raise it, and the process's limit of file descriptors, for more.
+   * The most connections in total, those that speak plain HTTP or have a TLS handshake under way included. The next one
+   * is answered with 503 and Retry-After; with `tls` it is cut before its handshake, which would be work. Default:
+   * 65,536. Raise it, and the process's limit of file descriptors, for more.
    */
   readonly maxConnections?: number;
   /**
-   * The most connections of one address (of one /64 for IPv6); the next one is answered with 429. Off unless told:
-   * all who come through one proxy or NAT share an address. Set it on a server that faces the internet, and with
-   * `trustProxy` behind a proxy, where it counts WebSocket connections.
+   * The most connections of one address (of one /64 for IPv6); the next one is answered with 429, or with `tls` cut
+   * before its handshake. Off unless told: all who come through one proxy or NAT share an address. Set it on a server
+   * that faces the internet, and with `trustProxy` behind a proxy, where it counts WebSocket connections.
    */
   readonly maxConnectionsPerAddress?: number;
   /**

@@ -1,0 +1,73 @@
+// Whoever comes to a server that listens: let in or turned away, and given to what reads the first request.
+
+import type { Address, Arrival, Transport } from "../transport.ts";
+import type { ServerContext } from "./context.ts";
+import { Opening } from "./opening.ts";
+import { SessionPeer } from "./peer.ts";
+import { HttpSession } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** So many connections too many are told why at the same time; the others are cut. */
+const MAX_TURNED_AWAY = 100;
+
+/** Receives the connections of one server. */
+export class Reception {
+  /** Whether nobody is let in any more. */
+  stopped = false;
+  readonly #context: ServerContext;
+  readonly #sessions: Sessions;
+  /** Connections that are being refused. */
+  #turnedAway = 0;
+
+  /** Nobody has come yet. */
+  constructor(context: ServerContext, sessions: Sessions) {
+    this.#context = context;
+    this.#sessions = sessions;
+  }
+
+  /** One has come, without TLS. */
+  take(transport: Transport): void {
+    if (this.stopped) return transport.destroy();
+    const peer = new SessionPeer(transport.remoteAddress, this.#context);
+    const full = peer.connect();
+    if (full !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return transport.destroy();
+    const refusal = full ?? (this.#context.findSocket && peer.enterConnection());
+    if (refusal === undefined) return this.#welcome(transport, peer);
+    const told = this.#session(transport, peer).run(undefined, refusal);
+    if (full === undefined) return;
+    this.#turnedAway++;
+    told.then(() => this.#turnedAway--);
+  }
+
+  /**
+   * One has come that has a TLS handshake before it, which is work: it is counted now, and if it is one too many it is
+   * not told why.
+   */
+  arrive(remoteAddress: Address | undefined): Arrival | undefined {
+    if (this.stopped) return undefined;
+    const peer = new SessionPeer(remoteAddress, this.#context, true);
+    if ((peer.connect() ?? peer.enterConnection()) !== undefined) {
+      peer.leave();
+      return undefined;
+    }
+    return {
+      accepted: (transport) => {
+        if (!this.stopped) return this.#welcome(transport, peer);
+        peer.leave();
+        transport.destroy();
+      },
+      failed: () => peer.leave(),
+    };
+  }
+
+  #welcome(transport: Transport, peer: SessionPeer): void {
+    if (this.#context.findSocket === undefined) this.#session(transport, peer).run();
+    else new Opening(transport, this.#context, peer, this.#sessions);
+  }
+
+  #session(transport: Transport, peer: SessionPeer): HttpSession {
+    const session = new HttpSession(transport, this.#context, peer, this.#sessions);
+    this.#sessions.add(session);
+    return session;
+  }
+}
