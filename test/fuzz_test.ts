@@ -8,7 +8,12 @@ import { targets } from "./fuzz/targets.ts";
 import { test } from "./support/test.ts";
 
 /** Samples for about a second, by how much one costs. */
-const RUNS: Readonly<Record<string, number>> = { frames: 1500, compressed: 600, inflate: 2000 };
+const RUNS: Readonly<Record<string, number>> = {
+  frames: 1500,
+  compressed: 600,
+  inflate: 2000,
+  waiting: 600,
+};
 
 for (const target of targets) {
   test(`fuzz ${target.name}: ${target.promise}`, async () => {

@@ -6,6 +6,7 @@ import { compressed, frames } from "./targets/frames.ts";
 import { handshake } from "./targets/handshake.ts";
 import { chunked, head } from "./targets/http.ts";
 import { close, inflate, utf8 } from "./targets/leaves.ts";
+import { waiting } from "./targets/waiting.ts";
 
 /** All fuzz targets. */
 export const targets: readonly Target[] = [
@@ -18,4 +19,5 @@ export const targets: readonly Target[] = [
   chunked,
   handshake,
   extension,
+  waiting,
 ];
