@@ -15,7 +15,11 @@ const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_LARGE|HTT
  * @returns An error that names the address, has a code and keeps the cause.
  */
 export function failure(attempt: Attempt, place: Place, cause: unknown): Error {
-  const said = saying(cause);
+  let said = saying(cause);
+  if (isLookupDenied(said)) {
+    said =
+      `Requires net access to "${place.hostname}:${place.port}", run again with the --allow-net flag`;
+  }
   const code = codeOf(cause) ?? (isUnknownName(attempt, place, said) ? "ENOTFOUND" : undefined);
   return failed(attempt, place, { code, said, cause });
 }
@@ -44,13 +48,17 @@ export function asError(thrown: unknown): Error {
 
 function codeOf(cause: unknown): string | undefined {
   const { code, name, message } = asError(cause) as Error & { code?: unknown };
-  // Node's own permission model calls it so; Deno has a class for it.
-  if (name === "NotCapable") return "ERR_ACCESS_DENIED";
+  // Node's own permission model calls it so; Deno has a class for it, but for a name that it may not look up.
+  if (name === "NotCapable" || isLookupDenied(message)) return "ERR_ACCESS_DENIED";
   if (typeof code !== "string") {
     if (!/^failed to lookup address/.test(message)) return undefined;
     return /temporary/i.test(message) ? "EAI_AGAIN" : "ENOTFOUND";
   }
   return NO_TLS.test(code) ? "EPROTO" : code;
+}
+
+function isLookupDenied(message: string): boolean {
+  return message.startsWith("getaddrinfo EPERM");
 }
 
 /** `Bun.listen()` does not say why it cannot listen on a name. */

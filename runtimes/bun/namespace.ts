@@ -58,9 +58,21 @@ export type BunTarget = { hostname: string; port: number } | { unix: string };
 /** The `Bun` global. */
 export interface BunNamespace {
   /** Listens on TCP or a unix socket, which has neither name nor port. */
-  listen<Data>(
-    options: BunSocketOptions<Data>,
-  ): { readonly hostname?: string; readonly port?: number; stop(): void; unref(): void };
+  listen<Data>(options: BunSocketOptions<Data>): BunListener;
+}
+
+/** What `Bun.listen()` returns. */
+export interface BunListener {
+  /** What it was asked to listen on. */
+  readonly hostname?: string;
+  /** The port. */
+  readonly port?: number;
+  /** Writes the address that it listens on into an object, as for `node:net`. */
+  getsockname?(target: { address?: string }): void;
+  /** Stops accepting. */
+  stop(): void;
+  /** Lets the process end meanwhile. */
+  unref(): void;
 }
 
 /**

@@ -45,8 +45,14 @@ async function listen(
       allowHalfOpen: true,
       socket: hooks(accept),
     });
+    // What it says to be its name is what it was given.
+    const bound: { address?: string } = {};
+    socket.getsockname?.(bound);
     return {
-      address: { hostname: socket.hostname ?? hostname, port: socket.port ?? port },
+      address: {
+        hostname: bound.address ?? socket.hostname ?? hostname,
+        port: socket.port ?? port,
+      },
       close(): Promise<void> {
         socket.stop();
         return Promise.resolve();

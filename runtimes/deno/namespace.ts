@@ -44,6 +44,10 @@ export type DenoTarget =
 export interface DenoNamespace {
   /** Listens on TCP or a unix socket. */
   listen(options: DenoTarget): DenoListener;
+  /** What the program may do. */
+  readonly permissions: {
+    request(permission: { name: "net"; host: string }): Promise<{ readonly state: string }>;
+  };
   /** Connects over TCP or a unix socket. */
   connect(options: DenoTarget & { readonly signal?: AbortSignal }): Promise<DenoConn>;
 }

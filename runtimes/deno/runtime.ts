@@ -48,10 +48,14 @@ async function listen(
 ): Promise<Listener> {
   const { tls, hostname, port } = options;
   if (tls !== undefined) {
+    await (await import("./permission.ts")).permitListening(options);
     const { listenTls } = await import("../tls.ts");
     return await listenTls({ ...options, tls }, accept);
   }
-  if (options.reusePort) return await (await import("../net.ts")).listenNet(options, accept);
+  if (options.reusePort) {
+    await (await import("./permission.ts")).permitListening(options);
+    return await (await import("../net.ts")).listenNet(options, accept);
+  }
   let socket: DenoListener;
   try {
     socket = deno().listen(targetOf(options, options.path));

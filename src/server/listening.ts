@@ -1,7 +1,7 @@
 // Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to a URL.
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
-import { flag, group, number, type OptionTable, text } from "../options.ts";
+import { flag, group, kind, number, type OptionTable } from "../options.ts";
 import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../tls.ts";
 import type { Address, ListenOptions } from "../transport.ts";
 
@@ -12,8 +12,8 @@ export interface ListeningOptions {
   /** The TCP port; 0 lets the system choose one. 8000 unless told. */
   readonly port?: number;
   /**
-   * The address to listen on: "0.0.0.0" for all of the machine's, "::" for those of IPv6 as well. "127.0.0.1" unless
-   * told.
+   * The address to listen on: "0.0.0.0" for all of the machine's, "::" for those of IPv6 as well. Of a name such as
+   * "localhost" it is the first address that the system knows. Default: "127.0.0.1".
    */
   readonly hostname?: string;
   /**
@@ -33,11 +33,16 @@ export interface ListeningOptions {
   readonly tls?: TlsServerOptions;
 }
 
+/** An empty one would be all addresses for one runtime, and none for another. */
+function isFilled(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
 /** What each of these may be. */
 export const LISTENING_OPTIONS: OptionTable<ListeningOptions> = {
   port: number("", { least: 0, most: 65_535 }),
-  hostname: text,
-  path: text,
+  hostname: kind("an address or a name", isFilled),
+  path: kind("the path of a file", isFilled),
   reusePort: flag,
   tls: group(TLS_SERVER_OPTIONS),
 };

@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { spawnSync } from "node:child_process";
+import { lookup } from "node:dns/promises";
+import { join } from "node:path";
 import { denoRuntime } from "../../runtimes/deno/runtime.ts";
 import { DenoTransport } from "../../runtimes/deno/transport.ts";
 import type { Transport } from "../../src/transport.ts";
+import { type Child, root, run } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";
@@ -161,3 +164,42 @@ const RESETTING = `
     socket.on("connect", () => socket.resetAndDestroy());
   }
 `;
+
+test("serve() and connect() reject where Deno does not permit them, in every way", async () => {
+  const listener = await denoRuntime.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+  const { port } = listener.address;
+  await listener.close();
+  // By a shell, for Deno gives a Deno that it starts itself all that it may do.
+  const deno = (flags: string): Child => {
+    const binary = join(root, "node_modules/deno/deno");
+    const program = `test/support/without_permission.ts ${port}`;
+    return run(["sh", "-c", `exec '${binary}' run --no-prompt --quiet ${flags} ${program}`]);
+  };
+  const denied = (attempt: string, host: string, needed: string): string =>
+    `ERR_ACCESS_DENIED Could not ${attempt} ${host}:${port}: Requires net access to "${needed}", ` +
+    "run again with the --allow-net flag (ERR_ACCESS_DENIED)";
+  const nothing = deno("");
+  assertEquals(await nothing.exit, 0, nothing.output());
+  assertEquals(nothing.output().trimEnd().split("\n"), [
+    denied("listen on", "127.0.0.1", `127.0.0.1:${port}`),
+    denied("listen on", "127.0.0.1", `127.0.0.1:${port}`),
+    denied("listen on", "127.0.0.1", `127.0.0.1:${port}`),
+    denied("listen on", "localhost", `localhost:${port}`),
+    denied("listen on", "localhost", "localhost"),
+    denied("listen on", "localhost", "localhost"),
+    denied("connect to", "127.0.0.1", `127.0.0.1:${port}`),
+    denied("connect to", "localhost", `localhost:${port}`),
+    denied("connect to", "127.0.0.1", `127.0.0.1:${port}`),
+    denied("connect to", "localhost", `localhost:${port}`),
+  ]);
+  // It is the address that is listened on.
+  const name = deno("--allow-net=localhost");
+  assertEquals(await name.exit, 0, name.output());
+  const { address } = await lookup("localhost");
+  const bound = `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  assertEquals(name.output().split("\n").slice(3, 6), [
+    "permitted",
+    denied("listen on", "localhost", bound),
+    denied("listen on", "localhost", bound),
+  ]);
+}, { skip });

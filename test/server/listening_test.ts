@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { connect, serve, type WebSocketHandler } from "@sansocket/ws";
+import { connect, createDevelopmentCertificate, serve, type WebSocketHandler } from "@sansocket/ws";
+import { lookup } from "node:dns/promises";
 import { existsSync } from "node:fs";
 import http from "node:http";
 import process from "node:process";
@@ -16,6 +17,7 @@ import { runtime, test } from "../support/test.ts";
 
 const echo: WebSocketHandler = { message: (ws, data) => ws.send(data) };
 const tls = { key: "", cert: "" };
+const certificate = await createDevelopmentCertificate();
 const skip = process.platform === "win32" ? "needs unix sockets" : undefined;
 
 function resolve(options: ListeningOptions) {
@@ -95,6 +97,36 @@ for (const hostname of ["::1", "::"]) {
     assertEquals(await addresses.promise, "::1");
   });
 }
+
+// A short form is what the system's resolver makes of it, as for a name.
+for (const hostname of ["localhost", "LOCALHOST", "127.1", "0:0:0:0:0:0:0:1"]) {
+  for (const secure of [false, true]) {
+    test(`serve() on ${hostname}${secure ? " with TLS" : ""} tells the address that it is`, async () => {
+      const { address } = await lookup(hostname);
+      const expected = address === hostname && address.includes(":") ? "::1" : address;
+      await using server = await serve({
+        port: 0,
+        hostname,
+        websocket: echo,
+        ...(secure && { tls: certificate }),
+      });
+      assertEquals(server.hostname, expected);
+      const host = expected.includes(":") ? `[${expected}]` : expected;
+      assertEquals(server.url, `http${secure ? "s" : ""}://${host}:${server.port}/`);
+      const ws = await connect(server.url, { tls: { rejectUnauthorized: false } });
+      assertEquals((await ws.close()).wasClean, true);
+    });
+  }
+}
+
+test("serve() refuses an empty hostname and an empty path", async () => {
+  for (const options of [{ hostname: "" }, { path: "" }]) {
+    const error = await assertRejects(() => serve({ ...options, websocket: echo }), TypeError);
+    const [name = ""] = Object.keys(options);
+    const what = name === "path" ? "the path of a file" : "an address or a name";
+    assertEquals(error.message, `Expected ${name} to be ${what}, got ""`);
+  }
+});
 
 test("serve() on a unix socket is found by its url", async () => {
   const wire = unixWire();
