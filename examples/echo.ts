@@ -32,7 +32,7 @@ const server = await serve({
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
+  process.on(signal, async () => {
     await server.close();
     process.exit();
   });

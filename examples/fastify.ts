@@ -39,7 +39,7 @@ const address = app.server.address();
 const port = typeof address === "object" ? address?.port : undefined;
 console.log(`http://127.0.0.1:${port}/`);
 
-process.once("SIGTERM", async () => {
+process.on("SIGTERM", async () => {
   await sockets.close();
   await app.close();
   process.exit();

@@ -38,7 +38,7 @@ app.get("/chat", (c) =>
 const server = await serve({ port: Number(values.port), fetch: app.fetch });
 console.log(server.url);
 
-process.once("SIGTERM", async () => {
+process.on("SIGTERM", async () => {
   await server.close();
   process.exit();
 });

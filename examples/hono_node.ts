@@ -40,7 +40,7 @@ const options = { fetch: app.fetch, port: Number(values.port), hostname: "127.0.
 const server = serve(options, ({ port }) => console.log(`http://127.0.0.1:${port}/`)) as Server;
 const sockets = attach(server);
 
-process.once("SIGTERM", async () => {
+process.on("SIGTERM", async () => {
   await sockets.close();
   server.close();
   process.exit();

@@ -47,7 +47,7 @@ server.listen(Number(values.port), "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${port}/`);
 });
 
-process.once("SIGTERM", async () => {
+process.on("SIGTERM", async () => {
   await sockets.close();
   server.close();
   process.exit();

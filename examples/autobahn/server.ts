@@ -34,7 +34,7 @@ const server = await serve({
 console.log(`Echoing at ${server.url.replace("http", "ws")}`);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
+  process.on(signal, async () => {
     await server.close();
     process.exit();
   });

@@ -83,11 +83,17 @@ const server = await serve({
     }
     return new Response("Not found\n", { status: 404 });
   },
+}).catch((error: Error) => {
+  // The port is in use, most often: whoever started it needs that sentence, and no stack.
+  console.error(error.message);
+  return process.exit(1);
 });
 console.log(`Chat: http://${flags.hostname}:${server.port}`);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
+  // Not `once`: Ctrl+C reaches this program from the terminal and again from whatever has started it, and the second
+  // signal would end it at once. `close()` takes notice of the first call only.
+  process.on(signal, async () => {
     // Each page gets what was sent to it and is told: close code 1001, "going away". Over half a second, so that not
     // all of them come back at once; whoever comes until then gets 503. What is left after three seconds is cut, before
     // whoever sent the signal loses patience. (With 1012 in place of 1001 a page could say that the server comes back.)

@@ -1,8 +1,8 @@
 // examples/chat/server.ts without its page: what it says to those who do not keep to the page's rules.
 
 import { assertEquals } from "@std/assert";
-import { connect } from "@sansocket/ws";
-import { start } from "../support/process.ts";
+import { connect, serve } from "@sansocket/ws";
+import { type Child, run, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
 test("chat example answers bad input with an error, and lives on", async () => {
@@ -29,6 +29,41 @@ test("chat example answers bad input with an error, and lives on", async () => {
     assertEquals(await server.stop(), 0, server.output());
   }
 });
+
+/** The example itself on the runtime at hand, and what `npm start` runs. */
+const starters: [what: string, start: (...args: string[]) => Child, said: RegExp][] = [
+  ["chat example", (...args) => start(runtime, "examples/chat/server.ts", args), /^/],
+  ["npm start", (...args) => run(["node", ".ci/start.mjs", ...args]), /^start: node .*\n/],
+];
+
+for (const [what, begin, said] of starters) {
+  test(`${what} closes each page with 1001 on Ctrl+C, though the signal comes twice`, async () => {
+    const server = begin("--port", "0");
+    const [, url = ""] = await server.waitFor(/^Chat: (http:\S+)$/m);
+    const pages = [await connect(`${url}/message`), await connect(`${url}/message`)];
+    server.signal("SIGINT");
+    // The closes are spread over half a second, so that the second signal comes in the middle.
+    await Promise.race(pages.map((page) => page.closed));
+    server.signal("SIGINT");
+    for (const page of pages) {
+      const { code, wasClean } = await page.closed;
+      assertEquals({ code, wasClean }, { code: 1001, wasClean: true });
+    }
+    assertEquals(await server.exit, 0, server.output());
+  });
+
+  test(`${what} says in one line that its port is in use`, async () => {
+    await using taken = await serve({ port: 0, websocket() {} });
+    const { port } = taken;
+    const server = begin("--port", `${port}`);
+    assertEquals(await server.exit, 1, server.output());
+    assertEquals(
+      server.output().replace(said, ""),
+      `Could not listen on 127.0.0.1:${port}: the port is in use; stop the program that uses it, or take ` +
+        "another port (EADDRINUSE)\n",
+    );
+  });
+}
 
 const NAME = "Expected a name of 1 to 30 characters";
 const TEXT = "Expected a text of 1 to 1000 characters";

@@ -37,6 +37,8 @@ export interface Child {
    * @throws {Error} When the process ends first.
    */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
+  /** Sends a signal. */
+  signal(signal: "SIGTERM" | "SIGINT"): void;
   /** The exit code, once the process has ended. */
   readonly exit: Promise<number | null>;
   /** Sends a signal, SIGTERM unless told, and waits for the exit; the result is the exit code. */
@@ -110,6 +112,9 @@ export function run(command: readonly string[]): Child {
   return {
     output: () => output,
     ended: () => ended,
+    signal(signal) {
+      if (child.pid !== undefined && !ended) process.kill(child.pid, signal);
+    },
     exit,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
