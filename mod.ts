@@ -34,6 +34,9 @@ import {
 } from "./src/websocket.ts";
 import type { Connect } from "./src/client.ts";
 import type { Serve } from "./src/server.ts";
+import { checkRuntime } from "./src/requirements.ts";
+
+checkRuntime();
 
 export { createDevelopmentCertificate } from "./src/certificate.ts";
 export type { DevelopmentCertificateOptions } from "./src/certificate.ts";

@@ -5,6 +5,10 @@
  * @module
  */
 
+import { checkRuntime } from "./requirements.ts";
+
+checkRuntime();
+
 export type { Bytes } from "./bytes.ts";
 export {
   CloseCode,

@@ -8,6 +8,9 @@ import { type Connect, createConnect } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { createMemoryRuntime } from "./memory.ts";
 import { createServe, type Serve } from "./server.ts";
+import { checkRuntime } from "./requirements.ts";
+
+checkRuntime();
 
 export { createMemoryRuntime };
 

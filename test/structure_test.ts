@@ -13,6 +13,7 @@ import { test } from "./support/test.ts";
 const levels: readonly (readonly string[])[] = [
   ["brands", "platform"],
   [
+    "requirements",
     "abort",
     "bytes",
     "mask",
@@ -88,6 +89,7 @@ const forShims = [
   "src/transport.ts",
   "src/platform.ts",
   "src/tls.ts",
+  "src/requirements.ts",
   "src/abort.ts",
   "src/failure.ts",
   "src/errors.ts",

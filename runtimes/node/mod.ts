@@ -18,6 +18,9 @@ import {
   type WebSocketInstance,
 } from "../../src/websocket.ts";
 import { nodeRuntime } from "./runtime.ts";
+import { checkRuntime } from "../../src/requirements.ts";
+
+checkRuntime();
 
 export type { AttachmentOptions } from "../../src/server/attach.ts";
 export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";

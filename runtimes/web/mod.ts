@@ -4,6 +4,10 @@
  * @module
  */
 
+import { checkRuntime } from "../../src/requirements.ts";
+
+checkRuntime();
+
 export { type Connect, createConnect } from "../../src/client.ts";
 export { createServe, type Serve } from "../../src/server.ts";
 export { createWebSocketStreamClass } from "../../src/stream.ts";
