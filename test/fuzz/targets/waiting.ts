@@ -4,7 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import fc from "fast-check";
-import { zlibBackend } from "../../../runtimes/zlib.ts";
+import { publicBackend } from "../../../runtimes/zlib_public.ts";
 import { type Bytes, concat } from "../../../src/bytes.ts";
 import { resolveCompression } from "../../../src/deflate/options.ts";
 import { PerMessageDeflate } from "../../../src/deflate/permessage.ts";
@@ -209,7 +209,9 @@ function transformOf(
     receiveTakeover: takeover,
     receiveWindowBits: windowBits,
   };
-  return new PerMessageDeflate(zlibBackend, parameters, resolveCompression(true)!);
+  // Not the handles of zlib.ts: Bun's test runner lets microtasks run within a call of one that fails, so that here the
+  // consumer would go on in the middle of the parser. Outside of it, Bun does not.
+  return new PerMessageDeflate(publicBackend, parameters, resolveCompression(true)!);
 }
 
 /** Long enough for a turn (turn.ts) to end: microtasks only. */
