@@ -13,8 +13,9 @@ import type { DeflateBackend, Deflater, DeflateSettings } from "../src/deflate/b
 import {
   inflateMessage,
   type InflateResult,
+  type InflateRun,
   STORED_HEADER,
-  TAIL,
+  type Tail,
   writeStoredHeader,
 } from "./zlib_blocks.ts";
 import { publicBackend } from "./zlib_public.ts";
@@ -75,13 +76,16 @@ class Context {
   /**
    * Runs `input` through to a sync flush.
    *
-   * @param skipped Octets at the start of the output that nobody wants.
-   * @returns The output behind those, at most `maxLength`, and how much of the input was used.
+   * @param skipped Octets at the start of the output that nobody wants, at most a window.
+   * @param maxLength The most octets of output behind those.
+   * @param filler Octets at the end of the output that nobody wants, if the stream ends before the last octet of `input`.
+   * @returns The output, and how much of the input was used.
    */
   run(
     input: Uint8Array,
     skipped: number,
     maxLength: number,
+    filler = 0,
   ): InflateResult | "too long" | "invalid" {
     const pieces: Bytes[] = [];
     let length = 0;
@@ -92,15 +96,26 @@ class Context {
       if (this.#failed) return "invalid";
       const [room = 0, unread = 0] = this.#left;
       used = input.length - unread;
-      const piece = scratch.slice(skipped, scratch.length - room);
+      const done = room > 0;
+      const dropped = done && unread === 1 ? filler : 0;
+      const end = scratch.length - room - dropped;
+      // What is to be dropped may have begun in the piece before.
+      if (end < skipped) trim(pieces, skipped - end);
+      const piece = scratch.slice(skipped, Math.max(skipped, end));
+      length += end - skipped;
       skipped = 0;
-      length += piece.length;
-      if (length > maxLength) return "too long";
-      if (room > 0 && pieces.length === 0) return { output: piece, used };
+      if (length > maxLength + (done ? 0 : filler)) return "too long";
+      if (done && pieces.length === 0) return { output: piece, used };
       pieces.push(piece);
-      if (room > 0) return { output: concat(pieces), used };
+      if (done) return { output: concat(pieces), used };
     }
   }
+}
+
+/** Takes octets off the end; fewer than the last of the pieces has. */
+function trim(pieces: Bytes[], count: number): void {
+  const last = pieces.pop();
+  if (last !== undefined) pieces.push(last.subarray(0, last.length - count));
 }
 
 function createDeflateContext({ level, memoryLevel, windowBits }: DeflateSettings): Context {
@@ -187,39 +202,47 @@ export const handleBackend: DeflateBackend = {
   inflate: (data, dictionary, maxLength) => inflateMessage(inflate, data, dictionary, maxLength),
 };
 
-function inflate(
-  window: Bytes,
-  data: Uint8Array,
-  maxLength: number,
-): InflateResult | "too long" | "invalid" {
+/** Takes most of what is inflated, and is where a window stands in front of what is longer. */
+const primed = new Uint8Array(65_536);
+
+const inflate: InflateRun = (window, data, tail, maxLength, again) => {
   if (inflater === undefined) {
     inflater = new Context(createInflateRaw({ chunkSize: UNUSED_CHUNK }));
   } else inflater.reset();
-  const input = prime(window, data);
-  const result = inflater.run(input, window.length, maxLength);
-  if (typeof result === "string") return result;
-  const unread = input.length - result.used;
-  // The stream ended behind the tail, or in the data; an end within the tail is none that the message has.
-  if (unread === 1) return { output: result.output, used: data.length };
-  const rest = unread - TAIL.length - 1;
-  return rest < 0 ? "invalid" : { output: result.output, used: data.length - rest };
-}
-
-/** Takes most of what is inflated; what is longer has memory of its own for a while. */
-const primed = new Uint8Array(65_536);
-
-/** `window` as a stored block, `data`, the tail, and one octet that stays unread when the tail ends the stream. */
-function prime(window: Bytes, data: Uint8Array): Uint8Array {
   const start = window.length === 0 ? 0 : STORED_HEADER + window.length;
-  const length = start + data.length + TAIL.length + 1;
-  const input = length <= primed.length ? primed.subarray(0, length) : new Uint8Array(length);
   if (start > 0) {
-    writeStoredHeader(input, window.length);
-    input.set(window, STORED_HEADER);
+    writeStoredHeader(primed, window.length);
+    primed.set(window, STORED_HEADER);
   }
-  input.set(data, start);
-  input.set(TAIL, start + data.length);
-  return input;
+  const end = start + data.length;
+  const length = end + tail.bytes.length;
+  // Behind a final block the rest is long, and it may end soon: only what is read may cost anything.
+  if (again || length > primed.length) {
+    return inflateParts(inflater, primed.subarray(0, start), data, tail, maxLength);
+  }
+  primed.set(data, start);
+  primed.set(tail.bytes, end);
+  const input = primed.subarray(0, length);
+  const result = inflater.run(input, window.length, maxLength, tail.filler);
+  if (typeof result !== "string") result.used -= start;
+  return result;
+};
+
+/** The same in three writes, none of which copies `data`. */
+function inflateParts(
+  inflater: Context,
+  before: Uint8Array,
+  data: Uint8Array,
+  tail: Tail,
+  maxLength: number,
+): InflateResult | "too long" | "invalid" {
+  if (before.length > 0) inflater.run(before, before.length - STORED_HEADER, Infinity);
+  const body = inflater.run(data, 0, maxLength);
+  if (typeof body === "string" || body.used < data.length) return body;
+  const end = inflater.run(tail.bytes, 0, maxLength - body.output.length, tail.filler);
+  if (typeof end === "string") return end;
+  const output = end.output.length === 0 ? body.output : concat([body.output, end.output]);
+  return { output, used: data.length + end.used };
 }
 
 /** `candidate` if it does on a real message what it must, or else the documented functions. */

@@ -10,7 +10,6 @@ import {
   inflateMessage,
   type InflateRun,
   STORED_HEADER,
-  TAIL,
   writeStoredHeader,
 } from "./zlib_blocks.ts";
 
@@ -37,25 +36,23 @@ export const publicBackend: DeflateBackend = {
     };
   },
 
-  inflate: (data, dictionary, maxLength) => inflateMessage(run, data, dictionary, maxLength),
+  inflate: (data, dictionary, maxLength) => inflateMessage(run, data, dictionary, maxLength, true),
 };
 
-const run: InflateRun = (window, data, maxLength) => {
+const run: InflateRun = (window, data, tail, maxLength) => {
   const before = behindStored(window);
-  const maxOutputLength = window.length + maxLength;
+  const maxOutputLength = window.length + maxLength + tail.filler;
   try {
     // `info` is documented, and not in the types of inflateRawSync().
-    const { buffer, engine } = inflateRawSync(concat([before, data, TAIL]), {
-      info: true,
-      maxOutputLength: Math.max(1, maxOutputLength),
-    } as object) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
+    const { buffer, engine } = inflateRawSync(
+      concat([before, data, tail.bytes.subarray(0, tail.length)]),
+      { info: true, maxOutputLength: Math.max(1, maxOutputLength) } as object,
+    ) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
     if (buffer.length > maxOutputLength) return "too long";
     const used = engine.bytesWritten - before.length;
-    // An end within the tail is none that the message has.
-    if (used > data.length && used !== data.length + TAIL.length) return "invalid";
+    const end = used === data.length + tail.length ? buffer.length - tail.filler : buffer.length;
     // A copy: a small Buffer is a view on memory that others share.
-    const output = new Uint8Array(buffer.subarray(window.length));
-    return { output, used: Math.min(used, data.length) };
+    return { output: new Uint8Array(buffer.subarray(window.length, end)), used };
   } catch (error) {
     return (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE" ? "too long" : "invalid";
   }

@@ -256,7 +256,7 @@ async function upgradeWith(options: object): Promise<void> {
   const errors: unknown[] = [];
   const server = await serve({
     error: (error) => errors.push(error),
-    fetch: (_request, { upgrade }) => upgrade(nothing, options),
+    fetch: (_request, { upgrade }) => upgrade((ws) => ws.close(), options),
   });
   await (await connect(server.url, { protocols: ["a"] }).catch(() => undefined))?.closed;
   await server.close();

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import fc from "fast-check";
-import { constants, deflateRawSync, type ZlibOptions } from "node:zlib";
+import { constants, deflateRawSync, inflateRawSync, type ZlibOptions } from "node:zlib";
+import { inflateMessage, type InflateRun, writeStoredHeader } from "../runtimes/zlib_blocks.ts";
 import { type Bytes, concat } from "../src/bytes.ts";
 import type { DeflateBackend, DeflateSettings } from "../src/deflate/backend.ts";
 import { backends, json, noise, reference } from "./support/deflate.ts";
@@ -44,6 +45,28 @@ function assertBytes(actual: Uint8Array | string, expected: Uint8Array, what = "
   assert(typeof actual !== "string", `${what}: ${actual}`);
   assertEquals(actual.length, expected.length, what);
   assert(actual.every((octet, i) => octet === expected[i]), `${what}: other octets`);
+}
+
+/** Octets that are copied from one array to another while `body` runs. */
+function copied(body: () => unknown): number {
+  const prototype = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+  const { set, slice } = prototype;
+  let count = 0;
+  prototype.set = function (this: Uint8Array, source: ArrayLike<number>, offset?: number): void {
+    count += source.length;
+    set.call(this, source, offset);
+  };
+  prototype.slice = function (this: Uint8Array, start?: number, end?: number) {
+    const result = slice.call(this, start, end);
+    count += result.length;
+    return result;
+  } as Uint8Array["slice"];
+  try {
+    body();
+  } finally {
+    Object.assign(prototype, { set, slice });
+  }
+  return count;
 }
 
 for (const [name, backend] of Object.entries(backends)) {
@@ -153,9 +176,68 @@ for (const [name, backend] of Object.entries(backends)) {
     const stored = "010200fdff2120";
     assertEquals(inflated(backend, stored + encodeHex(reference(5, 7)), "Hello"), "plain ! Hello");
     assertEquals(inflated(backend, final.repeat(60)), `plain ${"Hello".repeat(60)}`);
-    assertEquals(inflated(backend, final.repeat(65)), "invalid");
+    // A block with no octet in it is paid by none of the message's own.
+    assertEquals(inflated(backend, "0300".repeat(4)), "plain ");
+    assertEquals(inflated(backend, "0300".repeat(60)), "invalid");
+    assertEquals(inflated(backend, "0300" + HELLO, json(32_000)), "plain Hello");
+    assertEquals(inflated(backend, "0300".repeat(4), json(32_000)), "invalid");
     assertEquals(inflated(backend, final.repeat(3), "", 14), "too long");
     assertEquals(inflated(backend, final.repeat(3), "", 15), "plain HelloHelloHello");
+  });
+
+  test(`${name} inflates what looks like the tail that it puts behind a message`, () => {
+    // Each length that the tail has; which one comes next is not known, so that many messages meet all.
+    for (let round = 0; round < 8; round++) {
+      for (const filler of [0, 6, 14, 22]) {
+        const tail = `0000ffff01${encodeHex(Uint8Array.of(filler, 0, ~filler, 0xff))}`;
+        for (const filled of [tail, tail + "ff".repeat(filler)]) {
+          const plain = concat([text("Hello"), decodeHex(filled)]);
+          const history = encodeHex(deflated(plain));
+          assertBytes(backend.inflate(decodeHex(history), undefined, 200), plain, filled);
+          // A block that takes the tail for its own, and ends with it.
+          const length = 4 + 5 + filler;
+          const swallow = Uint8Array.of(1, length, 0, ~length, 0xff);
+          assertEquals(backend.inflate(swallow, undefined, 200), "invalid", filled);
+        }
+      }
+    }
+  });
+
+  test(`${name} inflates up to maxLength whatever stands behind a message`, () => {
+    // Around the size of the buffer that output lands in first.
+    for (let length = 65_536 - 40; length <= 65_536 + 4; length += 4) {
+      const plain = noise(length);
+      for (const level of [0, 1]) {
+        const data = deflated(plain, { level });
+        assertBytes(backend.inflate(data, undefined, length), plain, `${length}`);
+        assertBytes(backend.inflate(data, noise(32_768, 5), length), plain, `${length}`);
+        assertEquals(backend.inflate(data, undefined, length - 1), "too long", `${length}`);
+      }
+    }
+  });
+
+  test(`${name} copies no more for final blocks than for the message without`, () => {
+    const empty = decodeHex("0300");
+    const repeat = (count: number): Bytes => concat(Array.from({ length: count }, () => empty));
+    const zeros = new Uint8Array(1 << 20);
+    const bomb = deflated(zeros);
+    const ended = deflateRawSync(zeros);
+    const stored = deflated(noise(1 << 20), { level: 0 });
+    const context = noise(32_768);
+    const table: readonly (readonly [string, Uint8Array, Uint8Array, Bytes | undefined])[] = [
+      ["behind it", bomb, concat([ended, repeat(61), Uint8Array.of(0)]), undefined],
+      ["behind it, with a context", bomb, concat([ended, repeat(61)]), context],
+      ["in front of it", bomb, concat([repeat(10), bomb]), undefined],
+      ["in front of it, with a context", bomb, concat([repeat(8), bomb]), context],
+      ["in front of what is stored", stored, concat([repeat(61), stored]), undefined],
+    ];
+    const limit = 1 << 20;
+    for (const [what, plain, many, dictionary] of table) {
+      const before = copied(() => backend.inflate(plain, dictionary, limit));
+      const after = copied(() => backend.inflate(many, dictionary, limit));
+      // What zlib itself writes is the same, and counted where it is copied.
+      assertLessOrEqual(after, (before + limit) * 1.5, what);
+    }
   });
 
   test(`${name} finds data invalid that is not DEFLATE`, () => {
@@ -280,3 +362,79 @@ for (const [name, backend] of Object.entries(backends)) {
     );
   });
 }
+
+/** A run as `inflateMessage()` asks for it, by documented functions; `work` counts the octets that zlib writes. */
+function countingRun(work: { octets: number; runs: number }): InflateRun {
+  return (window, data, tail, maxLength) => {
+    work.runs++;
+    const before = new Uint8Array(5 + window.length);
+    writeStoredHeader(before, window.length);
+    before.set(window, 5);
+    const input = concat([before, data, tail.bytes.subarray(0, tail.length)]);
+    try {
+      const options = { info: true, maxOutputLength: window.length + maxLength + tail.filler };
+      const { buffer, engine } = inflateRawSync(input, options as object) as unknown as {
+        buffer: Uint8Array;
+        engine: { bytesWritten: number };
+      };
+      work.octets += buffer.length;
+      const used = engine.bytesWritten - before.length;
+      const dropped = used === data.length + tail.length ? tail.filler : 0;
+      return { output: buffer.slice(window.length, buffer.length - dropped) as Bytes, used };
+    } catch {
+      return "invalid";
+    }
+  };
+}
+
+test("inflateMessage works at most half as much again for final blocks, or finds them invalid", () => {
+  const measure = (data: Uint8Array, dictionary?: Bytes, limit = 1 << 20) => {
+    const work = { octets: 0, runs: 0 };
+    const plain = inflateMessage(countingRun(work), data, dictionary, limit);
+    return { ...work, plain: typeof plain === "string" ? plain : plain.length };
+  };
+  const zeros = (size: number): Bytes => new Uint8Array(size);
+  const empty = (count: number): Bytes => decodeHex("0300".repeat(count)) as Bytes;
+  const context = noise(32_768);
+  for (const size of [1 << 20, 1 << 18, 1 << 16]) {
+    const bomb = deflated(zeros(size));
+    const most = measure(bomb, context, size).octets;
+    for (const finals of [1, 2, 8, 15, 16, 62, 500]) {
+      for (
+        const message of [
+          concat([deflateRawSync(zeros(size)), empty(finals)]),
+          concat([empty(finals), bomb]),
+          concat([deflateRawSync(zeros(size / 2)), empty(finals), deflated(zeros(size / 2))]),
+        ]
+      ) {
+        const what = `${size} and ${finals} final blocks`;
+        for (const dictionary of [undefined, context]) {
+          const { octets, runs, plain } = measure(message, dictionary, size);
+          // Each start is worth 3,072 octets of zlib's time, and one may have a whole window whatever the message.
+          const starts = (runs - 1) * 3_072;
+          assertLessOrEqual(octets + starts, 1.5 * most + 35_840, what);
+          if (finals <= 2 && size > 1 << 16) assertEquals(plain, size, what);
+          if (finals === 500) assertEquals(plain, "invalid", what);
+        }
+      }
+    }
+  }
+});
+
+test("inflateMessage takes a final block for each fragment of a large message", () => {
+  for (const [backend, count] of [[backends.handle, 16], [backends.public, 8]] as const) {
+    const pieces = Array.from({ length: count }, (_, i) => text(json(60_000, i + 1)));
+    const message = concat(pieces.map((piece) => deflateRawSync(piece)));
+    assertBytes(backend.inflate(message, undefined, 1 << 20), concat(pieces));
+  }
+});
+
+test("inflateMessage seldom runs twice for what ends as its tail, which is not to be foreseen", () => {
+  const work = { octets: 0, runs: 0 };
+  const run = countingRun(work);
+  const plain = concat([new Uint8Array(1000), decodeHex("0000ffff010600f9ff")]);
+  const message = deflated(plain);
+  for (let i = 0; i < 400; i++) assertBytes(inflateMessage(run, message, undefined, 2000), plain);
+  // One in four on average: 500.
+  assertLessOrEqual(work.runs, 600);
+});

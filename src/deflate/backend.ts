@@ -32,7 +32,8 @@ export interface DeflateBackend {
   createDeflater(settings: DeflateSettings, takeover: boolean): Deflater;
   /**
    * Decompresses a message whose final 00 00 ff ff was not sent (RFC 7692 section 7.2.2). It is "invalid" when it is
-   * cut short, and may have blocks with BFINAL set to 1 anywhere (section 7.2.3.4).
+   * cut short, and may have blocks with BFINAL set to 1 anywhere (section 7.2.3.4), as long as these do not cost more than
+   * half of what inflating may cost.
    *
    * @param dictionary The plain bytes before, which matches may refer to; or undefined.
    * @returns The plain bytes, at most `maxLength`; "too long" as soon as there are more, "invalid" when `data` is not DEFLATE.

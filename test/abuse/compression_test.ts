@@ -130,6 +130,20 @@ test("compression stops at maxMessageSize with 1009", async () => {
   }
 });
 
+test("compression with more final blocks than its octets pay for closes the connection with 1007", async () => {
+  const size = 1 << 20;
+  const ended = deflateRawSync(new Uint8Array(size));
+  for (const [count, code] of [[0, 0], [2, 0], [61, 1007]] as const) {
+    await withRawPeer({ maxMessageSize: size }, async (peer) => {
+      const blocks = decodeHex("0300".repeat(count) + "00");
+      const payload = new Uint8Array([...ended, ...blocks]);
+      peer.send(encodeFrames(frame(payload, { opcode: 2 })));
+      if (code !== 0) assertEquals((await peer.takeClose()).code, code);
+      else assertEquals((await peer.takeFrame()).first, 0xc2);
+    });
+  }
+});
+
 test("compression has a limit for payload too, which is judged before it arrives", async () => {
   await withRawPeer({ maxMessageSize: 10_000 }, async (peer) => {
     // 20,000 octets are announced, none is sent.

@@ -25,8 +25,8 @@ async function askPort(port: number, changes: readonly string[]): Promise<Answer
 
 const servers: Readonly<Record<string, Ask>> = {
   "serve() with websocket": async (options, changes, own) => {
-    const route = { websocket: () => {}, ...(own === undefined ? {} : { origins: own }) };
-    const what = own === undefined ? { websocket: () => {} } : { routes: { "/*": route } };
+    const route = { websocket: {}, ...(own === undefined ? {} : { origins: own }) };
+    const what = own === undefined ? { websocket: {} } : { routes: { "/*": route } };
     await using server = await serve({ port: 0, ...options, ...what });
     return await askPort(server.port, changes);
   },
@@ -34,8 +34,7 @@ const servers: Readonly<Record<string, Ask>> = {
     await using server = await serve({
       port: 0,
       ...options,
-      fetch: (_request, { upgrade }) =>
-        upgrade(() => {}, own === undefined ? {} : { origins: own }),
+      fetch: (_request, { upgrade }) => upgrade({}, own === undefined ? {} : { origins: own }),
     });
     return await askPort(server.port, changes);
   },
@@ -43,8 +42,7 @@ const servers: Readonly<Record<string, Ask>> = {
     const server = createServer();
     const sockets = attach(server, {
       ...options,
-      fetch: (_request, { upgrade }) =>
-        upgrade(() => {}, own === undefined ? {} : { origins: own }),
+      fetch: (_request, { upgrade }) => upgrade({}, own === undefined ? {} : { origins: own }),
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     try {
@@ -64,7 +62,7 @@ const servers: Readonly<Record<string, Ask>> = {
     const decision = new Adoption(options).decide(
       request,
       { hostname: "127.0.0.1", port: 1 },
-      () => {},
+      {},
       own === undefined ? {} : { origins: own },
     );
     if (!(decision instanceof Response)) {
