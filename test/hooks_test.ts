@@ -1,7 +1,7 @@
 // Which handlers are taken: by serve(), which checks once, and by upgrade(), which checks each connection's.
 
 import { assertEquals } from "@std/assert";
-import type { WebSocketHandler } from "@sansocket/ws";
+import type { WebSocketConnection, WebSocketHandler } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import { test } from "./support/test.ts";
 
@@ -39,7 +39,7 @@ async function assertRefused(handler: unknown, reason: string): Promise<void> {
 const nothing = (): void => {};
 
 test("a handler is a function or an object of hooks", async () => {
-  await assertTaken(nothing);
+  await assertTaken((ws: WebSocketConnection) => ws.closed);
   await assertTaken({});
   await assertTaken({ open: nothing, close: nothing, streamFrom: 1 });
   for (const [value, got] of [[5, "5"], ["hooks", '"hooks"'], [null, "null"], [[], "an array"]]) {
