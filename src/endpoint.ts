@@ -42,6 +42,7 @@ export class Endpoint implements TransportSink, Bounded {
   #reading: boolean | undefined;
   #flushScheduled = false;
   #ended = false;
+  #peerEnded = false;
   #closing = false;
   #drained: Deferred<void> | undefined;
 
@@ -211,6 +212,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Implements {@linkcode TransportSink}. */
   end(): void {
+    this.#peerEnded = true;
     this.#protocol.receiveEnd();
     this.#pump();
     this.#endTransport();
@@ -232,10 +234,12 @@ export class Endpoint implements TransportSink, Bounded {
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error): void {
     // What is answered from now on does not leave any more.
-    const closeLeft = !this.open && !this.#protocol.congested && this.bufferedAmount === 0;
+    const closeLeft = this.#transport.answersClose === true ||
+      (!this.open && !this.#protocol.congested && this.bufferedAmount === 0);
     this.#intake.runToEnd();
     if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
-    this.info = this.#protocol.end(error, closeLeft);
+    // Behind the peer's orderly end an error says no more than that it takes nothing.
+    this.info = this.#protocol.end(this.#peerEnded ? undefined : error, closeLeft);
     this.#drained?.reject(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
     this.#finish();

@@ -47,6 +47,8 @@ export interface Transport {
   readonly localAddress: Address | undefined;
   /** What is known about its TLS; undefined when it has none. */
   readonly tls?: TlsInfo | undefined;
+  /** Whether somebody else answers the peer's Close frame: the engine below. */
+  readonly answersClose?: boolean;
   /** Bytes accepted by `write()` that have not yet been handed to the operating system. */
   readonly bufferedAmount: number;
   /**

@@ -35,6 +35,7 @@ export class NativeTransport implements Transport {
   readonly remoteAddress: Address | undefined;
   /** The engines do not tell. */
   readonly localAddress: undefined;
+  readonly answersClose = true;
   readonly #socket: NativeSocket;
   readonly #maxWaiting: number;
   readonly #decoder = new FrameDecoder();
