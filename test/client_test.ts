@@ -49,7 +49,6 @@ async function refusal(
 }
 
 const malformed: [string, string[], string][] = [
-  ["HTTP/1.0", ["HTTP/1.0 101 x"], "Expected HTTP/1.1 or higher, got HTTP/1.0"],
   ["no Upgrade", ["-Upgrade"], "Expected Upgrade: websocket, got none"],
   ["another Upgrade", ["Upgrade: h2c"], 'Expected Upgrade: websocket, got "h2c"'],
   ["two Upgrades", ["+Upgrade: websocket"], 'got "websocket, websocket"'],

@@ -178,7 +178,7 @@ export function judgeResponse(
   const { headers } = head;
   // Item 1
   if (head.status !== 101) return { reason: describeStatus(head) };
-  if (head.version !== "1.1") return expected("HTTP/1.1 or higher", `HTTP/${head.version}`);
+  // Whatever its version: 4.1 asks for HTTP/1.1 of the request only, and old servers answer as HTTP/1.0.
   // Item 2: the whole value, not one of a list
   const upgrade = headers.get("upgrade");
   if (upgrade?.toLowerCase() !== "websocket") return expected("Upgrade: websocket", field(upgrade));
