@@ -232,11 +232,11 @@ export class Endpoint implements TransportSink, Bounded {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  closed(error?: Error): void {
+  closed(error?: Error, rest?: Bytes): void {
     // What is answered from now on does not leave any more.
     const closeLeft = this.#transport.answersClose === true ||
       (!this.open && !this.#protocol.congested && this.bufferedAmount === 0);
-    this.#intake.runToEnd();
+    this.#intake.runToEnd(rest);
     if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
     // Behind the peer's orderly end an error says no more than that it takes nothing.
     this.info = this.#protocol.end(this.#peerEnded ? undefined : error, closeLeft);

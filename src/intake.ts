@@ -106,14 +106,17 @@ export class Intake {
     return true;
   }
 
-  /** Parses what is left of the chunk at hand, whether it fits or not: it came before the byte stream ended. */
-  runToEnd(): void {
-    const { input, holding, state } = this.#protocol;
-    if (!holding || input.empty || state !== "open") return;
+  /** Parses what is left of the chunk at hand and `rest`, whether it fits or not: it came before the byte stream ended. */
+  runToEnd(rest: Bytes = EMPTY): void {
+    const protocol = this.#protocol;
+    if (protocol.state !== "open" || (protocol.input.empty && rest.length === 0)) return;
     this.#unbounded = true;
     this.#allow();
     this.yielding = false;
     this.#closeSeen = true;
+    this.run();
+    if (rest.length === 0) return;
+    protocol.receive(rest);
     this.run();
   }
 

@@ -33,8 +33,11 @@ export interface TransportSink {
   end(): void;
   /** All that was written has left, after a `write()` that returned false. */
   drain(): void;
-  /** The stream is gone, with the error that ended it if it was not an orderly end. */
-  closed(error?: Error): void;
+  /**
+   * The stream is gone, with the error that ended it if it was not an orderly end, and with what came before that and was
+   * not given to `data()`, as far as the transport has it.
+   */
+  closed(error?: Error, rest?: Uint8Array<ArrayBuffer>): void;
 }
 
 /** A full-duplex byte stream: what a shim makes of a runtime's socket. */

@@ -215,12 +215,12 @@ export class NativeTransport implements Transport {
       this.#waitingSize -= next.length;
       this.sink.data(next);
     }
-    // What waits behind a Close frame is still to be read; behind a broken connection nobody waits for it.
     if (!this.#over || this.#told || this.sink === unowned) return;
-    if (this.#waiting.length > 0 && !this.#ended && this.#error === undefined) return;
     this.#told = true;
+    // The end is told at once. What our end has not read goes with it, unless it has given the connection up.
+    const rest = this.#ended ? EMPTY : join(this.#waiting);
     this.#drop();
-    this.sink.closed(this.#error);
+    this.sink.closed(this.#error, rest);
   }
 }
 

@@ -135,6 +135,29 @@ export function adoptSuite(start: StartEngine, skip: string | undefined): void {
     assertEquals(order, ["open", "opened", "1", "1 done", "2", "2 done", "close 3001"]);
   });
 
+  const gate = withResolvers<void>();
+  const ended = withResolvers<string[]>();
+  const got: string[] = [];
+  scene("tells the end at once, whatever waits, and gives all that came before", {}, {
+    open(ws) {
+      void ws.closed.then(({ code }) => {
+        got.push(`closed ${code}`);
+        gate.resolve();
+      });
+    },
+    async message(_ws, data) {
+      await gate.promise;
+      got.push(`${data}`);
+    },
+    close: () => ended.resolve(got),
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    const sent = Array.from({ length: 40 }, (_, i) => `${i}`);
+    for (const data of sent) ws.send(data);
+    await ws.close(3001);
+    assertEquals(await ended.promise, ["closed 3001", ...sent]);
+  });
+
   const info = withResolvers<CloseInfo>();
   scene("tells how the peer closed", {}, { close: (_ws, how) => info.resolve(how) }, async (s) => {
     const ws = await connect(s.url);

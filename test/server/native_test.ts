@@ -46,8 +46,8 @@ class Scene implements TransportSink {
   drain(): void {
     this.log.push("drain");
   }
-  closed(error?: Error): void {
-    this.log.push(`closed ${error?.message}`);
+  closed(error?: Error, rest: Uint8Array = new Uint8Array()): void {
+    this.log.push(`closed ${error?.message} ${encodeHex(rest)}`.trimEnd());
   }
 
   take(): string[] {
@@ -116,13 +116,19 @@ test("NativeTransport puts what the engine has into masked frames", () => {
 test("NativeTransport keeps what comes while it is paused, and calls nobody before resume() has returned", async () => {
   const scene = new Scene();
   scene.transport.message("a");
-  scene.transport.closed(1005, "");
   await settled();
   assertEquals(scene.take(), []);
   scene.transport.resume();
   assertEquals(scene.take(), []);
   await settled();
-  assertEquals(scene.take(), ["data 81810000000061", "data 888000000000", "closed undefined"]);
+  assertEquals(scene.take(), ["data 81810000000061"]);
+});
+
+test("NativeTransport tells the engine's end at once, with what has not been read", () => {
+  const scene = new Scene();
+  scene.transport.message("a");
+  scene.transport.closed(1005, "");
+  assertEquals(scene.take(), ["closed undefined 81810000000061" + "888000000000"]);
 });
 
 for (const code of [1006, 1015, 0]) {
