@@ -62,6 +62,7 @@ export type { ConnectionLimits, HeartbeatOptions } from "./src/limits.ts";
 export type { FetchHandler, FetchTools } from "./src/server/context.ts";
 export type { FileHandler, FileOptions } from "./src/server/files.ts";
 export type { RouteParamName, RouteParams } from "./src/server/pattern.ts";
+export type { Refusal, RefusedRequest } from "./src/server/refusal.ts";
 export type { MethodRoute, RouteMethod } from "./src/server/methods.ts";
 export type {
   Route,

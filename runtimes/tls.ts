@@ -52,7 +52,7 @@ export async function listenTls(
 ): Promise<Listener> {
   let settings: TlsOptions;
   try {
-    settings = serverSettings(options.tls);
+    settings = serverSettings(options);
   } catch (error) {
     throw failure("listen on", options, error);
   }
@@ -214,9 +214,8 @@ function isWelcome(socket: TLSSocket): boolean {
   return socket.authorized || certificate?.raw === undefined;
 }
 
-function serverSettings(
-  { key, cert, ca, clientCertificates, sni }: TlsServerOptions,
-): TlsOptions {
+function serverSettings({ tls, sniFailed }: SecureListenOptions): TlsOptions {
+  const { key, cert, ca, clientCertificates, sni } = tls;
   const trusted = ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] };
   const settings: TlsOptions = { key, cert, ...trusted };
   if (clientCertificates !== undefined) {
@@ -226,8 +225,7 @@ function serverSettings(
   check(settings, { key, cert });
   if (sni === undefined) return settings;
   const contexts = new WeakMap<TlsCertificate, SecureContext>();
-  const contextOf = (certificate: TlsCertificate | undefined): SecureContext | undefined => {
-    if (certificate === undefined) return undefined;
+  const contextOf = (certificate: TlsCertificate): SecureContext => {
     let context = contexts.get(certificate);
     if (context === undefined) {
       const own = { ...trusted, key: certificate.key, cert: certificate.cert };
@@ -236,18 +234,37 @@ function serverSettings(
     }
     return context;
   };
+  const choose = async (name: string): Promise<SecureContext | undefined> => {
+    const certificate = await sni(name);
+    if (certificate === undefined) return undefined;
+    try {
+      return contextOf(certificate);
+    } catch (error) {
+      const { message } = error as Error;
+      throw new TypeError(
+        `Expected a certificate and its key from tls.sni(${
+          JSON.stringify(name)
+        }), got what cannot be used: ${message}`,
+        { cause: error },
+      );
+    }
+  };
   settings.SNICallback = (name, done) => {
     if (name === "") return done(null); // Deno asks even when the client names none
-    Promise.resolve(name).then(sni).then(contextOf)
-      .then((context) => done(null, context), (error) => done(error));
+    choose(name).then((context) => done(null, context), (error) => {
+      // The runtime ends the connection over it, and says nothing.
+      sniFailed?.(error);
+      done(error);
+    });
   };
   return settings;
 }
 
-/** Throws at once what else each connection would fail with: Deno looks at a key when it first needs it. */
+/** Throws at once what else each connection would fail with: Deno looks at a key when it first needs it, if at all. */
 function check(settings: TlsOptions, { key, cert }: TlsCertificate): SecureContext {
-  createPrivateKey(key);
-  new X509Certificate(cert);
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    throw new Error("the key is not that of the certificate");
+  }
   return createSecureContext(settings);
 }
 

@@ -9,6 +9,26 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/**
+ * Calls what a user brought only to be told something, and whose promise, if it returns one, nobody awaits.
+ *
+ * @param hook What is called.
+ * @param value What it is told.
+ * @param failed Told what it throws or rejects with.
+ */
+export function tell<T>(
+  hook: (value: T) => unknown,
+  value: T,
+  failed: (error: unknown) => void,
+): void {
+  try {
+    const result = hook(value);
+    if (typeof result === "object" && result !== null) Promise.resolve(result).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
 /** A promise with what settles it. */
 export interface Deferred<T> {
   /** The promise; its rejection counts as handled. */

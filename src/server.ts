@@ -28,6 +28,7 @@ import {
   resolveListening,
 } from "./server/listening.ts";
 import { Reception } from "./server/reception.ts";
+import type { Refusal } from "./server/refusal.ts";
 import { type ServerCloseOptions, Sessions } from "./server/sessions.ts";
 import type { Address, Listener, Runtime } from "./transport.ts";
 
@@ -86,10 +87,17 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    */
   readonly proxyProtocol?: boolean;
   /**
-   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut, and when the system cannot accept connections
-   * any more, where the runtime tells (Deno). `console.error` unless told.
+   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut, what is wrong with
+   * `tls.sni`, and when the system cannot accept connections any more, where the runtime tells (Deno). What it throws or
+   * rejects with goes to `console.error`. Default: `console.error`.
    */
   readonly error?: (error: unknown) => void;
+  /**
+   * Told of each connection, handshake and request that is refused: why, with which status, and who it was. For whoever
+   * has to see that a page is of a foreign origin, or that clients are too many; `stats().refused` has the counts. What
+   * it throws or rejects with goes to `error`. Default: nobody is told.
+   */
+  readonly refused?: (refusal: Refusal) => void;
 }
 
 /** The options of a server that answers requests and upgrades some of them. */

@@ -98,6 +98,8 @@ export interface ListenOptions extends Address {
   readonly reusePort?: boolean | undefined;
   /** TLS; a connection is accepted once its TLS handshake is complete. */
   readonly tls?: TlsServerOptions | undefined;
+  /** Told what `sni` of `tls` throws, and what is wrong with a certificate that it gives. */
+  readonly sniFailed?: ((error: unknown) => void) | undefined;
   /**
    * With `tls`, asked about each TCP connection before its TLS handshake: undefined cuts it, and otherwise one of the two
    * is called once, in place of `accept`.

@@ -124,6 +124,7 @@ const common = {
   hosts: [["example.org"], "example.org", [1], ["https://example.org"], null],
   trustProxy: [["10.0.0.0/8"], "10.0.0.0/8", 0.5, -1, NaN, null, ["x"]],
   error: callback,
+  refused: callback,
 } as const;
 
 const attachment = {

@@ -2,7 +2,7 @@
 // if it were reported as unhandled.
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { defer, handled } from "../src/promises.ts";
+import { defer, handled, tell } from "../src/promises.ts";
 import { settled } from "./support/connections.ts";
 import { test } from "./support/test.ts";
 
@@ -38,4 +38,32 @@ test("defer makes promises that stand alone", async () => {
   two.resolve("two");
   one.resolve("one");
   assertEquals(await Promise.all([one.promise, two.promise]), ["one", "two"]);
+});
+
+test("tell() calls what it is given, and leaves no failure to the process", async () => {
+  const told: unknown[] = [];
+  const failed: unknown[] = [];
+  const fail = (error: unknown): void => void failed.push(error);
+  tell((value) => told.push(value), 1, fail);
+  tell(
+    () => {
+      throw "thrown";
+    },
+    2,
+    fail,
+  );
+  tell(() => Promise.reject("rejected"), 3, fail);
+  tell(
+    () => ({
+      get then() {
+        throw "then";
+      },
+    }),
+    4,
+    fail,
+  );
+  tell(() => Promise.resolve("fine"), 5, fail);
+  tell(() => null, 6, fail);
+  await settled();
+  assertEquals([told, failed], [[1], ["thrown", "rejected", "then"]]);
 });

@@ -176,7 +176,7 @@ function upgrade(
   request.headers.delete("sec-websocket-protocol");
   if (admitted.protocol !== undefined) headers.set("sec-websocket-protocol", admitted.protocol);
   if (server.upgrade(request, { headers, data: { admitted } })) return undefined;
-  admitted.cancel();
+  admitted.cancel(400);
   return new Response("Bun could not upgrade the request", { status: 400 });
 }
 

@@ -22,6 +22,7 @@ import {
   Attachment,
   ATTACHMENT_OPTIONS,
   type AttachmentOptions,
+  type ForeignHead,
 } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { mergeForUpgrade } from "../../src/server/decision.ts";
@@ -29,7 +30,7 @@ import type { AsyncDisposal } from "../../src/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/sessions.ts";
 import { checkUpgrade, type UpgradeOptions } from "../../src/upgrade.ts";
 import { zlibBackend } from "../zlib.ts";
-import { NodeTransport } from "./transport.ts";
+import { addressOf, NodeTransport } from "./transport.ts";
 
 /**
  * The options of {@linkcode attach}. With `websocket`, each request is upgraded for that handler; with `fetch`, that
@@ -225,7 +226,11 @@ class Door implements Attached {
     checkUpgrade(handler, options);
     if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
     const asked = pending.get(request);
-    if (asked === undefined) return refuseUpgrade(request, response);
+    if (asked === undefined) {
+      const { remoteAddress, remotePort } = request.socket;
+      this.#attachment.refused(headOf(request), addressOf(remoteAddress, remotePort), NO_HANDSHAKE);
+      return refuseUpgrade(request, response);
+    }
     const { socket, head, finished } = asked;
     pending.delete(request);
     response.off("finish", finished);
@@ -261,10 +266,13 @@ class Door implements Attached {
     socket.setNoDelay(true);
     // A server of `node:https` answers the peer's half-close with its own.
     socket.allowHalfOpen = true;
-    const { method = "GET", url: target = "/", rawHeaders: fields } = request;
     const copy = new Uint8Array(rest);
-    this.#attachment.take(new NodeTransport(socket), { method, target, fields }, copy, fetch);
+    this.#attachment.take(new NodeTransport(socket), headOf(request), copy, fetch);
   }
+}
+
+function headOf({ method = "GET", url = "/", rawHeaders }: IncomingMessage): ForeignHead {
+  return { method, target: url, fields: rawHeaders };
 }
 
 function onUpgrade(
@@ -305,6 +313,8 @@ function askApplication(
   response.end();
 }
 
+const NO_HANDSHAKE = "Expected a WebSocket opening handshake";
+
 function refuseUpgrade(request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(426, {
     upgrade: "websocket",
@@ -312,7 +322,7 @@ function refuseUpgrade(request: IncomingMessage, response: ServerResponse): void
     connection: request.headers.upgrade === undefined ? "Upgrade" : "Upgrade, close",
     "content-type": "text/plain; charset=utf-8",
   });
-  response.end("Expected a WebSocket opening handshake");
+  response.end(NO_HANDSHAKE);
 }
 
 /** The header fields that middleware has set. */

@@ -1,1 +1,1 @@
-export { NodeTransport } from "../node_transport.ts";
+export { addressOf, NodeTransport } from "../node_transport.ts";

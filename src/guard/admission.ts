@@ -5,12 +5,14 @@
 // 3. An IPv6 peer commands a whole /64, so that is its address here.
 
 import { addressKey } from "../proxy/address.ts";
+import type { RefusalCause } from "../violation.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { GuardSettings } from "./connection.ts";
-import type { RefusalCause } from "./stats.ts";
 
 /** How to refuse: a response and the header fields that its status asks for. */
 export interface AdmissionRefusal {
+  /** The limit that was met. */
+  readonly cause: RefusalCause;
   /** The status code. */
   readonly status: number;
   /** The body of the response. */
@@ -104,8 +106,8 @@ export class Admission {
   }
 
   #refuse(cause: RefusalCause, status: number, seconds: number, what: string): AdmissionRefusal {
-    this.#settings.counters.refused[cause]++;
     return {
+      cause,
       status,
       reason: `Expected at most ${what} (guard.${cause})`,
       headers: [["Retry-After", String(seconds)]],

@@ -2,16 +2,9 @@
 
 import type { CloseInfo } from "../errors.ts";
 import { ProtocolError } from "../errors.ts";
-import type { ViolationCause } from "../violation.ts";
+import type { RefusalCause, ViolationCause } from "../violation.ts";
 
-export type { ViolationCause } from "../violation.ts";
-
-/** Why a connection or handshake was refused: the limit of `guard` that it met. */
-export type RefusalCause =
-  | "maxConnections"
-  | "maxConnectionsPerAddress"
-  | "handshakesPerSecond"
-  | "handshakesPerSecondPerAddress";
+export type { RefusalCause, ViolationCause } from "../violation.ts";
 
 /**
  * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the protocol or a
@@ -36,7 +29,7 @@ export interface ServerStats {
   readonly bytesReceived: number;
   /** Octets sent on all WebSocket connections, frame headers included. */
   readonly bytesSent: number;
-  /** Connections and handshakes that were refused, by the limit that they met. */
+  /** Connections, handshakes and requests that were refused, by cause; each is told to the `refused` option as well. */
   readonly refused: Readonly<Record<RefusalCause, number>>;
   /** Responses to plain requests that were cut: their client took nothing of them any more, or their body failed. */
   readonly responsesCut: number;
@@ -64,6 +57,15 @@ export class Counters {
   responsesCut = 0;
   /** See `ServerStats`. */
   readonly refused: Record<RefusalCause, number> = {
+    handshake: 0,
+    origin: 0,
+    host: 0,
+    application: 0,
+    error: 0,
+    closing: 0,
+    request: 0,
+    proxy: 0,
+    tls: 0,
     maxConnections: 0,
     maxConnectionsPerAddress: 0,
     handshakesPerSecond: 0,

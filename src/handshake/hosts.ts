@@ -66,6 +66,7 @@ export function createHostRule(entries: readonly string[]): HostRule {
       status: 421,
       reason: `Expected one of the server's names (its \`hosts\` option), got Host ${got}`,
       headers: [],
+      cause: "host",
     };
   };
 }

@@ -12,6 +12,7 @@ import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import { place } from "../slab.ts";
+import type { RefusalCause } from "../violation.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
@@ -35,6 +36,8 @@ export interface HandshakeRefusal {
   readonly reason: string;
   /** Header fields that the status asks for. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Why, by a name that does not change. Default: "handshake". */
+  readonly cause?: RefusalCause;
 }
 
 /** What the server decides about a handshake that it accepts. */
@@ -238,31 +241,30 @@ function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
  * @returns The refusal, whose reason says what was compared and what to set.
  */
 export function refuseOrigin({ headers }: RequestHead): HandshakeRefusal {
+  return { status: 403, reason: whyNotOrigin(headers), headers: [], cause: "origin" };
+}
+
+function whyNotOrigin(headers: HeaderFields): string {
   const origins = headers.getAll("origin");
   const [origin] = origins;
   if (origin === undefined) {
-    return refuse(
-      403,
-      "Expected an Origin, got none: browsers send it, other clients have to set it (`requireOrigin`)",
-    );
+    return "Expected an Origin, got none: browsers send it, other clients have to set it (`requireOrigin`)";
   }
-  if (origins.length > 1) return refuse(403, `Expected one Origin, got ${origins.length}`);
+  if (origins.length > 1) return `Expected one Origin, got ${origins.length}`;
   if (origin === "null") {
-    return refuse(
-      403,
+    return (
       'Expected an origin, got "null": a page that was opened as a file, or in a sandboxed frame, has none. Open it ' +
-        'by http, or list "null" in the server\'s `origins` option, which is for all such pages',
+      'by http, or list "null" in the server\'s `origins` option, which is for all such pages'
     );
   }
-  return refuse(
-    403,
+  return (
     `Expected the origin of the Host ${
       field(headers.get("host"))
     }, or one of the server's \`origins\` option, got ` +
-      `${
-        field(origin)
-      }. A proxy in front has to pass the Host on (nginx: proxy_set_header Host $http_host), or be ` +
-      "trusted to say it (`trustProxy`)",
+    `${
+      field(origin)
+    }. A proxy in front has to pass the Host on (nginx: proxy_set_header Host $http_host), or be ` +
+    "trusted to say it (`trustProxy`)"
   );
 }
 

@@ -112,7 +112,7 @@ export function accept(
     response = formatAcceptance(acceptance, { protocol, headers, extensions });
   } catch (error) {
     context.report(error);
-    return { status: 500, reason: "Internal server error", headers: [] };
+    return { status: 500, reason: "Internal server error", headers: [], cause: "error" };
   }
   // The decision may be older than the shutdown, which closes only what is open when it begins.
   if (context.closing) return SHUTTING_DOWN;

@@ -19,6 +19,7 @@ import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./decision.ts";
 import { type NativeSocket, NativeTransport } from "./native.ts";
 import { SessionPeer } from "./peer.ts";
+import { reasonOf } from "./refusal.ts";
 import { mentionsWebSocket } from "./request.ts";
 import { type ServerCloseOptions, Sessions } from "./sessions.ts";
 
@@ -55,8 +56,8 @@ export interface Admitted {
   readonly headers: readonly (readonly [string, string])[];
   /** The engine has opened the connection. */
   open(socket: NativeSocket): NativeTransport;
-  /** The engine has not. */
-  cancel(): void;
+  /** The engine has not; with the status of the answer, if it refuses. */
+  cancel(status?: number): void;
 }
 
 /** The WebSocket connections over one engine. */
@@ -91,6 +92,7 @@ export class Adoption {
     const judged = this.#judge(head, peer, remoteAddress, request, options.origins);
     if ("status" in judged) {
       peer.leave();
+      context.refuse(reasonOf(judged), peer.remoteAddress, head);
       const response = toResponse(judged);
       // Bun's server then parses nothing behind it.
       if (mentionsWebSocket(head)) response.headers.append("connection", "close");
@@ -113,12 +115,19 @@ export class Adoption {
         protocol,
         headers: fields,
         open: take,
-        cancel: () => peer.leave(),
+        cancel: (status) => {
+          peer.leave();
+          if (status === undefined) return;
+          const reason = "The runtime's engine did not upgrade the request";
+          context.refuse({ cause: "handshake", status, reason }, peer.remoteAddress, head);
+        },
       };
     } catch (error) {
       peer.leave();
       context.report(error);
-      return new Response("Internal server error", { status: 500 });
+      const refusal = { cause: "error", status: 500, reason: "Internal server error" } as const;
+      context.refuse(refusal, peer.remoteAddress, head);
+      return new Response(refusal.reason, { status: refusal.status });
     }
   }
 
@@ -139,7 +148,7 @@ export class Adoption {
     const full = peer.connect();
     if (full !== undefined) return full;
     const head = peer.identify(received);
-    if ("status" in head) return { headers: [], ...head };
+    if ("status" in head) return head;
     // Whoever comes from a loopback address has come to one.
     const { remoteAddress: remote, secure } = peer;
     const scene = { remote, local: socketAddress, secure, request };

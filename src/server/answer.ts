@@ -3,9 +3,12 @@
 import { isResponse } from "../brands.ts";
 import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
 import { checkUpgrade, type Upgrade, type UpgradeDecision } from "../upgrade.ts";
+import type { RequestHead } from "../http/head.ts";
 import type { UpgradeOptions } from "../upgrade.ts";
 import type { FetchHandler, FetchTools } from "./context.ts";
 import { StandIns, toResponse, whyNotSendable } from "./decision.ts";
+import { reasonOf, type RefusalReason } from "./refusal.ts";
+import { mentionsWebSocket } from "./request.ts";
 import { mistakeInBody } from "./server_request.ts";
 
 /** What came of it. */
@@ -14,6 +17,8 @@ export interface Answer {
   readonly response: Response;
   /** The upgrade that was decided on. */
   readonly decision?: UpgradeDecision;
+  /** Why `upgrade()` refused, when that is what the response says. */
+  readonly refusal?: HandshakeRefusal;
   /** What has to be reported. */
   readonly error?: unknown;
 }
@@ -30,10 +35,14 @@ export async function callFetch(
   judge: (origins: UpgradeOptions["origins"]) => HandshakeAcceptance | HandshakeRefusal,
 ): Promise<Answer> {
   const standIns = new StandIns();
+  let refusal: HandshakeRefusal | undefined;
   const upgrade: Upgrade = (handler: unknown, options: UpgradeOptions = {}) => {
     checkUpgrade(handler, options);
     const judged = judge(options.origins);
-    if ("status" in judged) return toResponse(judged);
+    if ("status" in judged) {
+      refusal = judged;
+      return toResponse(judged);
+    }
     // The handler takes what `options.data` is, by the type of `upgrade()`.
     return standIns.create({ acceptance: judged, handler: handler as never, options });
   };
@@ -49,13 +58,23 @@ export async function callFetch(
     return failed(new TypeError(`Expected fetch to return a Response, got ${obstacle}`));
   }
   const sendable = response as Response;
-  try {
-    const decision = standIns.find(sendable);
-    return decision === undefined ? { response: sendable } : { response: sendable, decision };
-  } catch (error) {
-    // Header fields of the upgrade that no Headers takes.
-    return failed(error);
-  }
+  const decision = standIns.find(sendable);
+  if (decision !== undefined) return { response: sendable, decision };
+  // Frameworks hand on copies; what has another status is the application's own answer.
+  return refusal?.status === sendable.status
+    ? { response: sendable, refusal }
+    : { response: sendable };
+}
+
+/** What has to be told of an answer: it refuses a handshake, or is another answer to a request for a WebSocket. */
+export function refusalIn(
+  { response: { status }, refusal, error }: Answer,
+  head: RequestHead,
+): RefusalReason | undefined {
+  if (refusal !== undefined) return reasonOf(refusal);
+  if (!mentionsWebSocket(head)) return undefined;
+  const cause = error === undefined ? "application" : "error";
+  return { cause, status, reason: `The application answered with ${status}` };
 }
 
 function failed(error: unknown): Answer {

@@ -14,7 +14,7 @@ import { hasToken } from "../http/lists.ts";
 import type { RequestHead } from "../http/head.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
 import { group, type OptionTable } from "../options.ts";
-import type { Transport } from "../transport.ts";
+import type { Address, Transport } from "../transport.ts";
 import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
 import { SessionPeer } from "./peer.ts";
@@ -84,6 +84,11 @@ export class Attachment {
   /** Tells the `error` option. */
   report(error: unknown): void {
     this.#context.report(error);
+  }
+
+  /** Tells of a request that asks for no WebSocket, and gets 426 from whoever has it. */
+  refused(head: ForeignHead, remoteAddress: Address | undefined, reason: string): void {
+    this.#context.refuse({ cause: "handshake", status: 426, reason }, remoteAddress, toHead(head));
   }
 
   /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */

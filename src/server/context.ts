@@ -19,11 +19,13 @@ import { type ConnectionLimits, LONGEST_TIMER } from "../limits.ts";
 import { type ResolvedLimits, resolveLimits } from "../limits.ts";
 import { callback, flag, type OptionTable } from "../options.ts";
 import { createTrust, type Trust, type TrustProxy, trustRule } from "../proxy/trust.ts";
+import { tell } from "../promises.ts";
 import type { TlsInfo } from "../tls.ts";
 import type { Address } from "../transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "../upgrade.ts";
 import { Presence } from "./presence.ts";
+import { createRefuse, type Refusal, type Refuse } from "./refusal.ts";
 
 /** What `fetch` is given besides the request. */
 export interface FetchTools {
@@ -79,6 +81,8 @@ export interface ServerContext extends ResolvedLimits, OriginPolicy {
   readonly findSocket: FindSocket | undefined;
   /** Told what handlers throw. */
   readonly report: (error: unknown) => void;
+  /** Counts and tells who was refused. */
+  readonly refuse: Refuse;
   /** Limits against abuse, and what is counted. */
   readonly guard: GuardSettings;
   /** Who may connect. */
@@ -101,6 +105,8 @@ export interface CommonOptions {
   readonly trustProxy?: TrustProxy;
   /** Told what a handler without an `error` hook, or `fetch`, throws. `console.error` unless told. */
   readonly error?: (error: unknown) => void;
+  /** Told of each connection, handshake and request that is refused; see `serve()`. Default: nobody is told. */
+  readonly refused?: (refusal: Refusal) => void;
 }
 
 /** What each of these may be. */
@@ -110,6 +116,7 @@ export const COMMON_OPTIONS: OptionTable<CommonOptions> = {
   hosts: hostsRule,
   trustProxy: trustRule,
   error: callback,
+  refused: callback,
 };
 
 /** What a context is made of; see `ServerOptions`. */
@@ -138,7 +145,9 @@ export function createContext(
   deflate: DeflateBackend | undefined,
   connections: Set<WebSocketConnection>,
 ): ServerContext {
-  const report = options.error ?? ((error) => console.error(error));
+  const hook = options.error ?? ((error) => console.error(error));
+  // A reporter that fails must not take down what it reports on.
+  const report = (error: unknown): void => tell(hook, error, (second) => console.error(second));
   const guard = createGuardSettings(options.guard, () => performance.now());
   return {
     ...resolveLimits(options),
@@ -162,14 +171,8 @@ export function createContext(
     admission: new Admission(guard),
     trust: createTrust(options.trustProxy),
     proxyProtocol: options.proxyProtocol ?? false,
-    report: (error) => {
-      try {
-        report(error);
-      } catch (second) {
-        // A reporter that throws must not take down what it reports on.
-        console.error(second);
-      }
-    },
+    report,
+    refuse: createRefuse(guard.counters, options.refused, report),
   };
 }
 

@@ -15,6 +15,7 @@ export const SHUTTING_DOWN: HandshakeRefusal = {
   reason: "The server is shutting down",
   // Long enough for another process to take the port over, short enough for a person who waits.
   headers: [["Retry-After", "5"]],
+  cause: "closing",
 };
 
 const MARK = "sansocket-upgrade";

@@ -52,7 +52,7 @@ export const LISTENING_OPTIONS: OptionTable<ListeningOptions> = {
  *
  * @param options What `serve()` was told.
  * @param handshakeTimeout Milliseconds for the TLS handshake.
- * @param report Told what `sni` throws, and when no connection can be accepted.
+ * @param report Told what is wrong with `sni`, and when no connection can be accepted.
  * @returns Where and how to listen.
  * @throws {TypeError} When it is both a port and a path.
  */
@@ -70,7 +70,8 @@ export function resolveListening(
     port: path !== undefined ? 0 : port ?? 8000,
     path,
     reusePort,
-    tls: tls && reporting(tls, report),
+    tls,
+    sniFailed: report,
     handshakeTimeout,
     failed: seldom(report),
   };
@@ -109,21 +110,4 @@ function seldom(report: (error: unknown) => void): (error: unknown) => void {
 /** The runtimes take an IPv6 address as it is; who copied it from a URL has brackets around it. */
 function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
-}
-
-/** The runtime ends the connection over what `sni` throws, and says nothing. */
-function reporting(tls: TlsServerOptions, report: (error: unknown) => void): TlsServerOptions {
-  const { sni } = tls;
-  if (sni === undefined) return tls;
-  return {
-    ...tls,
-    sni: async (servername) => {
-      try {
-        return await sni(servername);
-      } catch (error) {
-        report(error);
-        throw error;
-      }
-    },
-  };
 }

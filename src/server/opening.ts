@@ -98,13 +98,11 @@ export class Opening implements TransportSink, Bounded, Session {
     if ("status" in judged) return false;
     const head = this.#peer.identify(received);
     const request = { head: received, rest, transport: this.#transport };
-    const refusal = "status" in head
-      ? { headers: [], ...head }
-      : accept(context, this.#peer, request, {
-        acceptance: judged,
-        handler: found.handler,
-        options: found.options,
-      });
+    const refusal = "status" in head ? head : accept(context, this.#peer, request, {
+      acceptance: judged,
+      handler: found.handler,
+      options: found.options,
+    });
     this.#over();
     if (refusal === undefined) this.#sessions.becameConnection(this);
     else this.#session().runOnce(received, rest, refusal);

@@ -10,7 +10,7 @@ import type { AdmissionRefusal } from "../guard/admission.ts";
 import type { HandshakeRefusal } from "../handshake/server.ts";
 import { isUpgradeRequest } from "../handshake/server.ts";
 import { HeaderFields } from "../http/fields.ts";
-import type { HeadFault, RequestHead } from "../http/head.ts";
+import type { RequestHead } from "../http/head.ts";
 import { ProxyHeaderParser } from "../proxy/header.ts";
 import { resolveForwarding } from "../proxy/trust.ts";
 import type { TransportReader } from "../reader.ts";
@@ -42,19 +42,23 @@ export class SessionPeer {
     this.#context = context;
   }
 
-  /** Reads the PROXY header where one must come; false when it is not there and the connection has to be cut. */
-  async readProxyHeader(reader: TransportReader): Promise<boolean> {
+  /** Reads the PROXY header where one must come; what is wrong when it is not there and the connection has to be cut. */
+  async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
     const parser = new ProxyHeaderParser();
-    const deadline = performance.now() + this.#context.handshakeTimeout;
+    const { handshakeTimeout } = this.#context;
+    const deadline = performance.now() + handshakeTimeout;
     for (;;) {
       const chunk = await reader.read(deadline - performance.now());
-      if (typeof chunk === "string") return false;
+      if (chunk === "timeout") return `Expected a PROXY header within ${handshakeTimeout} ms`;
+      if (typeof chunk === "string") {
+        return "Expected a PROXY header, got the end of the connection";
+      }
       const header = parser.push(chunk);
       if (header === undefined) continue;
-      if ("fault" in header) return false;
+      if ("fault" in header) return header.fault;
       this.remoteAddress = this.#address = header.source ?? this.#address;
       reader.unread(header.rest);
-      return true;
+      return undefined;
     }
   }
 
@@ -84,12 +88,12 @@ export class SessionPeer {
   }
 
   /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
-  identify(head: RequestHead): RequestHead | HeadFault | HandshakeRefusal {
+  identify(head: RequestHead): RequestHead | HandshakeRefusal {
     const { trust, admission, hosts } = this.#context;
     let identified = head;
     if (trust !== undefined) {
       const forwarding = resolveForwarding(head, this.#address, trust);
-      if ("status" in forwarding) return forwarding;
+      if ("status" in forwarding) return { ...forwarding, headers: [], cause: "proxy" };
       this.remoteAddress = forwarding.remoteAddress;
       this.secure = forwarding.secure ?? (this.#encrypted || undefined);
       if (forwarding.host !== undefined) identified = withHost(head, forwarding.host);

@@ -5,6 +5,7 @@ import type { ServerContext } from "./context.ts";
 import { Opening } from "./opening.ts";
 import { SessionPeer } from "./peer.ts";
 import { HttpSession } from "./session.ts";
+import { reasonOf, type RefusalReason } from "./refusal.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** So many connections too many are told why at the same time; the others are cut. */
@@ -30,9 +31,11 @@ export class Reception {
     if (this.stopped) return transport.destroy();
     const peer = new SessionPeer(transport.remoteAddress, this.#context);
     const full = peer.connect();
-    if (full !== undefined && this.#turnedAway === MAX_TURNED_AWAY) return transport.destroy();
     const refusal = full ?? (this.#context.findSocket && peer.enterConnection());
     if (refusal === undefined) return this.#welcome(transport, peer);
+    const isCut = full !== undefined && this.#turnedAway === MAX_TURNED_AWAY;
+    this.#refuse(reasonOf(refusal), transport.remoteAddress, isCut);
+    if (isCut) return transport.destroy();
     const told = this.#session(transport, peer).run(undefined, refusal);
     if (full === undefined) return;
     this.#turnedAway++;
@@ -46,8 +49,10 @@ export class Reception {
   arrive(remoteAddress: Address | undefined): Arrival | undefined {
     if (this.stopped) return undefined;
     const peer = new SessionPeer(remoteAddress, this.#context, true);
-    if ((peer.connect() ?? peer.enterConnection()) !== undefined) {
+    const refusal = peer.connect() ?? peer.enterConnection();
+    if (refusal !== undefined) {
       peer.leave();
+      this.#refuse(reasonOf(refusal), remoteAddress, true);
       return undefined;
     }
     return {
@@ -56,8 +61,17 @@ export class Reception {
         peer.leave();
         transport.destroy();
       },
-      failed: () => peer.leave(),
+      failed: (error) => {
+        peer.leave();
+        if (this.stopped) return;
+        const reason = `The TLS handshake failed: ${error.message}`;
+        this.#refuse({ cause: "tls", status: undefined, reason, error }, remoteAddress, true);
+      },
     };
+  }
+
+  #refuse(reason: RefusalReason, remoteAddress: Address | undefined, isCut: boolean): void {
+    this.#context.refuse(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
   }
 
   #welcome(transport: Transport, peer: SessionPeer): void {

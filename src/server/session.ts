@@ -19,7 +19,7 @@ import { type ReaderWatcher, type ReadFailure, TransportReader } from "../reader
 import type { Transport } from "../transport.ts";
 import type { UpgradeDecision, UpgradeOptions } from "../upgrade.ts";
 import { accept, judgeHandshake } from "./accept.ts";
-import { callFetch } from "./answer.ts";
+import { callFetch, refusalIn } from "./answer.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
 import type { SessionPeer } from "./peer.ts";
 import {
@@ -30,6 +30,7 @@ import {
   tooLarge,
   unmetExpectation,
 } from "./request.ts";
+import { reasonOf, type RefusalReason } from "./refusal.ts";
 import { stalled, writeResponse } from "./response.ts";
 import type { Session, Sessions } from "./sessions.ts";
 
@@ -202,20 +203,28 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     return "close";
   }
 
-  /** What comes before the first request: false when no request will be answered. */
+  /** What comes before the first request: false when no request will be answered. `refusal` has been told. */
   async #begin(
     first: FirstHead | undefined,
     refusal: HandshakeRefusal | undefined,
   ): Promise<boolean> {
-    if (this.#context.proxyProtocol && !await this.#peer.readProxyHeader(this.#reader)) {
-      this.destroy();
-      return false;
+    if (this.#context.proxyProtocol) {
+      const reason = await this.#peer.readProxyHeader(this.#reader);
+      if (reason !== undefined) {
+        this.#tell({ cause: "proxy", status: undefined, reason });
+        this.destroy();
+        return false;
+      }
     }
-    refusal ??= this.#peer.enterConnection();
-    if (refusal === undefined) return true;
-    const head = await this.#readHead(first);
-    if (head === undefined) return false;
-    await this.#refuse(refusal, head);
+    if (refusal === undefined) {
+      refusal = this.#peer.enterConnection();
+      if (refusal === undefined) return true;
+      this.#tell(reasonOf(refusal));
+    }
+    const { first: found } = first ?? await this.#awaitHead();
+    if (found === "closed") return false;
+    const head = typeof found === "object" && "head" in found ? found.head : undefined;
+    await this.#writeRefusal(refusal, head);
     await this.#finish();
     return false;
   }
@@ -294,6 +303,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
       return body?.fault === undefined ? "close" : this.#refuse(body.fault, head);
     }
     if (decision !== undefined) return this.#upgrade(head, decision, request);
+    const refused = refusalIn(answer, head);
+    if (refused !== undefined) this.#tell(refused, head);
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard());
     const exchange = { reader, head, keepAlive, stallTimeout };
@@ -323,13 +334,25 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     return "upgraded";
   }
 
-  /** Answers with a fault or a refusal; the connection ends after it. */
-  async #refuse(refusal: HeadFault | HandshakeRefusal, head?: RequestHead): Promise<"close"> {
+  /** Answers with a fault or a refusal, and tells it; the connection ends after it. */
+  #refuse(refusal: HeadFault | HandshakeRefusal, head?: RequestHead): Promise<"close"> {
+    this.#tell(reasonOf(refusal), head);
+    return this.#writeRefusal(refusal, head);
+  }
+
+  async #writeRefusal(
+    refusal: HeadFault | HandshakeRefusal,
+    head: RequestHead | undefined,
+  ): Promise<"close"> {
     const headers = "headers" in refusal ? refusal.headers : [];
     const date = ["Date", new Date().toUTCString()] as const;
     const response = formatRefusal({ ...refusal, headers: [date, ...headers] }, head?.method);
     await this.#reader.write(response, this.#context.closeTimeout);
     return "close";
+  }
+
+  #tell(reason: RefusalReason, head?: RequestHead): void {
+    this.#context.refuse(reason, this.#peer.remoteAddress, head);
   }
 }
 

@@ -48,11 +48,12 @@ test("createHostRule refuses a request for no host, and says which one it saw", 
     status: 421,
     reason: `${reason}"server.example.com"`,
     headers: [],
+    cause: "host",
   });
   for (const change of ["-Host", "+Host: example.org", "Host: example.org/"]) {
     assertEquals(
       rule(request(change)),
-      { status: 421, reason: `${reason}none`, headers: [] },
+      { status: 421, reason: `${reason}none`, headers: [], cause: "host" },
       change,
     );
   }

@@ -297,5 +297,10 @@ test("refuseOrigin says what was got and what to set (RFC 6455 4.2.2 item 4)", (
   assertStringIncludes(one.reason, "`origins`");
   assertStringIncludes(one.reason, 'got "https://evil.example"');
   const two = refuseOrigin(request("Origin: http://a", "+Origin: http://b"));
-  assertEquals(two, { status: 403, reason: "Expected one Origin, got 2", headers: [] });
+  assertEquals(two, {
+    status: 403,
+    reason: "Expected one Origin, got 2",
+    headers: [],
+    cause: "origin",
+  });
 });

@@ -51,6 +51,31 @@ test("Adoption decide() refuses as serve() does", async () => {
   }
 });
 
+test("Adoption decide() tells of whom it refuses, once, and of whom the engine does not upgrade", () => {
+  const told: unknown[] = [];
+  const reported: unknown[] = [];
+  const adoption = new Adoption({
+    refused: ({ cause, status, remoteAddress, request }) =>
+      void told.push([cause, status, remoteAddress?.hostname, request?.target]),
+    error: (error) => reported.push(error),
+  });
+  adoption.decide(request({ origin: "https://evil.example" }), address, {});
+  adoption.decide(request(), address, {}, { protocol: () => "z" });
+  const admitted = adoption.decide(request(), address, {});
+  assert(!(admitted instanceof Response));
+  admitted.cancel();
+  const other = adoption.decide(request(), address, {});
+  assert(!(other instanceof Response));
+  other.cancel(400);
+  assertEquals(
+    told,
+    [["origin", 403], ["error", 500], ["handshake", 400]].map((
+      one,
+    ) => [...one, "192.0.2.1", "/chat?x=1"]),
+  );
+  assertEquals(reported.length, 1);
+});
+
 test("Adoption decide() says what the engine needs", () => {
   const adoption = new Adoption({});
   const admitted = adoption.decide(

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect, createDevelopmentCertificate, serve, type WebSocketHandler } from "@sansocket/ws";
 import { lookup } from "node:dns/promises";
 import { existsSync } from "node:fs";
@@ -51,18 +51,6 @@ for (const more of [{ port: 0 }, { hostname: "::1" }, { reusePort: true }]) {
     assertThrows(() => resolve({ path: "/run/chat.sock", ...more }), TypeError, "got both");
   });
 }
-
-test("resolveListening reports what sni throws", async () => {
-  const mistake = new Error("No such file");
-  const reported: unknown[] = [];
-  const sni = () => {
-    throw mistake;
-  };
-  const { tls: resolved } = resolveListening({ tls: { ...tls, sni } }, 1, (e) => reported.push(e));
-  const error = await assertRejects(() => Promise.resolve(resolved?.sni?.("a.test")), Error);
-  assertStrictEquals(error, mistake);
-  assertEquals(reported, [mistake]);
-});
 
 const urls: readonly (readonly [hostname: string, options: ListeningOptions, url: string])[] = [
   ["127.0.0.1", {}, "http://127.0.0.1:80/"],

@@ -10,7 +10,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { connect, HandshakeError, type WebSocketHooks } from "@sansocket/ws";
+import { connect, HandshakeError, type Refusal, type WebSocketHooks } from "@sansocket/ws";
 import { attach, type Attached, type AttachOptions } from "@sansocket/ws/node";
 import { settled, withResolvers } from "../../support/connections.ts";
 import { createDevelopmentCertificate } from "../../../src/certificate.ts";
@@ -133,6 +133,41 @@ for (
     response.end("a page");
   });
 }
+
+test("attach() tells refused of what it refuses, and counts it", async () => {
+  const told: Refusal[] = [];
+  const server = createServer((request, response) => sockets.upgrade(request, response, {}));
+  const own = attach(server, {
+    path: "/own",
+    websocket: {},
+    refused: (refusal) => told.push(refusal),
+  });
+  const sockets = attach(server, { refused: (refusal) => told.push(refusal) });
+  const port = await listen(server);
+  const ask = async (...changes: string[]) => {
+    await using peer = await RawPeer.dial(port);
+    peer.send(handshake("Connection: Upgrade, close", ...changes));
+    await peer.takeRest();
+  };
+  await ask("GET /own HTTP/1.1", "Origin: https://evil.example");
+  await ask("Sec-WebSocket-Version: 8");
+  await ask("-Upgrade", "Connection: close");
+  assertEquals(
+    told.map(({ cause, status, request, remoteAddress }) => [
+      cause,
+      status,
+      request?.target,
+      request?.headers.get("host"),
+      remoteAddress?.hostname,
+    ]),
+    [["origin", 403, "/own"], ["handshake", 426, "/chat"], ["handshake", 426, "/chat"]].map((
+      one,
+    ) => [...one, "server.example.com", "127.0.0.1"]),
+  );
+  assertEquals([own.stats().refused.origin, sockets.stats().refused.handshake], [1, 2]);
+  await Promise.all([sockets.close(), own.close()]);
+  await stop(server);
+});
 
 scene("takes origins", {
   websocket: echo,
