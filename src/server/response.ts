@@ -4,10 +4,11 @@
 //    connection for HTTP/1.0.
 // 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not copied.
 // 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer must not take it for whole.
+//    Where the last chunk or octets are missing, what was written before is let out first.
 // 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer that has gone is no
 //    mistake of ours: the body is told so, and nothing is thrown.
 
-import { isUint8Array, kindOf } from "../brands.ts";
+import { brand, isUint8Array, kindOf } from "../brands.ts";
 import { type Bytes, concat } from "../bytes.ts";
 import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
 import { formatResponseHead } from "../http/format.ts";
@@ -26,6 +27,8 @@ export interface Exchange {
   readonly keepAlive: boolean;
   /** Milliseconds for which the peer may take nothing of what waits. */
   readonly stallTimeout: number;
+  /** Told what the application's body failed with, if the peer sees by itself that the rest is missing. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -66,8 +69,13 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
     return await write(reader, bytes, stallTimeout) && keepAlive;
   }
   const encode = chunked ? encodeChunk : undefined;
-  const complete = await writeBody(body, bytes, encode, declared, exchange);
-  return complete && keepAlive;
+  try {
+    return await writeBody(body, bytes, encode, declared, exchange) && keepAlive;
+  } catch (error) {
+    if (untilClose || error instanceof StalledError) throw error;
+    exchange.failed(error);
+    return false;
+  }
 }
 
 async function writeBody(
@@ -124,10 +132,16 @@ async function write(reader: TransportReader, bytes: Bytes, patience: number): P
 
 /** The error of a response that its peer does not take. */
 export function stalled(patience: number): Error {
-  return new Error(
+  return new StalledError(
     `A response was cut: its client took nothing of what waited within ${patience} ms ` +
       "(guard.stallTimeout)",
   );
+}
+
+class StalledError extends Error {
+  static {
+    brand(this, "StalledError");
+  }
 }
 
 /** The length that the Response's own Content-Length gives, when that is a number. */

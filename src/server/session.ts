@@ -156,12 +156,15 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
 
   /** Something is wrong that has nothing to do with what the client sent. */
   #fail(error: unknown): void {
-    // What breaks because the client has gone is nobody's mistake.
-    if (!this.#over) {
-      this.#context.guard.counters.responsesCut++;
-      this.#context.report(error);
-    }
+    this.#reportCut(error);
     this.destroy();
+  }
+
+  #reportCut(error: unknown): void {
+    // What breaks because the client has gone is nobody's mistake.
+    if (this.#over) return;
+    this.#context.guard.counters.responsesCut++;
+    this.#context.report(error);
   }
 
   async #serveOnce(
@@ -307,7 +310,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if (refused !== undefined) this.#tell(refused, head);
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard());
-    const exchange = { reader, head, keepAlive, stallTimeout };
+    const failed = (error: unknown): void => this.#reportCut(error);
+    const exchange = { reader, head, keepAlive, stallTimeout, failed };
     return await writeResponse(response, exchange) ? "keep-alive" : "close";
   }
 
