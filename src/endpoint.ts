@@ -309,7 +309,7 @@ export class Endpoint implements TransportSink, Bounded {
   /** Implements {@linkcode Bounded}: the connection has not ended in time. */
   late(): void {
     const { closeTimeout } = this.limits;
-    this.terminate(new Error(`The connection did not close within ${closeTimeout} ms`));
+    this.lose(new Error(`The connection did not close within ${closeTimeout} ms`));
   }
 
   #endTransport(): void {

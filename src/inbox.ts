@@ -48,6 +48,8 @@ export interface InboxHooks {
 export interface Owner {
   /** The connection has ended; whether messages wait that its handler has still to get. */
   closed(info: CloseInfo, draining: boolean): void;
+  /** No message waits any more. */
+  drained(): void;
   /** Told what goes wrong where no hook is. */
   report(error: unknown): void;
 }
@@ -156,7 +158,7 @@ export class Inbox implements EndpointConsumer {
       : Infinity;
   }
 
-  /** From now on all messages are discarded. */
+  /** From now on all messages are discarded, behind one that is being read in chunks. */
   ignore(): void {
     const claim =
       "Expected no messages to be asked for after ignoreMessages(), which discards them";
@@ -165,8 +167,6 @@ export class Inbox implements EndpointConsumer {
     this.takerStreamFrom = 0;
     const error = new Error(claim);
     for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
-    this.#stream?.fail(error);
-    this.#stream = undefined;
     this.aim();
     this.endpoint.dropsExcess = false;
     this.endpoint.proceed();
@@ -270,7 +270,7 @@ export class Inbox implements EndpointConsumer {
     this.outbox?.closed(info);
     this.#closed?.resolve(info);
     this.vitals?.stop();
-    this.owner?.closed(info, this.taker !== undefined && this.endpoint.draining);
+    this.owner?.closed(info, this.endpoint.draining);
     // Where no hook takes messages, those that wait may never be asked for.
     if (this.taker === undefined) this.#tellFinished(info, undefined);
   }
@@ -282,6 +282,7 @@ export class Inbox implements EndpointConsumer {
       for (const { taken } of this.#receivers.splice(0)) taken.reject(reason);
       this.#stream?.fail(reason);
     }
+    this.owner?.drained();
     this.#tellFinished(info, error);
   }
 

@@ -37,6 +37,8 @@ export class Intake {
   /** What waits for a consumer that is behind, when something does. */
   #ahead: ReadAhead | undefined;
   #dropsExcess = false;
+  /** Whether what comes of a message is dropped, up to its end. */
+  #dropping = false;
   /** Whether the byte stream has ended, so that no more can come than what is at hand. */
   #unbounded = false;
   /** Whether the consumer has had the turn in which the peer's Close frame was found. */
@@ -139,9 +141,20 @@ export class Intake {
 
   /** `last` is that of `Waiting`. */
   #receive(data: string | Bytes, last: boolean | undefined): void {
+    if (this.#dropping || (last !== undefined && this.#protocol.holding && this.#dropsExcess)) {
+      this.#dropping = last === false;
+      if (!this.#dropping) this.#dropped();
+      return;
+    }
     if (this.#protocol.holding) return this.#wait(data, last);
     if (last !== false) this.messages++;
     this.#give(data, last);
+  }
+
+  /** A message that nobody asked for, and that may not wait, has come to its end. */
+  #dropped(): void {
+    this.messages++;
+    this.ignored++;
   }
 
   #wait(data: string | Bytes | CompressedMessage, last: boolean | undefined): void {
@@ -188,6 +201,9 @@ export class Intake {
   }
 
   #allow(): void {
+    this.#protocol.excessFrom = this.#dropsExcess
+      ? Math.max(this.#ahead?.allowance ?? FIRST_ALLOWANCE, 0) + 1
+      : Infinity;
     this.#protocol.allowance = this.#dropsExcess || this.#unbounded
       ? Infinity
       : this.#ahead?.allowance ?? FIRST_ALLOWANCE;

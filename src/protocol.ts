@@ -78,6 +78,8 @@ export class Protocol {
   holding = true;
   /** The most octets of a message, or of a piece of one that is streamed, to parse while holding; -1 for none. */
   allowance: number = -1;
+  /** Messages of at least so many octets, which nobody wants, are streamed while holding, and so need not be collected. */
+  excessFrom: number = Infinity;
   /** Set while the peer's Close frame must not be answered yet: `nextEvent()` says "closing" instead, each time. */
   announcesClose = false;
   /** Messages of at least so many octets are streamed, unless they are compressed. */
@@ -188,8 +190,8 @@ export class Protocol {
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
         const { holding } = this;
         const { declared, compressed } = assembler;
-        const streamed = this.#streaming ||
-          (!holding && declared >= this.streamFrom && !compressed);
+        const from = holding ? this.excessFrom : this.streamFrom;
+        const streamed = this.#streaming || (declared >= from && !compressed);
         const givesAway = assembler.givesAway(last || streamed);
         if (givesAway && !holding) decoder.own(decoder.start);
         // What waits must not keep the chunk that it came in.
@@ -282,10 +284,7 @@ export class Protocol {
     return error;
   }
 
-  /**
-   * Fails the connection (section 7.1.7): says why in a Close frame if none was sent, and reads no more. For what the
-   * peer did, or with 1011 for an error of this end's own program.
-   */
+  /** Fails the connection for what the peer did, or with 1011 for an error of this end: says so if it can, and reads no more. */
   fail(why: Violation | Error): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
     const isViolation = "kind" in why;

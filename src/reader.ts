@@ -98,6 +98,8 @@ export class TransportReader implements TransportSink {
   async #next(timeout: number): Promise<Bytes | ReadFailure> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
+      // Whoever read before waits no longer.
+      this.#reading?.("timeout");
       this.#reading = resolve;
       timer = setTimeout(() => this.#resolve("timeout"), timeout);
       this.transport.resume();

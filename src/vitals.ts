@@ -127,8 +127,9 @@ class Vitals {
   #isIdle(now: number): boolean {
     const activity = this.#activity;
     if (activity === undefined) return false;
-    const { messages } = this.#inbox.endpoint;
-    if (messages === activity.messages) {
+    const { messages, draining } = this.#inbox.endpoint;
+    // Messages that wait for their consumer are no silence of the peer's.
+    if (messages === activity.messages && !draining) {
       return now - activity.lastMessage >= this.#limits.idleTimeout;
     }
     activity.messages = messages;

@@ -406,17 +406,54 @@ test("ignoreMessages() ends what waits for a message, and a hook gets no more", 
   assertEquals([seen, fake.connection.ignored], [["a"], 2]);
 });
 
-test("ignoreMessages() fails a message that is being read in chunks, and drops the rest of it", async () => {
+test("ignoreMessages() leaves a message that is being read in chunks to its reader", async () => {
   await using fake = openFake();
   const received = fake.connection.receiveStream();
   fake.receive(`0281 ${KEY} 01`);
   const chunks = (await received)[Symbol.asyncIterator]();
   assertEquals((await chunks.next()).value, Uint8Array.of(1));
-  const next = chunks.next();
   fake.connection.ignoreMessages();
-  await assertRejects(() => next, Error, "ignoreMessages()");
+  const next = chunks.next();
   fake.receive(`8081 ${KEY} 02` + text("a"));
-  assertEquals(fake.connection.ignored, 2);
+  assertEquals((await next).value, Uint8Array.of(2));
+  assertEquals([(await chunks.next()).done, fake.connection.ignored], [true, 1]);
+});
+
+test("hooks that take no messages have none of what exceeds the bound collected", async () => {
+  await using fake = openFake({ handler: { close() {} } });
+  fake.receive(large(60_000) + encodeHex(encodeFrames(frame(900_000, 2, false))) + PING);
+  await settled();
+  assertEquals([fake.connection.ignored, fake.frames()], [0, ["8a"]]);
+  // One that asks in the middle of it gets what is whole.
+  const received = [fake.connection.receive(), fake.connection.receive()];
+  fake.receive(`8081 ${KEY} 02` + text("a"));
+  assertEquals((await received[0]!).length, 60_000);
+  assertEquals([await received[1], fake.connection.ignored], ["a", 1]);
+});
+
+test("the close timer, and a peer that is idle, take nothing from a handler that is behind", async () => {
+  const { hooks, log, open } = gatedHook();
+  await using fake = openFake({ handler: hooks, closeTimeout: 5, idleTimeout: 20 });
+  const cut = withResolvers<void>();
+  fake.transport.destroy = () => {
+    queueMicrotask(() => fake.transport.sink.closed());
+    cut.resolve();
+  };
+  fake.receive(texts("abc"));
+  // Another that is idle shows when the time is up.
+  await using idle = openFake({ idleTimeout: 20, closeTimeout: 5 });
+  idle.transport.destroy = () => queueMicrotask(() => idle.transport.sink.closed());
+  await idle.connection.closed;
+  assertEquals([fake.endpoint.open, log], [true, ["begin a"]]);
+  fake.receive(CLOSE);
+  // The peer never ends its stream.
+  await cut.promise;
+  await fake.connection.closed;
+  for (let i = 0; i < 3; i++) {
+    open();
+    await settled();
+  }
+  assertEquals(log.slice(-2), ["end c", "close 4001"]);
 });
 
 test("hooks that take no messages keep as many as may wait, and count what exceeds them", async () => {

@@ -193,6 +193,33 @@ test("Server close() waits for a handler that still gets what came before its pe
   }
 });
 
+test("Server close({ timeout }) gives a function nothing more either", async () => {
+  const got: unknown[] = [];
+  const gate = withResolvers<void>();
+  const server = await serve({
+    port: 0,
+    guard: { maxConnections: 1 },
+    websocket: async (ws) => {
+      for await (const message of ws) {
+        got.push(message);
+        await gate.promise;
+      }
+      got.push("end");
+    },
+  });
+  const ws = await connect(server.url);
+  for (const data of ["a", "b", "c"]) ws.send(data);
+  await ws.close();
+  while (server.connections.size > 0) await settled();
+  // What still has to be handled counts.
+  const refused = await assertRejects(() => connect(server.url), HandshakeError);
+  assertEquals([got, refused.status], [["a"], 503]);
+  await server.close({ timeout: 20 });
+  gate.resolve();
+  await settled();
+  assertEquals(got.includes("b"), false);
+});
+
 test("Server close({ timeout }) as long as you like waits for a handler", async () => {
   for (const timeout of [Infinity, 2 ** 40]) {
     const gate = withResolvers<void>();

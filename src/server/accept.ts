@@ -170,8 +170,13 @@ class Member implements Owner, HandlerWatcher {
   closed(info: CloseInfo, draining: boolean): void {
     this.#context.connections.delete(this.#connection);
     if (draining) this.#context.draining.add(this.#connection);
+    else this.#peer.leave();
     this.#context.guard.counters.ended(info, this.#guard.violated);
-    this.#peer.leave();
+  }
+
+  /** What still has to be handled counts as a connection until it has been. */
+  drained(): void {
+    if (this.#context.draining.delete(this.#connection)) this.#peer.leave();
   }
 
   report(error: unknown): void {
@@ -179,7 +184,7 @@ class Member implements Owner, HandlerWatcher {
   }
 
   done(): void {
-    this.#context.draining.delete(this.#connection);
+    this.drained();
     this.#context.presence.leave();
   }
 }

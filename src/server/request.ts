@@ -1,5 +1,6 @@
 // From an HTTP/1.1 head to the Request that `fetch` gets.
 
+import { defer } from "../promises.ts";
 import type { Bytes } from "../bytes.ts";
 import type { LateRequest } from "../connection.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
@@ -75,7 +76,12 @@ export function createRequest(
     init.body = body;
     init.duplex = "half";
   }
-  return new ServerRequest(url, init);
+  const request = new ServerRequest(url, init);
+  // Bun makes GET of a method that it does not know.
+  if (request.method.toUpperCase() !== method) {
+    Object.defineProperty(request, "method", { value: head.method, enumerable: true });
+  }
+  return request;
 }
 
 /** How a body is bounded. */
@@ -102,6 +108,12 @@ export class RequestBody {
   #expectsContinue: boolean;
   #size = 0;
   #done = false;
+  /** Whether the application reads it: then nobody else does. */
+  #taken = false;
+  /** Whether it is too late for the application to begin. */
+  #over = false;
+  /** Resolves when the application has read it, or cannot. */
+  readonly #settled = defer<void>();
 
   /** The body behind `head`, which has just come. */
   constructor(
@@ -118,10 +130,17 @@ export class RequestBody {
       head.headers.get("expect")?.toLowerCase() === "100-continue";
     this.stream = new ReadableStream({
       pull: async (controller) => {
+        if (this.#over) throw new Error("The request was answered before its body was read");
+        this.#taken = true;
         const piece = await this.#read();
+        if (this.#done || this.fault !== undefined) this.#settled.resolve();
         if (piece !== undefined && piece.length > 0) controller.enqueue(piece);
         if (this.fault !== undefined) controller.error(new Error(this.fault.reason));
         else if (this.#done) controller.close();
+      },
+      cancel: () => {
+        this.#taken = false;
+        this.#settled.resolve();
       },
     }, { highWaterMark: 0 });
   }
@@ -131,11 +150,25 @@ export class RequestBody {
     return this.#done;
   }
 
-  /** Reads what the application left of the body; false when it did not end. A client that waits for leave to send it has sent nothing. */
+  /**
+   * Reads what the application left of the body; false when it did not end, or the application is still at it. A client
+   * that waits for leave to send it has sent nothing.
+   */
   async discard(): Promise<boolean> {
-    if (this.#expectsContinue) return false;
+    if (this.#expectsContinue || this.#taken) return this.#done;
+    this.#over = true;
     while (!this.#done && this.fault === undefined) await this.#read();
     return this.#done;
+  }
+
+  /** Waits for an application that reads on behind its answer, for `timeout` milliseconds at most. */
+  async left(timeout: number): Promise<void> {
+    if (this.#taken && !this.#done && this.fault === undefined) {
+      const timer = setTimeout(() => this.#settled.resolve(), timeout);
+      await this.#settled.promise;
+      clearTimeout(timer);
+    }
+    this.#over = true;
   }
 
   async #read(): Promise<Uint8Array | undefined> {

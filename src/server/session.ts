@@ -312,7 +312,9 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
       (body === undefined || body.done || await body.discard());
     const failed = (error: unknown): void => this.#reportCut(error);
     const exchange = { reader, head, keepAlive, stallTimeout, failed };
-    return await writeResponse(response, exchange) ? "keep-alive" : "close";
+    const whole = await writeResponse(response, exchange);
+    if (!whole) await body?.left(this.#context.requestTimeout);
+    return whole ? "keep-alive" : "close";
   }
 
   #judge(

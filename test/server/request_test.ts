@@ -266,3 +266,45 @@ async function piecesOf(request: Request, first: () => void = () => {}): Promise
   }
   return pieces;
 }
+
+test("createRequest keeps a method that its runtime does not know", () => {
+  for (const method of ["FOO", "constructor", "Patch", "PROPFIND"]) {
+    const made = createRequest({ ...request("Host: a"), method });
+    assertEquals("method" in made ? made.method : made, method);
+  }
+});
+
+test("fetch may answer before it has read the body, and reads on to its end", async () => {
+  for (const size of [1_000, 300_000, 900_000]) {
+    const read = withResolvers<number>();
+    await using server = await serve({
+      port: 0,
+      handshakeTimeout: 60_000,
+      fetch(given) {
+        given.text().then(({ length }) => read.resolve(length), () => read.resolve(-1));
+        return new Response("ok");
+      },
+    });
+    const response = await fetch(server.url, { method: "POST", body: "x".repeat(size) });
+    assertEquals([await response.text(), await read.promise], ["ok", size]);
+  }
+});
+
+test("a body that nobody has begun to read is dropped with the answer", async () => {
+  let late: Promise<unknown> | undefined;
+  const gate = withResolvers<void>();
+  await using server = await serve({
+    port: 0,
+    fetch(given) {
+      late = gate.promise.then(() => given.text());
+      return new Response("ok");
+    },
+  });
+  const response = await fetch(server.url, { method: "POST", body: "x".repeat(300_000) });
+  assertEquals(await response.text(), "ok");
+  gate.resolve();
+  await late!.then(
+    () => assertEquals("read", "refused"),
+    (error) => assertInstanceOf(error, Error),
+  );
+});
