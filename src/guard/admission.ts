@@ -33,6 +33,8 @@ export class Admission {
   /** Handshakes by address in the second that began at `#second`. */
   readonly #recent = new Map<string, number>();
   #second = -Infinity;
+  /** Connections that have ended, and have messages that wait for their handlers. */
+  draining = 0;
 
   /** Admission within the limits of a server. */
   constructor(settings: GuardSettings) {
@@ -43,7 +45,7 @@ export class Admission {
   /** Counts one more connection; `disconnect()` must follow when it is not refused. */
   connect(): AdmissionRefusal | undefined {
     const { limits: { maxConnections }, counters } = this.#settings;
-    if (counters.sockets >= maxConnections) {
+    if (counters.sockets + this.draining >= maxConnections) {
       return this.#refuse("maxConnections", 503, 10, `${maxConnections} connections`);
     }
     counters.sockets++;

@@ -169,8 +169,10 @@ class Member implements Owner, HandlerWatcher {
 
   closed(info: CloseInfo, draining: boolean): void {
     this.#context.connections.delete(this.#connection);
-    if (draining) this.#context.draining.add(this.#connection);
-    else this.#peer.leave();
+    if (draining) {
+      this.#context.draining.add(this.#connection);
+      this.#peer.drain();
+    } else this.#peer.leave();
     this.#context.guard.counters.ended(info, this.#guard.violated);
   }
 

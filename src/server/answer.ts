@@ -58,7 +58,13 @@ export async function callFetch(
     return failed(new TypeError(`Expected fetch to return a Response, got ${obstacle}`));
   }
   const sendable = response as Response;
-  const decision = standIns.find(sendable);
+  let decision: UpgradeDecision | undefined;
+  try {
+    decision = standIns.find(sendable);
+  } catch (error) {
+    // Header fields of the upgrade that no Headers takes.
+    return failed(error);
+  }
   if (decision !== undefined) return { response: sendable, decision };
   // Frameworks hand on copies; what has another status is the application's own answer.
   return refusal?.status === sendable.status

@@ -31,6 +31,7 @@ export class SessionPeer {
   #address: Address | undefined;
   /** What `leave()` has to undo. */
   #connected = false;
+  #draining = false;
   #counted = false;
   #countedAs: string | undefined;
 
@@ -83,8 +84,18 @@ export class SessionPeer {
   leave(): void {
     const { admission } = this.#context;
     if (this.#connected) admission.disconnect();
+    if (this.#draining) admission.draining--;
     if (this.#counted) admission.leave(this.#countedAs);
-    this.#connected = this.#counted = false;
+    this.#connected = this.#draining = this.#counted = false;
+  }
+
+  /** The connection has ended, and counts on until `leave()`: messages wait for its handler. */
+  drain(): void {
+    if (!this.#connected) return;
+    this.#context.admission.disconnect();
+    this.#context.admission.draining++;
+    this.#connected = false;
+    this.#draining = true;
   }
 
   /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
