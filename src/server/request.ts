@@ -8,7 +8,7 @@ import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { TransportReader } from "../reader.ts";
-import { ServerRequest } from "./server_request.ts";
+import { type Departure, ServerRequest } from "./server_request.ts";
 
 const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -48,14 +48,14 @@ export interface RequestParts {
   readonly body?: ReadableStream<Uint8Array> | undefined;
   /** Whether the client used TLS. */
   readonly secure?: boolean | undefined;
-  /** Aborts when the client goes. */
-  readonly signal?: AbortSignal;
+  /** Whether the client has gone. */
+  readonly departure?: Departure;
 }
 
 /** Makes the Request; a fault when it cannot be one. */
 export function createRequest(
   head: RequestHead,
-  { body, secure, signal }: RequestParts = {},
+  { body, secure, departure }: RequestParts = {},
 ): Request | HeadFault {
   const url = requestUrl(head, secure);
   if (url === undefined) {
@@ -70,13 +70,12 @@ export function createRequest(
   const init: RequestInit & { duplex?: "half" } = {
     method: head.method,
     headers: head.headers.toHeaders(),
-    ...(signal && { signal }),
   };
   if (hasBody) {
     init.body = body;
     init.duplex = "half";
   }
-  const request = new ServerRequest(url, init);
+  const request = new ServerRequest(url, init, departure);
   // Bun makes GET of a method that it does not know.
   if (request.method.toUpperCase() !== method) {
     Object.defineProperty(request, "method", { value: head.method, enumerable: true });

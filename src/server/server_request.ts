@@ -1,11 +1,57 @@
-// The Request that `fetch` gets. It is one like any other, but what `json()` and `formData()` reject with when the body is
-// neither is known again: it is the client's mistake, and a handler that lets it through need not know the difference.
+// The Request that `fetch` gets. It is one like any other, but for two things that a server knows.
+//
+// 1. What `json()` and `formData()` reject with when the body is neither is known again: it is the client's mistake, and a
+//    handler that lets it through need not know the difference.
+// 2. `signal` aborts when the client goes. It is made when somebody asks for it: to give one to each Request costs Node 20
+//    four times as much as the Request (38 µs and 10), Deno 1.6 and Bun 2.2 times as much.
 
 /** What reading a body failed with. */
 const mistakes = new WeakMap<object, string>();
 
+/** The departure of a client, which few want to hear of. */
+export class Departure {
+  /** What the signal aborts with, once the client has gone. */
+  reason: DOMException | undefined;
+  #controller: AbortController | undefined;
+
+  /** Aborts when the client goes. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.reason !== undefined) this.#controller.abort(this.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The client has gone, as the message says. */
+  tell(message: string): void {
+    if (this.reason !== undefined) return;
+    this.reason = new DOMException(message, "AbortError");
+    this.#controller?.abort(this.reason);
+  }
+
+  /** Whether something failed because of it. */
+  explains(error: unknown): boolean {
+    return this.reason !== undefined &&
+      (error === this.reason || (error as { name?: unknown } | null)?.name === "AbortError");
+  }
+}
+
 /** The Request of a client, whose body may be anything. */
 export class ServerRequest extends Request {
+  readonly #departure: Departure | undefined;
+
+  /** As any Request; without a departure the signal never aborts. */
+  constructor(input: string | Request, init?: RequestInit, departure?: Departure) {
+    super(input, init);
+    this.#departure = departure;
+  }
+
+  /** Aborts when the client goes before it has its answer. */
+  override get signal(): AbortSignal {
+    return this.#departure?.signal ?? super.signal;
+  }
+
   /** As that of any Request. */
   override json(): Promise<unknown> {
     return readBody(this, () => super.json(), "JSON");
@@ -18,7 +64,7 @@ export class ServerRequest extends Request {
 
   /** A copy that knows the same. */
   override clone(): Request {
-    return Object.setPrototypeOf(super.clone(), ServerRequest.prototype);
+    return new ServerRequest(super.clone(), undefined, this.#departure);
   }
 }
 

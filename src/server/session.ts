@@ -32,6 +32,7 @@ import {
 } from "./request.ts";
 import { reasonOf, type RefusalReason } from "./refusal.ts";
 import { stalled, writeResponse } from "./response.ts";
+import { Departure } from "./server_request.ts";
 import type { Session, Sessions } from "./sessions.ts";
 
 /** What became of a request. */
@@ -59,7 +60,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   #once = false;
   #over = false;
   /** Of the request that is being answered, once `fetch` has it. */
-  #abort: AbortController | undefined;
+  #departure: Departure | undefined;
   /** Whether the answer has a deadline: its client has ended its side. */
   #hasDeadline = false;
 
@@ -113,7 +114,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   }
 
   #abandon(why: string): void {
-    this.#abort?.abort(new DOMException(`${why} before the answer was there`, "AbortError"));
+    this.#departure?.tell(`${why} before the answer was there`);
   }
 
   /** Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never rejects. */
@@ -144,7 +145,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   /** The request at hand has been answered. */
   #answered(): void {
     this.answering = false;
-    this.#abort = undefined;
+    this.#departure = undefined;
     if (this.#hasDeadline) stopDeadline(this, this.#context.requestTimeout);
     this.#hasDeadline = false;
   }
@@ -288,9 +289,9 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const body = hasBody(framing)
       ? new RequestBody(head, framing, reader, this.#context)
       : undefined;
-    const { signal } = this.#abort = new AbortController();
+    const departure = this.#departure = new Departure();
     const { secure, remoteAddress } = this.#peer;
-    const request = createRequest(head, { body: body?.stream, secure, signal });
+    const request = createRequest(head, { body: body?.stream, secure, departure });
     if ("reason" in request) return this.#refuse(request, head);
     if (reader.hasEnded) this.peerEnded();
 
@@ -298,7 +299,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const answer = await callFetch(fetch, request, tools, (origins) => this.#judge(head, origins));
     const { response, decision, error } = answer;
     // What a body fails with is the peer's mistake, and answered as such.
-    if (error !== undefined && body?.fault === undefined && !isAbort(error, signal)) {
+    if (error !== undefined && body?.fault === undefined && !departure.explains(error)) {
       this.#context.report(error);
     }
     if (this.#over || body?.fault !== undefined) {
@@ -360,10 +361,4 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   #tell(reason: RefusalReason, head?: RequestHead): void {
     this.#context.refuse(reason, this.#peer.remoteAddress, head);
   }
-}
-
-/** Whether somebody has done as the signal of a client that has gone says. */
-function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return signal.aborted &&
-    (error === signal.reason || (error as { name?: unknown } | null)?.name === "AbortError");
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { mistakeInBody, ServerRequest } from "../../src/server/server_request.ts";
+import { Departure, mistakeInBody, ServerRequest } from "../../src/server/server_request.ts";
 import { test } from "../support/test.ts";
 
 function post(body: BodyInit | null, type?: string): Request {
@@ -61,3 +61,47 @@ for (
     assert(rejected);
   });
 }
+
+for (const asked of ["before", "after"] as const) {
+  test(`ServerRequest signal aborts when the client goes, asked for ${asked} that`, () => {
+    const departure = new Departure();
+    const request = new ServerRequest("http://a/", { method: "POST", body: "a" }, departure);
+    const signals = () => [
+      request.signal,
+      request.clone().signal,
+      new Request("http://b/", request).signal,
+    ];
+    const before = asked === "before" ? signals() : [];
+    assertEquals(before.map(({ aborted }) => aborted), before.map(() => false));
+    departure.tell("gone");
+    departure.tell("gone twice");
+    for (const signal of asked === "before" ? before : signals()) {
+      assertInstanceOf(signal, AbortSignal);
+      assertEquals([signal.aborted, signal.reason.name, signal.reason.message], [
+        true,
+        "AbortError",
+        "gone",
+      ]);
+    }
+    assertEquals(request.signal, request.signal);
+  });
+}
+
+test("ServerRequest signal never aborts without a client", () => {
+  const request = new ServerRequest("http://a/");
+  assertInstanceOf(request.signal, AbortSignal);
+  assertEquals(request.signal.aborted, false);
+});
+
+test("Departure explains() what it was the reason for, once the client has gone", () => {
+  const departure = new Departure();
+  const abort = new DOMException("mine", "AbortError");
+  assertEquals([departure.explains(abort), departure.explains(undefined)], [false, false]);
+  departure.tell("gone");
+  assert(departure.explains(departure.reason) && departure.explains(abort));
+  assertEquals([new Error("mine"), null, undefined].map((e) => departure.explains(e)), [
+    false,
+    false,
+    false,
+  ]);
+});
