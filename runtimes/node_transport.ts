@@ -5,30 +5,38 @@
 //    bytes: `Buffer.slice()` and deep equality differ from Uint8Array's, and chunks end up in the application's hands.
 // 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the kernel took
 //    everything at once; then nothing is buffered, `write()` answers true, and that 'drain' is not passed on.
-// 3. A socket tells of a write only when all of it has left, and joins what waits into one: of 16 MiB for a slow peer
-//    nothing would seem to leave, and the heartbeat and the guard would take it for dead. So it is given a part at a time.
+// 3. A socket keeps an object for each write that waits, and tells of one only when all of it has left: of 16 MiB for a
+//    slow peer nothing would seem to leave, and the heartbeat and the guard would take it for dead. So what has to wait
+//    waits here, and the socket is given a part at a time.
 // 4. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until `resume()`.
 // 5. libuv reads a socket that fills its buffer 32 times in a row. So that a quarter of a MiB at a time does not keep the
 //    others waiting, reading pauses for a turn of the event loop after as much as that is with Node's own buffers. Two
 //    connections that echoed 1 MiB made one of 20 octets wait 46 ms (median; 230 at the 99th percentile), and do so for 9
 //    (57), as with the package `ws`. It costs 1 MiB up to 4%; with half as much between two turns it was 13 to 47%.
+// 6. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given, change it, or transfer
+//    it. And what another stream gives may be somebody else's, so it is copied.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { giveBack } from "../src/slab.ts";
+import { ByteQueue } from "../src/byte_queue.ts";
+import { abandon, giveBack, isLent } from "../src/slab.ts";
 import type { TlsInfo } from "../src/tls.ts";
 import type { Address, Transport, TransportSink } from "../src/transport.ts";
 import { brokenBy } from "./failure.ts";
 import { chooseAllocator, keepFreed } from "./memory.ts";
+import { isNode, isPlain } from "./plain_socket.ts";
 import { readInto, shared } from "./read_buffer.ts";
 import { chooseTextDecoder } from "./text.ts";
-import { WriteQueue } from "./write_queue.ts";
 
 chooseTextDecoder();
 chooseAllocator();
 
 /** Octets that a socket is given at a time. */
 const PART = 262_144;
+
+/** Fewer octets may wait without anybody being told, but not those of a larger chunk. */
+const UNTOLD = 16_384;
+const LARGE = 65_536;
 
 /** After so many octets the others have their turn: 32 times 64 KiB. */
 const SHARE = 2_097_152;
@@ -42,6 +50,10 @@ function onData(this: Socket, chunk: Uint8Array<ArrayBuffer>): void {
   sink.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
 }
 
+function onForeignData(this: Socket, chunk: Uint8Array): void {
+  (this as OwnedSocket)[owner].sink.data(new Uint8Array(chunk));
+}
+
 /** What was lent last: the next chunk is often as long. */
 let lent = shared;
 /** Where the socket reads to next. */
@@ -52,7 +64,8 @@ function onRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): v
   keepFreed(count);
   if (buffer === shared) {
     if (lent.length !== count) lent = shared.subarray(0, count);
-    transport.sink.data(lent, true);
+    if (transport.sink.borrows) transport.sink.data(lent, true);
+    else transport.sink.data(lent.slice());
   } else {
     transport.sink.data(buffer.subarray(0, count));
   }
@@ -86,6 +99,7 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class NodeTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
+  readonly borrows: boolean;
   readonly #socket: Socket;
   readonly #carrier: Socket;
   #paused = true;
@@ -96,7 +110,9 @@ export class NodeTransport implements Transport {
   /** Most sockets take all at once, and are not asked to tell. */
   #listensForDrain = false;
   /** What the socket has not been given yet; most never need it. */
-  #queue: WriteQueue | undefined;
+  #queue: ByteQueue | undefined;
+  /** Parts that the socket has been given and not told of. */
+  #parts = 0;
   #endHeld = false;
   #closedHeld = false;
   #error: Error | undefined;
@@ -116,7 +132,12 @@ export class NodeTransport implements Transport {
     this.#tls = isSecure ? new SocketTls(socket as TLSSocket) : undefined;
     if (!fresh) socket.pause();
     (socket as OwnedSocket)[owner] = this;
-    if (!fresh || !readInto(socket, onRead, nextTarget)) socket.on("data", onData);
+    const plain = isPlain(socket);
+    // What becomes of a chunk cannot be known from the sockets of the others' `node:net`.
+    this.borrows = plain && isNode;
+    if (!fresh || !readInto(socket, onRead, nextTarget)) {
+      socket.on("data", plain ? onData : onForeignData);
+    }
     socket.on("end", onEnd).on("error", onError).on("close", onClose);
   }
 
@@ -134,26 +155,43 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
-    if (this.#ended) return true;
-    // Lost, and about to say so: whoever waits for room is told then, and goes on no longer.
-    if (socket.destroyed) return false;
-    if (this.#queue !== undefined || socket.writableLength + chunk.length > PART) {
-      this.#queue ??= new WriteQueue();
-      this.#queue.push(chunk);
-      this.#writeParts();
-      if (this.bufferedAmount === 0) return true;
-    } else {
-      const below = socket.write(chunk);
-      if (socket.writableLength === 0) {
-        giveBack(chunk);
-        return true;
-      }
-      if (below) return true;
+    // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on no longer.
+    if (this.#ended || socket.destroyed) {
+      if (this.borrows) giveBack(chunk);
+      return this.#ended;
+    }
+    if (this.#queue !== undefined || socket.writableLength > 0 || chunk.length > PART) {
+      return this.#enqueue(chunk);
+    }
+    const below = socket.write(chunk);
+    if (socket.writableLength === 0) {
+      if (this.borrows) giveBack(chunk);
+      return true;
+    }
+    if (this.borrows) abandon(chunk);
+    if (below) {
+      if (chunk.length < LARGE) return true;
+      // No 'drain' follows; what is written behind it tells when it has left.
+      this.#writePart(new Uint8Array(0));
     }
     if (!this.#listensForDrain) {
       this.#listensForDrain = true;
       socket.on("drain", onDrain);
     }
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  /** Has a chunk wait here. */
+  #enqueue(chunk: Uint8Array<ArrayBuffer>): boolean {
+    const queue = this.#queue ??= new ByteQueue();
+    if (this.borrows && isLent(chunk)) {
+      queue.push(chunk);
+      giveBack(chunk);
+    } else queue.keep(chunk);
+    this.#writeParts();
+    const waiting = this.bufferedAmount;
+    if (waiting === 0 || (waiting < UNTOLD && chunk.length < LARGE)) return true;
     this.#awaitsDrain = true;
     return false;
   }
@@ -173,10 +211,11 @@ export class NodeTransport implements Transport {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#queue === undefined) this.#endSocket();
+    if (this.#queue === undefined || this.#queue.size === 0) this.#endSocket();
   }
 
   #endSocket(): void {
+    if (this.#socket.writableEnded) return;
     if (!this.#awaitsDrain) return void this.#socket.end();
     // Node emits no 'drain' once `end()` has been called; the callback stands in for it.
     this.#socket.end(() => {
@@ -190,26 +229,40 @@ export class NodeTransport implements Transport {
     this.#socket.destroy();
   }
 
-  /** Gives the socket as much as it may have; the callback of each part asks for the next. */
+  /** Gives the socket one part after the other while it takes them at once; else the callback of one asks for the next. */
   #writeParts(): void {
     const socket = this.#socket;
     const queue = this.#queue;
     if (queue === undefined) return;
-    let room: number;
-    while (queue.size > 0 && (room = PART - socket.writableLength) > 0) {
-      const chunk = queue.shift()!;
-      if (chunk.length > room) queue.unshift(chunk.subarray(room));
-      socket.write(chunk.length > room ? chunk.subarray(0, room) : chunk, () => this.#partLeft());
+    while (queue.size > 0 && (this.#parts === 0 || socket.writableLength === 0)) {
+      let part: Uint8Array<ArrayBuffer>;
+      try {
+        part = queue.next(PART)!;
+      } catch (error) {
+        return void socket.destroy(error as Error);
+      }
+      queue.drop(part.length);
+      this.#writePart(part);
     }
     if (queue.size > 0) return;
-    this.#queue = undefined;
+    if (socket.writableLength === 0) this.#queue = undefined;
     if (this.#ended) this.#endSocket();
+  }
+
+  #writePart(part: Uint8Array<ArrayBuffer>): void {
+    this.#parts++;
+    this.#socket.write(part, () => {
+      this.#parts--;
+      this.#partLeft();
+    });
   }
 
   #partLeft(): void {
     if (this.#socket.destroyed) return;
     this.#writeParts();
-    if (this.bufferedAmount === 0) this.drained();
+    if (this.bufferedAmount > 0) return;
+    this.#queue = undefined;
+    this.drained();
   }
 
   /** So many octets have been read. */

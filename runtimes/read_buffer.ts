@@ -9,6 +9,7 @@
 // 3. One buffer serves all sockets: what is read lies in it until the function returns.
 
 import { Socket } from "node:net";
+import { isNode } from "./plain_socket.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -34,7 +35,7 @@ const fields = findFields();
 
 function findFields(): Fields | undefined {
   // Deno and Bun have `node:net` too, on sockets of their own that are not read in this way.
-  if ("Deno" in globalThis || "Bun" in globalThis) return undefined;
+  if (!isNode) return undefined;
   const onread = { buffer: new Uint8Array(1), callback: () => true };
   // The types know the option of `connect()` only.
   const opened = new Socket({ onread } as object);

@@ -136,6 +136,7 @@ function endsWith(output: Bytes, end: Bytes): boolean {
 function slide(window: Bytes, output: Bytes): Bytes {
   if (output.length === 0) return window;
   if (output.length >= MAX_WINDOW) return output.subarray(-MAX_WINDOW);
+  if (window.length === 0) return output;
   return concat([window.subarray(-(MAX_WINDOW - output.length)), output]);
 }
 

@@ -8,7 +8,10 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 /** Bytes that can be sent: a buffer, or a view of one. */
 export type BinaryData = ArrayBufferLike | ArrayBufferView;
 
-/** No bytes. */
+/**
+ * No bytes. Whoever is given them may transfer their buffer, and then nothing may be read or copied from them but their
+ * length, which stays 0.
+ */
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /**
@@ -37,6 +40,7 @@ const { set } = Uint8Array.prototype;
 /** Copies `source` into `target` from `offset` on. */
 export function put(source: Uint8Array, target: Uint8Array, offset: number): void {
   const { length } = source;
+  if (length === 0) return;
   if (!JSC || length > SMALL) return set.call(target, source, offset);
   for (let i = 0; i < length; i++) target[offset + i] = source[i]!;
 }
@@ -55,6 +59,7 @@ let partedOffset = 0;
  */
 export function part(source: Bytes, start: number, end: number): Bytes {
   const length = end - start;
+  if (length === 0) return new Uint8Array();
   if (JSC) return length > SMALL ? source.subarray(start, end) : copyPart(source, start, length);
   if (source !== parted) {
     parted = source.length > LARGE ? EMPTY : source;
@@ -66,6 +71,11 @@ export function part(source: Bytes, start: number, end: number): Bytes {
     partedOffset = source.byteOffset;
   }
   return new Uint8Array(partedBuffer, partedOffset + start, length);
+}
+
+/** A view of `source` from `start` to `end` to be given away: what is empty does not lead to memory of others. */
+export function viewPart(source: Bytes, start: number, end: number): Bytes {
+  return start === end ? new Uint8Array() : source.subarray(start, end);
 }
 
 function copyPart(source: Bytes, start: number, length: number): Bytes {
@@ -93,7 +103,7 @@ export function toBytes(data: BinaryData): Uint8Array {
       `Expected a string or bytes, got ${kindOf(data)}; JSON.stringify() makes a string`,
     );
   }
-  return data.byteLength === 0 ? EMPTY : viewBytes(data);
+  return data.byteLength === 0 ? new Uint8Array() : viewBytes(data);
 }
 
 /**
@@ -117,7 +127,7 @@ export function concat(parts: readonly Uint8Array[]): Bytes {
   const joined = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
-    joined.set(part, offset);
+    if (part.length > 0) joined.set(part, offset);
     offset += part.length;
   }
   return joined;

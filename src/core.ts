@@ -93,7 +93,6 @@ export {
 } from "./message.ts";
 export { PreparedFrame, PreparedMessage, type Sendable, type SendOptions } from "./prepared.ts";
 export type { ProtocolState } from "./ending.ts";
-export type { Slab } from "./slab.ts";
 export { Protocol, type ProtocolEvent } from "./protocol.ts";
 export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 export type {

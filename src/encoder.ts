@@ -3,17 +3,20 @@
 // Frames are written one behind the other into a slab that all connections share (slab.ts). When another connection has
 // written behind a batch, the batch moves to where it has room of its own, and more than it needs: a message to each of
 // many connections, eight times over, is one write for each of them, and one move.
+//
+// Only a transport of ours gets a slab's memory, or its caller's (see `lendBatches()`). Whatever else is taken is in
+// memory of its own: its taker may change it or transfer it, and a slab that is transferred takes all connections along.
 
 import { isArrayBuffer } from "./brands.ts";
 import { type Bytes, put } from "./bytes.ts";
 import { FIN, headerLength, MAX_HEADER_LENGTH, Opcode, writeHeader } from "./frame.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
-import type { PreparedFrame } from "./prepared.ts";
+import { placeFrame, type PreparedFrame } from "./prepared.ts";
 import { commit, open, release, type Slab, SLAB_SIZE, view } from "./slab.ts";
 import { receivedFrame, receivedOctets } from "./received.ts";
 import { encodeUtf8, encodeUtf8Into } from "./utf8.ts";
 
-/** Payloads from this size on are not copied where they need no mask: the caller's bytes are written as they are. */
+/** Payloads from this size on are not copied where they need no mask and the batches are lent: they are written as they are. */
 export const REFERENCE_FROM = 65_536;
 
 /** The first octet of a binary message in one frame. */
@@ -22,12 +25,23 @@ const PLAIN = FIN | Opcode.binary;
 /** A batch moves up to this size: to copy it costs less than a write. */
 const MOVE_TO = 16_384;
 
+/**
+ * From now on what `take()` gives may lie in a slab, to be given back (slab.ts), and a large payload is its caller's until
+ * it has been written.
+ */
+export let lendBatches: (encoder: FrameEncoder) => void;
+
 /** Encodes frames into batches. */
 export class FrameEncoder {
+  static {
+    lendBatches = (encoder) => encoder.#lends = true;
+  }
+
   /** Octets that wait to be taken. */
   byteLength = 0;
 
   readonly #masked: boolean;
+  #lends = false;
   /** The segments that are closed, when there are any. */
   #segments: Bytes[] | undefined;
   /** The open segment: a region of a slab that may still grow. */
@@ -52,7 +66,7 @@ export class FrameEncoder {
     else this.binary(opcode, data, fin);
   }
 
-  /** Adds a frame with `payload`, which must not change before it is written when it is large (see REFERENCE_FROM). */
+  /** Adds a frame with `payload`. */
   binary(opcode: number, payload: Uint8Array, fin = true, reserved = 0): void {
     const { length } = payload;
     const first = (fin ? FIN : 0) | (reserved << 4) | opcode;
@@ -95,7 +109,7 @@ export class FrameEncoder {
     if (this.#masked || payload.length >= REFERENCE_FROM) {
       return this.binary(frame.opcode, payload, true, frame.reserved);
     }
-    const slab = frame.place();
+    const slab = placeFrame(frame);
     const { start, end } = frame;
     const size = end - start;
     if (this.#slab === undefined) {
@@ -111,7 +125,10 @@ export class FrameEncoder {
     this.byteLength += size;
   }
 
-  /** Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. */
+  /**
+   * Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. Its memory is the
+   * taker's.
+   */
   take(): Bytes | undefined {
     if (this.byteLength === 0) return undefined;
     const batch = this.#segments?.shift() ?? this.#closeSegment();
@@ -122,7 +139,7 @@ export class FrameEncoder {
 
   #large(first: number, payload: Uint8Array): void {
     const { length } = payload;
-    if (!this.#masked && isUnshared(payload)) {
+    if (this.#lends && !this.#masked && isSteady(payload)) {
       // Only the header that any answer has: sent once more, the same octets are written where they are.
       const frame = first === PLAIN
         ? receivedFrame(payload, headerLength(length, false))
@@ -133,7 +150,7 @@ export class FrameEncoder {
       }
       const slab = this.#reserve(MAX_HEADER_LENGTH);
       this.#commit(slab, writeHeader(slab.bytes, this.#end, first, length, undefined));
-      return this.#push(payload);
+      return this.#push(payload as Bytes);
     }
     const maskingKey = this.#masked ? createMaskingKey() : undefined;
     const bytes = new Uint8Array(headerLength(length, this.#masked) + length);
@@ -198,11 +215,17 @@ export class FrameEncoder {
     const slab = this.#slab;
     if (slab === undefined) return undefined;
     this.#slab = undefined;
-    if (this.#roomEnd > this.#end) release(slab, this.#roomEnd - this.#end);
-    return view(slab, this.#start, this.#end);
+    if (this.#lends) {
+      if (this.#roomEnd > this.#end) release(slab, this.#roomEnd - this.#end);
+      return view(slab, this.#start, this.#end);
+    }
+    const copy = slab.bytes.slice(this.#start, this.#end);
+    release(slab, this.#roomEnd - this.#start);
+    return copy;
   }
 }
 
-function isUnshared(bytes: Uint8Array): bytes is Bytes {
-  return isArrayBuffer(bytes.buffer);
+/** Whether bytes stay where they are: no other thread changes them, and their buffer cannot be resized. */
+function isSteady({ buffer }: Uint8Array): boolean {
+  return isArrayBuffer(buffer) && !(buffer as { resizable?: boolean }).resizable;
 }

@@ -12,6 +12,7 @@ import { encodeCloseBody } from "./close.ts";
 import { type EndpointConsumer, type EndpointLimits, HIGH_WATER_MARK } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
+import { lendBatches } from "./encoder.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
 import { Intake } from "./intake.ts";
 import type { Sendable } from "./prepared.ts";
@@ -61,6 +62,7 @@ export class Endpoint implements TransportSink, Bounded {
     this.limits = limits;
     this.#guard = guard;
     this.#intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
+    if (transport.borrows) lendBatches(protocol.output);
     if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
   }
@@ -196,6 +198,10 @@ export class Endpoint implements TransportSink, Bounded {
     this.#pump();
   }
 
+  /** Implements {@linkcode TransportSink}. */
+  get borrows(): boolean {
+    return true;
+  }
   /** Implements {@linkcode TransportSink}. */
   get room(): Bytes | undefined {
     return this.#protocol.room;

@@ -3,6 +3,7 @@
 // It keeps the contract of transport.ts. Each end holds what it was sent until it reads, and `write()` says so
 // from 64 KiB on, as a socket's buffers would.
 
+import { ByteQueue } from "./byte_queue.ts";
 import type { Bytes } from "./bytes.ts";
 import { failed } from "./failure.ts";
 import type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
@@ -17,8 +18,7 @@ class MemoryTransport implements Transport {
   readonly remoteAddress: Address;
 
   /** What the peer sent and this end has not read. */
-  readonly #incoming: Bytes[] = [];
-  #incomingLength = 0;
+  readonly #incoming = new ByteQueue();
   #paused = true;
   #scheduled = false;
   #peerEnded = false;
@@ -34,13 +34,12 @@ class MemoryTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#destroyed ? 0 : Math.max(0, this.peer.#incomingLength - CAPACITY);
+    return this.#destroyed ? 0 : Math.max(0, this.peer.#incoming.size - CAPACITY);
   }
 
   write(chunk: Bytes): boolean {
     if (this.#ended || this.#destroyed || this.peer.#destroyed) return true;
-    // A copy: the reader unmasks in place.
-    this.peer.#receive(chunk.slice());
+    this.peer.#receive(chunk);
     if (this.bufferedAmount === 0) return true;
     this.#awaitsDrain = true;
     return false;
@@ -66,7 +65,7 @@ class MemoryTransport implements Transport {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#incoming.length = this.#incomingLength = 0;
+    this.#incoming.clear();
     this.peer.#peerEnded = true;
     this.#schedule();
     this.peer.#schedule();
@@ -74,18 +73,9 @@ class MemoryTransport implements Transport {
 
   #receive(chunk: Bytes): void {
     if (chunk.length === 0) return;
+    // A copy: the reader unmasks in place.
     this.#incoming.push(chunk);
-    this.#incomingLength += chunk.length;
     this.#schedule();
-  }
-
-  /** The next chunk, at most CAPACITY long. */
-  #take(): Bytes {
-    const chunk = this.#incoming.shift()!;
-    if (chunk.length > CAPACITY) this.#incoming.unshift(chunk.subarray(CAPACITY));
-    const taken = chunk.length > CAPACITY ? chunk.slice(0, CAPACITY) : chunk;
-    this.#incomingLength -= taken.length;
-    return taken;
   }
 
   /** No method calls the sink before it has returned. */
@@ -101,9 +91,8 @@ class MemoryTransport implements Transport {
   #deliver(): void {
     if (this.#closeTold) return;
     if (!this.#destroyed && !this.#paused) {
-      if (this.#incoming.length > 0) {
-        const chunk = this.#take();
-        this.sink.data(chunk);
+      if (this.#incoming.size > 0) {
+        this.sink.data(this.#incoming.takeOwn(CAPACITY));
         this.peer.#drained();
         return this.#schedule();
       }
@@ -113,7 +102,7 @@ class MemoryTransport implements Transport {
         return this.#schedule();
       }
     }
-    const over = this.#ended && this.#endTold && this.#incoming.length === 0;
+    const over = this.#ended && this.#endTold && this.#incoming.size === 0;
     if (this.#destroyed || over) {
       this.#closeTold = true;
       (this.sink as TransportSink | undefined)?.closed();

@@ -10,7 +10,7 @@
 //    characters.
 // 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when it is taken.
 
-import { allocate, type Bytes, EMPTY } from "./bytes.ts";
+import { allocate, type Bytes, EMPTY, viewPart } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { Violation } from "./frame.ts";
 import { decodeReceived, keepReceived, receivedOctets } from "./received.ts";
@@ -236,7 +236,7 @@ export class MessageAssembler {
       this.#buffer = EMPTY;
       this.#length = 0;
     }
-    const piece = bytes.subarray(start, end);
+    const piece = viewPart(bytes, start, end);
     if (this.#text) {
       this.#textDecoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
       this.#message = this.#textDecoder.decode(piece, { stream: !last });
@@ -280,7 +280,7 @@ export class MessageAssembler {
   }
 
   #finish(text: boolean, bytes: Bytes, start: number, end: number): Violation | undefined {
-    const message = text ? decodeReceived(bytes, start, end) : bytes.subarray(start, end);
+    const message = text ? decodeReceived(bytes, start, end) : viewPart(bytes, start, end);
     if (message === undefined) return invalidText;
     if (typeof message !== "string") keepReceived(message, bytes, start, end);
     this.#message = message;
@@ -312,7 +312,7 @@ export class MessageAssembler {
       const size = Math.max(needed, doubled, Math.min(this.#declared, needed * AHEAD));
       // What was declared comes before the message ends, so all of it is filled by then.
       const grown = size === this.#declared ? allocate(size) : new Uint8Array(size);
-      grown.set(this.#buffer.subarray(0, this.#length));
+      if (this.#length > 0) grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
     }
     this.#buffer.set(bytes.subarray(start, end), this.#length);

@@ -10,22 +10,29 @@
 import { brand, isUint8Array } from "./brands.ts";
 import { type BinaryData, type Bytes, copyBytes } from "./bytes.ts";
 import type { FrameEncoder } from "./encoder.ts";
-import { FIN, headerLength, messageOpcode, Opcode, RSV1, writeHeader } from "./frame.ts";
+import { FIN, headerLength, Opcode, RSV1, writeHeader } from "./frame.ts";
 import { encodeMessage, type MessageTransform } from "./message.ts";
 import { checkOptions, flag, type OptionTable } from "./options.ts";
 import { openShared, type Slab } from "./slab.ts";
 import { receivedOctets } from "./received.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
+/** Writes a frame, not masked, to the shared slab unless it is there; its payload must be smaller than the slab. */
+export let placeFrame: (frame: PreparedFrame) => Slab;
+
 /** A frame that many connections send. */
 export class PreparedFrame {
+  static {
+    placeFrame = (frame) => frame.#place();
+  }
+
   /** The opcode. */
   readonly opcode: number;
   /** The payload, as it is sent by a server. */
   readonly payload: Bytes;
   /** The RSV bits as one number. */
   readonly reserved: number;
-  /** Where the frame starts in the slab that `place()` returned. */
+  /** Where the frame starts in the shared slab. */
   start = 0;
   /** Where it ends. */
   end = 0;
@@ -39,8 +46,7 @@ export class PreparedFrame {
     this.reserved = reserved;
   }
 
-  /** Writes the frame, not masked, to the shared slab unless it is there; the payload must be smaller than the slab. */
-  place(): Slab {
+  #place(): Slab {
     const current = openShared(0);
     if (current.generation === this.#generation) return current;
     const { length } = this.payload;
@@ -106,17 +112,23 @@ let ownPrepared: (message: PreparedMessage) => PreparedMessage;
 /** The frame of a message for a connection with this transform, or without one. */
 let frameFor: (message: PreparedMessage, transform: MessageTransform | undefined) => PreparedFrame;
 
-/** Encodes a message, compressed where there is a transform and it is worth it. */
+/** What a message for many is made of. */
+export let contentOf: (
+  message: PreparedMessage,
+) => { readonly payload: Bytes; readonly text: boolean; readonly compresses: boolean };
+
+/** Encodes a message, as a text or not, compressed where there is a transform and it is worth it. */
 export function encodeSendable(
   output: FrameEncoder,
   data: Sendable,
   transform: MessageTransform | undefined,
+  text: boolean = typeof data === "string",
 ): void {
   // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their prototypes.
   if (typeof data !== "string" && !isUint8Array(data)) {
     return output.prepared(frameFor(ownPrepared(data), transform));
   }
-  const opcode = messageOpcode(data);
+  const opcode = text ? Opcode.text : Opcode.binary;
   const payload = transform && encodeMessage(transform, data);
   if (payload !== undefined) output.binary(opcode, payload, true, RSV1);
   else output.message(opcode, data);
@@ -196,6 +208,11 @@ export class PreparedMessage {
         twins.set(message, twin);
       }
       return twin;
+    };
+    contentOf = (message) => {
+      const own = ownPrepared(message);
+      const { payload, opcode } = own.#plain;
+      return { payload, text: opcode === Opcode.text, compresses: own.#compress };
     };
     frameFor = (message, transform) => {
       if (transform === undefined || !message.#compress) return message.#plain;

@@ -43,7 +43,7 @@ import {
   type MessageTransform,
 } from "./message.ts";
 import { encodeSendable, type Sendable } from "./prepared.ts";
-import { decodeReceived, forgetReceived } from "./received.ts";
+import { forgetReceived } from "./received.ts";
 
 /**
  * What `nextEvent()` found. "chunk" is a piece of a message that is streamed. "compressed" is a message that was parsed
@@ -225,10 +225,9 @@ export class Protocol {
     if (this.holding || this.state !== "open") return undefined;
     const decoder = this.input;
     const most = Math.min(this.#limits.maxMessageSize, this.streamFrom - 1);
-    const text = decoder.readMessage(this.role === "server", most);
+    const text = decoder.readMessage(this.role === "server", most, true);
     if (text === undefined) return undefined;
-    const { bytes, start, end } = decoder;
-    const message = text ? decodeReceived(bytes, start, end) : decoder.keep();
+    const message = text ? decoder.decode() : decoder.keep();
     if (message === undefined) this.fail(invalidText);
     return message;
   }
@@ -309,10 +308,10 @@ export class Protocol {
     this.#pendingPong = undefined;
   }
 
-  /** Encodes a message, compressed where that was negotiated and is worth it. The state must be open. */
-  send(data: Sendable, compress = true): void {
+  /** Encodes a message, compressed where that was negotiated and is worth it; `text` for UTF-8. The state must be open. */
+  send(data: Sendable, compress = true, text: boolean = typeof data === "string"): void {
     if (this.state !== "open") throw notOpen(this.state);
-    encodeSendable(this.output, data, compress ? this.#transform : undefined);
+    encodeSendable(this.output, data, compress ? this.#transform : undefined, text);
   }
 
   /**

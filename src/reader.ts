@@ -167,6 +167,11 @@ export class TransportReader implements TransportSink {
   }
 
   /** Implements {@linkcode TransportSink}. */
+  get borrows(): boolean {
+    return true;
+  }
+
+  /** Implements {@linkcode TransportSink}. */
   data(chunk: Bytes, lent = false): void {
     const kept = lent ? chunk.slice() : chunk;
     if (this.#reading !== undefined) return this.#resolve(kept);

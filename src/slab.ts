@@ -4,9 +4,11 @@
 //    whose octets have all come back is filled from its start again: on sockets that take a batch at once that is
 //    the same few kilobytes for every batch, hot in the cache, and nothing is zeroed, faulted in or collected (64 KiB of
 //    new memory cost 3 to 11 µs).
-// 2. Giving back is a favour: what a transport keeps, or drops, is left to the garbage collector.
-// 3. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
-//    encoder, then the transport, which gives back what it was given and nothing else.
+// 2. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
+//    encoder, then the transport, which gives back what it was given and nothing else. Only a transport that says that
+//    it `borrows` is given any.
+// 3. What waits for its peer waits in memory of its own, or a slab would live as long as the slowest peer wants. What
+//    cannot be had back, since the system has it, stays: the slab is filled from behind it.
 // 4. In the shared slab an octet has as many owners as took it, and is counted and given back once by each.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
@@ -23,6 +25,8 @@ export class Slab {
   readonly bytes: Bytes = new Uint8Array(SLAB_SIZE);
   /** Octets up to here have been handed out. */
   used = 0;
+  /** Octets up to here stay with whoever has them; it is filled from behind them. */
+  base = 0;
   /** Of those, what has not been given back; in the shared slab once for each who took it. */
   live = 0;
   /** Another number each time it becomes the shared slab. */
@@ -107,12 +111,31 @@ export function giveBack(chunk: Uint8Array): void {
   if (slab !== undefined) release(slab, length);
 }
 
+/**
+ * Leaves octets where they are, for whoever still reads them: they do not come back, and keep no others from being used
+ * again. What is no slab's is ignored.
+ */
+export function abandon(chunk: Uint8Array): void {
+  const slab = current;
+  // A slab that is used up, or shared, is not used again as long as anything of it is out.
+  if (slab === undefined || chunk.buffer !== slab.bytes.buffer) return;
+  slab.base = Math.max(slab.base, chunk.byteOffset + chunk.length);
+  release(slab, chunk.length);
+}
+
+/** Whether octets lie in a slab. */
+export function isLent(chunk: Uint8Array): boolean {
+  if (chunk === latest && latestSlab !== undefined) return true;
+  const { buffer } = chunk;
+  return buffer === current?.bytes.buffer || full.has(buffer);
+}
+
 /** Gives back so many octets of a slab. */
 export function release(slab: Slab, count: number): void {
   slab.live -= count;
   if (slab.live > 0) return;
-  slab.used = 0;
+  slab.used = slab.base;
   if (slab === current) return;
   full.delete(slab.bytes.buffer);
-  if (spare.length < SPARE) spare.push(slab);
+  if (slab.base === 0 && spare.length < SPARE) spare.push(slab);
 }

@@ -5,8 +5,7 @@
 // 3. After `pause()` has returned, neither `data()` nor `end()` is called until `resume()`.
 // 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again. One that is lent is
 //    the sink's until `data()` returns: the transport reads into the same memory again.
-//    A chunk given to `write()` belongs to the transport and must not change until it has been sent; a transport may
-//    then give it back (slab.ts).
+//    A chunk given to `write()` belongs to the transport; one that `borrows` is given memory of others.
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
 
 import type { DeflateBackend } from "./deflate/backend.ts";
@@ -22,6 +21,8 @@ export interface Address {
 
 /** What a {@linkcode Transport} reports to its owner. */
 export interface TransportSink {
+  /** Whether it may be lent chunks. Without this each is in memory of its own. */
+  readonly borrows?: boolean;
   /** Memory that the next bytes belong in, if there is any: a transport may read into it, from its start. */
   readonly room?: Uint8Array<ArrayBuffer> | undefined;
   /**
@@ -52,12 +53,18 @@ export interface Transport {
   readonly tls?: TlsInfo | undefined;
   /** Whether somebody else answers the peer's Close frame: the engine below. */
   readonly answersClose?: boolean;
+  /**
+   * Whether chunks may be in memory of others, which the transport only reads: of all connections (slab.ts), to be given
+   * back once it has left, and copied where it has to wait; or of whoever sent it, from 64 KiB on, until it has left.
+   * For the library's own; without this each chunk is in memory of its own.
+   */
+  readonly borrows?: boolean;
   /** Bytes accepted by `write()` that have not yet been handed to the operating system. */
   readonly bufferedAmount: number;
   /**
    * Accepts all of `chunk`, in order. Returns false when some of it had to be buffered: `drain()`
-   * follows when that has left, or `closed()` when the stream is lost. Bytes written after `end()` or `destroy()` are
-   * dropped.
+   * follows when that has left, or `closed()` when the stream is lost. Less than 64 KiB may be buffered and true be
+   * returned all the same, but not for a chunk of 64 KiB or more. Bytes written after `end()` or `destroy()` are dropped.
    */
   write(chunk: Uint8Array<ArrayBuffer>): boolean;
   /** Stops reading. */

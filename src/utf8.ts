@@ -4,7 +4,6 @@
 // unfinished message is refused at once (Autobahn 6.4.*); TextDecoder reports later, or only at the end.
 // `ignoreBOM: true` keeps a leading U+FEFF, which is part of the message.
 
-import { EMPTY } from "./bytes.ts";
 import { toUtf16 } from "./utf16.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -65,7 +64,7 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
 
 /** Encodes a text; a lone surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
-  return text === "" ? EMPTY : encoder.encode(text);
+  return encoder.encode(text);
 }
 
 /** Encodes into `target` at `offset`, which must have room for three octets a code unit; returns the octets written. */

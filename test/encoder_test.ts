@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import type { Bytes } from "../src/bytes.ts";
-import { FrameEncoder, REFERENCE_FROM } from "../src/encoder.ts";
+import { FrameEncoder, lendBatches, REFERENCE_FROM } from "../src/encoder.ts";
+import { PreparedFrame } from "../src/prepared.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
 import { same, takeAll, takeBatches } from "./support/drive.ts";
 import { decodeFrames } from "./support/frames.ts";
@@ -135,15 +136,22 @@ test("FrameEncoder keeps the bytes of connections apart, also those already take
   });
 });
 
-test("FrameEncoder writes a large unmasked payload as it is, and copies any other", () => {
+/** An encoder whose batches are lent. */
+function lending(masked: boolean): FrameEncoder {
+  const encoder = new FrameEncoder(masked);
+  lendBatches(encoder);
+  return encoder;
+}
+
+test("FrameEncoder that lends writes a large unmasked payload as it is, and copies any other", () => {
   const large = filled(REFERENCE_FROM);
-  const encoder = new FrameEncoder(false);
+  const encoder = lending(false);
   encoder.binary(2, large);
   assert(takeBatches(encoder).some((part) => part.buffer === large.buffer));
 
   for (const [masked, length] of [[false, REFERENCE_FROM - 1], [true, REFERENCE_FROM]] as const) {
     const payload = filled(length);
-    const copying = new FrameEncoder(masked);
+    const copying = lending(masked);
     copying.binary(2, payload);
     payload.fill(0);
     const [frame] = decodeFrames(takeAll(copying));
@@ -154,7 +162,7 @@ test("FrameEncoder writes a large unmasked payload as it is, and copies any othe
 test("FrameEncoder copies a payload in shared memory", () => {
   const payload = new Uint8Array(new SharedArrayBuffer(REFERENCE_FROM));
   payload.set(filled(REFERENCE_FROM));
-  const encoder = new FrameEncoder(false);
+  const encoder = lending(false);
   encoder.binary(2, payload);
   const parts = takeBatches(encoder);
   assert(parts.every((part) => part.buffer instanceof ArrayBuffer));
@@ -173,8 +181,56 @@ test("FrameEncoder copies a view on part of a larger buffer, and only that part"
   }
 });
 
+test("FrameEncoder copies a payload that can be resized", () => {
+  const Resizable = ArrayBuffer as unknown as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(length: number): void };
+  const buffer = new Resizable(REFERENCE_FROM, { maxByteLength: REFERENCE_FROM });
+  const encoder = lending(false);
+  encoder.binary(2, new Uint8Array(buffer));
+  buffer.resize(0);
+  assertEquals(takeAll(encoder).length, 10 + REFERENCE_FROM);
+});
+
+test("FrameEncoder gives memory of its own, which its taker may transfer, unless it lends", () => {
+  const large = filled(REFERENCE_FROM);
+  const frame = new PreparedFrame(2, filled(3), 0);
+  for (const masked of [false, true]) {
+    const [mine, other] = [new FrameEncoder(masked), lending(masked)];
+    for (const encoder of [mine, other]) {
+      encoder.text(1, "a");
+      encoder.prepared(frame);
+      encoder.binary(2, large);
+      encoder.binary(2, filled(4));
+    }
+    for (const batch of takeBatches(mine)) {
+      structuredClone(batch, { transfer: [batch.buffer] });
+      assertEquals(batch.length, 0);
+    }
+    other.prepared(frame);
+    other.text(1, "b");
+    const payloads = decodeFrames(takeAll(other)).map(({ payload }) => encodeHex(payload));
+    const expected = [encodeUtf8("a"), filled(3), large, filled(4), filled(3), encodeUtf8("b")];
+    assertEquals(payloads, expected.map((payload) => encodeHex(payload)));
+  }
+});
+
+test("FrameEncoder that does not lend has read a payload when it is added", () => {
+  for (const masked of [false, true]) {
+    for (const length of [1, REFERENCE_FROM]) {
+      const encoder = new FrameEncoder(masked);
+      const payload = filled(length);
+      encoder.binary(2, payload);
+      payload.fill(0);
+      const [frame] = decodeFrames(takeAll(encoder));
+      assert(same(frame!.payload, filled(length)));
+    }
+  }
+});
+
 test("FrameEncoder keeps a payload that it does not copy in its place among the frames", () => {
-  const encoder = new FrameEncoder(false);
+  const encoder = lending(false);
   const large = filled(REFERENCE_FROM);
   encoder.text(1, "a");
   encoder.binary(2, large);

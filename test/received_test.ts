@@ -8,12 +8,20 @@ import {
   receivedOctets,
 } from "../src/received.ts";
 import { concat } from "../src/bytes.ts";
-import { REFERENCE_FROM } from "../src/encoder.ts";
+import { lendBatches, REFERENCE_FROM } from "../src/encoder.ts";
+import type { Role } from "../src/frame.ts";
 import type { Protocol } from "../src/protocol.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
-import { createProtocol, same, takeAll, takeBatches } from "./support/drive.ts";
+import { createProtocol as createOwning, same, takeAll, takeBatches } from "./support/drive.ts";
 import { decodeFrames } from "./support/frames.ts";
 import { test } from "./support/test.ts";
+
+/** A protocol on a transport that borrows. */
+function createProtocol(role: Role): Protocol {
+  const protocol = createOwning(role);
+  lendBatches(protocol.output);
+  return protocol;
+}
 
 test("receivedOctets() are those of the message at hand, until they are forgotten", () => {
   const text = "é".repeat(20);

@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { commit, giveBack, open, place, SLAB_SIZE, view } from "../src/slab.ts";
+import {
+  abandon,
+  commit,
+  giveBack,
+  isLent,
+  open,
+  openShared,
+  place,
+  SLAB_SIZE,
+  view,
+} from "../src/slab.ts";
 import { test } from "./support/test.ts";
 
 /** Writes and hands out `size` octets. */
@@ -67,6 +77,67 @@ test("giveBack() ignores memory that is no slab's", () => {
   const before = take(8);
   giveBack(new Uint8Array(1_000));
   assertEquals(take(8).byteOffset, before.byteOffset + 8);
+});
+
+test("abandon() leaves octets where they are, and has the slab filled from behind them", () => {
+  const full = take(SLAB_SIZE);
+  giveBack(full);
+  const [a, stuck, b] = [take(100), take(50), take(30)];
+  stuck.fill(7);
+  abandon(stuck);
+  giveBack(a);
+  giveBack(b);
+  // Whatever comes is behind them, as often as the slab is used.
+  for (let i = 0; i < 3; i++) {
+    const next = take(SLAB_SIZE - 150).fill(i);
+    assertEquals([next.buffer === stuck.buffer, next.byteOffset], [true, 150]);
+    giveBack(next);
+  }
+  const [c, later] = [take(10), take(20)];
+  abandon(later);
+  giveBack(c);
+  assertEquals(take(1).byteOffset, 180);
+  assert(stuck.every((octet) => octet === 7));
+});
+
+test("abandon() of a slab that is used up keeps it from being used again", () => {
+  const stuck = take(SLAB_SIZE);
+  const next = take(SLAB_SIZE);
+  abandon(stuck);
+  giveBack(next);
+  for (let i = 0; i < 20; i++) {
+    const taken = take(SLAB_SIZE);
+    assert(taken.buffer !== stuck.buffer);
+    if (i > 10) giveBack(taken);
+  }
+});
+
+test("a slab of which something was abandoned is not used again once it is full", () => {
+  const [first, stuck] = [take(SLAB_SIZE), take(10)];
+  abandon(stuck);
+  const rest = take(SLAB_SIZE - 10);
+  assert(rest.buffer === stuck.buffer);
+  giveBack(first);
+  const another = take(20);
+  assert(another.buffer !== stuck.buffer);
+  giveBack(rest);
+  for (let i = 0; i < 10; i++) assert(take(SLAB_SIZE).buffer !== stuck.buffer);
+});
+
+test("isLent() knows what lies in a slab, by whichever view", () => {
+  const slab = open(10);
+  const start = slab.used;
+  commit(slab, start + 10);
+  const latest = view(slab, start, start + 10);
+  assertEquals([isLent(latest), isLent(latest.subarray(2)), isLent(latest.slice())], [
+    true,
+    true,
+    false,
+  ]);
+  const full = take(SLAB_SIZE);
+  take(SLAB_SIZE);
+  assertEquals([isLent(full), isLent(openShared(0).bytes.subarray(3))], [true, true]);
+  assertEquals([isLent(new Uint8Array()), isLent(new Uint8Array(5))], [false, false]);
 });
 
 test("place() hands out a copy, which nobody else has until it is given back", () => {

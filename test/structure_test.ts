@@ -30,6 +30,7 @@ const levels: readonly (readonly string[])[] = [
     "spelling",
     "options",
   ],
+  ["byte_queue"],
   ["frame"],
   ["decoder", "encoder", "message", "prepared"],
   // Below extension, which reads a header field of the same list grammar as the others.
@@ -57,6 +58,7 @@ const levels: readonly (readonly string[])[] = [
     "endpoint",
     "message_stream",
     "inbox",
+    "backlog",
     "outbox",
     "source",
     "vitals",
@@ -96,6 +98,7 @@ const forShims = [
   "src/brands.ts",
   "src/bytes.ts",
   "src/options.ts",
+  "src/byte_queue.ts",
   "src/slab.ts",
   "src/utf8.ts",
   "src/deflate/backend.ts",

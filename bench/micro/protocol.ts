@@ -15,6 +15,7 @@ import { scenarioOf } from "../scenarios.ts";
 /** A socket that takes each batch at once. */
 class Drain implements Transport {
   sink!: TransportSink;
+  readonly borrows = true;
   readonly remoteAddress = undefined;
   readonly localAddress = undefined;
   readonly bufferedAmount = 0;

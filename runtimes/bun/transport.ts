@@ -7,10 +7,10 @@
 // 5. Bun sets TCP_NODELAY itself, on what it accepts and on what it dials.
 // 6. Whatever still comes in while paused is held, and an orderly `close` behind it.
 
-import { giveBack } from "../../src/slab.ts";
+import { ByteQueue } from "../../src/byte_queue.ts";
+import { giveBack, isLent } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { brokenBy } from "../failure.ts";
-import { WriteQueue } from "../write_queue.ts";
 import type { BunSocket } from "./namespace.ts";
 
 /** What most transports hold. */
@@ -22,9 +22,10 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class BunTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
+  readonly borrows = true;
   readonly #socket: BunSocket<BunTransport>;
   /** What waits; made when something has to. */
-  #queue: WriteQueue | undefined;
+  #queue: ByteQueue | undefined;
   #gone = false;
   #ended = false;
 
@@ -62,31 +63,32 @@ export class BunTransport implements Transport {
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
-    if (this.#ended || this.#gone || chunk.length === 0) return true;
-    if (this.#queue !== undefined && this.#queue.size > 0) {
-      this.#queue.push(chunk);
-      return false;
-    }
-    const count = this.#socket.write(chunk);
-    if (this.#gone) return true;
-    if (count < 0) {
-      this.#break();
-      return false;
-    }
-    if (count === chunk.length) {
+    if (this.#ended || this.#gone || chunk.length === 0) {
       giveBack(chunk);
       return true;
     }
-    this.#queue ??= new WriteQueue();
-    this.#queue.push(this.#rest(chunk, count));
-    return false;
+    if (this.bufferedAmount > 0) return this.#enqueue(chunk, 0);
+    const count = this.#socket.write(chunk);
+    if (this.#gone) return true;
+    if (count < 0) {
+      giveBack(chunk);
+      this.#break();
+      return false;
+    }
+    if (count !== chunk.length) return this.#enqueue(chunk, count);
+    giveBack(chunk);
+    return true;
   }
 
-  /** What a write of `count` octets left of a chunk. */
-  #rest(chunk: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
-    if (count === 0) return chunk;
-    giveBack(chunk.subarray(0, count));
-    return chunk.subarray(count);
+  /** Has a chunk wait, of which `count` octets have left. */
+  #enqueue(chunk: Uint8Array<ArrayBuffer>, count: number): boolean {
+    const queue = this.#queue ??= new ByteQueue();
+    const rest = chunk.subarray(count);
+    if (isLent(chunk)) {
+      queue.push(rest);
+      giveBack(chunk);
+    } else queue.keep(rest);
+    return false;
   }
 
   pause(): void {
@@ -115,7 +117,12 @@ export class BunTransport implements Transport {
       if (this.#close !== undefined) this.#reportClosed();
       return;
     }
+    this.#drop(undefined);
+  }
+
+  #drop(error: Error | undefined): void {
     this.#gone = true;
+    this.#close = { error };
     this.#socket.close();
     this.#reportClosed();
   }
@@ -135,15 +142,21 @@ export class BunTransport implements Transport {
   writable(): void {
     if (this.#gone) return;
     const queue = this.#queue;
-    const waited = this.bufferedAmount > 0;
-    for (let chunk = queue?.shift(); chunk !== undefined; chunk = queue?.shift()) {
+    if (queue === undefined) return;
+    while (queue.size > 0) {
+      let chunk: Uint8Array<ArrayBuffer>;
+      try {
+        chunk = queue.next(Infinity)!;
+      } catch (error) {
+        return this.#drop(brokenBy(error));
+      }
       const count = this.#socket.write(chunk);
       if (this.#gone) return;
       if (count < 0) return this.#break();
-      if (count < chunk.length) return queue?.unshift(this.#rest(chunk, count));
-      giveBack(chunk);
+      queue.drop(count);
+      if (count < chunk.length) return;
     }
-    if (!waited) return;
+    this.#queue = undefined;
     if (this.#ended) this.#socket.shutdown();
     this.sink.drain();
   }

@@ -3,16 +3,16 @@
 // 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when nobody kept them; much
 //    at once is lent, which is one copy in memory of its size. The rest of a large message is read into the sink's room.
 //    The slab starts small, since an idle connection waits with one; it grows when reads fill it and shrinks when not.
-// 2. Deno writes a part, as a promise. One write is under way at a time; what comes meanwhile is queued and
-//    leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
+// 2. Deno writes a part, as a promise. One write is under way at a time, from where the bytes lie; what comes meanwhile is
+//    queued and leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
 // 4. Of many connections not all reads and writes are begun at once: pace.ts.
 
-import { giveBack } from "../../src/slab.ts";
+import { ByteQueue } from "../../src/byte_queue.ts";
+import { abandon, giveBack, isLent } from "../../src/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { brokenBy } from "../failure.ts";
 import { chooseAllocator, keepFreed } from "../memory.ts";
-import { WriteQueue } from "../write_queue.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 import { pace } from "./pace.ts";
 
@@ -33,6 +33,10 @@ const highWaterMark = 65_536;
 const share = 1_048_576;
 const leastCounted = 8_192;
 
+/** Why a connection is lost whose slab is transferred while more is read into it: what has come went along. */
+const transferred = "The buffer of a message was transferred while more was read behind it; " +
+  "transfer a slice(), or set ownBuffers";
+
 /** Slabs of connections that have ended, of which nobody has kept anything. */
 const spare: Uint8Array<ArrayBuffer>[] = [];
 const mostSpare = 64;
@@ -43,6 +47,7 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class DenoTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
+  readonly borrows = true;
   readonly #conn: DenoConn;
   #gone = false;
 
@@ -61,8 +66,11 @@ export class DenoTransport implements Transport {
   /** Octets until the others have their turn; nothing is read while they have it. */
   #left = share;
 
-  readonly #queue = new WriteQueue();
+  readonly #queue = new ByteQueue();
+  /** What is under way. */
   #sending: Uint8Array<ArrayBuffer> | undefined;
+  /** Where it lies: still in the queue, in a slab that it goes back to, or in one that it does not. */
+  #from: "queue" | "slab" | "abandoned" = "queue";
   #ended = false;
   #writeClosed = false;
   #awaitsDrain = false;
@@ -88,13 +96,27 @@ export class DenoTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#queue.size + (this.#sending?.length ?? 0);
+    return this.#queue.size + (this.#from === "queue" ? 0 : this.#sending?.length ?? 0);
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
-    if (this.#ended || this.#gone || chunk.length === 0) return true;
-    if (this.#sending === undefined) this.#send(chunk);
-    else this.#queue.push(chunk);
+    if (this.#ended || this.#gone || chunk.length === 0) {
+      giveBack(chunk);
+      return true;
+    }
+    if (!isLent(chunk)) {
+      this.#queue.keep(chunk);
+      if (this.#sending === undefined) this.#sendNext();
+    } else if (this.#sending === undefined) this.#send(chunk, "slab");
+    else {
+      this.#queue.push(chunk);
+      giveBack(chunk);
+      // What is under way may be so for long, and keeps no slab from being used again.
+      if (this.#from === "slab") {
+        abandon(this.#sending);
+        this.#from = "abandoned";
+      }
+    }
     if (this.bufferedAmount < highWaterMark) return true;
     this.#awaitsDrain = true;
     return false;
@@ -163,9 +185,11 @@ export class DenoTransport implements Transport {
 
   /** What is left of the slab, or a new one. */
   #unused(): Uint8Array<ArrayBuffer> {
-    if (this.#slab === undefined) {
+    // Whoever kept some of it may have transferred its buffer.
+    if (this.#slab === undefined || this.#slab.length === 0) {
       const size = this.#slabSize;
       this.#slab = (size === minimumSlab ? spare.pop() : undefined) ?? new Uint8Array(size);
+      this.#position = 0;
     }
     return this.#slab.subarray(this.#position);
   }
@@ -183,11 +207,14 @@ export class DenoTransport implements Transport {
   /** The same from the slab. What nobody keeps is filled again: no new memory, no zeros. */
   #giveSlab(count: number): void {
     const slab = this.#slab as Uint8Array<ArrayBuffer>;
+    if (slab.length === 0) return this.#close(new TypeError(transferred));
     const start = this.#position;
     const end = start + count;
     this.#position = end;
-    const lent = count >= lendFrom;
-    const free = this.sink.data(slab.subarray(start, end), lent) === true || lent;
+    const borrows = this.sink.borrows === true;
+    const lent = !borrows || count >= lendFrom;
+    const chunk = borrows ? slab.subarray(start, end) : slab.slice(start, end);
+    const free = this.sink.data(chunk, borrows && lent) === true || lent;
     if (slab !== this.#slab) return;
     this.#reads++;
     const filled = end === slab.length;
@@ -210,10 +237,20 @@ export class DenoTransport implements Transport {
     this.#reads = 0;
   }
 
-  #send(chunk: Uint8Array<ArrayBuffer>): void {
+  #send(chunk: Uint8Array<ArrayBuffer>, from: "queue" | "slab" | "abandoned"): void {
     this.#sending = chunk;
+    this.#from = from;
     if (pace.mayWrite()) this.#beginWrite();
     else pace.writeLater(() => this.#beginWrite());
+  }
+
+  #sendNext(): void {
+    try {
+      const next = this.#queue.next(Infinity);
+      if (next !== undefined) this.#send(next, "queue");
+    } catch (error) {
+      this.#close(brokenBy(error));
+    }
   }
 
   #beginWrite(): void {
@@ -224,11 +261,16 @@ export class DenoTransport implements Transport {
 
   #written(count: number): void {
     const sent = this.#sending;
+    const from = this.#from;
     if (this.#gone || sent === undefined) return;
-    const next = count < sent.length ? sent.subarray(count) : this.#queue.shift();
-    giveBack(count < sent.length ? sent.subarray(0, count) : sent);
     this.#sending = undefined;
-    if (next !== undefined) return this.#send(next);
+    if (from === "queue") this.#queue.drop(count);
+    else {
+      if (from === "slab") giveBack(count < sent.length ? sent.subarray(0, count) : sent);
+      if (count < sent.length) return this.#send(sent.subarray(count), from);
+    }
+    this.#sendNext();
+    if (this.#sending !== undefined || this.#gone) return;
     if (this.#awaitsDrain) {
       this.#awaitsDrain = false;
       this.sink.drain();

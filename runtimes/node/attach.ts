@@ -261,9 +261,10 @@ class Door implements Attached {
   }
 
   #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler): void {
-    // What the server set for its requests is not meant for a connection that lives on.
-    socket.setTimeout(0);
-    socket.setNoDelay(true);
+    // What the server set for its requests is not meant for a connection that lives on. A stream that is no socket, which
+    // a server can be given as well, has neither.
+    (socket as Partial<Socket>).setTimeout?.(0);
+    (socket as Partial<Socket>).setNoDelay?.(true);
     // A server of `node:https` answers the peer's half-close with its own.
     socket.allowHalfOpen = true;
     const copy = new Uint8Array(rest);
@@ -304,7 +305,8 @@ function askApplication(
   response.assignSocket(socket);
   const finished = () => {
     response.detachSocket(socket);
-    socket.destroySoon();
+    if ("destroySoon" in socket) socket.destroySoon();
+    else (socket as Duplex).end();
   };
   response.on("finish", finished);
   pending.set(request, { socket, head, finished });

@@ -1,12 +1,13 @@
 // Any `{ readable, writable }` pair of byte streams as a Transport.
 //
-// 1. A chunk that was read belongs to its reader, as is usual among web streams. A subclass such as Buffer is
-//    handed on as a plain Uint8Array over the same bytes; shared memory is copied, for it can change.
+// 1. A chunk that was read belongs to its reader, as is usual among web streams, and one that is written to the sink: what
+//    becomes of it is not known. A subclass such as Buffer may lie in memory of many and is copied, as shared memory is.
 // 2. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
-// 3. The writable queues; `bufferedAmount` counts what its promises have not confirmed. `write()` answers
-//    false only from 64 KiB on, since every write is asynchronous.
+// 3. One write is under way at a time, and what comes meanwhile leaves together; `bufferedAmount` counts what the writable
+//    has not confirmed. `write()` answers false only from 64 KiB on, since every write is asynchronous.
 
 import { isArrayBuffer, isUint8Array } from "../../src/brands.ts";
+import { ByteQueue } from "../../src/byte_queue.ts";
 import { anything, checkOptions, type OptionTable } from "../../src/options.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport.ts";
 import { asError } from "../failure.ts";
@@ -77,7 +78,9 @@ class WebTransport implements Transport {
   /** The result of a read that has not been passed on yet. */
   #arrived: Result | undefined;
 
-  #unwritten = 0;
+  readonly #queue = new ByteQueue();
+  /** Octets of the write that is under way. */
+  #writing = 0;
   #ended = false;
   #writeClosed = false;
   #awaitsDrain = false;
@@ -87,6 +90,7 @@ class WebTransport implements Transport {
     this.#arrived = result;
     this.#pump();
   };
+  readonly #onWritten = (): void => this.#written();
   readonly #onError = (error: unknown): void => this.#close(asError(error));
 
   constructor(pair: ByteStreamPair, addresses: WebTransportAddresses) {
@@ -101,14 +105,14 @@ class WebTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#unwritten;
+    return this.#queue.size + this.#writing;
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     if (this.#ended || this.#gone || chunk.length === 0) return true;
-    this.#unwritten += chunk.length;
-    this.#writer.write(chunk).then(() => this.#written(chunk.length), this.#onError);
-    if (this.#unwritten < highWaterMark) return true;
+    if (this.#writing === 0) this.#write(chunk);
+    else this.#queue.keep(chunk);
+    if (this.bufferedAmount < highWaterMark) return true;
     this.#awaitsDrain = true;
     return false;
   }
@@ -127,10 +131,7 @@ class WebTransport implements Transport {
   end(): void {
     if (this.#ended || this.#gone) return;
     this.#ended = true;
-    this.#writer.close().then(() => {
-      this.#writeClosed = true;
-      if (this.#peerEnded) this.#close(undefined);
-    }, this.#onError);
+    if (this.#writing === 0) this.#closeWrite();
   }
 
   destroy(): void {
@@ -162,19 +163,37 @@ class WebTransport implements Transport {
     this.#reader.read().then(this.#onRead, this.#onError);
   }
 
-  #written(count: number): void {
+  #write(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#writing = chunk.length;
+    this.#writer.write(chunk).then(this.#onWritten, this.#onError);
+  }
+
+  #written(): void {
     if (this.#gone) return;
-    this.#unwritten -= count;
-    if (this.#unwritten > 0 || !this.#awaitsDrain) return;
-    this.#awaitsDrain = false;
-    this.sink.drain();
+    this.#writing = 0;
+    if (this.#queue.size > 0) return this.#write(this.#queue.takeOwn(Infinity));
+    if (this.#awaitsDrain) {
+      this.#awaitsDrain = false;
+      this.sink.drain();
+    }
+    // The sink may have written again, ended or destroyed.
+    if (this.#ended && this.#writing === 0) this.#closeWrite();
+  }
+
+  #closeWrite(): void {
+    if (this.#gone || this.#writeClosed) return;
+    this.#writer.close().then(() => {
+      this.#writeClosed = true;
+      if (this.#peerEnded) this.#close(undefined);
+    }, this.#onError);
   }
 
   /** Reports once; what the closing itself makes reject finds `#gone` set. */
   #close(error: Error | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#unwritten = 0;
+    this.#queue.clear();
+    this.#writing = 0;
     const reason = error ?? new Error("The transport was destroyed");
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
@@ -185,7 +204,6 @@ class WebTransport implements Transport {
 function plain(chunk: unknown): Uint8Array<ArrayBuffer> | undefined {
   if (!isUint8Array(chunk)) return undefined;
   const { buffer } = chunk;
-  if (!isArrayBuffer(buffer)) return new Uint8Array(chunk);
-  if (chunk.constructor === Uint8Array) return chunk as Uint8Array<ArrayBuffer>;
-  return new Uint8Array(buffer, chunk.byteOffset, chunk.byteLength);
+  const isPlain = isArrayBuffer(buffer) && chunk.constructor === Uint8Array;
+  return isPlain ? chunk as Uint8Array<ArrayBuffer> : new Uint8Array(chunk);
 }

@@ -26,12 +26,12 @@ export class SlidingWindow {
     const length = kept + added.length;
     if (length > this.#buffer.length) {
       const grown = new Uint8Array(Math.min(size, Math.max(length, this.#buffer.length * 2)));
-      grown.set(this.#buffer.subarray(this.#length - kept, this.#length));
+      if (kept > 0) grown.set(this.#buffer.subarray(this.#length - kept, this.#length));
       this.#buffer = grown;
     } else if (kept < this.#length) {
       this.#buffer.copyWithin(0, this.#length - kept, this.#length);
     }
-    this.#buffer.set(added, kept);
+    if (added.length > 0) this.#buffer.set(added, kept);
     this.#length = length;
   }
 }

@@ -6,12 +6,12 @@
 //    handshake is read.
 // 3. Origin and subprotocol are policy: judged elsewhere, answered here.
 
+import type { Bytes } from "../bytes.ts";
 import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
 import { type HeaderFields } from "../http/fields.ts";
 import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
-import { place } from "../slab.ts";
 import type { RefusalCause } from "../violation.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
@@ -176,6 +176,7 @@ export function isUpgradeRequest(head: RequestHead): boolean {
  *
  * @param acceptance What {@linkcode judgeRequest} returned.
  * @param options The server's decisions.
+ * @param copy Copies the template that most responses are made of. To memory of its own unless told.
  * @returns The head of the 101 response; frames follow it.
  * @throws {TypeError} When the subprotocol was not offered, or when a header field is
  * reserved for the handshake or malformed.
@@ -191,7 +192,8 @@ export function isUpgradeRequest(head: RequestHead): boolean {
 export function formatAcceptance(
   acceptance: HandshakeAcceptance,
   options: AcceptanceOptions,
-): Uint8Array<ArrayBuffer> {
+  copy: (template: Bytes) => Bytes = slice,
+): Bytes {
   const { protocol } = options;
   const extra: (readonly [string, string])[] = [];
   for (const field of options.headers) {
@@ -209,7 +211,7 @@ export function formatAcceptance(
   }
   const extensions = options.extensions ?? [];
   if (protocol === undefined && extensions.length + extra.length === 0) {
-    return acceptPlainly(acceptance.key);
+    return acceptPlainly(acceptance.key, copy);
   }
   const accept = computeAccept(acceptance.key);
   const headers: (readonly [string, string])[] = [...UPGRADE, ["Sec-WebSocket-Accept", accept]];
@@ -221,17 +223,18 @@ export function formatAcceptance(
   return formatResponseHead(101, "", headers);
 }
 
-let plain: Uint8Array<ArrayBuffer> | undefined;
+let plain: Bytes | undefined;
 
-/**
- * The response that says nothing else, which nearly every one is: only its last field differs. It lies in a slab, as what
- * connections send does: on Node memory of its own made a handshake and its close cost 7% more.
- */
-function acceptPlainly(key: string): Uint8Array<ArrayBuffer> {
+/** The response that says nothing else, which nearly every one is: only its last field differs. */
+function acceptPlainly(key: string, copy: (template: Bytes) => Bytes): Bytes {
   plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", computeAccept(key)]]);
-  const response = place(plain);
+  const response = copy(plain);
   writeAccept(key, response, response.length - ACCEPT_LENGTH - 4);
   return response;
+}
+
+function slice(template: Bytes): Bytes {
+  return template.slice();
 }
 
 /**

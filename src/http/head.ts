@@ -211,7 +211,7 @@ export class HeadParser<Head> {
     if (end > this.#held.length) {
       const capacity = Math.min(Math.max(end, 2 * this.#held.length, 512), this.#maxHeadSize);
       const grown = new Uint8Array(capacity);
-      grown.set(this.#held.subarray(0, length));
+      if (length > 0) grown.set(this.#held.subarray(0, length));
       this.#held = grown;
     }
     this.#held.set(chunk.subarray(0, end - length), length);

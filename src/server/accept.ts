@@ -15,6 +15,7 @@ import {
 import type { OriginScene } from "../handshake/origin_policy.ts";
 import type { RequestHead } from "../http/head.ts";
 import type { Owner } from "../inbox.ts";
+import { place } from "../slab.ts";
 import type { Address, Transport } from "../transport.ts";
 import {
   chooseProtocol,
@@ -109,7 +110,9 @@ export function accept(
     );
     const headers = toFields(options.headers);
     const extensions = compression?.extensions ?? [];
-    response = formatAcceptance(acceptance, { protocol, headers, extensions });
+    // In a slab where it may be: on Node memory of its own made a handshake and its close cost 7% more.
+    const copy = transport.borrows ? place : undefined;
+    response = formatAcceptance(acceptance, { protocol, headers, extensions }, copy);
   } catch (error) {
     context.report(error);
     return { status: 500, reason: "Internal server error", headers: [], cause: "error" };

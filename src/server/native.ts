@@ -6,7 +6,7 @@
 // 2. The engine answers Pings and closes itself, so a Pong that our end writes is dropped.
 // 3. It cannot be paused. What comes while nobody takes it is kept, to a bound; above it the connection is dropped.
 
-import { type Bytes, concat, EMPTY } from "../bytes.ts";
+import { type Bytes, concat, EMPTY, put } from "../bytes.ts";
 import { CloseCode, decodeCloseBody, encodeCloseBody, isWireCloseCode } from "../close.ts";
 import { FrameDecoder } from "../decoder.ts";
 import { FIN, headerLength, Opcode, writeHeader } from "../frame.ts";
@@ -225,13 +225,13 @@ export class NativeTransport implements Transport {
 }
 
 function join(pieces: readonly Bytes[]): Bytes {
-  return pieces.length === 1 ? pieces[0]! : pieces.length === 0 ? EMPTY : concat(pieces);
+  return pieces.length === 1 ? pieces[0]! : concat(pieces);
 }
 
 function frame(opcode: number, payload: Uint8Array): Bytes {
   const offset = headerLength(payload.length, true);
   const bytes = new Uint8Array(offset + payload.length);
   writeHeader(bytes, 0, FIN | opcode, payload.length, 0);
-  bytes.set(payload, offset);
+  put(payload, bytes, offset);
   return bytes;
 }

@@ -54,6 +54,10 @@ export class Opening implements TransportSink, Bounded, Session {
     this.#peer.leave();
   }
 
+  get borrows(): boolean {
+    return true;
+  }
+
   data(chunk: Bytes, lent = false): boolean {
     const parser = this.#parser ?? this.#context.parsers.pop() ??
       createRequestParser({ maxHeadSize: this.#context.maxHeadSize });

@@ -86,6 +86,7 @@ test(
     let received = 0;
     let wake = (): void => {};
     b.sink = {
+      borrows: true,
       data(chunk) {
         size = chunk.buffer.byteLength;
         received += chunk.length;
@@ -128,6 +129,7 @@ test(
       const b = await whenAccepted;
       const chunk = await new Promise<Uint8Array>((resolve) => {
         b.sink = {
+          borrows: true,
           data(chunk) {
             resolve(chunk);
             return !keeps;

@@ -29,6 +29,7 @@ export class Peer {
     this.transport = transport;
     const getRoom = (): Uint8Array<ArrayBuffer> | undefined => this.room;
     this.sink = {
+      borrows: true,
       get room() {
         return getRoom();
       },

@@ -49,6 +49,28 @@ export function streamSuite(
     assertEquals(encodeHex(a.bytes), "8900");
   });
 
+  check("gives a sink that does not borrow chunks that it may transfer", async ({ a, b }) => {
+    const sizes = [1, 20, 3_000, 70_000, 5, 300_000, 1];
+    const all = pattern(sizes.reduce((sum, size) => sum + size));
+    const received: Uint8Array[] = [];
+    Object.assign(b.sink, { borrows: false });
+    b.onData = (chunk) => {
+      received.push(chunk.slice());
+      structuredClone(chunk.buffer, { transfer: [chunk.buffer] });
+    };
+    a.resume();
+    b.resume();
+    let position = 0;
+    for (const size of sizes) {
+      a.write(all.slice(position, position += size));
+      await b.until(() => b.received === position);
+    }
+    b.write(decodeHex("8900"));
+    await a.until(() => a.received === 2);
+    assertEquals(b.lent, 0);
+    assertEquals(isPattern(Uint8Array.from(received.flatMap((chunk) => [...chunk]))), true);
+  });
+
   check("says nothing before the first resume()", async ({ a, b }) => {
     a.resume();
     a.write(decodeHex("01"));

@@ -10,6 +10,8 @@ export class FakeTransport implements Transport {
   sink: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
   readonly remoteAddress = undefined;
   readonly localAddress = undefined;
+  /** As those of the library; what it is given is never given back. */
+  readonly borrows: boolean;
   /** What was written, one entry for each write. */
   readonly writes: Bytes[] = [];
   /** Whether writes are buffered, as by a peer that does not read. */
@@ -18,6 +20,10 @@ export class FakeTransport implements Transport {
   paused = true;
   ended = false;
   destroyed = false;
+
+  constructor(borrows = true) {
+    this.borrows = borrows;
+  }
 
   write(chunk: Bytes): boolean {
     this.writes.push(chunk);
