@@ -9,8 +9,7 @@
 //      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
 //      closing     -> discarding   the peer answered, or sent something that fails the connection
 //      any         -> closed       the byte stream is gone
-// 3. The peer's mistakes go through `fail()`, the caller's are exceptions.
-// 4. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3). With
+// 3. Pings and Close frames are answered here. One Pong waits at most: a newer Ping replaces it (section 5.5.3). With
 //    `announcesClose` a Close frame is first announced, so that what is due before the answer can be sent.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
@@ -80,7 +79,7 @@ export class Protocol {
   allowance: number = -1;
   /** Messages of at least so many octets, which nobody wants, are streamed while holding, and so need not be collected. */
   excessFrom: number = Infinity;
-  /** Set while the peer's Close frame must not be answered yet: `nextEvent()` says "closing" instead, each time. */
+  /** Set while the peer's Close frame must not be answered, nor what it broke, yet: `nextEvent()` says "closing" instead. */
   announcesClose = false;
   /** Messages of at least so many octets are streamed, unless they are compressed. */
   streamFrom: number = Infinity;
@@ -95,6 +94,8 @@ export class Protocol {
   #inFrame = false;
   /** Whether the message in progress is streamed. */
   #streaming = false;
+  /** What was found wrong, and has been announced only. */
+  #violation: Violation | undefined;
   #pendingPong: Bytes | undefined;
   /** What is known of the end, once there is something to know. */
   #ending: Ending | undefined;
@@ -166,11 +167,12 @@ export class Protocol {
       return "message";
     }
     if (this.state !== before) return "close";
+    if (this.#violation !== undefined) return this.#meet(this.#violation);
     while (this.state === "open" || this.state === "closing") {
       if (!this.#inFrame) {
         if (!decoder.readHeader()) return undefined;
         const violation = this.#beginFrame();
-        if (violation !== undefined) return this.fail(violation);
+        if (violation !== undefined) return this.#meet(violation);
         this.#inFrame = true;
       }
       if (this.blocked) return undefined;
@@ -199,7 +201,7 @@ export class Protocol {
         const violation = streamed
           ? assembler.stream(bytes, start, end, last)
           : assembler.push(bytes, start, end, last, !holding);
-        if (violation !== undefined) return this.fail(violation);
+        if (violation !== undefined) return this.#meet(violation);
         if (!streamed && !last) continue;
         this.compressed = compressed ? assembler.takeCompressed() : undefined;
         if (this.compressed !== undefined) return "compressed";
@@ -230,6 +232,14 @@ export class Protocol {
     const message = text ? decoder.decode() : decoder.keep();
     if (message === undefined) this.fail(invalidText);
     return message;
+  }
+
+  /** A consumer that is behind may first answer what came before: see `announcesClose`. */
+  #meet(violation: Violation): ProtocolEvent {
+    const waits = this.announcesClose && this.holding;
+    this.#violation = waits ? violation : undefined;
+    this.#inFrame = waits;
+    return waits ? "closing" : this.fail(violation);
   }
 
   #beginFrame(): Violation | undefined {
@@ -314,20 +324,13 @@ export class Protocol {
     encodeSendable(this.output, data, compress ? this.#transform : undefined, text);
   }
 
-  /**
-   * Encodes a fragment of a message, not compressed; `first` starts the message and `fin` ends it. Nothing but control
-   * frames may stand between the fragments of one message. The state must be open.
-   */
+  /** Encodes a fragment of a message, not compressed; between two only control frames may stand. The state must be open. */
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
     if (this.state !== "open") throw notOpen(this.state);
     this.output.message(first ? messageOpcode(data) : Opcode.continuation, data, fin);
   }
 
-  /**
-   * Encodes a Ping. The state must be open.
-   *
-   * @throws {RangeError} When the payload is longer than 125 octets.
-   */
+  /** Encodes a Ping; a RangeError when it has more than 125 octets. The state must be open. */
   ping(payload: Uint8Array): void {
     if (this.state !== "open") throw notOpen(this.state);
     checkControlLength("Ping payload", payload.length);
@@ -344,7 +347,6 @@ export class Protocol {
   /**
    * Starts the closing handshake (section 7.1.2); does nothing when it has begun.
    *
-   * @param code The close code; a Close frame without one says nothing about why.
    * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of UTF-8.
    */
   close(code: number | undefined, reason: string): void {

@@ -207,6 +207,15 @@ test("what is parsed ahead is judged at once", async () => {
   }
 });
 
+test("a consumer that asks within the turn gets what came before a mistake of the peer's, and may answer", async () => {
+  await using fake = openFake();
+  fake.receive(text("a") + `8381 ${KEY} 00`);
+  assertEquals(await fake.connection.receive(), "a");
+  void fake.connection.send("b");
+  await settled();
+  assertEquals(fake.frames().map((line) => line.slice(0, 7)), ["81 62", "88 03ea"]);
+});
+
 for (const how of Object.keys(ends)) {
   test(`behind ${how} what waits goes to a hook one at a time, then close`, async () => {
     const { hooks, log, open } = gatedHook();
@@ -320,6 +329,7 @@ for (const [what, act] of Object.entries(discards)) {
       fake.receive(texts("abc"));
       if (closedBefore) await endBy(fake, "a Close frame");
       act(fake);
+      await settled();
       assertEquals(fake.endpoint.draining, false);
       fake.receive(CLOSE);
       await settled();
