@@ -6,13 +6,17 @@
 //    on, and messages are discarded.
 // 3. The end of the byte stream is told at once, "finished" when no message waits any more: those that came before the
 //    peer's end are still given out.
+// 4. Nobody is told that a message was sent while its octets may still be read: small ones are copied when they are
+//    encoded, large ones, which are written from where they lie, have left by then.
+// 5. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any size can be sent while
+//    nothing waits: at most the limit and one message wait.
 
 import type { Bytes } from "./bytes.ts";
 import { encodeCloseBody } from "./close.ts";
 import { type EndpointConsumer, type EndpointLimits, HIGH_WATER_MARK } from "./consumer.ts";
 import { type Bounded, startDeadline, stopDeadline } from "./deadlines.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "./errors.ts";
-import { lendBatches } from "./encoder.ts";
+import { lendBatches, REFERENCE_FROM } from "./encoder.ts";
 import type { ConnectionGuard } from "./guard/connection.ts";
 import { Intake } from "./intake.ts";
 import type { Sendable } from "./prepared.ts";
@@ -20,6 +24,9 @@ import { defer, type Deferred, handled, RESOLVED } from "./promises.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
+
+/** What is not written yet, and what a transport holds that is not congested, is less than this. */
+const UNCONGESTED = 2 * HIGH_WATER_MARK;
 
 /** One end of an open connection. */
 export class Endpoint implements TransportSink, Bounded {
@@ -133,17 +140,23 @@ export class Endpoint implements TransportSink, Bounded {
     this.#protocol.sendFragment(data, first, fin);
     if (fin) this.#sent();
     this.#written();
-    return this.writable();
+    return this.#left(data);
   }
 
   /** Sends a message; see `WebSocketConnection.send()`. */
   send(data: Sendable, compress = true): Promise<void> {
+    if (this.#protocol.state !== "open") return this.#rejected();
+    if (this.limits.overflow === "close" && this.full()) return this.overflow();
+    return this.transmit(data, compress);
+  }
+
+  /** Sends a message whatever waits; as octets when it is a text that was encoded before. */
+  transmit(data: Sendable, compress: boolean, text?: boolean): Promise<void> {
     const protocol = this.#protocol;
-    if (protocol.state !== "open") return this.#rejected();
-    protocol.send(data, compress);
+    protocol.send(data, compress, text);
     this.#sent();
     this.#written();
-    return protocol.congested ? this.writable() : RESOLVED;
+    return protocol.congested ? this.#left(data) : RESOLVED;
   }
 
   #sent(): void {
@@ -151,8 +164,19 @@ export class Endpoint implements TransportSink, Bounded {
     this.#guard?.sending();
   }
 
-  /** Sends a Ping. The connection must be open. */
+  /** Whether more than `maxBufferedAmount` waits, with the `held` octets that wait elsewhere to be sent. */
+  full(held = 0): boolean {
+    const { maxBufferedAmount } = this.limits;
+    if (held === 0 && !this.#protocol.congested && maxBufferedAmount >= UNCONGESTED) return false;
+    if (held + this.bufferedAmount <= maxBufferedAmount) return false;
+    // What waits for the end of the turn only may not have to wait at all.
+    this.flush();
+    return held + this.bufferedAmount > maxBufferedAmount;
+  }
+
+  /** Sends a Ping; `maxBufferedAmount` holds for Pings too. The connection must be open. */
   ping(payload: Uint8Array): void {
+    if (this.limits.overflow === "close" && this.full()) return void this.overflow();
     this.#protocol.ping(payload);
     this.#written();
   }
@@ -188,11 +212,7 @@ export class Endpoint implements TransportSink, Bounded {
       this.#guard?.sent(chunk.length);
       taken = this.#transport.write(chunk);
     }
-    if (!taken) {
-      this.#protocol.congested = true;
-      const { maxBufferedAmount, overflow } = this.limits;
-      if (overflow === "close" && this.bufferedAmount > maxBufferedAmount) this.overflow();
-    }
+    if (!taken) this.#protocol.congested = true;
     if (!this.#intake.yielding) return;
     this.#intake.yielding = false;
     this.#pump();
@@ -336,16 +356,31 @@ export class Endpoint implements TransportSink, Bounded {
     flushAtTurnEnd(this);
   }
 
-  /** Drops the connection because too much waits to be sent. */
-  overflow(): void {
+  /** Drops the connection because too much waits to be sent, with the `held` octets that wait elsewhere. */
+  overflow(held = 0): Promise<never> {
     const { maxBufferedAmount: most } = this.limits;
-    this.terminate(new Error(`More than ${most} octets (maxBufferedAmount) waited to be sent`));
+    const waiting = held + this.bufferedAmount;
+    this.terminate(
+      new Error(
+        `More than ${most} octets (maxBufferedAmount) waited to be sent: ${waiting}; ` +
+          "await send(), or set another maxBufferedAmount or overflow",
+      ),
+    );
+    return this.#rejected();
   }
 
   /** Resolves when more may be sent; rejects when nothing can be. */
   writable(): Promise<void> {
     if (!this.open) return this.#rejected();
     if (!this.#protocol.congested || this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
+    this.#drained ??= defer<void>();
+    return this.#drained.promise;
+  }
+
+  /** Resolves when more may be sent, and the octets of what was just encoded are not read any more. */
+  #left(data: Sendable): Promise<void> {
+    if (typeof data === "string" || data.length < REFERENCE_FROM) return this.writable();
+    if (!this.#protocol.congested) return RESOLVED;
     this.#drained ??= defer<void>();
     return this.#drained.promise;
   }

@@ -2,10 +2,13 @@
 //
 // 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being sent, whatever else is
 //    sent waits for its end. Control frames do not pass through here, and go between.
-// 2. Where messages may be dropped they wait here, not yet encoded, while the transport is congested: what is encoded
-//    counts in a compression context and cannot be taken back.
-// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one.
+// 2. Where messages may be dropped they wait here (backlog.ts), not yet encoded, while the transport is congested: what is
+//    encoded counts in a compression context and cannot be taken back.
+// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one. What the transport has
+//    cannot be dropped any more, so with "drop-oldest" the newest message waits behind it, however much that is.
+// 4. Small messages that wait share a promise, as those in the transport do: one each would be most of what they cost.
 
+import { Backlog, Deque } from "./backlog.ts";
 import { type BinaryData, toBytes } from "./bytes.ts";
 import { CloseCode } from "./close.ts";
 import type { EndpointLimits } from "./consumer.ts";
@@ -13,14 +16,6 @@ import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "./errors.ts";
 import type { Sendable } from "./prepared.ts";
 import { defer, type Deferred, RESOLVED } from "./promises.ts";
-
-/** A message that waits. */
-interface WaitingMessage {
-  readonly kind: "message";
-  readonly data: Sendable;
-  readonly compress: boolean;
-  readonly sent: Deferred<void>;
-}
 
 /** A message in chunks that waits, or is being sent. */
 interface WaitingStream {
@@ -36,8 +31,17 @@ export type MessageSource =
   | AsyncIterable<string | BinaryData>
   | Iterable<string | BinaryData>;
 
-/** What waits on most connections. */
-const NOTHING: (WaitingMessage | WaitingStream)[] = [];
+/** The promise of messages that wait, which is settled when the last of them has been sent or dropped. */
+interface Waiters {
+  /** How many of them wait. */
+  count: number;
+  /** Octets of those that have waited. */
+  size: number;
+  readonly sent: Deferred<void>;
+}
+
+/** Messages of so many octets share a promise, which takes some 400. */
+const SHARED = 4_096;
 
 /** Whether messages may be dropped, and so wait where they still can be. */
 export function mayDrop({ overflow }: EndpointLimits): boolean {
@@ -51,9 +55,9 @@ export class Outbox {
 
   readonly #endpoint: Endpoint;
   readonly #mayDrop: boolean;
-  #waiting = NOTHING;
-  /** Octets of the messages that wait; UTF-16 code units of texts. */
-  #waitingSize = 0;
+  readonly #backlog = new Backlog<WaitingStream>();
+  /** Of the messages that wait, in order. */
+  readonly #waiters = new Deque<Waiters>();
   #stream: WaitingStream | undefined;
 
   /** The sender for one endpoint. */
@@ -62,17 +66,21 @@ export class Outbox {
     this.#mayDrop = mayDrop(endpoint.limits);
   }
 
-  /** Octets that wait here and in the transport. */
+  /** Octets that wait here and in the transport; a message counts some more here. */
   get bufferedAmount(): number {
-    return this.#waitingSize + this.#endpoint.bufferedAmount;
+    return this.#backlog.size + this.#endpoint.bufferedAmount;
   }
 
   /** Sends a message. */
   send(data: Sendable, compress: boolean): Promise<void> {
     const endpoint = this.#endpoint;
-    const ready = this.#stream === undefined && !(this.#mayDrop && endpoint.congested);
-    if (ready || !endpoint.open) return endpoint.send(data, compress);
-    return this.#wait({ kind: "message", data, compress, sent: defer() });
+    if (!endpoint.open) return endpoint.send(data, compress);
+    const refused = this.#refuse();
+    if (refused !== undefined) return refused;
+    if (this.#ready) return endpoint.transmit(data, compress);
+    const { size } = this.#backlog;
+    this.#backlog.push(data, compress);
+    return this.#wait(this.#backlog.size - size);
   }
 
   /** Sends a message from its chunks, as fragments, at the pace of the peer. */
@@ -81,10 +89,21 @@ export class Outbox {
     const chunks = Symbol.asyncIterator in source
       ? source[Symbol.asyncIterator]()
       : source[Symbol.iterator]();
+    const refused = this.#refuse();
+    if (refused !== undefined) {
+      release(chunks);
+      return refused;
+    }
     const stream: WaitingStream = { kind: "stream", chunks, sent: defer() };
-    this.#push(stream);
+    this.#backlog.pushStream(stream);
     this.refill(false);
     return stream.sent.promise;
+  }
+
+  /** Whether nothing has to leave before what comes. */
+  get #ready(): boolean {
+    return this.#stream === undefined && this.#backlog.count === 0 &&
+      !(this.#mayDrop && this.#endpoint.congested);
   }
 
   /**
@@ -93,9 +112,9 @@ export class Outbox {
    * @param all Sends messages though the transport is congested: before a Close frame.
    */
   refill(all: boolean): void {
-    while (this.#stream === undefined && this.#waiting.length > 0) {
+    while (this.#stream === undefined) {
       if (!all && this.#mayDrop && this.#endpoint.congested) return;
-      const next = this.#waiting.shift();
+      const next = this.#backlog.shift();
       if (next === undefined) return;
       if (next.kind === "stream") {
         this.#stream = next;
@@ -104,8 +123,11 @@ export class Outbox {
           this.refill(false);
         });
       } else {
-        this.#waitingSize -= next.data.length;
-        this.#endpoint.send(next.data, next.compress).then(next.sent.resolve, next.sent.reject);
+        const { open } = this.#endpoint;
+        const { data, compress, text } = next;
+        this.#passed(
+          open ? this.#endpoint.transmit(data, compress, text) : this.#endpoint.writable(),
+        );
       }
     }
   }
@@ -113,49 +135,60 @@ export class Outbox {
   /** The connection has ended: nothing that waits will be sent. */
   closed(info: CloseInfo): void {
     const stream = this.#stream;
-    if (stream === undefined && this.#waiting.length === 0) return;
+    if (stream === undefined && this.#backlog.count === 0) return;
     const error = new ConnectionClosed(info);
-    this.#waitingSize = 0;
-    for (const { sent } of this.#waiting.splice(0)) sent.reject(error);
-    if (stream === undefined) return;
+    while (this.#waiters.count > 0) this.#waiters.shift()!.sent.reject(error);
+    while (this.#backlog.count > 0) this.#giveUp(this.#backlog.drop(), error);
     // The source may never come to its next chunk.
-    stream.sent.reject(error);
+    this.#giveUp(stream, error);
+  }
+
+  /** What is returned for a message that is not accepted, because too much waits. */
+  #refuse(): Promise<void> | undefined {
+    const { limits } = this.#endpoint;
+    if (limits.overflow === "wait" || !this.#endpoint.full(this.#backlog.size)) return undefined;
+    if (limits.overflow === "close") return this.#endpoint.overflow(this.#backlog.size);
+    if (limits.overflow === "drop-oldest") {
+      const most = limits.maxBufferedAmount - this.#endpoint.bufferedAmount;
+      while (this.#backlog.size > most && this.#backlog.count > 0) this.#dropOldest();
+      return undefined;
+    }
+    this.dropped++;
+    return RESOLVED;
+  }
+
+  #dropOldest(): void {
+    const stream = this.#backlog.drop();
+    this.dropped++;
+    if (stream === undefined) return this.#passed(RESOLVED);
+    stream.sent.resolve();
     release(stream.chunks);
   }
 
-  #wait(message: WaitingMessage): Promise<void> {
-    const { maxBufferedAmount, overflow } = this.#endpoint.limits;
-    const { length } = message.data;
-    const fits = (): boolean => this.bufferedAmount + length <= maxBufferedAmount;
-    if (overflow === "drop-oldest" && this.#endpoint.bufferedAmount + length <= maxBufferedAmount) {
-      while (!fits() && this.#dropOldest());
+  /** The promise of a message that has just begun to wait. */
+  #wait(size: number): Promise<void> {
+    let waiters = this.#waiters.last;
+    if (waiters === undefined || waiters.size >= SHARED) {
+      waiters = { count: 0, size: 0, sent: defer() };
+      this.#waiters.push(waiters);
     }
-    if (!fits() && overflow !== "wait") {
-      if (overflow === "close") {
-        this.#endpoint.overflow();
-        return this.#endpoint.writable();
-      }
-      this.dropped++;
-      return RESOLVED;
-    }
-    this.#push(message);
-    this.#waitingSize += length;
-    return message.sent.promise;
+    waiters.count++;
+    waiters.size += size;
+    return waiters.sent.promise;
   }
 
-  #push(waiting: WaitingMessage | WaitingStream): void {
-    if (this.#waiting === NOTHING) this.#waiting = [];
-    this.#waiting.push(waiting);
+  /** The first message does not wait here any more. */
+  #passed(left: Promise<void>): void {
+    const { first: waiters } = this.#waiters;
+    if (waiters === undefined || --waiters.count > 0) return;
+    this.#waiters.shift();
+    left.then(waiters.sent.resolve, waiters.sent.reject);
   }
 
-  #dropOldest(): boolean {
-    const index = this.#waiting.findIndex(({ kind }) => kind === "message");
-    const [message] = index < 0 ? [] : this.#waiting.splice(index, 1);
-    if (message?.kind !== "message") return false;
-    this.#waitingSize -= message.data.length;
-    this.dropped++;
-    message.sent.resolve();
-    return true;
+  #giveUp(stream: WaitingStream | undefined, error: Error): void {
+    if (stream === undefined) return;
+    stream.sent.reject(error);
+    release(stream.chunks);
   }
 
   async #sendFragments({ chunks }: WaitingStream): Promise<void> {

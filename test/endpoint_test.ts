@@ -184,19 +184,72 @@ test("Endpoint send() does not wait while little waits", async () => {
   assertStrictEquals(endpoint.send("b"), RESOLVED);
 });
 
-test("Endpoint drops the connection above maxBufferedAmount", async () => {
+test("Endpoint accepts a message of any size while no more than maxBufferedAmount waits", async () => {
   const { endpoint, transport, infos } = setUp({ maxBufferedAmount: 150_000 });
   transport.congested = true;
-  const first = endpoint.send(new Uint8Array(100_000));
-  assertEquals(transport.destroyed, false);
-  const second = endpoint.send(new Uint8Array(100_000));
+  const sent = [endpoint.send(new Uint8Array(100_000)), endpoint.send(new Uint8Array(1_000_000))];
+  assertEquals([transport.destroyed, endpoint.open], [false, true]);
+  const third = endpoint.send("");
   assertEquals([transport.destroyed, endpoint.open], [true, false]);
-  await assertRejects(() => second, ConnectionClosed);
   transport.sink.closed();
-  await assertRejects(() => first, ConnectionClosed, "150000 octets (maxBufferedAmount)");
+  const text =
+    "More than 150000 octets (maxBufferedAmount) waited to be sent: 1100020; await send()";
+  for (const promise of [...sent, third]) {
+    await assertRejects(() => promise, ConnectionClosed, text);
+  }
   assertEquals(infos.map(({ code, initiator }) => ({ code, initiator })), [
     { code: 1006, initiator: "local" },
   ]);
+});
+
+test("Endpoint compares maxBufferedAmount with what has to wait, not with what leaves at once", async () => {
+  const { endpoint, transport } = setUp({ maxBufferedAmount: 1 });
+  for (let i = 0; i < 10; i++) void endpoint.send("many in one turn");
+  await settled();
+  assertEquals([transport.destroyed, transport.writes.length > 0], [false, true]);
+  transport.congested = true;
+  void endpoint.send("a");
+  void endpoint.send("b");
+  assertEquals(transport.destroyed, true);
+  transport.sink.closed();
+});
+
+test("Endpoint cuts a connection whose Pings are more than may wait", async () => {
+  const { endpoint, transport } = setUp({ maxBufferedAmount: 1_000 });
+  transport.congested = true;
+  for (let i = 0; i < 1_000 && endpoint.open; i++) {
+    endpoint.ping(new Uint8Array(125));
+    endpoint.flush();
+  }
+  assertEquals([transport.destroyed, transport.bufferedAmount], [true, 8 * 127]);
+  transport.sink.closed();
+  await settled();
+});
+
+test("Endpoint send() settles no earlier than a large payload is read no more, however little waits", async () => {
+  for (const length of [HIGH_WATER_MARK - 1, HIGH_WATER_MARK, 600_000]) {
+    const { endpoint, transport } = setUp();
+    transport.write = (chunk) => {
+      transport.writes.push(chunk);
+      // All but a few octets leaves.
+      transport.bufferedAmount = 10;
+      return false;
+    };
+    const payload = new Uint8Array(length);
+    const sent = [
+      endpoint.send(payload),
+      endpoint.sendFragment(payload, true, true),
+      endpoint.send(payload),
+    ];
+    endpoint.flush();
+    const isKept = transport.writes.some(({ buffer }) => buffer === payload.buffer);
+    assertEquals(isKept, length >= HIGH_WATER_MARK);
+    assertEquals(await Promise.all(sent.map(isPending)), Array(3).fill(isKept));
+    assertStrictEquals(endpoint.send("small"), RESOLVED);
+    endpoint.flush();
+    transport.drain();
+    await Promise.all(sent);
+  }
 });
 
 test("Endpoint keeps only the newest Pong while the transport is congested", async () => {

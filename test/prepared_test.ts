@@ -184,7 +184,7 @@ test("PreparedMessage waits, or is dropped, as any other message", async () => {
   for (const octet of [1, 2, 3]) {
     void fake.connection.send(new PreparedMessage(new Uint8Array(20).fill(octet)));
   }
-  assertEquals([fake.connection.dropped, fake.connection.bufferedAmount], [1, 92]);
+  assertEquals([fake.connection.dropped, fake.connection.bufferedAmount], [1, 124]);
   fake.transport.drain();
   await settled();
   assertEquals(fake.frames().slice(1), [2, 3].map((octet) => `82 ${`0${octet}`.repeat(20)}`));

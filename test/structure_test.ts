@@ -16,6 +16,7 @@ const levels: readonly (readonly string[])[] = [
     "requirements",
     "abort",
     "bytes",
+    "byte_queue",
     "mask",
     "utf8",
     "utf16",

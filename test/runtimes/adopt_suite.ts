@@ -239,6 +239,68 @@ export function adoptSuite(start: StartEngine, skip: string | undefined): void {
     assertStringIncludes(String((await dropped.promise).cause), "More than 100000 octets");
   });
 
+  const LARGE = 20 << 20;
+  scene(
+    "sends a message of more than maxBufferedAmount while nothing waits",
+    { maxBufferedAmount: 1 << 20 },
+    async (ws) => {
+      for (
+        const data of [new Uint8Array(LARGE), "x".repeat(LARGE), new Blob(["y".repeat(LARGE)])]
+      ) {
+        await ws.send(data);
+      }
+    },
+    async ({ url }) => {
+      const ws = await connect(url, { maxMessageSize: LARGE });
+      for (let i = 0; i < 3; i++) assertEquals((await ws.receive()).length, LARGE);
+      await ws.closed;
+    },
+  );
+
+  const refused = withResolvers<unknown[]>();
+  scene(
+    "cuts when more than maxBufferedAmount waits before a message, and says so",
+    { maxBufferedAmount: 1 << 20 },
+    {
+      open(ws) {
+        const sent = [LARGE, 1].map((length) => ws.send(new Uint8Array(length)));
+        Promise.all(sent.map((promise) => promise.catch((error) => error))).then(refused.resolve);
+      },
+    },
+    async ({ url }) => {
+      // It reads nothing, as nobody takes a message.
+      const ws = await connect(url, { maxMessageSize: LARGE });
+      for (const error of await refused.promise) {
+        assertStringIncludes(String(error), "More than 1048576 octets (maxBufferedAmount)");
+      }
+      ws.terminate();
+      await ws.closed;
+    },
+  );
+
+  scene("sends bytes as they were, whatever becomes of them afterwards", {}, async (ws) => {
+    for (const size of [3, 1_000, 66_000, 300_000]) {
+      const buffer = new Uint8Array(size);
+      for (let i = 0; i < 40; i++) await ws.send(buffer.fill(i));
+      buffer.fill(0xff);
+      await ws.send([buffer.fill(1).slice(1), buffer.subarray(0, 1)]);
+      structuredClone(buffer, { transfer: [buffer.buffer] });
+    }
+  }, async ({ url }) => {
+    const ws = await connect(url);
+    for (const size of [3, 1_000, 66_000, 300_000]) {
+      for (let i = 0; i <= 40; i++) {
+        const message = await ws.receive() as Uint8Array;
+        assertEquals(message.length, size);
+        assert(
+          message.every((octet) => octet === (i < 40 ? i : 1)),
+          `${size} octets, message ${i}`,
+        );
+      }
+    }
+    await ws.closed;
+  });
+
   scene("chooses a subprotocol, sets header fields and gives data", {}, {
     open: (ws) => ws.send(`${ws.protocol} ${ws.request.headers.get("x-key")} ${ws.request.url}`),
   }, async ({ url, port }) => {
