@@ -145,7 +145,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#inbox.whenClosed;
   }
 
-  /** Octets that were sent and still wait for the network, frame headers included. */
+  /**
+   * Octets that were sent and still wait for the network, frame headers included; a message that can still be dropped, or
+   * waits behind one in chunks, counts 16 for its own.
+   */
   get bufferedAmount(): number {
     return this.#inbox.sender.bufferedAmount;
   }
@@ -178,18 +181,19 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
    *
-   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed: nothing is
-   * dropped in silence, and once more than `maxBufferedAmount`
-   * octets wait, the connection is closed.
+   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed, and nothing is dropped
+   * in silence: a message of any size is accepted while no more than `maxBufferedAmount` octets wait. While more do,
+   * `overflow` says what becomes of it; unless told the connection is cut, and what waits rejects with the reason.
    *
-   * @param data The message. Bytes must not change before the promise has settled. A message in chunks, all strings or
-   * all bytes, is sent as fragments as they come, not compressed; other messages wait for its end. When its source
-   * throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A Blob is such a
-   * message too. For one that many are to get, a {@linkcode PreparedMessage}.
+   * @param data The message. Bytes are not read any more once the promise has settled: from then on they may change, and
+   * their buffer may be transferred or resized. A message in chunks, all strings or all bytes, is sent as fragments as
+   * they come, not compressed; other messages wait for its end. A chunk is not read any more when the next is asked for.
+   * When its source throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
+   * Blob is such a message too. For one that many are to get, a {@linkcode PreparedMessage}.
    * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
    * PreparedMessage says of itself stands.
-   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left.
-   * It rejects with {@linkcode ConnectionClosed}, which says how the connection ended, or what is known of that while it
+   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left; not
+   * before they have left for bytes of 64 KiB or more. It resolves for a message that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says how the connection ended, or what is known of that while it
    * is closing. A rejection that nobody awaits is silent: it is reported nowhere and does not end the process.
    * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
    * and not UTF-8; when an option is unknown or neither true nor false. An object or an array is sent by

@@ -14,12 +14,16 @@ export interface ConnectionLimits {
   readonly maxMessageSize?: number;
   /** The most frames of one message, empty ones included. 131,072 unless told. */
   readonly maxFragments?: number;
-  /** Octets that may wait to be sent; `overflow` says what happens to more. 16,777,216 unless told. */
+  /**
+   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a message that comes while
+   * more do, whatever its size. So at most these and one message wait. 16,777,216 unless told.
+   */
   readonly maxBufferedAmount?: number;
   /**
-   * What happens when more than `maxBufferedAmount` wait: "close" drops the connection; "drop-oldest" and
-   * "drop-newest" drop whole messages that wait, and count them in `dropped`; "wait" trusts the sender to await
-   * `send()`. "close" unless told.
+   * What happens to a message that is sent while more than `maxBufferedAmount` octets wait. "close" drops the connection.
+   * "drop-newest" drops the message; "drop-oldest" drops those that have waited longest until no more than the limit
+   * wait, and always keeps the newest; both drop whole messages, and count them in `dropped`. What the transport was given
+   * before it had to wait cannot be dropped. "wait" trusts the sender to await `send()`. "close" unless told.
    */
   readonly overflow?: Overflow;
   /**

@@ -16,7 +16,6 @@ const levels: readonly (readonly string[])[] = [
     "requirements",
     "abort",
     "bytes",
-    "byte_queue",
     "mask",
     "utf8",
     "utf16",
