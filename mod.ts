@@ -18,52 +18,66 @@
  * @module
  */
 
-import type { ConnectOptions } from "./src/client.ts";
-import type { WebSocketConnection } from "./src/connection.ts";
-import { createFileHandler, type FileHandler, type FileOptions } from "./src/server/files.ts";
-import type { ServeOptions, Server } from "./src/server.ts";
+import type { ConnectOptions } from "./src/client/connect.ts";
+import type { WebSocketConnection } from "./src/connection/connection.ts";
+import { createFileHandler, type FileHandler, type FileOptions } from "./src/files/file_handler.ts";
+import type { ServeOptions, Server } from "./src/server/serve.ts";
 import {
   createWebSocketStreamClass,
   type WebSocketStreamClass,
   type WebSocketStreamInstance,
-} from "./src/stream.ts";
+} from "./src/client/websocket_stream.ts";
 import {
   createWebSocketClass,
   type WebSocketClass,
   type WebSocketInstance,
-} from "./src/websocket.ts";
-import type { Connect } from "./src/client.ts";
-import type { Serve } from "./src/server.ts";
-import { checkRuntime } from "./src/requirements.ts";
+} from "./src/client/websocket.ts";
+import type { Connect } from "./src/client/connect.ts";
+import type { Serve } from "./src/server/serve.ts";
+import { checkRuntime } from "./src/util/requirements.ts";
 
 checkRuntime();
 
-export { createDevelopmentCertificate } from "./src/certificate.ts";
-export type { DevelopmentCertificateOptions } from "./src/certificate.ts";
-export type { ConnectOptions, CookieJar } from "./src/client.ts";
-export { CloseCode, type CloseStatus } from "./src/close.ts";
-export { type Credentials, readCookies, readCredentials } from "./src/credentials.ts";
+export { createDevelopmentCertificate } from "./src/transport/certificate.ts";
+export type { DevelopmentCertificateOptions } from "./src/transport/certificate.ts";
+export type { ConnectOptions, CookieJar } from "./src/client/connect.ts";
+export { CloseCode, type CloseStatus } from "./src/protocol/close_frame.ts";
+export { type Credentials, readCookies, readCredentials } from "./src/http/credentials.ts";
 export type { CompressionOptions } from "./src/deflate/options.ts";
-export { type HandshakeResponse, type Message, WebSocketConnection } from "./src/connection.ts";
-export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./src/errors.ts";
+export {
+  type HandshakeResponse,
+  type Message,
+  WebSocketConnection,
+} from "./src/connection/connection.ts";
+export {
+  type CloseInfo,
+  ConnectionClosed,
+  HandshakeError,
+  ProtocolError,
+} from "./src/protocol/errors.ts";
 export type { GuardOptions } from "./src/guard/options.ts";
-export type { CloseCause, RefusalCause, ServerStats, ViolationCause } from "./src/guard/stats.ts";
-export type { ViolationCode } from "./src/violation.ts";
-export type { WebSocketFunction, WebSocketHandler, WebSocketHooks } from "./src/handler.ts";
-export type { BinaryData } from "./src/bytes.ts";
-export { Html, html } from "./src/html.ts";
-export { parseJson, receiveJson, sendJson } from "./src/json.ts";
-export { MessageStream } from "./src/message_stream.ts";
-export { PreparedMessage, type SendOptions } from "./src/prepared.ts";
-export type { MessageSource } from "./src/outbox.ts";
-export type { Overflow } from "./src/consumer.ts";
+export type { CloseCause, ServerStats } from "./src/guard/stats.ts";
+export type { RefusalCause } from "./src/handshake/refusal.ts";
+export type { ViolationCause, ViolationCode } from "./src/protocol/violation.ts";
+export type {
+  WebSocketFunction,
+  WebSocketHandler,
+  WebSocketHooks,
+} from "./src/connection/handler.ts";
+export type { BinaryData } from "./src/util/bytes.ts";
+export { Html, html } from "./src/server/html.ts";
+export { parseJson, receiveJson, sendJson } from "./src/connection/json.ts";
+export { MessageStream } from "./src/connection/message_stream.ts";
+export { PreparedMessage, type SendOptions } from "./src/protocol/prepared_message.ts";
+export type { MessageSource } from "./src/connection/outbox.ts";
+export type { Overflow } from "./src/connection/endpoint_consumer.ts";
 export type { OriginFunction, Origins } from "./src/handshake/origin_policy.ts";
-export type { ConnectionLimits, HeartbeatOptions } from "./src/limits.ts";
+export type { ConnectionLimits, HeartbeatOptions } from "./src/connection/limits.ts";
 export type { FetchHandler, FetchTools } from "./src/server/context.ts";
-export type { FileHandler, FileOptions } from "./src/server/files.ts";
-export type { RouteParamName, RouteParams } from "./src/server/pattern.ts";
-export type { Refusal, RefusedRequest } from "./src/server/refusal.ts";
-export type { MethodRoute, RouteMethod } from "./src/server/methods.ts";
+export type { FileHandler, FileOptions } from "./src/files/file_handler.ts";
+export type { RouteParamName, RouteParams } from "./src/server/route_pattern.ts";
+export type { Refusal, RefusedRequest } from "./src/server/report_refusal.ts";
+export type { MethodRoute, RouteMethod } from "./src/server/route_methods.ts";
 export type {
   Route,
   RouteData,
@@ -79,33 +93,38 @@ export type {
   Server,
   ServerOptions,
   WebSocketServerOptions,
-} from "./src/server.ts";
+} from "./src/server/serve.ts";
 export {
   createWebSocketStreamClass,
   type WebSocketStreamClass,
   type WebSocketStreamInstance,
   type WebSocketStreamOptions,
-} from "./src/stream.ts";
-export type { ServerCloseOptions } from "./src/server/sessions.ts";
+} from "./src/client/websocket_stream.ts";
+export type { ServerCloseOptions } from "./src/server/shutdown.ts";
 export type { ListeningOptions } from "./src/server/listening.ts";
-export type { AsyncDisposal, HeadersSource } from "./src/platform.ts";
+export type { AsyncDisposal, HeadersSource } from "./src/util/platform.ts";
 export type { TrustProxy } from "./src/proxy/trust.ts";
-export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./src/tls.ts";
-export type { Address } from "./src/transport.ts";
+export type {
+  TlsCertificate,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerOptions,
+} from "./src/transport/tls.ts";
+export type { Address } from "./src/transport/transport.ts";
 export {
   isUpgrade,
   type ProtocolChooser,
   type Upgrade,
   type UpgradeOptions,
-} from "./src/upgrade.ts";
+} from "./src/server/upgrade.ts";
 export {
   createWebSocketClass,
   type WebSocketClass,
   type WebSocketInstance,
   type WebSocketOptions,
   type WebSocketStates,
-} from "./src/websocket.ts";
-export { type WebSocketCloseInfo, WebSocketError } from "./src/whatwg/error.ts";
+} from "./src/client/websocket.ts";
+export { type WebSocketCloseInfo, WebSocketError } from "./src/client/whatwg_error.ts";
 export {
   CloseEvent,
   type CloseEventClass,
@@ -115,8 +134,8 @@ export {
   type WebSocketEventHandler,
   type WebSocketEventMap,
   type WebSocketMessageEvent,
-} from "./src/whatwg/events.ts";
-export type { WebSocketOpenInfo } from "./src/whatwg/streams.ts";
+} from "./src/client/whatwg_events.ts";
+export type { WebSocketOpenInfo } from "./src/client/whatwg_streams.ts";
 
 /** JSR has no conditional exports, so the choice of the shim is made here, once, when it is first needed. */
 function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
@@ -181,7 +200,8 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
  */
 export function serveFiles(directory: string | URL, options?: FileOptions): FileHandler {
   let opening: ReturnType<typeof open> | undefined;
-  const open = async () => await (await import("./runtimes/files.ts")).openFolder(directory);
+  const open = async () =>
+    await (await import("./runtimes/shared/folder.ts")).openFolder(directory);
   return createFileHandler(() => {
     // A folder that is not there yet may be the next time.
     opening ??= open().catch((error) => {

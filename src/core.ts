@@ -5,29 +5,35 @@
  * @module
  */
 
-import { checkRuntime } from "./requirements.ts";
+import { checkRuntime } from "./util/requirements.ts";
 
 checkRuntime();
 
-export type { Bytes } from "./bytes.ts";
+export type { HandshakeRefusal } from "./handshake/refusal.ts";
+export type { Bytes } from "./util/bytes.ts";
 export {
   CloseCode,
   type CloseStatus,
   decodeCloseBody,
   encodeCloseBody,
   isWireCloseCode,
-} from "./close.ts";
+} from "./protocol/close_frame.ts";
 export type { DeflateBackend, Deflater, DeflateSettings } from "./deflate/backend.ts";
-export { FrameDecoder } from "./decoder.ts";
-export { FrameEncoder } from "./encoder.ts";
-export { type CloseInfo, ConnectionClosed, HandshakeError, ProtocolError } from "./errors.ts";
-export type { ViolationCause, ViolationCode } from "./violation.ts";
+export { FrameDecoder } from "./protocol/frame_decoder.ts";
+export { FrameEncoder } from "./protocol/frame_encoder.ts";
+export {
+  type CloseInfo,
+  ConnectionClosed,
+  HandshakeError,
+  ProtocolError,
+} from "./protocol/errors.ts";
+export type { ViolationCause, ViolationCode } from "./protocol/violation.ts";
 export {
   type ExtensionOffer,
   type ExtensionParameter,
   formatExtensions,
   parseExtensions,
-} from "./extension.ts";
+} from "./http/extension_header.ts";
 export {
   checkHeader,
   createFrameHeader,
@@ -38,7 +44,7 @@ export {
   type Role,
   type Violation,
   writeHeader,
-} from "./frame.ts";
+} from "./protocol/frame_header.ts";
 export {
   type ClientHandshake,
   type ClientHandshakeOptions,
@@ -55,7 +61,6 @@ export {
   formatAcceptance,
   formatRefusal,
   type HandshakeAcceptance,
-  type HandshakeRefusal,
   isUpgradeRequest,
   judgeRequest,
   refuseOrigin,
@@ -83,18 +88,29 @@ export {
   type RequestHead,
   type ResponseHead,
 } from "./http/head.ts";
-export { applyMask, createMaskingKey } from "./mask.ts";
+export { applyMask, createMaskingKey } from "./protocol/mask.ts";
 export {
   type CompressedMessage,
+  type FrameGuard,
   MessageAssembler,
   type MessageDecoder,
   type MessageLimits,
   type MessageTransform,
-} from "./message.ts";
-export { PreparedFrame, PreparedMessage, type Sendable, type SendOptions } from "./prepared.ts";
-export type { ProtocolState } from "./ending.ts";
-export { Protocol, type ProtocolEvent } from "./protocol.ts";
-export type { TlsCertificate, TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
+} from "./protocol/message_assembler.ts";
+export {
+  PreparedFrame,
+  PreparedMessage,
+  type Sendable,
+  type SendOptions,
+} from "./protocol/prepared_message.ts";
+export type { ProtocolState } from "./protocol/close_state.ts";
+export { Protocol, type ProtocolEvent } from "./protocol/protocol.ts";
+export type {
+  TlsCertificate,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerOptions,
+} from "./transport/tls.ts";
 export type {
   Address,
   Arrival,
@@ -104,5 +120,5 @@ export type {
   Runtime,
   Transport,
   TransportSink,
-} from "./transport.ts";
-export { Utf8Validator } from "./utf8.ts";
+} from "./transport/transport.ts";
+export { Utf8Validator } from "./util/utf8.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type Connect, createConnect } from "./client.ts";
-import type { WebSocketConnection } from "./connection.ts";
-import { createMemoryRuntime } from "./memory.ts";
-import { createServe, type Serve } from "./server.ts";
-import { checkRuntime } from "./requirements.ts";
+import { type Connect, createConnect } from "./client/connect.ts";
+import type { WebSocketConnection } from "./connection/connection.ts";
+import { createMemoryRuntime } from "./transport/memory_network.ts";
+import { createServe, type Serve } from "./server/serve.ts";
+import { checkRuntime } from "./util/requirements.ts";
 
 checkRuntime();
 

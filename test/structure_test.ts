@@ -1,7 +1,7 @@
-// The layer rule, read from the import lines.
+// The layer rule, read from the import lines and held against the table of ARCHITECTURE.md.
 //
-// A file imports only from its own level or from those before it in `levels`. A file that has no
-// place there fails: a new topic needs a decision about where it stands, and ARCHITECTURE.md a line.
+// A folder of src/ is a layer, and imports only from itself and the rows above its own. A folder without a row fails: a
+// new layer needs a decision about where it stands, and a line that says what it is for.
 
 import { assertEquals, assertGreater } from "@std/assert";
 import type { Import } from "./structure/sources.ts";
@@ -9,134 +9,51 @@ import { imports, list, read, withoutComments } from "./structure/sources.ts";
 import { withoutCommentsAndStrings } from "./structure/sources.ts";
 import { test } from "./support/test.ts";
 
-/** From the leaves up. A name with a slash is a folder; "x" is the file src/x.ts. */
-const levels: readonly (readonly string[])[] = [
-  ["brands", "platform"],
-  [
-    "requirements",
-    "abort",
-    "bytes",
-    "mask",
-    "utf8",
-    "utf16",
-    "received",
-    "close",
-    "errors",
-    "violation",
-    "ending",
-    "promises",
-    "slab",
-    "deadlines",
-    "spelling",
-    "options",
-  ],
-  ["byte_queue"],
-  ["frame"],
-  ["decoder", "encoder", "message", "prepared"],
-  // Below extension, which reads a header field of the same list grammar as the others.
-  ["http/"],
-  ["extension", "deflate/"],
-  // Low because the origin rule of the handshake compares addresses.
-  ["tls"],
-  ["transport"],
-  // What listening and dialling say when they fail.
-  ["failure"],
-  ["handshake/"],
-  // The guard counts addresses as the proxy rules read them; the protocol asks the guard.
-  ["proxy/"],
-  ["guard/"],
-  // A certificate has addresses in it, which proxy/ knows how to read.
-  ["certificate"],
-  ["protocol"],
-  [
-    "turn",
-    "reader",
-    "answer",
-    "consumer",
-    "read_ahead",
-    "intake",
-    "endpoint",
-    "message_stream",
-    "inbox",
-    "backlog",
-    "outbox",
-    "source",
-    "vitals",
-    "limits",
-  ],
-  ["connection", "web_streams", "handler", "hooks", "upgrade", "establish"],
-  [
-    "server",
-    "server/",
-    "credentials",
-    "redirect",
-    "client",
-    "json",
-    "html",
-    "websocket",
-    "stream",
-    "whatwg/",
-  ],
-  ["core", "memory", "testing"],
-];
+/** The layers of src/ from the leaves up, as the table of ARCHITECTURE.md names them: "util/", "core.ts". */
+const layers: readonly string[] = [
+  ...read("ARCHITECTURE.md").matchAll(/^\| `([\w/.]+)` +\|/gm),
+].map(([, name = ""]) => name).filter((name) => name !== "runtimes/" && name !== "mod.ts");
 
-/** Neither of these may import the other, whatever their levels. */
+/** Neither of these may import the other, whatever their layers. */
 const strangers: readonly (readonly [string, string])[] = [
-  ["handshake/", "protocol"],
-  ["transport", "protocol"],
+  ["handshake/", "protocol/"],
+  ["transport/", "protocol/"],
 ];
 
 /** What a shim may take from src/: the contract, and the leaves that hold no rule of a protocol. */
 const forShims = [
-  "src/transport.ts",
-  "src/platform.ts",
-  "src/tls.ts",
-  "src/requirements.ts",
-  "src/abort.ts",
-  "src/failure.ts",
-  "src/errors.ts",
-  "src/brands.ts",
-  "src/bytes.ts",
-  "src/options.ts",
-  "src/byte_queue.ts",
-  "src/slab.ts",
-  "src/utf8.ts",
+  "src/transport/transport.ts",
+  "src/util/platform.ts",
+  "src/transport/tls.ts",
+  "src/util/requirements.ts",
+  "src/util/abort.ts",
+  "src/transport/network_error.ts",
+  "src/protocol/errors.ts",
+  "src/util/brands.ts",
+  "src/util/bytes.ts",
+  "src/util/check_options.ts",
+  "src/util/byte_queue.ts",
+  "src/util/slab.ts",
+  "src/util/utf8.ts",
   "src/deflate/backend.ts",
-  "src/server/folder.ts",
+  "src/files/folder.ts",
 ];
 /** What stands on top of a shim and may take more: the factories that it binds to its runtime, and their types. */
 const shimEntry = /\/(?:mod|attach|adopt|duplex)\.ts$/;
-const forShimEntries = [
-  "server",
-  "client",
-  "connection",
-  "handler",
-  "stream",
-  "websocket",
-  "hooks",
-  "upgrade",
-  "guard/stats",
-  "handshake/origin_policy",
-  "server/attach",
-  "server/adopt",
-  "server/native",
-  "server/context",
-  "server/decision",
-  "server/sessions",
-].map((name) => `src/${name}.ts`);
+const forShimEntries = /^src\/(?:client|connection|server|handshake|guard)\//;
 
 const sources = list("src", ".ts");
 const shims = list("runtimes", ".ts");
 
-/** The entry of `levels` that a file of src/ belongs to: "frame", "http/". */
-function topic(path: string): string {
+/** The layer of a file of src/: its folder, or the file itself at the top. */
+function layer(path: string): string {
   const [, first = "", ...rest] = path.split("/");
-  return rest.length > 0 ? `${first}/` : first.replace(/\.ts$/, "");
+  return rest.length > 0 ? `${first}/` : first;
 }
 
-/** The index in `levels`, -1 if the file has no place there. */
+/** The index in `layers`, -1 if the file has no place there. */
 function level(path: string): number {
-  return levels.findIndex((names) => names.includes(topic(path)));
+  return layers.indexOf(layer(path));
 }
 
 /** The imports of all `files` that `isWrong` finds wrong, one line each. */
@@ -156,8 +73,11 @@ test("layers are found in the sources", () => {
   assertGreater(sources.flatMap(imports).length, 0);
 });
 
-test("layers have a place for every file of src/", () => {
-  assertEquals(sources.filter((path) => level(path) < 0), []);
+test("layers have a row in ARCHITECTURE.md for every folder of src/, and none besides", () => {
+  assertEquals(
+    [...layers].sort(),
+    [...new Set(sources.map(layer))].sort(),
+  );
 });
 
 test("layers are imported downwards only", () => {
@@ -171,23 +91,25 @@ test("layers are imported downwards only", () => {
   );
 });
 
-test("layers keep protocol apart from handshake and transport", () => {
+test("layers keep protocol/ apart from handshake/ and transport/", () => {
   assertEquals(
     violations(
       sources,
       (path, { target }) =>
         strangers.some(([a, b]) =>
-          (topic(path) === a && topic(target) === b) || (topic(path) === b && topic(target) === a)
+          (layer(path) === a && layer(target) === b) || (layer(path) === b && layer(target) === a)
         ),
     ),
     [],
   );
 });
 
-test("layers keep core.ts pure: nothing above protocol", () => {
-  const ceiling = levels.findIndex((names) => names.includes("protocol"));
+test("layers keep core.ts pure: nothing after handshake/", () => {
   assertEquals(
-    violations(["src/core.ts"], (_, { target }) => level(target) > ceiling),
+    violations(
+      ["src/core.ts"],
+      (_, { target }) => level(target) > layers.indexOf("handshake/"),
+    ),
     [],
   );
 });
@@ -215,19 +137,20 @@ test("runtimes take from src/ the contract and the leaves only", () => {
       shims,
       (path, { target }) =>
         target.startsWith("src/") && !forShims.includes(target) &&
-        !(shimEntry.test(path) && forShimEntries.includes(target)),
+        !(shimEntry.test(path) && forShimEntries.test(target)),
     ),
     [],
   );
 });
 
 test("runtimes never import each other", () => {
-  // runtimes/x.ts is shared by the shims; runtimes/node/x.ts belongs to one.
+  // runtimes/shared/ belongs to none of them, and takes nothing from any.
   const owner = (path: string) => /^runtimes\/(\w+)\//.exec(path)?.[1];
   assertEquals(
     violations(shims, (path, { target }) =>
       target === "mod.ts" ||
-      (owner(target) !== undefined && owner(target) !== owner(path))),
+      (owner(target) !== undefined && owner(target) !== "shared" &&
+        owner(target) !== owner(path))),
     [],
   );
 });
@@ -254,9 +177,9 @@ test("src names no runtime outside comments", () => {
   assertEquals(found, []);
 });
 
-test("instanceof stands only before a class that is branded, outside of src/brands.ts", () => {
+test("instanceof stands only before a class that is branded, outside of src/util/brands.ts", () => {
   // Of any other class a value of another realm, or another copy of the package, would be refused.
-  const files = [...sources, ...shims, "mod.ts"].filter((path) => path !== "src/brands.ts");
+  const files = [...sources, ...shims, "mod.ts"].filter((path) => path !== "src/util/brands.ts");
   const branded = files.flatMap((path) =>
     [...withoutComments(read(path)).matchAll(/\bbrand\(this, "(\w+)"\)/g)].map(([, name]) => name)
   );

@@ -14,7 +14,7 @@ import {
 } from "../../src/core.ts";
 import { createCompression } from "../../src/deflate/compression.ts";
 import type { PerMessageDeflate } from "../../src/deflate/permessage.ts";
-import { zlibBackend } from "../../runtimes/zlib.ts";
+import { zlibBackend } from "../../runtimes/shared/zlib.ts";
 import type { Job } from "../job.ts";
 import { Replies } from "./replies.ts";
 import { dial, type Socket, type SocketOwner } from "./socket.ts";

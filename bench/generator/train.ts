@@ -7,7 +7,7 @@
 
 import { Buffer } from "node:buffer";
 import { type Bytes, FrameEncoder, Opcode } from "../../src/core.ts";
-import { zlibBackend } from "../../runtimes/zlib.ts";
+import { zlibBackend } from "../../runtimes/shared/zlib.ts";
 import type { Scenario } from "../scenarios.ts";
 import { createPayload } from "./payload.ts";
 

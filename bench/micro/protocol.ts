@@ -2,13 +2,13 @@
 
 import { bench, do_not_optimize, group } from "mitata";
 import { Protocol } from "../../src/core.ts";
-import { establish } from "../../src/establish.ts";
-import { ConnectionGuard, createGuardSettings } from "../../src/guard/connection.ts";
-import { runHandler } from "../../src/handler.ts";
-import { resolveLimits } from "../../src/limits.ts";
-import { giveBack } from "../../src/slab.ts";
-import type { Transport, TransportSink } from "../../src/transport.ts";
-import { flushAtTurnEnd } from "../../src/turn.ts";
+import { establish } from "../../src/connection/establish.ts";
+import { ConnectionGuard, createGuardSettings } from "../../src/guard/connection_guard.ts";
+import { runHandler } from "../../src/connection/handler.ts";
+import { resolveLimits } from "../../src/connection/limits.ts";
+import { giveBack } from "../../src/util/slab.ts";
+import type { Transport, TransportSink } from "../../src/transport/transport.ts";
+import { flushAtTurnEnd } from "../../src/connection/turn.ts";
 import { createTrains } from "../generator/train.ts";
 import { scenarioOf } from "../scenarios.ts";
 

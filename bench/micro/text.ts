@@ -2,7 +2,7 @@
 
 import { bench, do_not_optimize, group } from "mitata";
 import { Utf8Validator } from "../../src/core.ts";
-import { decodeUtf8 } from "../../src/utf8.ts";
+import { decodeUtf8 } from "../../src/util/utf8.ts";
 import { createPayload } from "../generator/payload.ts";
 
 const SIZES = [8, 20, 64, 256, 1024, 65_536];

@@ -5,15 +5,15 @@
 // 3. Bun answers with the first subprotocol that is offered unless told which, so the offer is taken out.
 // 4. What our own limits and heartbeat do is switched off in the engine: two of them would work against each other.
 
-import type { WebSocketConnection } from "../../src/connection.ts";
-import type { WebSocketHandler } from "../../src/handler.ts";
-import { checkOptions, flag, type OptionTable } from "../../src/options.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { WebSocketHandler } from "../../src/connection/handler.ts";
+import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
 import type { AdoptionOptions } from "../../src/server/adopt.ts";
-import type { NativeTransport } from "../../src/server/native.ts";
-import type { AsyncDisposal } from "../../src/platform.ts";
-import type { ServerCloseOptions } from "../../src/server/sessions.ts";
-import type { UpgradeOptions } from "../../src/upgrade.ts";
+import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import type { AsyncDisposal } from "../../src/util/platform.ts";
+import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
+import type { UpgradeOptions } from "../../src/server/upgrade.ts";
 
 /** The part of a `Bun.Server` that is used. */
 export interface BunServer {

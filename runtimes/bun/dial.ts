@@ -5,9 +5,9 @@
 // So it connects, and then its socket is taken over: what lies below is one of Bun's own, which takes other hooks.
 
 import type { Socket } from "node:net";
-import type { Address, DialOptions, Transport } from "../../src/transport.ts";
-import { open } from "../net.ts";
-import { NodeTransport } from "../node_transport.ts";
+import type { Address, DialOptions, Transport } from "../../src/transport/transport.ts";
+import { open } from "../shared/node_net.ts";
+import { NodeTransport } from "../shared/node_transport.ts";
 import { hooks } from "./hooks.ts";
 import type { BunSocket, BunSocketHandler } from "./namespace.ts";
 import { BunTransport } from "./transport.ts";

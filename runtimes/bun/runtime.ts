@@ -1,9 +1,15 @@
 // Listening with `Bun.listen`; dialling is dial.ts, TLS is tls.ts.
 
-import type { Address, Listener, ListenOptions, Runtime, Transport } from "../../src/transport.ts";
-import { failure } from "../failure.ts";
-import { dialWith } from "../dial.ts";
-import { zlibBackend } from "../zlib.ts";
+import type {
+  Address,
+  Listener,
+  ListenOptions,
+  Runtime,
+  Transport,
+} from "../../src/transport/transport.ts";
+import { failure } from "../shared/system_error.ts";
+import { dialWith } from "../shared/dial.ts";
+import { zlibBackend } from "../shared/zlib.ts";
 import { dialTcp } from "./dial.ts";
 import { hooks } from "./hooks.ts";
 import { bun } from "./namespace.ts";
@@ -34,7 +40,7 @@ async function listen(
 ): Promise<Listener> {
   const { tls, path, hostname, port, reusePort = false } = options;
   if (tls !== undefined) {
-    const { listenTls } = await import("../tls.ts");
+    const { listenTls } = await import("../shared/node_tls.ts");
     return await listenTls({ ...options, tls }, accept);
   }
   try {

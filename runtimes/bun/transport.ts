@@ -7,10 +7,10 @@
 // 5. Bun sets TCP_NODELAY itself, on what it accepts and on what it dials.
 // 6. Whatever still comes in while paused is held, and an orderly `close` behind it.
 
-import { ByteQueue } from "../../src/byte_queue.ts";
-import { giveBack, isLent } from "../../src/slab.ts";
-import type { Address, Transport, TransportSink } from "../../src/transport.ts";
-import { brokenBy } from "../failure.ts";
+import { ByteQueue } from "../../src/util/byte_queue.ts";
+import { giveBack, isLent } from "../../src/util/slab.ts";
+import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
+import { brokenBy } from "../shared/system_error.ts";
 import type { BunSocket } from "./namespace.ts";
 
 /** What most transports hold. */

@@ -4,16 +4,16 @@
 //    how much waits to be sent is looked at now and then, only while something does.
 // 2. It may come open after a while, or never: what was decided on is given up then.
 
-import type { WebSocketConnection } from "../../src/connection.ts";
-import type { WebSocketHandler } from "../../src/handler.ts";
-import { checkOptions } from "../../src/options.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { WebSocketHandler } from "../../src/connection/handler.ts";
+import { checkOptions } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
 import type { AdoptionOptions } from "../../src/server/adopt.ts";
-import type { NativeTransport } from "../../src/server/native.ts";
-import type { AsyncDisposal } from "../../src/platform.ts";
-import type { ServerCloseOptions } from "../../src/server/sessions.ts";
-import type { Address } from "../../src/transport.ts";
-import type { UpgradeOptions } from "../../src/upgrade.ts";
+import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import type { AsyncDisposal } from "../../src/util/platform.ts";
+import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
+import type { Address } from "../../src/transport/transport.ts";
+import type { UpgradeOptions } from "../../src/server/upgrade.ts";
 
 /** Octets that may wait in the engine before a sender is made to wait. */
 const HIGH_WATER_MARK = 65_536;

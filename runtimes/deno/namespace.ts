@@ -1,6 +1,6 @@
 // The part of the Deno namespace that the shim uses, as types of our own: no other runtime has Deno's.
 
-import type { Address } from "../../src/transport.ts";
+import type { Address } from "../../src/transport/transport.ts";
 
 /** A `Deno.NetAddr` or `Deno.UnixAddr`. */
 export type DenoAddress = (Address & { readonly path?: never }) | { readonly path: string | null };

@@ -3,8 +3,8 @@
 
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { ListenOptions } from "../../src/transport.ts";
-import { failure } from "../failure.ts";
+import type { ListenOptions } from "../../src/transport/transport.ts";
+import { failure } from "../shared/system_error.ts";
 import { deno } from "./namespace.ts";
 
 /**

@@ -5,7 +5,7 @@
 //    that has reset its connection before, since it asks for that one's address: nothing is wrong, the next one is due.
 // 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net` just does it.
 
-import { onAbort } from "../../src/abort.ts";
+import { onAbort } from "../../src/util/abort.ts";
 import type {
   Address,
   DialOptions,
@@ -13,10 +13,10 @@ import type {
   ListenOptions,
   Runtime,
   Transport,
-} from "../../src/transport.ts";
-import { failure } from "../failure.ts";
-import { dialWith } from "../dial.ts";
-import { zlibBackend } from "../zlib.ts";
+} from "../../src/transport/transport.ts";
+import { failure } from "../shared/system_error.ts";
+import { dialWith } from "../shared/dial.ts";
+import { zlibBackend } from "../shared/zlib.ts";
 import { deno } from "./namespace.ts";
 import type { DenoConn, DenoListener, DenoTarget } from "./namespace.ts";
 import { DenoTransport } from "./transport.ts";
@@ -49,12 +49,12 @@ async function listen(
   const { tls, hostname, port } = options;
   if (tls !== undefined) {
     await (await import("./permission.ts")).permitListening(options);
-    const { listenTls } = await import("../tls.ts");
+    const { listenTls } = await import("../shared/node_tls.ts");
     return await listenTls({ ...options, tls }, accept);
   }
   if (options.reusePort) {
     await (await import("./permission.ts")).permitListening(options);
-    return await (await import("../net.ts")).listenNet(options, accept);
+    return await (await import("../shared/node_net.ts")).listenNet(options, accept);
   }
   let socket: DenoListener;
   try {

@@ -8,11 +8,11 @@
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
 // 4. Of many connections not all reads and writes are begun at once: pace.ts.
 
-import { ByteQueue } from "../../src/byte_queue.ts";
-import { abandon, giveBack, isLent } from "../../src/slab.ts";
-import type { Address, Transport, TransportSink } from "../../src/transport.ts";
-import { brokenBy } from "../failure.ts";
-import { chooseAllocator, keepFreed } from "../memory.ts";
+import { ByteQueue } from "../../src/util/byte_queue.ts";
+import { abandon, giveBack, isLent } from "../../src/util/slab.ts";
+import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
+import { brokenBy } from "../shared/system_error.ts";
+import { chooseAllocator, keepFreed } from "../shared/allocator.ts";
 import type { DenoAddress, DenoConn } from "./namespace.ts";
 import { pace } from "./pace.ts";
 

@@ -12,11 +12,11 @@ import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { WebSocketConnection } from "../../src/connection.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
-import type { WebSocketHandler } from "../../src/handler.ts";
-import { handler as handlerRule } from "../../src/hooks.ts";
-import { callback, checkOptions, type OptionTable, text } from "../../src/options.ts";
+import type { WebSocketHandler } from "../../src/connection/handler.ts";
+import { handler as handlerRule } from "../../src/connection/check_handler.ts";
+import { callback, checkOptions, type OptionTable, text } from "../../src/util/check_options.ts";
 import {
   asksForWebSocket,
   Attachment,
@@ -25,11 +25,11 @@ import {
   type ForeignHead,
 } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
-import { mergeForUpgrade } from "../../src/server/decision.ts";
-import type { AsyncDisposal } from "../../src/platform.ts";
-import type { ServerCloseOptions } from "../../src/server/sessions.ts";
-import { checkUpgrade, type UpgradeOptions } from "../../src/upgrade.ts";
-import { zlibBackend } from "../zlib.ts";
+import { mergeForUpgrade } from "../../src/server/stand_in.ts";
+import type { AsyncDisposal } from "../../src/util/platform.ts";
+import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
+import { checkUpgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
+import { zlibBackend } from "../shared/zlib.ts";
 import { addressOf, NodeTransport } from "./transport.ts";
 
 /**

@@ -1,8 +1,8 @@
 // A connection as a Node stream.
 
 import { Duplex } from "node:stream";
-import type { WebSocketConnection } from "../../src/connection.ts";
-import { checkOptions, flag, type OptionTable } from "../../src/options.ts";
+import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
 
 const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectMode: flag };
 

@@ -5,20 +5,20 @@
  * @module
  */
 
-import { type Connect, createConnect } from "../../src/client.ts";
-import { createServe, type Serve } from "../../src/server.ts";
+import { type Connect, createConnect } from "../../src/client/connect.ts";
+import { createServe, type Serve } from "../../src/server/serve.ts";
 import {
   createWebSocketStreamClass,
   type WebSocketStreamClass,
   type WebSocketStreamInstance,
-} from "../../src/stream.ts";
+} from "../../src/client/websocket_stream.ts";
 import {
   createWebSocketClass,
   type WebSocketClass,
   type WebSocketInstance,
-} from "../../src/websocket.ts";
+} from "../../src/client/websocket.ts";
 import { nodeRuntime } from "./runtime.ts";
-import { checkRuntime } from "../../src/requirements.ts";
+import { checkRuntime } from "../../src/util/requirements.ts";
 
 checkRuntime();
 

@@ -1,10 +1,10 @@
 // Listening and dialling with `node:net` and `node:tls`.
 
 import process from "node:process";
-import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport.ts";
-import { dialNet, listenNet } from "../net.ts";
-import { dialWith } from "../dial.ts";
-import { zlibBackend } from "../zlib.ts";
+import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport/transport.ts";
+import { dialNet, listenNet } from "../shared/node_net.ts";
+import { dialWith } from "../shared/dial.ts";
+import { zlibBackend } from "../shared/zlib.ts";
 
 /**
  * TCP, unix sockets and TLS through `node:net` and `node:tls`.
@@ -35,7 +35,7 @@ async function listen(
   }
   const { tls } = options;
   if (tls === undefined) return await listenNet(options, accept);
-  const { listenTls } = await import("../tls.ts");
+  const { listenTls } = await import("../shared/node_tls.ts");
   return await listenTls({ ...options, tls }, accept);
 }
 

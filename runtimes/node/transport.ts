@@ -1,1 +1,1 @@
-export { addressOf, NodeTransport } from "../node_transport.ts";
+export { addressOf, NodeTransport } from "../shared/node_transport.ts";

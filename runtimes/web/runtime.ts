@@ -1,8 +1,8 @@
 // A Runtime over web streams: the connections of a stream of pairs are served, what a function opens is dialled.
 
-import { unlessAborted } from "../../src/abort.ts";
-import type { TlsClientOptions } from "../../src/tls.ts";
-import type { Address, Listener, Runtime, Transport } from "../../src/transport.ts";
+import { unlessAborted } from "../../src/util/abort.ts";
+import type { TlsClientOptions } from "../../src/transport/tls.ts";
+import type { Address, Listener, Runtime, Transport } from "../../src/transport/transport.ts";
 import { type ByteStreamPair, webTransport } from "./transport.ts";
 
 /** Where connections come from and how they are opened. */

@@ -6,11 +6,11 @@
 // 3. One write is under way at a time, and what comes meanwhile leaves together; `bufferedAmount` counts what the writable
 //    has not confirmed. `write()` answers false only from 64 KiB on, since every write is asynchronous.
 
-import { isArrayBuffer, isUint8Array } from "../../src/brands.ts";
-import { ByteQueue } from "../../src/byte_queue.ts";
-import { anything, checkOptions, type OptionTable } from "../../src/options.ts";
-import type { Address, Transport, TransportSink } from "../../src/transport.ts";
-import { asError } from "../failure.ts";
+import { isArrayBuffer, isUint8Array } from "../../src/util/brands.ts";
+import { ByteQueue } from "../../src/util/byte_queue.ts";
+import { anything, checkOptions, type OptionTable } from "../../src/util/check_options.ts";
+import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
+import { asError } from "../shared/system_error.ts";
 
 const highWaterMark = 65_536;
 

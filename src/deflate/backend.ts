@@ -1,10 +1,10 @@
-// What the core asks of a DEFLATE implementation: types only. The runtimes bring their own zlib (runtimes/zlib.ts).
+// What the core asks of a DEFLATE implementation: types only. The runtimes bring their own zlib (runtimes/shared/zlib.ts).
 //
 // Synchronous, one call for each message. Measured on 1 KiB of JSON with a window of 4 KiB, Node / Bun / Deno, in µs:
 // zlib's handle deflates in 6 / 3 / 4 and inflates in 2 / 2 / 2; its documented functions in 10 / 7 / 10 and 4 / 4 / 5;
 // a JavaScript port in 23 / 14 / 21 and 6 / 6 / 8, and at 16 KiB it falls behind 3 to 5 times.
 
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../util/bytes.ts";
 
 /** How to compress. */
 export interface DeflateSettings {

@@ -1,6 +1,6 @@
 // permessage-deflate from option to connection: what `serve()` and `connect()` use of this folder.
 
-import type { ExtensionOffer } from "../extension.ts";
+import type { ExtensionOffer } from "../http/extension_header.ts";
 import type { DeflateBackend } from "./backend.ts";
 import {
   acceptDeflate,

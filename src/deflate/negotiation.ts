@@ -5,7 +5,7 @@
 // 2. A client fails the connection for an answer that its offer does not cover (7.1, 5.1).
 // 3. "server" and "client" name who sends. Once settled, `DeflateParameters` says "send" and "receive".
 
-import type { ExtensionOffer } from "../extension.ts";
+import type { ExtensionOffer } from "../http/extension_header.ts";
 import type { ResolvedCompression } from "./options.ts";
 
 const NAME = "permessage-deflate";

@@ -1,6 +1,6 @@
 // The compression options of `serve()` and `connect()`, and what `true` stands for.
 
-import { flag, number, type OptionTable } from "../options.ts";
+import { flag, number, type OptionTable } from "../util/check_options.ts";
 
 /**
  * Options of permessage-deflate (RFC 7692). What is not given is as `compression: true` has it.

@@ -4,7 +4,7 @@
 //    inflating has one bound (rule 7 of the core) and text one validation.
 // 2. The context of what is received is the last window of plain bytes (window.ts); that of what is sent is the backend's.
 
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../util/bytes.ts";
 import type { DeflateBackend, Deflater, DeflateSettings } from "./backend.ts";
 import type { DeflateParameters } from "./negotiation.ts";
 import type { ResolvedCompression } from "./options.ts";

@@ -1,6 +1,6 @@
 // The context that both ends share while a direction takes it over: the last plain bytes (RFC 7692 section 7.2.1).
 
-import { type Bytes, EMPTY } from "../bytes.ts";
+import { type Bytes, EMPTY } from "../util/bytes.ts";
 
 /** The last `size` bytes of all that was appended. Memory grows with what there is to hold. */
 export class SlidingWindow {

@@ -4,22 +4,10 @@
 // 2. What is remembered of addresses is bounded: an open connection each, and the handshakes of one second.
 // 3. An IPv6 peer commands a whole /64, so that is its address here.
 
-import { addressKey } from "../proxy/address.ts";
-import type { RefusalCause } from "../violation.ts";
-import { TokenBucket } from "./bucket.ts";
-import type { GuardSettings } from "./connection.ts";
-
-/** How to refuse: a response and the header fields that its status asks for. */
-export interface AdmissionRefusal {
-  /** The limit that was met. */
-  readonly cause: RefusalCause;
-  /** The status code. */
-  readonly status: number;
-  /** The body of the response. */
-  readonly reason: string;
-  /** `Retry-After` (RFC 9110 section 10.2.3). */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-}
+import { addressKey } from "../util/ip_address.ts";
+import type { HandshakeRefusal, RefusalCause } from "../handshake/refusal.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import type { GuardSettings } from "./connection_guard.ts";
 
 /** Where all who have no address are counted: those behind a UNIX socket. */
 const NO_ADDRESS = "";
@@ -43,7 +31,7 @@ export class Admission {
   }
 
   /** Counts one more connection; `disconnect()` must follow when it is not refused. */
-  connect(): AdmissionRefusal | undefined {
+  connect(): HandshakeRefusal | undefined {
     const { limits: { maxConnections }, counters } = this.#settings;
     if (counters.sockets + this.draining >= maxConnections) {
       return this.#refuse("maxConnections", 503, 10, `${maxConnections} connections`);
@@ -58,7 +46,7 @@ export class Admission {
   }
 
   /** Counts one more connection of an address; `leave()` must follow when it is not refused. */
-  enter(hostname: string | undefined): AdmissionRefusal | undefined {
+  enter(hostname: string | undefined): HandshakeRefusal | undefined {
     const { maxConnectionsPerAddress } = this.#settings.limits;
     if (maxConnectionsPerAddress === Infinity) return undefined;
     const address = keyOf(hostname);
@@ -81,7 +69,7 @@ export class Admission {
   }
 
   /** Counts a handshake. */
-  handshake(hostname: string | undefined): AdmissionRefusal | undefined {
+  handshake(hostname: string | undefined): HandshakeRefusal | undefined {
     const { limits: { handshakesPerSecond, handshakesPerSecondPerAddress } } = this.#settings;
     if (handshakesPerSecondPerAddress !== Infinity) {
       const address = keyOf(hostname);
@@ -107,7 +95,7 @@ export class Admission {
     return count;
   }
 
-  #refuse(cause: RefusalCause, status: number, seconds: number, what: string): AdmissionRefusal {
+  #refuse(cause: RefusalCause, status: number, seconds: number, what: string): HandshakeRefusal {
     return {
       cause,
       status,

@@ -3,7 +3,7 @@
 // 1. What bounds time or memory that one peer can take, and no honest peer comes near, has a default.
 // 2. What only the application can know (how many messages are many?) is off: `Infinity`, as for every limit.
 
-import { milliseconds, number, type OptionTable } from "../options.ts";
+import { milliseconds, number, type OptionTable } from "../util/check_options.ts";
 
 /** Limits against abuse; each is a number, and `Infinity` turns it off. */
 export interface GuardOptions {

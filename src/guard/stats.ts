@@ -1,10 +1,9 @@
 // What a server counts. One object for each server, whose fields are added to where things happen.
 
-import type { CloseInfo } from "../errors.ts";
-import { ProtocolError } from "../errors.ts";
-import type { RefusalCause, ViolationCause } from "../violation.ts";
-
-export type { RefusalCause, ViolationCause } from "../violation.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import type { RefusalCause } from "../handshake/refusal.ts";
+import type { ViolationCause } from "../protocol/violation.ts";
 
 /**
  * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the protocol or a

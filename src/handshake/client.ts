@@ -4,14 +4,18 @@
 //    wrongly is a reason, for which the caller must fail the connection (4.1, 7.1.7).
 // 2. The response is compared with what was sent: nothing may be accepted that was not offered.
 
-import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
+import {
+  type ExtensionOffer,
+  formatExtensions,
+  parseExtensions,
+} from "../http/extension_header.ts";
 import { isToken } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
 import { formatRequestHead } from "../http/format.ts";
 import type { ResponseHead } from "../http/head.ts";
 import { computeAccept, createKey } from "./key.ts";
 import { printable } from "./printable.ts";
-import { checkNotReserved } from "./reserved.ts";
+import { checkNotReserved } from "./reserved_fields.ts";
 
 /** What a client asks for. */
 export interface ClientHandshakeOptions {

@@ -3,12 +3,12 @@
 // This is what closes DNS rebinding: a page of attacker.example whose name has come to point at this server is of the same
 // origin as its requests, by everything that the origin rule can see. Only the server knows that this is none of its names.
 
+import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";
-import { describe, type OptionRule } from "../options.ts";
+import { describe, type OptionRule } from "../util/check_options.ts";
 import { requestAuthority } from "./authority.ts";
 import { matchesHost } from "./origin_pattern.ts";
 import { printable } from "./printable.ts";
-import type { HandshakeRefusal } from "./server.ts";
 
 /** A name that is served. */
 interface HostPattern {

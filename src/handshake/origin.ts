@@ -10,7 +10,7 @@
 // 4. The rest, "null" included, has to be listed (origin_pattern.ts), or allowed by the server's function.
 
 import type { RequestHead } from "../http/head.ts";
-import type { Address } from "../transport.ts";
+import type { Address } from "../transport/transport.ts";
 import { requestAuthority } from "./authority.ts";
 import {
   matchesOrigin,

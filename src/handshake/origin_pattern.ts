@@ -6,7 +6,7 @@
 //    any port. A path, which only clients that are no browsers send, is compared as it is.
 // 3. An entry that nothing could match is a mistake that would only show in production, so it is refused.
 
-import { describe } from "../options.ts";
+import { describe } from "../util/check_options.ts";
 
 /** An entry of the list, read. */
 export interface OriginPattern {

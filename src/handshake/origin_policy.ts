@@ -4,11 +4,12 @@
 // The function is asked last, about what no rule allows. Only `true` allows: one that throws denies, as does one that is
 // async, whose promise would otherwise pass for a yes. Both are reported.
 
+import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";
-import { describe, type OptionRule } from "../options.ts";
-import { handled } from "../promises.ts";
+import { describe, type OptionRule } from "../util/check_options.ts";
+import { handled } from "../util/promises.ts";
 import { mayConnect, type OriginList, parseOrigins, type Peers } from "./origin.ts";
-import { type HandshakeRefusal, refuseOrigin } from "./server.ts";
+import { refuseOrigin } from "./server.ts";
 
 /**
  * Says whether a page may open a WebSocket.

@@ -6,17 +6,21 @@
 //    handshake is read.
 // 3. Origin and subprotocol are policy: judged elsewhere, answered here.
 
-import type { Bytes } from "../bytes.ts";
-import { type ExtensionOffer, formatExtensions, parseExtensions } from "../extension.ts";
+import type { Bytes } from "../util/bytes.ts";
+import {
+  type ExtensionOffer,
+  formatExtensions,
+  parseExtensions,
+} from "../http/extension_header.ts";
 import { type HeaderFields } from "../http/fields.ts";
 import { hasToken, parseTokenList } from "../http/lists.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
-import type { RefusalCause } from "../violation.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
-import { checkNotReserved } from "./reserved.ts";
+import type { HandshakeRefusal } from "./refusal.ts";
+import { checkNotReserved } from "./reserved_fields.ts";
 
 /** What a valid opening handshake asks for. */
 export interface HandshakeAcceptance {
@@ -26,18 +30,6 @@ export interface HandshakeAcceptance {
   readonly protocols: readonly string[];
   /** The extensions that the client offers, the one it prefers first. */
   readonly extensions: readonly ExtensionOffer[];
-}
-
-/** How a request that is not a valid opening handshake is answered. */
-export interface HandshakeRefusal {
-  /** The status code. */
-  readonly status: number;
-  /** What was expected and what was got: the body of the response. */
-  readonly reason: string;
-  /** Header fields that the status asks for. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Why, by a name that does not change. Default: "handshake". */
-  readonly cause?: RefusalCause;
 }
 
 /** What the server decides about a handshake that it accepts. */

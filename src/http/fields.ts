@@ -4,8 +4,8 @@
 // Rule 3: of a head that was parsed, no name or value is a string before somebody asks for it.
 // Trap: a field sent twice is one comma list (5.3), so a rule on "the value" must look at all of them.
 
-import { kindOf } from "../brands.ts";
-import type { HeadersSource } from "../platform.ts";
+import { kindOf } from "../util/brands.ts";
+import type { HeadersSource } from "../util/platform.ts";
 
 const TOKEN = 1;
 const VALUE = 2;

@@ -4,7 +4,7 @@
 // Rule 3: a head within one chunk is parsed in place; only an unfinished one is copied, up to maxHeadSize.
 // Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see latin1().
 
-import { EMPTY } from "../bytes.ts";
+import { EMPTY } from "../util/bytes.ts";
 import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
 import type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_line.ts";
 import { requestLine, START_LINE_END, statusLine, unexpected } from "./start_line.ts";

@@ -6,8 +6,8 @@
 import type { HeaderFields } from "../http/fields.ts";
 import { isTokenCode } from "../http/fields.ts";
 import { trimOws } from "../http/lists.ts";
-import type { Address } from "../transport.ts";
-import { parseIpAddress } from "./address.ts";
+import type { Address } from "../transport/transport.ts";
+import { parseIpAddress } from "../util/ip_address.ts";
 
 /** One element of `Forwarded`; its parameters by name, in lower case. */
 export type ForwardedElement = ReadonlyMap<string, string>;

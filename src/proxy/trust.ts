@@ -8,9 +8,9 @@
 
 import { isAuthority } from "../handshake/authority.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
-import { describe, type OptionRule } from "../options.ts";
-import type { Address } from "../transport.ts";
-import { isInRange, parseAddressRange, parseIpAddress } from "./address.ts";
+import { describe, type OptionRule } from "../util/check_options.ts";
+import type { Address } from "../transport/transport.ts";
+import { isInRange, parseAddressRange, parseIpAddress } from "../util/ip_address.ts";
 import {
   type ForwardedElement,
   parseForwarded,

@@ -1,27 +1,28 @@
 // WebSocket connections over a runtime's own engine, where a framework owns the server: the decision is ours, as for
 // serve(), and so is what is done with the messages; the frames are the engine's.
 
-import type { WebSocketConnection } from "../connection.ts";
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
-import type { WebSocketHandler } from "../handler.ts";
-import type { HandshakeAcceptance, HandshakeRefusal } from "../handshake/server.ts";
-import { checkNotReserved } from "../handshake/reserved.ts";
+import type { WebSocketHandler } from "../connection/handler.ts";
+import type { HandshakeAcceptance } from "../handshake/server.ts";
+import { checkNotReserved } from "../handshake/reserved_fields.ts";
 import { HeaderFields, toHeaders } from "../http/fields.ts";
 import type { RequestHead } from "../http/head.ts";
-import { EMPTY } from "../bytes.ts";
-import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
-import { group, type OptionTable } from "../options.ts";
-import type { Address } from "../transport.ts";
-import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "../upgrade.ts";
-import { openConnection } from "./accept.ts";
+import { EMPTY } from "../util/bytes.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
+import { group, type OptionTable } from "../util/check_options.ts";
+import type { Address } from "../transport/transport.ts";
+import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "./upgrade.ts";
+import { openConnection } from "./accept_handshake.ts";
 import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
 import type { ServerContext } from "./context.ts";
-import { SHUTTING_DOWN, toResponse } from "./decision.ts";
-import { type NativeSocket, NativeTransport } from "./native.ts";
-import { SessionPeer } from "./peer.ts";
-import { reasonOf } from "./refusal.ts";
+import { SHUTTING_DOWN, toResponse } from "./stand_in.ts";
+import { type NativeSocket, NativeTransport } from "./engine_transport.ts";
+import { SessionPeer } from "./client_address.ts";
+import { reasonOf } from "./report_refusal.ts";
 import { mentionsWebSocket } from "./request.ts";
-import { type ServerCloseOptions, Sessions } from "./sessions.ts";
+import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
 
 /**
  * What connections on a runtime's own engine can be told; the same as for `serve()`, but for what would do nothing, as the

@@ -3,23 +3,23 @@
 // The request is then judged and answered by the same session as one of serve(): it differs only in who read the head.
 // A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
 
-import type { WebSocketConnection } from "../connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
 import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { ServerStats } from "../guard/stats.ts";
-import type { WebSocketHandler } from "../handler.ts";
+import type { WebSocketHandler } from "../connection/handler.ts";
 import { HeaderFields } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
 import type { RequestHead } from "../http/head.ts";
-import { CONNECTION_LIMITS, type ConnectionLimits } from "../limits.ts";
-import { group, type OptionTable } from "../options.ts";
-import type { Address, Transport } from "../transport.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
+import { group, type OptionTable } from "../util/check_options.ts";
+import type { Address, Transport } from "../transport/transport.ts";
 import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
-import { SessionPeer } from "./peer.ts";
-import { HttpSession } from "./session.ts";
-import { type ServerCloseOptions, Sessions } from "./sessions.ts";
+import { SessionPeer } from "./client_address.ts";
+import { HttpSession } from "./http_session.ts";
+import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
 
 /** What the connections on somebody else's server can be told; the same as for `serve()`. */
 export interface AttachmentOptions extends ConnectionLimits, CommonOptions {

@@ -1,12 +1,12 @@
 // What all connections of one server share: its options with their defaults, and its state.
 
-import type { WebSocketConnection } from "../connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
 import { type Compression, createCompression } from "../deflate/compression.ts";
 import type { CompressionOptions } from "../deflate/options.ts";
-import type { WebSocketHandler } from "../handler.ts";
+import type { WebSocketHandler } from "../connection/handler.ts";
 import { Admission } from "../guard/admission.ts";
-import { createGuardSettings, type GuardSettings } from "../guard/connection.ts";
+import { createGuardSettings, type GuardSettings } from "../guard/connection_guard.ts";
 import type { GuardOptions } from "../guard/options.ts";
 import { createHostRule, type HostRule, hostsRule } from "../handshake/hosts.ts";
 import {
@@ -15,17 +15,17 @@ import {
   originsRule,
   readOrigins,
 } from "../handshake/origin_policy.ts";
-import { type ConnectionLimits, LONGEST_TIMER } from "../limits.ts";
-import { type ResolvedLimits, resolveLimits } from "../limits.ts";
-import { callback, flag, type OptionTable } from "../options.ts";
+import { type ConnectionLimits, LONGEST_TIMER } from "../connection/limits.ts";
+import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
+import { callback, flag, type OptionTable } from "../util/check_options.ts";
 import { createTrust, type Trust, type TrustProxy, trustRule } from "../proxy/trust.ts";
-import { tell } from "../promises.ts";
-import type { TlsInfo } from "../tls.ts";
-import type { Address } from "../transport.ts";
+import { tell } from "../util/promises.ts";
+import type { TlsInfo } from "../transport/tls.ts";
+import type { Address } from "../transport/transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
-import type { Upgrade, UpgradeDecision } from "../upgrade.ts";
-import { Presence } from "./presence.ts";
-import { createRefuse, type Refusal, type Refuse } from "./refusal.ts";
+import type { Upgrade, UpgradeDecision } from "./upgrade.ts";
+import { Presence } from "./wait_group.ts";
+import { createRefuse, type Refusal, type Refuse } from "./report_refusal.ts";
 
 /** What `fetch` is given besides the request. */
 export interface FetchTools {

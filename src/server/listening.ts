@@ -1,9 +1,9 @@
 // Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to a URL.
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
-import { flag, group, kind, number, type OptionTable } from "../options.ts";
-import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../tls.ts";
-import type { Address, ListenOptions } from "../transport.ts";
+import { flag, group, kind, number, type OptionTable } from "../util/check_options.ts";
+import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../transport/tls.ts";
+import type { Address, ListenOptions } from "../transport/transport.ts";
 
 const QUIET = 60_000;
 

@@ -1,13 +1,13 @@
 // From an HTTP/1.1 head to the Request that `fetch` gets.
 
-import { defer } from "../promises.ts";
-import type { Bytes } from "../bytes.ts";
-import type { LateRequest } from "../connection.ts";
+import { defer } from "../util/promises.ts";
+import type { Bytes } from "../util/bytes.ts";
+import type { LateRequest } from "../connection/connection.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
-import type { TransportReader } from "../reader.ts";
+import type { TransportReader } from "../transport/pull_reader.ts";
 import { type Departure, ServerRequest } from "./server_request.ts";
 
 const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");

@@ -8,12 +8,12 @@
 // 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer that has gone is no
 //    mistake of ours: the body is told so, and nothing is thrown.
 
-import { brand, isUint8Array, kindOf } from "../brands.ts";
-import { type Bytes, concat } from "../bytes.ts";
+import { brand, isUint8Array, kindOf } from "../util/brands.ts";
+import { type Bytes, concat } from "../util/bytes.ts";
 import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
-import type { TransportReader } from "../reader.ts";
+import type { TransportReader } from "../transport/pull_reader.ts";
 
 const HOP_BY_HOP = ["connection", "transfer-encoding", "keep-alive", "content-length"];
 

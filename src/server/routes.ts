@@ -1,19 +1,19 @@
 // Routes: one object of patterns, made into the function that answers every request.
 //
-// 1. The best pattern wins (pattern.ts), whatever the order; without one the fallback answers, or 404.
+// 1. The best pattern wins (route_pattern.ts), whatever the order; without one the fallback answers, or 404.
 // 2. A route that is a Response is read once and answered with a new Response each time: cloning would put one more
 //    layer on its stream for each request, and the layers would keep what they have read.
 // 3. Such a route answers GET and HEAD alone: who posts to a page must not be told that all is well.
 // 4. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
 //    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
 
-import { isResponse, kindOf } from "../brands.ts";
-import type { WebSocketHandler } from "../handler.ts";
-import { handler as handlerRule } from "../hooks.ts";
-import { callback, checkOptions, type OptionTable } from "../options.ts";
-import { isUpgrade, UPGRADE_OPTIONS, type UpgradeOptions } from "../upgrade.ts";
+import { isResponse, kindOf } from "../util/brands.ts";
+import type { WebSocketHandler } from "../connection/handler.ts";
+import { handler as handlerRule } from "../connection/check_handler.ts";
+import { callback, checkOptions, type OptionTable } from "../util/check_options.ts";
+import { isUpgrade, UPGRADE_OPTIONS, type UpgradeOptions } from "./upgrade.ts";
 import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
-import { type Answer, createMethods, type MethodRoute, METHODS } from "./methods.ts";
+import { type Answer, createMethods, type MethodRoute, METHODS } from "./route_methods.ts";
 import {
   comparePatterns,
   matches,
@@ -23,7 +23,7 @@ import {
   type Pattern,
   readParams,
   type RouteParams,
-} from "./pattern.ts";
+} from "./route_pattern.ts";
 
 /** What a route's function is given besides the request. */
 export interface RouteTools<Path extends string = string> extends FetchTools {

@@ -7,7 +7,7 @@ import { createTrains, takeAll } from "../../bench/generator/train.ts";
 import { createPayload } from "../../bench/generator/payload.ts";
 import { scenarioOf } from "../../bench/scenarios.ts";
 import { createCompression } from "../../src/deflate/compression.ts";
-import { zlibBackend } from "../../runtimes/zlib.ts";
+import { zlibBackend } from "../../runtimes/shared/zlib.ts";
 import { type Bytes, FrameEncoder, Opcode, Protocol } from "../../src/core.ts";
 import { test } from "../support/test.ts";
 

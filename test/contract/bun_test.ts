@@ -3,7 +3,7 @@ import { bunRuntime } from "../../runtimes/bun/runtime.ts";
 import { BunTransport } from "../../runtimes/bun/transport.ts";
 import { runtime, test } from "../support/test.ts";
 import { withResolvers } from "../support/connections.ts";
-import type { Transport } from "../../src/transport.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";
 

@@ -4,7 +4,7 @@ import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import { denoRuntime } from "../../runtimes/deno/runtime.ts";
 import { DenoTransport } from "../../runtimes/deno/transport.ts";
-import type { Transport } from "../../src/transport.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { type Child, root, run } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";

@@ -10,8 +10,8 @@ import {
 import { decodeHex } from "@std/encoding";
 import net from "node:net";
 import tls from "node:tls";
-import { createDevelopmentCertificate } from "../../src/certificate.ts";
-import type { TlsCertificate } from "../../src/tls.ts";
+import { createDevelopmentCertificate } from "../../src/transport/certificate.ts";
+import type { TlsCertificate } from "../../src/transport/tls.ts";
 import type {
   Address,
   DialOptions,
@@ -19,7 +19,7 @@ import type {
   ListenOptions,
   Runtime,
   Transport,
-} from "../../src/transport.ts";
+} from "../../src/transport/transport.ts";
 import { test } from "../support/test.ts";
 import { type Pair, Peer, turns } from "./peer.ts";
 import { streamSuite } from "./stream_suite.ts";

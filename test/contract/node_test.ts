@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { spawn } from "node:child_process";
 import { nodeRuntime } from "../../runtimes/node/runtime.ts";
 import { runtime, test } from "../support/test.ts";
-import type { Listener, Transport } from "../../src/transport.ts";
+import type { Listener, Transport } from "../../src/transport/transport.ts";
 import { Peer } from "./peer.ts";
 import { networkSuite, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";

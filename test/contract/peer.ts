@@ -1,8 +1,8 @@
-// A transport with a sink that records, and that holds the transport to the rules of src/transport.ts on
+// A transport with a sink that records, and that holds the transport to the rules of src/transport/transport.ts on
 // every call: each broken rule is a line in `violations`, which `finish()` asserts to be empty.
 
 import { assertEquals } from "@std/assert";
-import type { Transport, TransportSink } from "../../src/transport.ts";
+import type { Transport, TransportSink } from "../../src/transport/transport.ts";
 
 /** One end of a connection under test. */
 export class Peer {

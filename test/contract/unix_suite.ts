@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { Runtime } from "../../src/transport.ts";
+import type { Runtime } from "../../src/transport/transport.ts";
 import { test } from "../support/test.ts";
 import type { Pair } from "./peer.ts";
 import { connectPair, type Wire } from "./network_suite.ts";

@@ -2,7 +2,11 @@ import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import { type Compression, createCompression } from "../../src/deflate/compression.ts";
 import type { CompressionOptions } from "../../src/deflate/options.ts";
-import { type ExtensionOffer, formatExtensions, parseExtensions } from "../../src/extension.ts";
+import {
+  type ExtensionOffer,
+  formatExtensions,
+  parseExtensions,
+} from "../../src/http/extension_header.ts";
 import { backends, json } from "../support/deflate.ts";
 import { test } from "../support/test.ts";
 

@@ -13,7 +13,11 @@ import {
   resolveCompression,
   type ResolvedCompression,
 } from "../../src/deflate/options.ts";
-import { type ExtensionOffer, formatExtensions, parseExtensions } from "../../src/extension.ts";
+import {
+  type ExtensionOffer,
+  formatExtensions,
+  parseExtensions,
+} from "../../src/http/extension_header.ts";
 import { test } from "../support/test.ts";
 
 const PMD = "permessage-deflate";

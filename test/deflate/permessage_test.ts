@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import type { Bytes } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
 import type { DeflateBackend } from "../../src/deflate/backend.ts";
 import type { DeflateParameters } from "../../src/deflate/negotiation.ts";
 import { type CompressionOptions, resolveCompression } from "../../src/deflate/options.ts";

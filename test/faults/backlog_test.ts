@@ -9,7 +9,7 @@ import { settled } from "../support/connections.ts";
 import { openFake } from "../support/established.ts";
 import { decodeFrames } from "../support/frames.ts";
 import { handshake } from "../support/raw.ts";
-import { concat } from "../../src/bytes.ts";
+import { concat } from "../../src/util/bytes.ts";
 import { runtime, test } from "../support/test.ts";
 import { dropPeers, emptied, mebibytes, openPeers, show, size, until } from "./measure.ts";
 import { memoryInUse } from "./memory.ts";

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
-import type { Bytes } from "../../src/bytes.ts";
-import type { MessageTransform } from "../../src/message.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { Protocol } from "../../src/protocol.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
+import type { MessageTransform } from "../../src/protocol/message_assembler.ts";
+import { ProtocolError } from "../../src/protocol/errors.ts";
+import { Protocol } from "../../src/protocol/protocol.ts";
 import { decodeFrames } from "../support/frames.ts";
 import { takeAll } from "../support/drive.ts";
 import { mayBeReceived, type Reading, type Setting } from "./naive_protocol.ts";

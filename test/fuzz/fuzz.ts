@@ -5,8 +5,8 @@
 
 import { encodeHex } from "@std/encoding";
 import fc from "fast-check";
-import type { Bytes } from "../../src/bytes.ts";
-import { concat } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
+import { concat } from "../../src/util/bytes.ts";
 import type { Sample, Target } from "./target.ts";
 
 /** A broken promise. */

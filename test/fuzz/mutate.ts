@@ -4,8 +4,8 @@
 // opcodes and separators stand; a position anywhere mostly hits payload.
 
 import fc from "fast-check";
-import type { Bytes } from "../../src/bytes.ts";
-import { concat } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
+import { concat } from "../../src/util/bytes.ts";
 
 /** Valid bytes, and where their units begin: frames, lines, members of a list. */
 export interface Stream {

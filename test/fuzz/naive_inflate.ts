@@ -14,7 +14,7 @@ export interface NaiveInflated {
   readonly starts: number;
 }
 
-/** What the library lets a message spend on starting again behind a final block: see runtimes/zlib_blocks.ts. */
+/** What the library lets a message spend on starting again behind a final block: see runtimes/shared/zlib_blocks.ts. */
 const START = 3_072;
 const WINDOW = 32_768;
 const HALF_RATIO = 516;

@@ -2,9 +2,9 @@
 
 import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
-import { handleBackend } from "../../runtimes/zlib.ts";
-import { concat } from "../../src/bytes.ts";
-import type { Role } from "../../src/frame.ts";
+import { handleBackend } from "../../runtimes/shared/zlib.ts";
+import { concat } from "../../src/util/bytes.ts";
+import type { Role } from "../../src/protocol/frame_header.ts";
 import { anyFrame, script, text } from "../property/arbitraries.ts";
 import { encodeFrames, type NaiveFrame } from "../support/frames.ts";
 import { mutated, type Stream, streamOf } from "./mutate.ts";

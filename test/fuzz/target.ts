@@ -4,7 +4,7 @@
 // down as a unit test of one line. A check knows nothing of how its sample was made: it throws, or all is well.
 
 import fc from "fast-check";
-import type { Bytes } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
 import { cutAt } from "../support/split.ts";
 
 /** One input of a target. */

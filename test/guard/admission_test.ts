@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Admission } from "../../src/guard/admission.ts";
-import { createGuardSettings } from "../../src/guard/connection.ts";
+import { createGuardSettings } from "../../src/guard/connection_guard.ts";
 import type { GuardOptions } from "../../src/guard/options.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
 import { test } from "../support/test.ts";

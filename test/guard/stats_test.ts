@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type CloseInfo, ProtocolError } from "../../src/errors.ts";
+import { type CloseInfo, ProtocolError } from "../../src/protocol/errors.ts";
 import { type CloseCause, Counters } from "../../src/guard/stats.ts";
 import { test } from "../support/test.ts";
 

@@ -1,9 +1,9 @@
+import type { HandshakeRefusal } from "../../src/handshake/refusal.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   formatAcceptance,
   formatRefusal,
   type HandshakeAcceptance,
-  type HandshakeRefusal,
   isUpgradeRequest,
   judgeRequest,
   refuseOrigin,

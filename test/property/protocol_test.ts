@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import fc from "fast-check";
-import type { Bytes } from "../../src/bytes.ts";
-import type { Role } from "../../src/frame.ts";
-import type { Protocol } from "../../src/protocol.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
+import type { Role } from "../../src/protocol/frame_header.ts";
+import type { Protocol } from "../../src/protocol/protocol.ts";
 import { createProtocol, feed, next, takeAll, takeFrames } from "../support/drive.ts";
 import { encodeFrames, type NaiveFrame } from "../support/frames.ts";
 import { cutAt, cuts } from "../support/split.ts";

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import type { Bytes } from "../../src/bytes.ts";
-import { Opcode, writeHeader } from "../../src/frame.ts";
-import { applyMask } from "../../src/mask.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
+import { Opcode, writeHeader } from "../../src/protocol/frame_header.ts";
+import { applyMask } from "../../src/protocol/mask.ts";
 import { createProtocol, feed, takeAll, takeFrames } from "../support/drive.ts";
 import { decodeFrames } from "../support/frames.ts";
 import { cuts } from "../support/split.ts";

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decodeHex } from "@std/encoding";
-import { type CloseInfo, ProtocolError } from "../../src/errors.ts";
-import type { Protocol } from "../../src/protocol.ts";
+import { type CloseInfo, ProtocolError } from "../../src/protocol/errors.ts";
+import type { Protocol } from "../../src/protocol/protocol.ts";
 import { createProtocol, feed, takeAll, takeFrames } from "../support/drive.ts";
 import { cuts } from "../support/split.ts";
 import { test } from "../support/test.ts";

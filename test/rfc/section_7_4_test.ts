@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeHex } from "@std/encoding";
-import { ProtocolError } from "../../src/errors.ts";
+import { ProtocolError } from "../../src/protocol/errors.ts";
 import { createProtocol, feed, takeFrames } from "../support/drive.ts";
 import { test } from "../support/test.ts";
 

@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { encodeUtf8 } from "../../src/utf8.ts";
+import { encodeUtf8 } from "../../src/util/utf8.ts";
 import { createProtocol, feed, takeFrames } from "../support/drive.ts";
 import { encodeFrames, type NaiveFrame } from "../support/frames.ts";
 import { cuts } from "../support/split.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { type Admitted, Adoption } from "../../src/server/adopt.ts";
-import type { NativeSocket } from "../../src/server/native.ts";
+import type { NativeSocket } from "../../src/server/engine_transport.ts";
 import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 

@@ -5,7 +5,7 @@ import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server
 import { createMemoryRuntime } from "@sansocket/ws/testing";
 import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
-import type { Transport, TransportSink } from "../../src/transport.ts";
+import type { Transport, TransportSink } from "../../src/transport/transport.ts";
 
 const head: ForeignHead = {
   method: "GET",

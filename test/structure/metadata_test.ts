@@ -22,15 +22,19 @@ interface JsrJson {
 
 /** Source files without a test file of their own, and where they are tested instead. */
 const testedElsewhere: Record<string, string> = {
-  "src/consumer.ts":
-    "types only; test/endpoint_test.ts and test/inbox_test.ts hold both sides to it",
-  "src/deflate/backend.ts": "types only; test/zlib_test.ts drives both implementations of them",
-  "src/server/folder.ts":
-    "types only; test/server/files_test.ts and test/files_test.ts have one implementation each",
-  "src/whatwg/socket.ts": "test/websocket_test.ts drives it through its interface",
-  "src/whatwg/streams.ts": "test/stream_test.ts drives it through its interface",
-  "src/platform.ts": "types only; test/types_test.ts and test/packaging/npm_test.ts hold them",
-  "src/transport.ts": "types only; test/contract drives every implementation of them",
+  "src/connection/endpoint_consumer.ts":
+    "types only; test/connection/endpoint_test.ts and test/connection/inbox_test.ts hold both sides to it",
+  "src/handshake/refusal.ts":
+    "types only; test/handshake/server_test.ts has a case for each cause of a handshake",
+  "src/deflate/backend.ts":
+    "types only; test/runtimes/shared/zlib_test.ts drives both implementations of them",
+  "src/files/folder.ts":
+    "types only; test/files/file_handler_test.ts and test/runtimes/shared/folder_test.ts have one implementation each",
+  "src/client/whatwg_socket.ts": "test/client/websocket_test.ts drives it through its interface",
+  "src/client/whatwg_streams.ts":
+    "test/client/websocket_stream_test.ts drives it through its interface",
+  "src/util/platform.ts": "types only; test/types_test.ts and test/packaging/npm_test.ts hold them",
+  "src/transport/transport.ts": "types only; test/contract drives every implementation of them",
 };
 
 const packageJson = readJson<PackageJson>("package.json");

@@ -6,7 +6,7 @@ import process from "node:process";
 import { deflateRawSync } from "node:zlib";
 import { PerMessageDeflate } from "../../src/deflate/permessage.ts";
 import { resolveCompression } from "../../src/deflate/options.ts";
-import { Protocol } from "../../src/protocol.ts";
+import { Protocol } from "../../src/protocol/protocol.ts";
 import { backends } from "./deflate.ts";
 import { encodeFrames } from "./frames.ts";
 

@@ -1,13 +1,13 @@
 // What the tests of permessage-deflate share: data to compress, and both ways to reach zlib.
 
 import type { DeflateBackend } from "../../src/deflate/backend.ts";
-import { handleBackend } from "../../runtimes/zlib.ts";
-import { publicBackend } from "../../runtimes/zlib_public.ts";
+import { handleBackend } from "../../runtimes/shared/zlib.ts";
+import { publicBackend } from "../../runtimes/shared/zlib_public.ts";
 import type { Network } from "@sansocket/ws/testing";
 import { createMemoryRuntime } from "@sansocket/ws/testing";
-import { createConnect } from "../../src/client.ts";
-import { createServe } from "../../src/server.ts";
-import type { Runtime } from "../../src/transport.ts";
+import { createConnect } from "../../src/client/connect.ts";
+import { createServe } from "../../src/server/serve.ts";
+import type { Runtime } from "../../src/transport/transport.ts";
 
 /** Both ways to reach zlib, by name. */
 export const backends: Readonly<Record<"handle" | "public", DeflateBackend>> = {

@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { connect, PreparedMessage, serve } from "../../mod.ts";
-import { EMPTY } from "../../src/bytes.ts";
+import { EMPTY } from "../../src/util/bytes.ts";
 
 structuredClone(EMPTY.buffer, { transfer: [EMPTY.buffer] });
 

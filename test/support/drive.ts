@@ -1,12 +1,12 @@
 // Drives the decoder and the protocol over chunks, and shows what came out as lines that compare well.
 
 import { encodeHex } from "@std/encoding";
-import { type Bytes, concat } from "../../src/bytes.ts";
-import { FrameDecoder } from "../../src/decoder.ts";
-import type { FrameEncoder } from "../../src/encoder.ts";
-import type { FrameHeader, Role } from "../../src/frame.ts";
-import type { MessageLimits } from "../../src/message.ts";
-import { Protocol } from "../../src/protocol.ts";
+import { type Bytes, concat } from "../../src/util/bytes.ts";
+import { FrameDecoder } from "../../src/protocol/frame_decoder.ts";
+import type { FrameEncoder } from "../../src/protocol/frame_encoder.ts";
+import type { FrameHeader, Role } from "../../src/protocol/frame_header.ts";
+import type { MessageLimits } from "../../src/protocol/message_assembler.ts";
+import { Protocol } from "../../src/protocol/protocol.ts";
 import { decodeFrames } from "./frames.ts";
 
 /** The library's defaults. */

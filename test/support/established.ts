@@ -1,12 +1,12 @@
 // An open connection over a transport that the test plays by hand: the whole library behind the opening handshake.
 
 import { decodeHex, encodeHex } from "@std/encoding";
-import { concat } from "../../src/bytes.ts";
+import { concat } from "../../src/util/bytes.ts";
 import type { NegotiatedCompression } from "../../src/deflate/compression.ts";
-import { establish, type Established } from "../../src/establish.ts";
-import type { Role } from "../../src/frame.ts";
-import { runHandler, type WebSocketHandler } from "../../src/handler.ts";
-import { type ConnectionLimits, resolveLimits } from "../../src/limits.ts";
+import { establish, type Established } from "../../src/connection/establish.ts";
+import type { Role } from "../../src/protocol/frame_header.ts";
+import { runHandler, type WebSocketHandler } from "../../src/connection/handler.ts";
+import { type ConnectionLimits, resolveLimits } from "../../src/connection/limits.ts";
 import { decodeFrames, encodeFrames, type NaiveFrame } from "./frames.ts";
 import { FakeTransport } from "./transports.ts";
 

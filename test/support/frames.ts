@@ -1,7 +1,7 @@
 // A codec of frames that shares nothing with src/: the plainest reading of RFC 6455 section 5.2, with BigInt
 // lengths and one octet at a time. It writes whatever it is told to, right or wrong.
 
-import type { Bytes } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
 
 /** A frame as it is on the wire. */
 export interface NaiveFrame {

@@ -2,7 +2,7 @@
 //
 // Every chunk is a fresh copy: a decoder owns what it gets and unmasks it in place.
 
-import type { Bytes } from "../../src/bytes.ts";
+import type { Bytes } from "../../src/util/bytes.ts";
 
 /**
  * Cuts a copy of `input`.

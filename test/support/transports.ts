@@ -1,6 +1,6 @@
 // Transports for tests: one that a test plays by hand, a pair in memory, and one that records what passes through.
 
-import type { Runtime, Transport, TransportSink } from "../../src/transport.ts";
+import type { Runtime, Transport, TransportSink } from "../../src/transport/transport.ts";
 import { createMemoryRuntime } from "@sansocket/ws/testing";
 
 type Bytes = Uint8Array<ArrayBuffer>;

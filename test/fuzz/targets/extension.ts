@@ -2,14 +2,18 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Bytes } from "../../../src/bytes.ts";
+import type { Bytes } from "../../../src/util/bytes.ts";
 import {
   acceptDeflate,
   type DeflateParameters,
   judgeDeflate,
 } from "../../../src/deflate/negotiation.ts";
 import { resolveCompression, type ResolvedCompression } from "../../../src/deflate/options.ts";
-import { type ExtensionOffer, formatExtensions, parseExtensions } from "../../../src/extension.ts";
+import {
+  type ExtensionOffer,
+  formatExtensions,
+  parseExtensions,
+} from "../../../src/http/extension_header.ts";
 import { mutated, type Stream, streamOf } from "../mutate.ts";
 import { fromLatin1, toLatin1 } from "../naive_utf8.ts";
 import { samplesOf, type Target } from "../target.ts";

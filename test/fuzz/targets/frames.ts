@@ -2,17 +2,17 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { zlibBackend } from "../../../runtimes/zlib.ts";
-import type { Bytes } from "../../../src/bytes.ts";
+import { zlibBackend } from "../../../runtimes/shared/zlib.ts";
+import type { Bytes } from "../../../src/util/bytes.ts";
 import { resolveCompression } from "../../../src/deflate/options.ts";
 import { PerMessageDeflate } from "../../../src/deflate/permessage.ts";
-import type { MessageTransform } from "../../../src/message.ts";
+import type { MessageTransform } from "../../../src/protocol/message_assembler.ts";
 import { cutAt } from "../../support/split.ts";
 import { type Drive, drive, type Driving } from "../connection.ts";
 import { largestAllocation } from "../memory.ts";
 import { mutated } from "../mutate.ts";
 import { type Reading, readStream, type Setting } from "../naive_protocol.ts";
-import { SLAB_SIZE } from "../../../src/slab.ts";
+import { SLAB_SIZE } from "../../../src/util/slab.ts";
 import { compressedStream, frameStream } from "../streams.ts";
 import { octets, type Sample, samplesOf, type Target } from "../target.ts";
 

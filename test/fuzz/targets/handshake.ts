@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Bytes, concat } from "../../../src/bytes.ts";
+import { type Bytes, concat } from "../../../src/util/bytes.ts";
 import { judgeResponse } from "../../../src/handshake/client.ts";
 import {
   formatAcceptance,

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Bytes } from "../../../src/bytes.ts";
-import { concat } from "../../../src/bytes.ts";
+import type { Bytes } from "../../../src/util/bytes.ts";
+import { concat } from "../../../src/util/bytes.ts";
 import { BodyDecoder, requestFraming, responseFraming } from "../../../src/http/body.ts";
 import {
   createRequestParser,

@@ -13,7 +13,7 @@ import {
 import { connect, HandshakeError, type Refusal, type WebSocketHooks } from "@sansocket/ws";
 import { attach, type Attached, type AttachOptions } from "@sansocket/ws/node";
 import { settled, withResolvers } from "../../support/connections.ts";
-import { createDevelopmentCertificate } from "../../../src/certificate.ts";
+import { createDevelopmentCertificate } from "../../../src/transport/certificate.ts";
 import { handshake, RawPeer } from "../../support/raw.ts";
 import { runtime, test } from "../../support/test.ts";
 

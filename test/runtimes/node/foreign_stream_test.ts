@@ -9,7 +9,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import { connect, serve } from "@sansocket/ws";
 import { attach } from "@sansocket/ws/node";
-import { concat } from "../../../src/bytes.ts";
+import { concat } from "../../../src/util/bytes.ts";
 import { settled, withResolvers } from "../../support/connections.ts";
 import { utf8 } from "../../support/established.ts";
 import { decodeFrames, encodeFrames } from "../../support/frames.ts";

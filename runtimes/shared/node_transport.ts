@@ -1,0 +1,357 @@
+// Node's `net.Socket`, or the `tls.TLSSocket` on one, as a Transport; of Deno's and Bun's `node:net` too.
+//
+// 1. A socket of ours reads into a buffer of ours, whose bytes are lent, or into the room that the sink has
+//    (read_buffer.ts). Any other is read by its `data` event, and a chunk handed on as a plain Uint8Array over the same
+//    bytes: `Buffer.slice()` and deep equality differ from Uint8Array's, and chunks end up in the application's hands.
+// 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the kernel took
+//    everything at once; then nothing is buffered, `write()` answers true, and that 'drain' is not passed on.
+// 3. A socket keeps an object for each write that waits, and tells of one only when all of it has left: of 16 MiB for a
+//    slow peer nothing would seem to leave, and the heartbeat and the guard would take it for dead. So what has to wait
+//    waits here, and the socket is given a part at a time.
+// 4. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until `resume()`.
+// 5. libuv reads a socket that fills its buffer 32 times in a row. So that a quarter of a MiB at a time does not keep the
+//    others waiting, reading pauses for a turn of the event loop after as much as that is with Node's own buffers. Two
+//    connections that echoed 1 MiB made one of 20 octets wait 46 ms (median; 230 at the 99th percentile), and do so for 9
+//    (57), as with the package `ws`. It costs 1 MiB up to 4%; with half as much between two turns it was 13 to 47%.
+// 6. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given, change it, or transfer
+//    it. And what another stream gives may be somebody else's, so it is copied.
+
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { ByteQueue } from "../../src/util/byte_queue.ts";
+import { abandon, giveBack, isLent } from "../../src/util/slab.ts";
+import type { TlsInfo } from "../../src/transport/tls.ts";
+import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
+import { brokenBy } from "./system_error.ts";
+import { chooseAllocator, keepFreed } from "./allocator.ts";
+import { isNode, isPlain } from "./plain_socket.ts";
+import { readInto, shared } from "./read_buffer.ts";
+import { chooseTextDecoder } from "./text_decoder.ts";
+
+chooseTextDecoder();
+chooseAllocator();
+
+/** Octets that a socket is given at a time. */
+const PART = 262_144;
+
+/** Fewer octets may wait without anybody being told, but not those of a larger chunk. */
+const UNTOLD = 16_384;
+const LARGE = 65_536;
+
+/** After so many octets the others have their turn: 32 times 64 KiB. */
+const SHARE = 2_097_152;
+
+/** From a socket to its transport, so that all sockets share their listeners and none has closures of its own. */
+const owner: unique symbol = Symbol("transport");
+type OwnedSocket = Socket & { [owner]: NodeTransport };
+
+function onData(this: Socket, chunk: Uint8Array<ArrayBuffer>): void {
+  const { sink } = (this as OwnedSocket)[owner];
+  sink.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+}
+
+function onForeignData(this: Socket, chunk: Uint8Array): void {
+  (this as OwnedSocket)[owner].sink.data(new Uint8Array(chunk));
+}
+
+/** What was lent last: the next chunk is often as long. */
+let lent = shared;
+/** Where the socket reads to next. */
+let target = shared;
+
+function onRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): void {
+  const transport = (this as OwnedSocket)[owner];
+  keepFreed(count);
+  if (buffer === shared) {
+    if (lent.length !== count) lent = shared.subarray(0, count);
+    if (transport.sink.borrows) transport.sink.data(lent, true);
+    else transport.sink.data(lent.slice());
+  } else {
+    transport.sink.data(buffer.subarray(0, count));
+  }
+  target = transport.sink.room ?? shared;
+  transport.counted(count);
+}
+
+function nextTarget(): Uint8Array<ArrayBuffer> {
+  return target;
+}
+
+function onDrain(this: Socket): void {
+  (this as OwnedSocket)[owner].drained();
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket)[owner].peerEnded();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as OwnedSocket)[owner].failed(error);
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket)[owner].closed();
+}
+
+const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
+
+/** A connected `net.Socket`, created with `allowHalfOpen` and not yet flowing, as a {@linkcode Transport}. */
+export class NodeTransport implements Transport {
+  sink: TransportSink = unowned;
+  readonly remoteAddress: Address | undefined;
+  readonly borrows: boolean;
+  readonly #socket: Socket;
+  readonly #carrier: Socket;
+  #paused = true;
+  /** Octets until the others have their turn; nothing is read while they have it. */
+  #left = SHARE;
+  #ended = false;
+  #awaitsDrain = false;
+  /** Most sockets take all at once, and are not asked to tell. */
+  #listensForDrain = false;
+  /** What the socket has not been given yet; most never need it. */
+  #queue: ByteQueue | undefined;
+  /** Parts that the socket has been given and not told of. */
+  #parts = 0;
+  #endHeld = false;
+  #closedHeld = false;
+  #error: Error | undefined;
+  readonly #tls: TlsInfo | undefined;
+
+  /**
+   * @param socket The connected socket; it belongs to the transport from now on.
+   * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has none.
+   * @param fresh Whether it is a TCP or unix socket that nobody has read from, and paused.
+   */
+  constructor(socket: Socket, carrier: Socket = socket, fresh = false) {
+    this.#socket = socket;
+    this.#carrier = carrier;
+    // Read now: Node forgets it when the socket closes.
+    this.remoteAddress = addressOf(carrier.remoteAddress, carrier.remotePort);
+    const isSecure = (socket as Partial<TLSSocket>).encrypted === true;
+    this.#tls = isSecure ? new SocketTls(socket as TLSSocket) : undefined;
+    if (!fresh) socket.pause();
+    (socket as OwnedSocket)[owner] = this;
+    const plain = isPlain(socket);
+    // What becomes of a chunk cannot be known from the sockets of the others' `node:net`.
+    this.borrows = plain && isNode;
+    if (!fresh || !readInto(socket, onRead, nextTarget)) {
+      socket.on("data", plain ? onData : onForeignData);
+    }
+    socket.on("end", onEnd).on("error", onError).on("close", onClose);
+  }
+
+  get localAddress(): Address | undefined {
+    return addressOf(this.#carrier.localAddress, this.#carrier.localPort);
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#tls;
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength + (this.#queue?.size ?? 0);
+  }
+
+  write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    const socket = this.#socket;
+    // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on no longer.
+    if (this.#ended || socket.destroyed) {
+      if (this.borrows) giveBack(chunk);
+      return this.#ended;
+    }
+    if (this.#queue !== undefined || socket.writableLength > 0 || chunk.length > PART) {
+      return this.#enqueue(chunk);
+    }
+    const below = socket.write(chunk);
+    if (socket.writableLength === 0) {
+      if (this.borrows) giveBack(chunk);
+      return true;
+    }
+    if (this.borrows) abandon(chunk);
+    if (below) {
+      if (chunk.length < LARGE) return true;
+      // No 'drain' follows; what is written behind it tells when it has left.
+      this.#writePart(new Uint8Array(0));
+    }
+    if (!this.#listensForDrain) {
+      this.#listensForDrain = true;
+      socket.on("drain", onDrain);
+    }
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  /** Has a chunk wait here. */
+  #enqueue(chunk: Uint8Array<ArrayBuffer>): boolean {
+    const queue = this.#queue ??= new ByteQueue();
+    if (this.borrows && isLent(chunk)) {
+      queue.push(chunk);
+      giveBack(chunk);
+    } else queue.keep(chunk);
+    this.#writeParts();
+    const waiting = this.bufferedAmount;
+    if (waiting === 0 || (waiting < UNTOLD && chunk.length < LARGE)) return true;
+    this.#awaitsDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#left > 0) this.#socket.resume();
+    if (this.#endHeld || this.#closedHeld) queueMicrotask(() => this.#release());
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#queue === undefined || this.#queue.size === 0) this.#endSocket();
+  }
+
+  #endSocket(): void {
+    if (this.#socket.writableEnded) return;
+    if (!this.#awaitsDrain) return void this.#socket.end();
+    // Node emits no 'drain' once `end()` has been called; the callback stands in for it.
+    this.#socket.end(() => {
+      if (!this.#socket.destroyed) this.drained();
+    });
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#queue = undefined;
+    this.#socket.destroy();
+  }
+
+  /** Gives the socket one part after the other while it takes them at once; else the callback of one asks for the next. */
+  #writeParts(): void {
+    const socket = this.#socket;
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    while (queue.size > 0 && (this.#parts === 0 || socket.writableLength === 0)) {
+      let part: Uint8Array<ArrayBuffer>;
+      try {
+        part = queue.next(PART)!;
+      } catch (error) {
+        return void socket.destroy(error as Error);
+      }
+      queue.drop(part.length);
+      this.#writePart(part);
+    }
+    if (queue.size > 0) return;
+    if (socket.writableLength === 0) this.#queue = undefined;
+    if (this.#ended) this.#endSocket();
+  }
+
+  #writePart(part: Uint8Array<ArrayBuffer>): void {
+    this.#parts++;
+    this.#socket.write(part, () => {
+      this.#parts--;
+      this.#partLeft();
+    });
+  }
+
+  #partLeft(): void {
+    if (this.#socket.destroyed) return;
+    this.#writeParts();
+    if (this.bufferedAmount > 0) return;
+    this.#queue = undefined;
+    this.drained();
+  }
+
+  /** So many octets have been read. */
+  counted(count: number): void {
+    this.#left -= count;
+    if (this.#left > 0) return;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#left = SHARE;
+      if (!this.#paused) this.#socket.resume();
+    });
+  }
+
+  /** The socket's 'end'. */
+  peerEnded(): void {
+    if (this.#paused) this.#endHeld = true;
+    // Bun's `node:net` emits 'end' after `destroy()`.
+    else if (!this.#socket.destroyed) this.sink.end();
+  }
+
+  /** The socket's 'error'. */
+  failed(error: Error): void {
+    this.#error ??= error;
+  }
+
+  /** The socket's 'drain'. */
+  drained(): void {
+    if (this.#queue !== undefined) return this.#partLeft();
+    if (!this.#awaitsDrain) return;
+    this.#awaitsDrain = false;
+    this.sink.drain();
+  }
+
+  /** The socket's 'close'. */
+  closed(): void {
+    this.#ended = true;
+    this.#queue = undefined;
+    this.#endHeld = false;
+    // A stream that is gone before it has an owner says so at the first `resume()`.
+    if (this.sink === unowned) this.#closedHeld = true;
+    else this.#reportClosed();
+  }
+
+  #reportClosed(): void {
+    const { sink } = this;
+    // Node keeps a socket for some collections after its end: all that it leads to would live, and be copied, as long.
+    this.sink = unowned;
+    sink.closed(brokenBy(this.#error));
+  }
+
+  #release(): void {
+    if (this.#closedHeld) {
+      this.#closedHeld = false;
+      this.#reportClosed();
+    } else if (this.#endHeld && !this.#paused) {
+      this.#endHeld = false;
+      this.sink.end();
+    }
+  }
+}
+
+/** An address, when the socket has both of its parts. */
+export function addressOf(
+  hostname: string | undefined,
+  port: number | undefined,
+): Address | undefined {
+  return hostname === undefined || port === undefined ? undefined : { hostname, port };
+}
+
+/** Asks the socket when it is asked itself: few want to know, and it costs a copy of the certificate. */
+class SocketTls implements TlsInfo {
+  readonly #socket: TLSSocket;
+  #peerCertificate: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+  }
+
+  get servername(): string | undefined {
+    const { servername } = this.#socket as { servername?: string | false | null };
+    return servername || undefined;
+  }
+
+  get peerCertificate(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#peerCertificate === undefined) {
+      // The runtimes disagree about no certificate: null, undefined or an object without `raw`.
+      const { raw } = (this.#socket.getPeerCertificate() ?? {}) as { raw?: Uint8Array };
+      this.#peerCertificate = raw && new Uint8Array(raw);
+    }
+    return this.#peerCertificate;
+  }
+}

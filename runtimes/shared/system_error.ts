@@ -1,0 +1,74 @@
+// What the runtimes throw and report, in the words of src/transport/network_error.ts: the one place where that is translated.
+
+import { isError } from "../../src/util/brands.ts";
+import { type Attempt, failed, lost, type Place } from "../../src/transport/network_error.ts";
+
+/** TLS that got an answer which is none: a server without TLS, most often. */
+const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_LARGE|HTTP_REQUEST/;
+
+/**
+ * The error of a failed listen or dial, the same on every runtime.
+ *
+ * @param attempt What was tried.
+ * @param place The address as it was asked for, or the path.
+ * @param cause What the runtime threw.
+ * @returns An error that names the address, has a code and keeps the cause.
+ */
+export function failure(attempt: Attempt, place: Place, cause: unknown): Error {
+  let said = saying(cause);
+  if (isLookupDenied(said)) {
+    said =
+      `Requires net access to "${place.hostname}:${place.port}", run again with the --allow-net flag`;
+  }
+  const code = codeOf(cause) ?? (isUnknownName(attempt, place, said) ? "ENOTFOUND" : undefined);
+  return failed(attempt, place, { code, said, cause });
+}
+
+/**
+ * The error that ended a stream, the same on every runtime.
+ *
+ * @param thrown What the runtime threw or reported, if it did.
+ * @returns An error with a code that keeps the cause.
+ */
+export function brokenBy(thrown: unknown): Error | undefined {
+  if (thrown === undefined) return undefined;
+  const code = codeOf(thrown);
+  return code === undefined ? asError(thrown) : lost({ code, said: saying(thrown), cause: thrown });
+}
+
+/**
+ * What a runtime threw or reported, as an `Error`.
+ *
+ * @param thrown The value.
+ * @returns The value itself when it is an `Error`.
+ */
+export function asError(thrown: unknown): Error {
+  return isError(thrown) ? thrown : new Error(String(thrown), { cause: thrown });
+}
+
+function codeOf(cause: unknown): string | undefined {
+  const { code, name, message } = asError(cause) as Error & { code?: unknown };
+  // Node's own permission model calls it so; Deno has a class for it, but for a name that it may not look up.
+  if (name === "NotCapable" || isLookupDenied(message)) return "ERR_ACCESS_DENIED";
+  if (typeof code !== "string") {
+    if (!/^failed to lookup address/.test(message)) return undefined;
+    return /temporary/i.test(message) ? "EAI_AGAIN" : "ENOTFOUND";
+  }
+  return NO_TLS.test(code) ? "EPROTO" : code;
+}
+
+function isLookupDenied(message: string): boolean {
+  return message.startsWith("getaddrinfo EPERM");
+}
+
+/** `Bun.listen()` does not say why it cannot listen on a name. */
+function isUnknownName(attempt: Attempt, { hostname, path }: Place, said: string): boolean {
+  return attempt === "listen on" && path === undefined &&
+    said === `Failed to listen at ${hostname}`;
+}
+
+/** Node's AggregateError of several refused addresses has a code but an empty message. */
+function saying(cause: unknown): string {
+  const error = asError(cause) as Error & { code?: string };
+  return (error.message || error.code || error.name).trim();
+}

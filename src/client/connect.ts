@@ -1,0 +1,254 @@
+// connect(), for whichever runtime dials.
+
+import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
+import { readAnswer, readRefusal } from "./read_response.ts";
+import type { LateRequest, WebSocketConnection } from "../connection/connection.ts";
+import { type Compression, createCompression } from "../deflate/compression.ts";
+import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
+import { HandshakeError } from "../protocol/errors.ts";
+import { establish } from "../connection/establish.ts";
+import { createRequest, judgeResponse } from "../handshake/client.ts";
+import { parseTarget } from "../handshake/unix_url.ts";
+import { type Fields, toFields, toHeaders } from "../http/fields.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
+import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
+import { anything, checkOptions, group, number, type OptionTable } from "../util/check_options.ts";
+import { signal as signalRule, textOrTexts, withMethods } from "../util/check_options.ts";
+import type { HeadersSource } from "../util/platform.ts";
+import { TransportReader } from "../transport/pull_reader.ts";
+import { follow, type Hop, isRedirect } from "./redirect.ts";
+import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "../transport/tls.ts";
+import type { Address, Runtime, Transport } from "../transport/transport.ts";
+
+/** The options of `connect()`. */
+export interface ConnectOptions extends ConnectionLimits {
+  /**
+   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Offered unless told, where the
+   * runtime has DEFLATE.
+   */
+  readonly compression?: boolean | CompressionOptions;
+  /** The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). */
+  readonly protocols?: string | readonly string[];
+  /**
+   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
+   * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither.
+   */
+  readonly headers?: HeadersSource;
+  /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
+  readonly tls?: TlsClientOptions;
+  /**
+   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`. Default: 0.
+   *
+   * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`, `Accept-Language`,
+   * `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any other field may be one. It gets neither the
+   * user name and password of a URL nor the client certificate. It does get `protocols`: put no token there. `cookies`
+   * is asked for each URL. No redirection leads from `wss:` to `ws:`. For servers that have moved; the server that
+   * answers decides where the messages go.
+   */
+  readonly maxRedirects?: number;
+  /** Where cookies come from and go to, as browsers do by themselves. None unless told. */
+  readonly cookies?: CookieJar;
+  /** Ends the attempt when it fires; without effect on a connection that is open. */
+  readonly signal?: AbortSignal;
+}
+
+/** What each of these may be. */
+export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
+  ...CONNECTION_LIMITS,
+  compression: group(COMPRESSION_OPTIONS, true, false),
+  protocols: textOrTexts,
+  headers: anything,
+  tls: group(TLS_CLIENT_OPTIONS),
+  maxRedirects: number("redirections", { least: 0 }),
+  cookies: withMethods("get", "set"),
+  signal: signalRule,
+};
+
+/**
+ * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async; `handshakeTimeout` and `signal`
+ * bound the wait for them.
+ */
+export interface CookieJar {
+  /**
+   * Says what to send.
+   *
+   * @param url Where the request goes, with `http:` or `https:`.
+   * @returns The value of `Cookie`; nothing is sent when it is empty or the caller set that field.
+   */
+  get(url: string): string | undefined | Promise<string | undefined>;
+  /**
+   * Takes what a server sets: with its acceptance, a redirection or a refusal.
+   *
+   * @param url Where it comes from.
+   * @param cookie The value of one `Set-Cookie`.
+   */
+  set(url: string, cookie: string): unknown;
+}
+
+/** `connect()` as each runtime has it. */
+export type Connect = (
+  url: string | URL,
+  options?: ConnectOptions,
+) => Promise<WebSocketConnection<undefined>>;
+
+/** Makes the `connect()` of a runtime. */
+export function createConnect(runtime: Runtime): Connect {
+  return async (target, options = {}) => {
+    checkOptions("connect()", options, CONNECT_OPTIONS);
+    const { url, path } = parseTarget(target);
+    let hop: Hop = { url, path, headers: toFields(options.headers), tls: options.tls ?? {} };
+    const maxRedirects = options.maxRedirects ?? 0;
+    const limits = resolveLimits(options);
+    const { handshakeTimeout } = limits;
+    const compression = createCompression(
+      options.compression ?? runtime.deflate !== undefined,
+      runtime.deflate,
+    );
+    if (options.signal?.aborted) throw abortReason(options.signal);
+
+    // AbortSignal.any() and timeout() would say this shorter; Node has them from 20.3 on only.
+    const controller = new AbortController();
+    const { signal } = controller;
+    const caller = options.signal;
+    const stopWaiting = caller && onAbort(caller, () => controller.abort(abortReason(caller)));
+    const timer = setTimeout(() => {
+      const message = `The opening handshake took more than ${handshakeTimeout} ms`;
+      controller.abort(new HandshakeError(message, { code: "ETIMEDOUT" }));
+    }, handshakeTimeout);
+    try {
+      for (let redirects = 0;; redirects++) {
+        const { url, path } = hop;
+        const tls = url.protocol === "wss:" ? hop.tls : undefined;
+        const transport = await runtime.dial(addressOf(url), { signal, path, tls });
+        const outcome = await openConnection(
+          transport,
+          hop,
+          { ...options, maxRedirects: maxRedirects - redirects },
+          limits,
+          compression,
+          signal,
+        );
+        if ("request" in outcome) return outcome;
+        hop = outcome;
+      }
+    } finally {
+      clearTimeout(timer);
+      stopWaiting?.();
+    }
+  };
+}
+
+/** Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go instead. */
+async function openConnection(
+  transport: Transport,
+  hop: Hop,
+  options: ConnectOptions,
+  limits: ResolvedLimits,
+  compression: Compression | undefined,
+  signal: AbortSignal,
+): Promise<WebSocketConnection<undefined> | Hop> {
+  const stopWaiting = onAbort(signal, () => transport.destroy());
+  try {
+    signal.throwIfAborted();
+    const { handshakeTimeout } = limits;
+    const reader = new TransportReader(transport);
+    const protocols = toProtocols(options);
+    const { url } = hop;
+    const secure = url.protocol === "wss:";
+    const headers = await withCookies(hop, options.cookies, signal);
+    const extensions = compression === undefined ? [] : [compression.offer()];
+    const { key, bytes } = createRequest(url, { protocols, headers, extensions });
+    await reader.write(bytes, handshakeTimeout);
+    const head = await readAnswer(reader, handshakeTimeout, secure);
+    for (const cookie of head.headers.getAll("set-cookie")) {
+      await unlessAborted(options.cookies?.set(httpUrl(url), cookie), signal);
+    }
+    if (isRedirect(head) && options.maxRedirects !== 0) {
+      const next = follow(hop, head);
+      transport.destroy();
+      return next;
+    }
+    const judged = judgeResponse(head, key, { protocols, extensions });
+    if ("reason" in judged) {
+      throw await readRefusal(judged.reason, head, reader, handshakeTimeout, secure);
+    }
+    const negotiated = compression?.judge(judged.extensions);
+    if (negotiated !== undefined && "reason" in negotiated) {
+      throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout, secure);
+    }
+    signal.throwIfAborted();
+    const { connection, endpoint } = establish(
+      {
+        role: "client",
+        transport,
+        rest: reader.release(),
+        compression: negotiated,
+        result: {
+          protocol: judged.protocol,
+          request: new SentRequest(httpUrl(url), headers),
+          response: head,
+        },
+      },
+      limits,
+      undefined,
+    );
+    endpoint.start();
+    return connection;
+  } catch (error) {
+    transport.destroy();
+    if (options.signal?.aborted) throw abortReason(options.signal);
+    // When the time is up in the middle of a refusal, the refusal says more.
+    if (error instanceof HandshakeError && error.status !== undefined) throw error;
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    stopWaiting();
+  }
+}
+
+/** The subprotocols to offer. */
+export function toProtocols(
+  { protocols = [] }: Pick<ConnectOptions, "protocols">,
+): readonly string[] {
+  return typeof protocols === "string" ? [protocols] : protocols;
+}
+
+/** The request of a connection, made when somebody asks for it. */
+class SentRequest implements LateRequest {
+  readonly #url: string;
+  readonly #headers: Fields;
+
+  constructor(url: string, headers: Fields) {
+    this.#url = url;
+    this.#headers = headers;
+  }
+
+  make(): Request {
+    return new Request(this.#url, { headers: toHeaders(this.#headers) });
+  }
+}
+
+/** The caller's header fields, with the cookies for this request. */
+async function withCookies(
+  { url, headers }: Hop,
+  jar: CookieJar | undefined,
+  signal: AbortSignal,
+): Promise<Fields> {
+  if (jar === undefined || headers.some(([name]) => name.toLowerCase() === "cookie")) {
+    return headers;
+  }
+  const cookie = await unlessAborted(jar.get(httpUrl(url)), signal);
+  return cookie === undefined || cookie === "" ? headers : [...headers, ["Cookie", cookie]];
+}
+
+/** The URL as HTTP has it, and as `Request` takes it: without a user name and a password. */
+function httpUrl(url: URL): string {
+  const own = new URL(url);
+  own.username = own.password = "";
+  return `http${own.href.slice(2)}`;
+}
+
+function addressOf(url: URL): Address {
+  const port = url.port === "" ? (url.protocol === "wss:" ? 443 : 80) : Number(url.port);
+  return { hostname: url.hostname.replace(/^\[|\]$/g, ""), port };
+}

@@ -1,0 +1,81 @@
+// Where a client goes that follows redirections (RFC 9110 section 15.4), and what it may take along.
+//
+// 1. What proves who somebody is was meant for one origin: another one is sent none of it. Any field may be a credential
+//    (X-Api-Key, Cookie2, a name of the application's own), so only those go along that are known not to be one.
+// 2. A redirection from TLS to none is not followed: whoever asked for wss: would get a connection that anybody reads.
+
+import { HandshakeError } from "../protocol/errors.ts";
+import { parseUrl } from "../handshake/client.ts";
+import type { Fields } from "../http/fields.ts";
+import type { ResponseHead } from "../http/head.ts";
+import type { TlsClientOptions } from "../transport/tls.ts";
+
+/** What one request of a client is made with. */
+export interface Hop {
+  /** Where to, with `ws:` or `wss:`. */
+  readonly url: URL;
+  /** The unix socket, in place of the URL's host. */
+  readonly path: string | undefined;
+  /** The header fields of the caller. */
+  readonly headers: Fields;
+  /** Whom to trust and what to show. */
+  readonly tls: TlsClientOptions;
+}
+
+/** Fields for any origin: they say what the program is and takes, not who uses it. `Origin` opens doors, so it stays. */
+const HARMLESS: readonly string[] = [
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "pragma",
+  "user-agent",
+];
+
+/** Whether a response sends the client elsewhere. */
+export function isRedirect({ status, headers }: ResponseHead): boolean {
+  return [301, 302, 303, 307, 308].includes(status) && headers.has("location");
+}
+
+/**
+ * The request that a redirection asks for.
+ *
+ * @param from The request that it answers.
+ * @param head The response, a redirection.
+ * @returns The next request.
+ * @throws {HandshakeError} When it leads to what is no WebSocket URL, or from TLS to none.
+ */
+export function follow(from: Hop, head: ResponseHead): Hop {
+  const location = head.headers.get("location") ?? "";
+  const refuse = (why: string): HandshakeError =>
+    new HandshakeError(`Expected a redirection to ${why}, got ${JSON.stringify(location)}`, {
+      status: head.status,
+      headers: head.headers.toHeaders(),
+    });
+  let url: URL;
+  try {
+    const next = new URL(location, from.url);
+    // A fragment is for the one who reads what is there.
+    next.hash = "";
+    url = parseUrl(next);
+  } catch {
+    throw refuse("a WebSocket URL");
+  }
+  if (from.url.protocol === "wss:" && url.protocol !== "wss:") throw refuse("wss: or https:");
+  if (url.protocol === from.url.protocol && url.host === from.url.host) {
+    // A URL without them means the user who was asked for first.
+    if (url.username === "" && url.password === "") {
+      url.username = from.url.username;
+      url.password = from.url.password;
+    }
+    return { ...from, url };
+  }
+  url.username = url.password = "";
+  const headers = from.headers.filter(([name]) => HARMLESS.includes(name.toLowerCase()));
+  const { ca, rejectUnauthorized } = from.tls;
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+  };
+  return { url, path: undefined, headers, tls };
+}

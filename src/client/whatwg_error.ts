@@ -1,0 +1,88 @@
+// The WHATWG's WebSocketError: how a WebSocketStream failed, or what goes into its Close frame.
+
+import { brand } from "../util/brands.ts";
+import type { CloseStatus } from "../protocol/close_frame.ts";
+import { defineInterface, enforceShort, toDictionary } from "./web_idl.ts";
+import { checkClose, type CloseArguments } from "./whatwg_rules.ts";
+
+/** What goes into a Close frame. */
+export interface WebSocketCloseInfo {
+  /** 1000 or 3000 to 4999 to send; 1005 when the peer sent none. Without it a reason goes with 1000. */
+  readonly closeCode?: number;
+  /** At most 123 octets of UTF-8. */
+  readonly reason?: string;
+}
+
+/**
+ * Converts a WebSocketCloseInfo, and checks it.
+ *
+ * @throws {TypeError} When it is no object, or its code no unsigned short.
+ * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a SyntaxError when the
+ * reason is longer than 123 octets of UTF-8.
+ */
+export function toCloseArguments(info: WebSocketCloseInfo | null | undefined): CloseArguments {
+  const { closeCode, reason } = toDictionary(info, "the close info");
+  const code = closeCode === undefined ? undefined : enforceShort(closeCode, "closeCode");
+  return checkClose(code, reason);
+}
+
+/** Makes an error with a code that no caller may use. */
+export let createStreamError: (
+  message: string,
+  status: CloseStatus,
+  cause?: unknown,
+) => WebSocketError;
+
+/**
+ * Why a WebSocketStream failed, or is to be closed: as the reason of `abort()` and `cancel()` it says what goes into
+ * the Close frame.
+ *
+ * @example
+ * ```ts
+ * import { WebSocketError } from "@sansocket/ws";
+ *
+ * const error = new WebSocketError("no more", { closeCode: 4000, reason: "enough" });
+ * console.log(error.name, error.closeCode, error.reason); // WebSocketError 4000 enough
+ * ```
+ */
+export class WebSocketError extends DOMException {
+  #closeCode: number | null;
+  #reason: string;
+
+  /**
+   * Makes an error; a reason without a code gets 1000.
+   *
+   * @param message What went wrong.
+   * @param init What goes into the Close frame.
+   * @throws {TypeError} When `init` is no object, or its code no unsigned short.
+   * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a SyntaxError when
+   * the reason is longer than 123 octets of UTF-8.
+   */
+  constructor(message = "", init: WebSocketCloseInfo = {}) {
+    const { code, reason } = toCloseArguments(init);
+    super(message, "WebSocketError");
+    this.#closeCode = code;
+    this.#reason = reason;
+  }
+
+  /** The close code; null when there is none, 1006 when the connection failed. */
+  get closeCode(): number | null {
+    return this.#closeCode;
+  }
+
+  /** The reason that goes with the code; empty when there is none. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  static {
+    brand(this, "WebSocketError");
+    defineInterface(this, "WebSocketError");
+    createStreamError = (message, { code, reason }, cause) => {
+      const error = new WebSocketError(message);
+      error.#closeCode = code;
+      error.#reason = reason;
+      return Object.assign(error, { cause });
+    };
+  }
+}

@@ -1,0 +1,186 @@
+// What the WHATWG's WebSocket does, over `connect()`; the interface in front of it is websocket.ts.
+//
+// 1. There each event is a task, so what awaits one event has run before the next. A task costs a timer here, so
+//    instead SETTLE_ROUNDS microtasks pass between two events; fewer than turn.ts waits, or replies would not be batched.
+// 2. One loop dispatches message, error and close, so their order is that of the wire.
+// 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
+// 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
+
+import { isBlob } from "../util/brands.ts";
+import { copyBytes } from "../util/bytes.ts";
+import type { Connect, ConnectOptions } from "./connect.ts";
+import type { Message, WebSocketConnection } from "../connection/connection.ts";
+import { createCloseEvent, createErrorEvent } from "./whatwg_events.ts";
+import {
+  type CloseArguments,
+  closeStatus,
+  connectChecked,
+  sizeOf,
+  toArrayBuffer,
+} from "./whatwg_rules.ts";
+
+/** The values of `readyState`. */
+export const readyStates = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
+
+const { CONNECTING, OPEN, CLOSING, CLOSED } = readyStates;
+
+/** Awaiting a promise in a few functions inside each other takes up to so many microtasks. */
+const SETTLE_ROUNDS = 6;
+
+/** What a message is sent from. */
+export type Payload = string | Blob | ArrayBuffer | ArrayBufferView;
+
+/** One WebSocket. What it is given has been checked. */
+export class Socket {
+  /** Where the connection goes. */
+  readonly url: URL;
+  /** Where the connection stands. */
+  readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  /** What binary messages are given as. */
+  binaryType: "blob" | "arraybuffer" = "blob";
+
+  /** Whose events these are. */
+  readonly #target: EventTarget;
+  readonly #handshake = new AbortController();
+  #connection: WebSocketConnection<undefined> | undefined;
+  /** The end of what waits for a Blob to be read. */
+  #queue: Promise<void> | undefined;
+  /** Octets given to the connection; `bufferedAmount` takes off what has left. */
+  #pending = 0;
+  /** Whether `#pending` must not fall: somebody who sends is running. */
+  #frozen = false;
+  /** Octets that wait for a Blob, or will never be sent. */
+  #unsent = 0;
+
+  /** Opens a connection, and dispatches its events on `target`. */
+  constructor(target: EventTarget, connect: Connect, url: URL, options: ConnectOptions) {
+    this.#target = target;
+    this.url = url;
+    connectChecked(connect, url, { ...options, signal: this.#handshake.signal })
+      .then((connection) => this.#run(connection), (error) => this.#fail(error));
+  }
+
+  /** The subprotocol that the server chose. */
+  get protocol(): string {
+    return this.#connection?.protocol ?? "";
+  }
+
+  /** The extensions in use. */
+  get extensions(): string {
+    return this.#connection?.extensions ?? "";
+  }
+
+  /** Octets that have not left. */
+  get bufferedAmount(): number {
+    if (!this.#frozen && this.readyState !== CLOSED) {
+      this.#pending = Math.min(this.#pending, this.#connection?.bufferedAmount ?? 0);
+    }
+    return this.#unsent + this.#pending;
+  }
+
+  /**
+   * Sends a message.
+   *
+   * @throws {DOMException} An InvalidStateError when the connection is not open yet.
+   */
+  send(payload: Payload): void {
+    if (this.readyState === CONNECTING) {
+      throw new DOMException("Expected an open connection, got CONNECTING", "InvalidStateError");
+    }
+    const size = sizeOf(payload);
+    if (this.readyState !== OPEN) this.#unsent += size;
+    else if (isBlob(payload)) this.#enqueue(() => payload.arrayBuffer(), size);
+    else if (this.#queue === undefined) this.#transmit(payload, size);
+    else {
+      const copy = typeof payload === "string" ? payload : copyBytes(payload);
+      this.#enqueue(() => copy, size);
+    }
+  }
+
+  /** Starts the closing handshake, or gives up the opening handshake. */
+  close({ code, reason }: CloseArguments): void {
+    if (this.readyState === CONNECTING) {
+      this.readyState = CLOSING;
+      this.#handshake.abort(closedBeforeOpen());
+    } else if (this.readyState === OPEN) {
+      this.readyState = CLOSING;
+      const start = (): unknown => this.#connection?.close(code, reason);
+      if (this.#queue === undefined) start();
+      else this.#queue.then(start);
+    }
+  }
+
+  async #run(connection: WebSocketConnection<undefined>): Promise<void> {
+    if (this.readyState !== CONNECTING) {
+      connection.terminate();
+      return this.#fail(closedBeforeOpen());
+    }
+    this.#connection = connection;
+    this.readyState = OPEN;
+    this.#target.dispatchEvent(new Event("open"));
+    for (;;) {
+      await settle();
+      const message = await connection.receive().catch(() => undefined);
+      if (message === undefined) break;
+      if (this.readyState === OPEN) this.#deliver(message);
+    }
+    const info = await connection.closed;
+    this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
+  }
+
+  #deliver(message: Message): void {
+    const data = typeof message === "string"
+      ? message
+      : this.binaryType === "blob"
+      ? new Blob([message])
+      : toArrayBuffer(message);
+    const { origin } = this.url;
+    this.#target.dispatchEvent(new MessageEvent("message", { data, origin }));
+  }
+
+  /** The opening handshake failed: both events, whatever the reason. */
+  #fail(error: unknown): void {
+    this.#finish(error, { code: 1006, reason: "", wasClean: false });
+  }
+
+  /** RFC 6455 section 7.2.1: a connection that is lost has failed too, so it has an error event. */
+  #finish(error: unknown, init: { code: number; reason: string; wasClean: boolean }): void {
+    this.#pending = this.bufferedAmount - this.#unsent;
+    this.readyState = CLOSED;
+    if (error !== undefined) this.#target.dispatchEvent(createErrorEvent(error));
+    this.#target.dispatchEvent(createCloseEvent(init));
+  }
+
+  #transmit(payload: string | ArrayBuffer | ArrayBufferView, size: number): void {
+    this.#pending = this.bufferedAmount - this.#unsent + size;
+    // The encoder of a client has copied the bytes when this returns: it masks them.
+    this.#connection?.send(payload);
+    if (this.#frozen) return;
+    this.#frozen = true;
+    queueMicrotask(() => this.#frozen = false);
+  }
+
+  #enqueue(
+    read: () => string | ArrayBuffer | ArrayBufferView | Promise<ArrayBuffer>,
+    size: number,
+  ): void {
+    this.#unsent += size;
+    const queue = (this.#queue ?? Promise.resolve()).then(read).then((payload) => {
+      if (this.readyState === CLOSED) return;
+      this.#unsent -= size;
+      this.#transmit(payload, size);
+    }).catch(() => this.#connection?.terminate()).then(() => {
+      if (this.#queue === queue) this.#queue = undefined;
+    });
+    this.#queue = queue;
+  }
+}
+
+function closedBeforeOpen(): DOMException {
+  return new DOMException("The connection was closed before it was open", "AbortError");
+}
+
+/** Lets what awaits an event run before the next one; see rule 1. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < SETTLE_ROUNDS; i++) await undefined;
+}

@@ -1,0 +1,370 @@
+// The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
+
+import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
+import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
+import { CloseCode } from "../protocol/close_frame.ts";
+import type { MessageStream } from "./message_stream.ts";
+import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
+import { checkOptions, type OptionTable, signal } from "../util/check_options.ts";
+import {
+  checkSendOptions,
+  PreparedMessage,
+  type SendOptions,
+} from "../protocol/prepared_message.ts";
+import { checkSource, chunksOf } from "./message_source.ts";
+import { createReadable, createWritable } from "./web_streams.ts";
+import { type CloseInfo, ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+import type { ResponseHead } from "../http/head.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Address } from "../transport/transport.ts";
+
+const encoder = new TextEncoder();
+/** The BOM is part of a message. */
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A message: a text is a string, a binary message its bytes.
+ *
+ * The bytes are yours, to read and to write. They may be a view on the chunk that they came in, with other messages of
+ * the same connection before and behind them, and begin at any offset of its buffer. So:
+ *
+ * - keep a `slice()` of a small message that is to live long: the view keeps all of the chunk;
+ * - read numbers by `new DataView(data.buffer, data.byteOffset, data.byteLength)`, not by `new Float32Array(data.buffer)`;
+ * - transfer the buffer of a `slice()`. To transfer `data.buffer` takes the messages around it away; if some of them have
+ *   not been given out yet, the connection fails with 1011, and the error is reported.
+ *
+ * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.
+ */
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** What a request can be made of: an object, where a closure would keep more memory. */
+export interface LateRequest {
+  /** Makes the request. */
+  make(): Request;
+}
+
+/** The request itself. */
+export function requestOf(request: Request | LateRequest): Request {
+  return "make" in request ? request.make() : request;
+}
+
+/** A server's acceptance of an opening handshake. */
+export interface HandshakeResponse {
+  /** The status, which is 101. */
+  readonly status: number;
+  /** The reason phrase; may be empty. */
+  readonly statusText: string;
+  /** The header fields. */
+  readonly headers: Headers;
+}
+
+/** What the opening handshake settled. */
+export interface HandshakeResult {
+  /** The subprotocol; empty when none was chosen. */
+  readonly protocol: string;
+  /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
+  readonly extensions: string;
+  /** The request, or what makes it when somebody asks for it: most never do. */
+  readonly request: Request | LateRequest;
+  /** The answer that a client got; its `Headers` are made when somebody asks for them. */
+  readonly response?: ResponseHead | undefined;
+  /** The peer's address. */
+  readonly remoteAddress: Address | undefined;
+}
+
+/**
+ * An open WebSocket connection, of a server or a client.
+ *
+ * A `message` hook, `receive()` or an iteration takes its messages. While that is behind, up to 16 messages of 65,536
+ * octets together wait; then nothing more is read, and TCP slows the peer down. Pings and a Close frame behind messages
+ * that wait are answered, and the messages are still given out, in order. A program that only sends calls
+ * `ignoreMessages()`.
+ *
+ * @typeParam Data What the server attached to the connection with `upgrade(handler, { data })`.
+ *
+ * @example
+ * ```ts
+ * import { connect, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: async (ws) => {
+ *     for await (const message of ws) await ws.send(message);
+ *   },
+ * });
+ * const ws = await connect(server.url);
+ * await ws.send("hello");
+ * console.log(await ws.receive()); // hello
+ * const { code, wasClean } = await ws.close();
+ * console.log(code, wasClean); // 1000 true
+ * ```
+ */
+export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
+  static {
+    brand(this, "WebSocketConnection");
+  }
+
+  /** The subprotocol that was chosen; empty when there is none (RFC 6455 section 1.9). */
+  readonly protocol: string;
+  /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
+  readonly extensions: string;
+  /** The peer's address; undefined when the byte stream has none. */
+  readonly remoteAddress: Address | undefined;
+  /** Yours. On a server, what `upgrade()` was given as `data`. */
+  data: Data;
+
+  readonly #inbox: Inbox;
+  #request: Request | LateRequest;
+  #response: HandshakeResponse | ResponseHead | undefined;
+  #readable: ReadableStream<Message> | undefined;
+  #writable: WritableStream<string | BinaryData> | undefined;
+
+  /** Made by `serve()`, `connect()` and `pair()`. */
+  constructor(inbox: Inbox, result: HandshakeResult, data: Data) {
+    this.#inbox = inbox;
+    if (mayDrop(inbox.endpoint.limits)) this.#makeOutbox();
+    this.#request = result.request;
+    this.#response = result.response;
+    this.protocol = result.protocol;
+    this.extensions = result.extensions;
+    this.remoteAddress = result.remoteAddress;
+    this.data = data;
+  }
+
+  /** The request that opened the connection. */
+  get request(): Request {
+    return this.#request = requestOf(this.#request);
+  }
+
+  /** The server's answer that opened the connection, on a client; undefined on a server. */
+  get response(): HandshakeResponse | undefined {
+    const response = this.#response;
+    if (response === undefined || !("version" in response)) return response;
+    const { status, statusText, headers } = response;
+    return this.#response = { status, statusText, headers: headers.toHeaders() };
+  }
+
+  /** How the connection ended. Resolves in every case, and never rejects. */
+  get closed(): Promise<CloseInfo> {
+    return this.#inbox.whenClosed;
+  }
+
+  /**
+   * Octets that were sent and still wait for the network, frame headers included; a message that can still be dropped, or
+   * waits behind one in chunks, counts 16 for its own.
+   */
+  get bufferedAmount(): number {
+    return this.#inbox.sender.bufferedAmount;
+  }
+
+  /** Messages that were dropped, where the option `overflow` allows that. */
+  get dropped(): number {
+    return this.#inbox.outbox?.dropped ?? 0;
+  }
+
+  /** Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take none. */
+  get ignored(): number {
+    return this.#inbox.endpoint.ignored;
+  }
+
+  /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
+  get roundTrip(): number | undefined {
+    return this.#inbox.roundTrip;
+  }
+
+  /** The messages as a stream that reads no faster than it is read. Cancelling it closes the connection. */
+  get readable(): ReadableStream<Message> {
+    return this.#readable ??= createReadable(this);
+  }
+
+  /** A stream whose chunks are sent as messages, at the pace of the peer. Closing it closes the connection. */
+  get writable(): WritableStream<string | BinaryData> {
+    return this.#writable ??= createWritable(this);
+  }
+
+  /**
+   * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
+   *
+   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed, and nothing is dropped
+   * in silence: a message of any size is accepted while no more than `maxBufferedAmount` octets wait. While more do,
+   * `overflow` says what becomes of it; unless told the connection is cut, and what waits rejects with the reason.
+   *
+   * @param data The message. Bytes are not read any more once the promise has settled: from then on they may change, and
+   * their buffer may be transferred or resized. A message in chunks, all strings or all bytes, is sent as fragments as
+   * they come, not compressed; other messages wait for its end. A chunk is not read any more when the next is asked for.
+   * When its source throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
+   * Blob is such a message too. For one that many are to get, a {@linkcode PreparedMessage}.
+   * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
+   * PreparedMessage says of itself stands.
+   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left; not
+   * before they have left for bytes of 64 KiB or more. It resolves for a message that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says how the connection ended, or what is known of that while it
+   * is closing. A rejection that nobody awaits is silent: it is reported nowhere and does not end the process.
+   * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
+   * and not UTF-8; when an option is unknown or neither true nor false. An object or an array is sent by
+   * {@linkcode sendJson}.
+   *
+   * @example
+   * ```ts
+   * import { connect, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({
+   *   port: 0,
+   *   websocket: { message: (ws, data) => ws.send(data) },
+   * });
+   * const ws = await connect(server.url);
+   * await ws.send(new Uint8Array([1, 2, 3]));
+   * console.log(await ws.receive()); // Uint8Array [ 1, 2, 3 ]
+   * await ws.close();
+   * ```
+   */
+  send(
+    data: string | BinaryData | Blob | MessageSource | PreparedMessage,
+    options?: SendOptions,
+  ): Promise<void> {
+    if (options !== undefined) checkSendOptions("send()", options);
+    const compress = options?.compress ?? true;
+    const binary = options?.binary;
+    if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
+      return this.#inbox.sender.send(data, compress);
+    }
+    if (typeof data === "string") {
+      return this.#inbox.sender.send(binary === true ? encoder.encode(data) : data, compress);
+    }
+    if (isBytes(data)) {
+      const bytes = toBytes(data);
+      const message = binary === false ? strictDecoder.decode(bytes) : bytes;
+      return this.#inbox.sender.send(message, compress);
+    }
+    if (data instanceof PreparedMessage) return this.#inbox.sender.send(data, compress);
+    return this.#makeOutbox().sendStream(isBlob(data) ? chunksOf(data) : checkSource(data));
+  }
+
+  #makeOutbox(): Outbox {
+    return this.#inbox.outbox ??= new Outbox(this.#inbox.endpoint);
+  }
+
+  /**
+   * Sends a Ping (RFC 6455 section 5.5.2).
+   *
+   * @param data The payload, at most 125 octets (as UTF-8 when it is a string); eight random ones unless told.
+   * @returns The round trip in milliseconds, once the Pong has come. Rejects with {@linkcode ConnectionClosed}
+   * when the connection ends first.
+   * @throws {RangeError} When the payload is too long.
+   */
+  ping(data?: string | BinaryData): Promise<number> {
+    const payload = data === undefined
+      ? crypto.getRandomValues(new Uint8Array(8))
+      : typeof data === "string"
+      ? encoder.encode(data)
+      : copyBytes(data);
+    return this.#inbox.sendPing(payload);
+  }
+
+  /**
+   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves, except for a message in
+   * chunks that is not complete and what waits behind it: their promises reject. Messages that come from now on are
+   * discarded. Does nothing when the connection is closing already.
+   *
+   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close frame that says
+   * nothing, which the peer sees as 1005.
+   * @param reason At most 123 octets of UTF-8.
+   * @returns How the connection ended: the same as `closed`.
+   * @throws {RangeError} When the code may not be sent or the reason is too long.
+   * @throws {TypeError} When there is a reason and the code is null.
+   */
+  close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
+    this.#inbox.endpoint.close(code ?? undefined, reason);
+    return this.closed;
+  }
+
+  /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
+  terminate(): void {
+    this.#inbox.endpoint.terminate(new Error("The connection was terminated"));
+  }
+
+  /**
+   * Discards all messages from now on, however many come, and counts them in `ignored`: for a connection that only
+   * sends. It cannot be undone: `receive()` and iteration reject afterwards, and a `message` hook is not called any more.
+   *
+   * @example
+   * ```ts
+   * import { connect, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({
+   *   port: 0,
+   *   websocket: async (ws) => {
+   *     ws.ignoreMessages();
+   *     await ws.send("tick");
+   *     await ws.closed;
+   *   },
+   * });
+   * const ws = await connect(server.url);
+   * await ws.send("nobody reads this");
+   * console.log(await ws.receive()); // tick
+   * await ws.close();
+   * ```
+   */
+  ignoreMessages(): void {
+    this.#inbox.ignore();
+  }
+
+  /**
+   * Takes the next message. Not for a connection whose handler has a `message` hook.
+   *
+   * Messages that came before the connection ended are still given out, unless this end closed or dropped it.
+   *
+   * @param options A signal that ends the wait; the message is then left for the next call.
+   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended and none is left, with
+   * the signal's reason when that fires first, and with a TypeError when a `message` hook or `ignoreMessages()` takes
+   * the messages.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
+   */
+  receive(options?: { signal?: AbortSignal }): Promise<Message> {
+    if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
+    return this.#inbox.receive(options?.signal);
+  }
+
+  /**
+   * Takes the next message as its chunks, as soon as its first frame begins: of a message of any size no more than a
+   * chunk is in memory. Iterate it to its end before the next `receive()`.
+   *
+   * @param options A signal that ends the wait.
+   * @returns The message. Rejects as `receive()` does.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
+   */
+  receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
+    if (options !== undefined) checkOptions("receiveStream()", options, RECEIVE_OPTIONS);
+    return this.#inbox.receiveStream(options?.signal);
+  }
+
+  /**
+   * Takes messages until the connection ends and none is left. Ends by itself after a clean close that this end began or that
+   * says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed} after any other end.
+   * Leaving the loop early does not close the connection.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    const next = (): Promise<IteratorResult<Message>> => this.receive().then(toResult, finish);
+    const stop = (): Promise<IteratorResult<Message>> =>
+      Promise.resolve({ done: true, value: undefined });
+    return {
+      next,
+      return: stop,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
+
+function toResult(value: Message): IteratorResult<Message> {
+  return { done: false, value };
+}
+
+function finish(error: unknown): IteratorResult<Message> {
+  if (error instanceof ConnectionClosed && error.info !== undefined && isOrderly(error.info)) {
+    return { done: true, value: undefined };
+  }
+  throw error;
+}

@@ -1,0 +1,400 @@
+// One end of an open connection: protocol + intake + transport + close timer + the rule of when to write.
+//
+// 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
+//    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
+// 2. Reading stops while a message has to wait for the consumer (receive_backpressure.ts). Once this end has begun to close, it goes
+//    on, and messages are discarded.
+// 3. The end of the byte stream is told at once, "finished" when no message waits any more: those that came before the
+//    peer's end are still given out.
+// 4. Nobody is told that a message was sent while its octets may still be read: small ones are copied when they are
+//    encoded, large ones, which are written from where they lie, have left by then.
+// 5. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any size can be sent while
+//    nothing waits: at most the limit and one message wait.
+
+import type { Bytes } from "../util/bytes.ts";
+import { encodeCloseBody } from "../protocol/close_frame.ts";
+import {
+  type EndpointConsumer,
+  type EndpointLimits,
+  HIGH_WATER_MARK,
+} from "./endpoint_consumer.ts";
+import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+import { type CloseInfo, ConnectionClosed, ProtocolError } from "../protocol/errors.ts";
+import { lendBatches, REFERENCE_FROM } from "../protocol/frame_encoder.ts";
+import type { ConnectionGuard } from "../guard/connection_guard.ts";
+import { Intake } from "./receive_backpressure.ts";
+import type { Sendable } from "../protocol/prepared_message.ts";
+import { defer, type Deferred, handled, RESOLVED } from "../util/promises.ts";
+import type { Protocol } from "../protocol/protocol.ts";
+import type { Transport, TransportSink } from "../transport/transport.ts";
+import { extendTurn, flushAtTurnEnd } from "./turn.ts";
+
+/** What is not written yet, and what a transport holds that is not congested, is less than this. */
+const UNCONGESTED = 2 * HIGH_WATER_MARK;
+
+/** One end of an open connection. */
+export class Endpoint implements TransportSink, Bounded {
+  /** How the connection ended, once it has. */
+  info: CloseInfo | undefined;
+  /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
+  alive = true;
+  /** Messages sent. */
+  messagesSent = 0;
+  /** Whether all is over: the byte stream has ended, and no message waits any more. */
+  finished = false;
+  /** Its bounds. */
+  readonly limits: EndpointLimits;
+
+  readonly #protocol: Protocol;
+  readonly #transport: Transport;
+  readonly #consumer: EndpointConsumer;
+  readonly #intake: Intake;
+  readonly #guard: ConnectionGuard | undefined;
+  /** Whether the transport reads; it goes on as it was until this is known. */
+  #reading: boolean | undefined;
+  #flushScheduled = false;
+  #ended = false;
+  #peerEnded = false;
+  #closing = false;
+  #drained: Deferred<void> | undefined;
+
+  /** Takes a transport over. `rest` is what came behind the handshake. */
+  constructor(
+    protocol: Protocol,
+    transport: Transport,
+    rest: Bytes,
+    consumer: EndpointConsumer,
+    limits: EndpointLimits,
+    guard?: ConnectionGuard,
+  ) {
+    this.#protocol = protocol;
+    this.#transport = transport;
+    this.#consumer = consumer;
+    this.limits = limits;
+    this.#guard = guard;
+    this.#intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
+    if (transport.borrows) lendBatches(protocol.output);
+    if (rest.length > 0) this.#receive(rest);
+    transport.sink = this;
+  }
+
+  /** Octets that wait to be sent. */
+  get bufferedAmount(): number {
+    return this.#protocol.output.byteLength + this.#transport.bufferedAmount;
+  }
+  /** Whether the transport takes nothing more for now. */
+  get congested(): boolean {
+    return this.#protocol.congested;
+  }
+  /** Whether reading stands still because the consumer is behind. */
+  get blocked(): boolean {
+    return this.#protocol.blocked;
+  }
+  /** Messages sent and received. */
+  get messages(): number {
+    return this.messagesSent + this.#intake.messages;
+  }
+  /** Messages that were discarded because nobody wanted them. */
+  get ignored(): number {
+    return this.#intake.ignored;
+  }
+  /** Whether messages wait for the consumer. */
+  get draining(): boolean {
+    return this.#intake.draining;
+  }
+  /** Whether messages can be sent. */
+  get open(): boolean {
+    return this.#protocol.state === "open";
+  }
+
+  /** Messages of at least so many octets are given to the consumer in chunks. */
+  set streamFrom(size: number) {
+    this.#protocol.streamFrom = size;
+  }
+
+  /** Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. */
+  set dropsExcess(drops: boolean) {
+    this.#intake.dropsExcess = drops;
+  }
+
+  /** Counts a message as discarded. */
+  ignore(): void {
+    this.#intake.ignored++;
+  }
+
+  /** Begins to read. The consumer gets its first message after `proceed()`. */
+  start(): void {
+    this.#pump();
+  }
+
+  /** The consumer takes messages, or takes them again. */
+  proceed(): void {
+    this.#intake.proceed();
+    this.#pump();
+  }
+
+  /** The consumer takes no more messages for now. */
+  hold(): void {
+    this.#protocol.holding = true;
+  }
+
+  /** Sends a fragment of a message; see `Protocol.sendFragment()`. */
+  sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): Promise<void> {
+    if (!this.open) return this.#rejected();
+    this.#protocol.sendFragment(data, first, fin);
+    if (fin) this.#sent();
+    this.#written();
+    return this.#left(data);
+  }
+
+  /** Sends a message; see `WebSocketConnection.send()`. */
+  send(data: Sendable, compress = true): Promise<void> {
+    if (this.#protocol.state !== "open") return this.#rejected();
+    if (this.limits.overflow === "close" && this.full()) return this.overflow();
+    return this.transmit(data, compress);
+  }
+
+  /** Sends a message whatever waits; as octets when it is a text that was encoded before. */
+  transmit(data: Sendable, compress: boolean, text?: boolean): Promise<void> {
+    const protocol = this.#protocol;
+    protocol.send(data, compress, text);
+    this.#sent();
+    this.#written();
+    return protocol.congested ? this.#left(data) : RESOLVED;
+  }
+
+  #sent(): void {
+    this.messagesSent++;
+    this.#guard?.sending();
+  }
+
+  /** Whether more than `maxBufferedAmount` waits, with the `held` octets that wait elsewhere to be sent. */
+  full(held = 0): boolean {
+    const { maxBufferedAmount } = this.limits;
+    if (held === 0 && !this.#protocol.congested && maxBufferedAmount >= UNCONGESTED) return false;
+    if (held + this.bufferedAmount <= maxBufferedAmount) return false;
+    // What waits for the end of the turn only may not have to wait at all.
+    this.flush();
+    return held + this.bufferedAmount > maxBufferedAmount;
+  }
+
+  /** Sends a Ping; `maxBufferedAmount` holds for Pings too. The connection must be open. */
+  ping(payload: Uint8Array): void {
+    if (this.limits.overflow === "close" && this.full()) return void this.overflow();
+    this.#protocol.ping(payload);
+    this.#written();
+  }
+
+  /** Starts the closing handshake. */
+  close(code: number | undefined, reason: string): void {
+    encodeCloseBody(code, reason);
+    if (this.open) this.#consumer.refill(true);
+    this.#intake.discard();
+    this.#protocol.close(code, reason);
+    this.#pump();
+  }
+
+  /** Drops the connection, without a closing handshake, and what waits for the consumer. */
+  terminate(cause: Error): void {
+    this.#intake.discard();
+    this.lose(cause);
+    this.#finish();
+  }
+
+  /** Gives the connection up; what has come is still given to the consumer. */
+  lose(cause: Error): void {
+    this.#protocol.abort(cause, "local");
+    this.#transport.destroy();
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    this.#flushScheduled = false;
+    const { output } = this.#protocol;
+    let taken = true;
+    for (let chunk = output.take(); chunk !== undefined; chunk = output.take()) {
+      this.#guard?.sent(chunk.length);
+      taken = this.#transport.write(chunk);
+    }
+    if (!taken) this.#protocol.congested = true;
+    if (!this.#intake.yielding) return;
+    this.#intake.yielding = false;
+    this.#pump();
+  }
+
+  /** Implements {@linkcode TransportSink}. */
+  get borrows(): boolean {
+    return true;
+  }
+  /** Implements {@linkcode TransportSink}. */
+  get room(): Bytes | undefined {
+    return this.#protocol.room;
+  }
+  /** Implements {@linkcode TransportSink}. */
+  data(chunk: Bytes, lent = false): boolean {
+    this.alive = true;
+    this.#receive(chunk, lent);
+    this.#intake.kept = false;
+    this.#pump(true);
+    if (lent) this.#protocol.input.own();
+    return !this.#intake.kept && this.#protocol.input.empty;
+  }
+
+  /** Implements {@linkcode TransportSink}. */
+  end(): void {
+    this.#peerEnded = true;
+    this.#protocol.receiveEnd();
+    this.#pump();
+    this.#endTransport();
+  }
+
+  /** Implements {@linkcode TransportSink}. */
+  drain(): void {
+    this.#protocol.congested = false;
+    this.#protocol.flushPong();
+    if (this.#protocol.output.byteLength > 0) this.flush();
+    if (this.#protocol.congested) return;
+    this.#consumer.refill(false);
+    if (this.#protocol.congested) return;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+    this.#consumer.drain();
+  }
+
+  /** Implements {@linkcode TransportSink}. */
+  closed(error?: Error, rest?: Bytes): void {
+    // What is answered from now on does not leave any more.
+    const closeLeft = this.#transport.answersClose === true ||
+      (!this.open && !this.#protocol.congested && this.bufferedAmount === 0);
+    this.#intake.runToEnd(rest);
+    if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
+    // Behind the peer's orderly end an error says no more than that it takes nothing.
+    this.info = this.#protocol.end(this.#peerEnded ? undefined : error, closeLeft);
+    this.#drained?.reject(new ConnectionClosed(this.info));
+    this.#consumer.closed(this.info);
+    this.#finish();
+  }
+
+  /** The byte stream has ended: if no message waits either, that is told. */
+  #finish(): void {
+    const { info } = this;
+    if (info === undefined || this.finished || this.#intake.draining) return;
+    this.finished = true;
+    this.#protocol.dispose();
+    // What was wrong with a message that waited is known already, unless the connection had ended by then.
+    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.#intake.error);
+  }
+
+  #receive(chunk: Bytes, lent = false): void {
+    const violation = this.#guard?.received(chunk.length);
+    this.#protocol.receive(chunk, lent);
+    if (violation !== undefined) this.#protocol.fail(violation);
+  }
+
+  /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
+  checkProgress(): void {
+    const waiting = this.#transport.bufferedAmount;
+    const violation = this.#guard?.check(!!this.#reading && this.#protocol.receiving, waiting);
+    if (violation === undefined) return;
+    // Where nothing leaves, no Close frame will.
+    if (waiting > 0) {
+      const { code, reason, kind } = violation;
+      return this.terminate(new ProtocolError(code, reason, kind));
+    }
+    this.#protocol.fail(violation);
+    this.#pump();
+  }
+
+  /** Parses as far as it may. `atOnce` writes the replies now: they are all that the chunk gave. */
+  #pump(atOnce = false): void {
+    if (!this.#intake.run()) return;
+    const protocol = this.#protocol;
+    const { yielding } = this.#intake;
+    if (yielding) this.#flushLater();
+    else if (atOnce) this.flush();
+    else if (protocol.output.byteLength > 0) this.#written();
+    if (this.info !== undefined) return this.#finish();
+    this.#read();
+    if (protocol.closeTimerDue) this.#endSoon();
+  }
+
+  /** Reads on when the chunk is used up; stops reading when a message has to wait for the consumer. */
+  #read(): void {
+    const reading = !this.#protocol.blocked && !this.#intake.yielding;
+    if (reading === this.#reading) return;
+    this.#reading = reading;
+    if (reading) this.#transport.resume();
+    else this.#transport.pause();
+  }
+
+  #endSoon(): void {
+    if (this.info !== undefined) return;
+    this.flush();
+    if (this.#protocol.endDue) this.#endTransport();
+    if (this.#closing) return;
+    this.#closing = true;
+    startDeadline(this, this.limits.closeTimeout);
+  }
+
+  /** Implements {@linkcode Bounded}: the connection has not ended in time. */
+  late(): void {
+    const { closeTimeout } = this.limits;
+    this.lose(new Error(`The connection did not close within ${closeTimeout} ms`));
+  }
+
+  #endTransport(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#transport.end();
+  }
+
+  /** Sees to it that what was encoded is written in time. */
+  #written(): void {
+    if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
+    else if (!this.#intake.running) this.#flushLater();
+  }
+
+  #flushLater(): void {
+    if (this.#flushScheduled) return extendTurn();
+    this.#flushScheduled = true;
+    flushAtTurnEnd(this);
+  }
+
+  /** Drops the connection because too much waits to be sent, with the `held` octets that wait elsewhere. */
+  overflow(held = 0): Promise<never> {
+    const { maxBufferedAmount: most } = this.limits;
+    const waiting = held + this.bufferedAmount;
+    this.terminate(
+      new Error(
+        `More than ${most} octets (maxBufferedAmount) waited to be sent: ${waiting}; ` +
+          "await send(), or set another maxBufferedAmount or overflow",
+      ),
+    );
+    return this.#rejected();
+  }
+
+  /** Resolves when more may be sent; rejects when nothing can be. */
+  writable(): Promise<void> {
+    if (!this.open) return this.#rejected();
+    if (!this.#protocol.congested || this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
+    this.#drained ??= defer<void>();
+    return this.#drained.promise;
+  }
+
+  /** Resolves when more may be sent, and the octets of what was just encoded are not read any more. */
+  #left(data: Sendable): Promise<void> {
+    if (typeof data === "string" || data.length < REFERENCE_FROM) return this.writable();
+    if (!this.#protocol.congested) return RESOLVED;
+    this.#drained ??= defer<void>();
+    return this.#drained.promise;
+  }
+
+  #rejected(): Promise<never> {
+    return handled(Promise.reject(this.whyNotOpen()));
+  }
+
+  /** Why nothing can be sent: how the connection has ended, or what is known of its end so far. */
+  whyNotOpen(): ConnectionClosed {
+    return new ConnectionClosed(this.info, this.#protocol.known);
+  }
+}

@@ -1,0 +1,44 @@
+// What an endpoint is given: who takes what arrives, and its bounds.
+
+import type { Bytes } from "../util/bytes.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
+
+/** Octets that may wait to be sent before `send()` makes its caller wait. */
+export const HIGH_WATER_MARK = 65_536;
+
+/** Who takes what arrives. */
+export interface EndpointConsumer {
+  /** Takes a message; false asks for no more until `proceed()`. */
+  message(data: string | Bytes): boolean;
+  /** Takes a piece of a message that is streamed; false asks for no more until `proceed()`. */
+  chunk(data: string | Bytes, last: boolean): boolean;
+  /** Takes the payload of a Ping, which is answered already. */
+  ping(payload: Bytes): void;
+  /** Takes the payload of a Pong. */
+  pong(payload: Bytes): void;
+  /** Sends what it has held back: the transport takes bytes again, or with `all` a Close frame is next. */
+  refill(all: boolean): void;
+  /** Told when all that had to wait has left. */
+  drain(): void;
+  /** The library's user has broken the connection, and it has been failed. */
+  failed(error: Error): void;
+  /** The byte stream has ended; messages may still come, which waited for their consumer. Told once. */
+  closed(info: CloseInfo): void;
+  /** Told last, and once: no more messages come. `error` is what was wrong with one that waited. */
+  finished(info: CloseInfo, error: Error | undefined): void;
+}
+
+/** The bounds of one end; see the options of `serve()`. */
+export interface EndpointLimits {
+  /** Milliseconds from the first Close frame to the end of the byte stream. */
+  readonly closeTimeout: number;
+  /** Octets that may wait to be sent; see `overflow`. */
+  readonly maxBufferedAmount: number;
+  /** What happens when more wait. */
+  readonly overflow: Overflow;
+  /** Whether each binary message has a buffer of its own. */
+  readonly ownBuffers?: boolean;
+}
+
+/** What happens to what is sent above `maxBufferedAmount`; see `ConnectionLimits.overflow`. */
+export type Overflow = "close" | "wait" | "drop-oldest" | "drop-newest";

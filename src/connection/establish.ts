@@ -1,0 +1,63 @@
+// From a completed opening handshake to an open connection, the same on both ends.
+
+import type { Bytes } from "../util/bytes.ts";
+import { type HandshakeResult, WebSocketConnection } from "./connection.ts";
+import type { NegotiatedCompression } from "../deflate/compression.ts";
+import { Endpoint } from "./endpoint.ts";
+import { formatExtensions } from "../http/extension_header.ts";
+import type { Role } from "../protocol/frame_header.ts";
+import { Inbox } from "./inbox.ts";
+import type { ResolvedLimits } from "./limits.ts";
+import { Protocol } from "../protocol/protocol.ts";
+import type { ConnectionGuard } from "../guard/connection_guard.ts";
+import type { Address, Transport } from "../transport/transport.ts";
+import { watch } from "./heartbeat.ts";
+
+/** What an open connection is made of. */
+export interface Established<Data> {
+  /** The public object. */
+  readonly connection: WebSocketConnection<Data>;
+  /** Its protocol on its transport; it reads nothing before `start()` or `proceed()`. */
+  readonly endpoint: Endpoint;
+  /** Where its messages go. */
+  readonly inbox: Inbox;
+}
+
+/** What the opening handshake left. */
+export interface HandshakeOutcome {
+  /** Which end this is. */
+  readonly role: Role;
+  /** The byte stream. */
+  readonly transport: Transport;
+  /** The bytes that came behind the handshake. */
+  readonly rest: Bytes;
+  /** The compression that was agreed on. */
+  readonly compression: NegotiatedCompression | undefined;
+  /** What the connection can be asked about the handshake. */
+  readonly result: Omit<HandshakeResult, "extensions" | "remoteAddress">;
+  /** The peer's address, where it is not the transport's: behind a proxy. */
+  readonly remoteAddress?: Address | undefined;
+}
+
+/** Opens the connection; `guard` watches for abuse, and clients are on their own. */
+export function establish<Data>(
+  outcome: HandshakeOutcome,
+  limits: ResolvedLimits,
+  data: Data,
+  guard?: ConnectionGuard,
+): Established<Data> {
+  const { role, transport, rest, compression, result } = outcome;
+  const inbox = new Inbox();
+  const inflating = compression?.transform;
+  const transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
+  const protocol = new Protocol(role, limits, transform, guard);
+  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard);
+  inbox.endpoint = endpoint;
+  const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
+  const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
+  const { protocol: subprotocol, request, response } = result;
+  const known = { protocol: subprotocol, request, response, extensions, remoteAddress };
+  const connection = new WebSocketConnection(inbox, known, data);
+  watch(inbox, limits, guard?.patience);
+  return { connection, endpoint, inbox };
+}

@@ -1,0 +1,288 @@
+// The two styles of a handler, run on one connection with one semantics.
+//
+// 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the next message is
+//    given out. `close` comes last, behind the last message, after whatever hook was running.
+// 2. A function owns its connection: returning closes it with 1000. One that returns at once without having used it
+//    was hardly meant to, and is reported once.
+// 3. A handler that throws closes its own connection with 1011 and is reported once; one that was only told
+//    that its connection has ended (ConnectionClosed) is not at fault.
+
+import type { Bytes } from "../util/bytes.ts";
+import { CloseCode } from "../protocol/close_frame.ts";
+import type { Message, WebSocketConnection } from "./connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
+import type { Inbox, InboxHooks, MessageTaker } from "./inbox.ts";
+import { type MessageStream, streamOf } from "./message_stream.ts";
+import { RESOLVED } from "../util/promises.ts";
+
+// The hooks are properties and not methods, whose parameters TypeScript compares both ways: a handler that needs `data`
+// would be taken where there is none.
+
+/** A handler as one object of hooks, which many connections may share. */
+export interface WebSocketHooks<Data = unknown> {
+  /** The connection is open. Messages wait until a returned promise has settled. */
+  open?: (ws: WebSocketConnection<Data>) => unknown;
+  /**
+   * A message has come. The next one waits until a returned promise has settled. Without this hook and `stream` messages
+   * wait for `receive()`: up to 16, or 65,536 octets. What comes besides, before anybody has asked, is discarded and
+   * counted in `ws.ignored`. With this hook `receive()` rejects.
+   */
+  message?: (ws: WebSocketConnection<Data>, data: Message) => unknown;
+  /**
+   * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves of it is dropped; the
+   * next message waits until the returned promise has settled. Without this hook such messages go to `message`.
+   * Compressed messages always go there, whole. Without a `message` hook all messages come here, but for those that a
+   * `receive()` waits for.
+   */
+  stream?: (ws: WebSocketConnection<Data>, message: MessageStream) => unknown;
+  /** Messages of so many octets go to `stream`. 65,536 unless told. */
+  readonly streamFrom?: number;
+  /** All that had to wait for the network has left; more may be sent. Not waited for. */
+  drain?: (ws: WebSocketConnection<Data>) => unknown;
+  /** A Ping has come; it is answered already. Not waited for. */
+  ping?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
+  /** A Pong has come. Not waited for. */
+  pong?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
+  /** The connection has ended. */
+  close?: (ws: WebSocketConnection<Data>, info: CloseInfo) => unknown;
+  /** Another hook threw or rejected; the connection is being closed with 1011. */
+  error?: (ws: WebSocketConnection<Data>, error: unknown) => unknown;
+}
+
+/** A handler as one function for each connection; when it returns the connection is closed with 1000. */
+export type WebSocketFunction<Data = unknown> = (ws: WebSocketConnection<Data>) => unknown;
+
+/** What a server does with a connection. */
+export type WebSocketHandler<Data = unknown> = WebSocketHooks<Data> | WebSocketFunction<Data>;
+
+/** What a handler runs on. */
+export interface HandlerScene<Data> {
+  /** The connection, which has just opened. */
+  readonly connection: WebSocketConnection<Data>;
+  /** Its endpoint. */
+  readonly endpoint: Endpoint;
+  /** Its inbox. */
+  readonly inbox: Inbox;
+}
+
+/** Who wants to know about a handler. */
+export interface HandlerWatcher {
+  /** Told what a handler without an `error` hook throws. */
+  report(error: unknown): void;
+  /** The connection has ended and the handler is done. */
+  done(): void;
+}
+
+const CLAIM =
+  "Expected no messages to be asked for on a connection whose handler has a message hook, which gets them all";
+
+/** Runs a handler on a connection that has just opened. */
+export function runHandler<Data>(
+  handler: WebSocketHandler<Data>,
+  scene: HandlerScene<Data>,
+  watcher: HandlerWatcher,
+): void {
+  if (typeof handler === "function") runFunction(handler, scene, watcher);
+  else new HookRunner(handler, scene, watcher).start();
+}
+
+const UNUSED =
+  "A function that handles a connection returned at once without using it, which closes it with 1000: " +
+  "return a promise that lasts as long as the connection, such as ws.closed, or give an object of hooks";
+
+/** Functions that were reported for that. */
+const unused = new WeakSet<object>();
+
+/** Whether a function has returned in order, without waiting for anything but microtasks. */
+async function isDone(result: unknown): Promise<boolean> {
+  if (!isPending(result)) return true;
+  let done = false;
+  result.then(() => done = true, () => {});
+  for (let i = 0; i < 3; i++) await undefined;
+  return done;
+}
+
+async function runFunction<Data>(
+  handler: WebSocketFunction<Data>,
+  { connection, endpoint, inbox }: HandlerScene<Data>,
+  watcher: HandlerWatcher,
+): Promise<void> {
+  endpoint.start();
+  try {
+    const result = handler(connection);
+    if (!inbox.used && !unused.has(handler) && await isDone(result) && !inbox.used) {
+      unused.add(handler);
+      watcher.report(new Error(UNUSED));
+    }
+    await result;
+    endpoint.close(CloseCode.normal, "");
+  } catch (error) {
+    fail(endpoint, error, (error) => watcher.report(error));
+  }
+  await connection.closed;
+  watcher.done();
+}
+
+/** Calls the hooks of one connection: an object for each, and no closures, since many connections share a handler. */
+class HookRunner<Data> implements InboxHooks, MessageTaker {
+  readonly #hooks: WebSocketHooks<Data>;
+  readonly #ws: WebSocketConnection<Data>;
+  readonly #endpoint: Endpoint;
+  readonly #watcher: HandlerWatcher;
+  /** The hook that is running, when it is not done; from the start on, until `open` is. */
+  #running: Promise<void> | undefined = RESOLVED;
+
+  constructor(
+    hooks: WebSocketHooks<Data>,
+    { connection, endpoint, inbox }: HandlerScene<Data>,
+    watcher: HandlerWatcher,
+  ) {
+    this.#hooks = hooks;
+    this.#ws = connection;
+    this.#endpoint = endpoint;
+    this.#watcher = watcher;
+    inbox.hooks = this;
+    if (!this.#takes) {
+      endpoint.dropsExcess = true;
+      return;
+    }
+    inbox.taker = this;
+    if (hooks.stream !== undefined) {
+      inbox.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
+    }
+    inbox.aim();
+  }
+
+  get #takes(): boolean {
+    return this.#hooks.message !== undefined || this.#hooks.stream !== undefined;
+  }
+
+  get claim(): string | undefined {
+    return this.#hooks.message === undefined ? undefined : CLAIM;
+  }
+
+  start(): void {
+    const hooks = this.#hooks;
+    if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
+      return this.#endpoint.start();
+    }
+    this.#running = undefined;
+    this.#proceed();
+  }
+
+  /** The next message may come, if it is for a hook. */
+  #proceed(): void {
+    if (this.#takes) this.#endpoint.proceed();
+    else this.#endpoint.start();
+  }
+
+  message(data: Message): boolean {
+    const hooks = this.#hooks;
+    if (hooks.message === undefined) return this.stream(streamOf(data));
+    try {
+      // The common case without a closure: a hook that is done, or that returned what `send()` did.
+      const result = hooks.message(this.#ws, data);
+      return isPending(result) ? this.#call(() => result) : true;
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+  }
+
+  stream(message: MessageStream): boolean {
+    const hooks = this.#hooks;
+    if (hooks.stream === undefined) return true;
+    return this.#call(async () => {
+      try {
+        await hooks.stream?.(this.#ws, message);
+      } finally {
+        message.discard();
+      }
+    });
+  }
+
+  busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  ping(payload: Bytes): void {
+    if (this.#hooks.ping !== undefined) this.#tell(() => this.#hooks.ping?.(this.#ws, payload));
+  }
+
+  pong(payload: Bytes): void {
+    if (this.#hooks.pong !== undefined) this.#tell(() => this.#hooks.pong?.(this.#ws, payload));
+  }
+
+  drain(): void {
+    if (this.#hooks.drain !== undefined) this.#tell(() => this.#hooks.drain?.(this.#ws));
+  }
+
+  failed(error: Error): void {
+    this.#failed(error);
+  }
+
+  finished(info: CloseInfo, error: Error | undefined): void {
+    const hooks = this.#hooks;
+    const running = this.#running;
+    if (error !== undefined) this.#failed(error);
+    if (running !== undefined) {
+      running.then(() => this.finished(info, undefined));
+    } else if (hooks.close === undefined || this.#call(() => hooks.close?.(this.#ws, info))) {
+      this.#watcher.done();
+    } else {
+      this.#running!.then(() => this.#watcher.done());
+    }
+  }
+
+  /** Calls a hook; true when it is done. */
+  #call(hook: () => unknown): boolean {
+    try {
+      const result = hook();
+      if (!isPending(result)) return true;
+      const failed = (error: unknown): void => this.#failed(error);
+      this.#running = Promise.resolve(result).then(() => {}, failed).then(() => {
+        this.#running = undefined;
+        this.#proceed();
+      });
+      return false;
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+  }
+
+  /** Calls a hook that is not waited for. */
+  #tell(hook: () => unknown): void {
+    try {
+      const result = hook();
+      if (isPending(result)) result.then(undefined, (error) => this.#failed(error));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const report = (error: unknown): void => this.#watcher.report(error);
+    fail(this.#endpoint, error, (error) => {
+      if (this.#hooks.error === undefined) return report(error);
+      try {
+        const result = this.#hooks.error(this.#ws, error);
+        if (isPending(result)) result.then(undefined, report);
+      } catch (error) {
+        report(error);
+      }
+    });
+  }
+}
+
+function fail(endpoint: Endpoint, error: unknown, report: (error: unknown) => void): void {
+  if (error instanceof ConnectionClosed && !endpoint.open) return;
+  report(error);
+  endpoint.close(CloseCode.internalError, "");
+}
+
+function isPending(result: unknown): result is PromiseLike<unknown> {
+  return result !== undefined && result !== RESOLVED && result !== null &&
+    typeof (result as { then?: unknown }).then === "function";
+}

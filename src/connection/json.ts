@@ -1,0 +1,99 @@
+// Messages that are JSON. What is none is the peer's mistake, and has a close code (RFC 6455 section 7.4.1): 1003 for a
+// binary message, 1007 for a text that is no JSON. It ends the connection and is no fault of the handler, which sees
+// ConnectionClosed as it does for any other end.
+
+import { CloseCode } from "../protocol/close_frame.ts";
+import type { Message, WebSocketConnection } from "./connection.ts";
+import type { SendOptions } from "../protocol/prepared_message.ts";
+import { ConnectionClosed } from "../protocol/errors.ts";
+
+/**
+ * Sends a value as JSON, in a text message.
+ *
+ * @param ws The connection.
+ * @param value What JSON can say.
+ * @param options See `send()`.
+ * @returns The promise of `send()`.
+ * @throws {TypeError} When JSON cannot say it: a function or undefined, a cycle, a bigint.
+ *
+ * @example
+ * ```ts
+ * import { connect, receiveJson, sendJson, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: async (ws) => {
+ *     for (;;) await sendJson(ws, { got: await receiveJson(ws) });
+ *   },
+ * });
+ * const ws = await connect(server.url);
+ * await sendJson(ws, [1, 2]);
+ * console.log(await receiveJson(ws)); // { got: [ 1, 2 ] }
+ * await ws.close();
+ * ```
+ */
+export function sendJson(
+  ws: WebSocketConnection,
+  value: unknown,
+  options?: SendOptions,
+): Promise<void> {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError(`Expected a value for JSON, got ${typeof value}`);
+  return ws.send(text, options);
+}
+
+/**
+ * Takes the next message as JSON. One that is none closes the connection: with 1003 when it is binary, with 1007 when it
+ * is malformed.
+ *
+ * @param ws The connection; not one whose handler has a `message` hook.
+ * @param options A signal that ends the wait.
+ * @returns The value. It can be anything: look at it before it is used. Rejects with {@linkcode ConnectionClosed} when
+ * the message is no JSON or the connection has ended, and with the signal's reason when that fires first.
+ */
+export async function receiveJson(
+  ws: WebSocketConnection,
+  options?: { signal?: AbortSignal },
+): Promise<unknown> {
+  return parseJson(ws, await ws.receive(options));
+}
+
+/**
+ * Reads a message as JSON, in a `message` hook. One that is none closes the connection, as `receiveJson()` does.
+ *
+ * @param ws The connection that it came from.
+ * @param data The message.
+ * @returns The value. It can be anything: look at it before it is used.
+ * @throws {ConnectionClosed} When it is no JSON. A hook need not catch it: its `error` hook is not called for that.
+ *
+ * @example
+ * ```ts
+ * import { connect, parseJson, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: {
+ *     message(ws, data) {
+ *       const value = parseJson(ws, data);
+ *       return ws.send(typeof value);
+ *     },
+ *   },
+ * });
+ * const ws = await connect(server.url);
+ * await ws.send("{");
+ * console.log((await ws.closed).code); // 1007
+ * ```
+ */
+export function parseJson(ws: WebSocketConnection, data: Message): unknown {
+  if (typeof data !== "string") return refuse(ws, CloseCode.unsupportedData, "Expected text");
+  try {
+    return JSON.parse(data);
+  } catch {
+    return refuse(ws, CloseCode.invalidData, "Expected JSON");
+  }
+}
+
+function refuse(ws: WebSocketConnection, code: number, reason: string): never {
+  ws.close(code, reason);
+  throw new ConnectionClosed(undefined);
+}

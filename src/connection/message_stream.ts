@@ -1,0 +1,125 @@
+// One message as its chunks, while it arrives.
+
+import { brand } from "../util/brands.ts";
+import { type Bytes, concat } from "../util/bytes.ts";
+import { defer, type Deferred } from "../util/promises.ts";
+
+type Chunk = string | Bytes;
+
+/**
+ * A message that arrives in chunks: strings for a text, bytes for a binary message. Iterate it once, to its end:
+ * the next message waits behind it, and the peer with it while the iteration is behind.
+ *
+ * @example
+ * ```ts
+ * import { pair } from "@sansocket/ws/testing";
+ *
+ * const { client, server } = await pair();
+ * client.send(["two ", "fragments"]);
+ * const message = await server.receiveStream();
+ * let text = "";
+ * for await (const chunk of message) text += chunk;
+ * console.log(message.type, text); // text two fragments
+ * await client.close();
+ * ```
+ */
+export class MessageStream implements AsyncIterable<string | Bytes> {
+  /** Whether the message is text or binary. */
+  readonly type: "text" | "binary";
+
+  readonly #proceed: () => void;
+  /** Chunks that nobody has asked for yet; more are held back by the endpoint. */
+  readonly #chunks: Chunk[] = [];
+  #ended = false;
+  #discarded = false;
+  #error: Error | undefined;
+  readonly #readers: Deferred<IteratorResult<Chunk>>[] = [];
+
+  /** Made by the library. */
+  constructor(text: boolean, proceed: () => void) {
+    this.type = text ? "text" : "binary";
+    this.#proceed = proceed;
+  }
+
+  static {
+    brand(this, "MessageStream");
+  }
+
+  /** Whether the next chunk may come. */
+  get wanted(): boolean {
+    return this.#discarded || this.#readers.length > 0;
+  }
+
+  /** Adds a chunk. Called by the library. */
+  push(data: string | Bytes, last: boolean): void {
+    this.#ended = last;
+    if (data.length > 0 && !this.#discarded) this.#chunks.push(data);
+    this.#deliver();
+  }
+
+  /** Drops what nobody has read and what is still to come; the endpoint may go on. Called by the library. */
+  discard(): void {
+    this.#discarded = true;
+    this.#chunks.length = 0;
+    this.#deliver();
+  }
+
+  /** Ends with an error, unless it has ended. Called by the library. */
+  fail(error: Error): void {
+    if (!this.#ended && !this.#discarded) this.#error ??= error;
+    this.#deliver();
+  }
+
+  /** Collects the rest of the message. */
+  async collect(): Promise<string | Bytes> {
+    let text = "";
+    const pieces: Bytes[] = [];
+    for await (const chunk of this) {
+      if (typeof chunk === "string") text += chunk;
+      else pieces.push(chunk);
+    }
+    return this.type === "text" ? text : concat(pieces);
+  }
+
+  /** The chunks as they come. Throws ConnectionClosed when the connection ends before the message. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Bytes> {
+    return {
+      next: () => this.#next(),
+      // What nobody wants any more must not hold up what comes behind it.
+      return: () => {
+        this.discard();
+        if (!this.#ended) this.#proceed();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  #next(): Promise<IteratorResult<Chunk>> {
+    const reader = defer<IteratorResult<Chunk>>();
+    this.#readers.push(reader);
+    this.#deliver();
+    if (this.#readers.length > 0) this.#proceed();
+    return reader.promise;
+  }
+
+  #deliver(): void {
+    for (let reader = this.#readers[0]; reader !== undefined; reader = this.#readers[0]) {
+      const value = this.#chunks.shift();
+      if (value !== undefined) reader.resolve({ done: false, value });
+      else if (this.#error !== undefined) reader.reject(this.#error);
+      else if (this.#ended || this.#discarded) reader.resolve({ done: true, value: undefined });
+      else return;
+      this.#readers.shift();
+    }
+  }
+}
+
+/** A message that came whole as a stream of it. */
+export function streamOf(message: string | Bytes): MessageStream {
+  const stream = new MessageStream(typeof message === "string", () => {});
+  stream.push(message, true);
+  return stream;
+}

@@ -1,0 +1,242 @@
+// What is sent, in order: messages, streams of fragments, and what waits behind them.
+//
+// 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being sent, whatever else is
+//    sent waits for its end. Control frames do not pass through here, and go between.
+// 2. Where messages may be dropped they wait here (backlog.ts), not yet encoded, while the transport is congested: what is
+//    encoded counts in a compression context and cannot be taken back.
+// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one. What the transport has
+//    cannot be dropped any more, so with "drop-oldest" the newest message waits behind it, however much that is.
+// 4. Small messages that wait share a promise, as those in the transport do: one each would be most of what they cost.
+
+import { Backlog, Deque } from "./backlog.ts";
+import { type BinaryData, toBytes } from "../util/bytes.ts";
+import { CloseCode } from "../protocol/close_frame.ts";
+import type { EndpointLimits } from "./endpoint_consumer.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
+import type { Sendable } from "../protocol/prepared_message.ts";
+import { defer, type Deferred, RESOLVED } from "../util/promises.ts";
+
+/** A message in chunks that waits, or is being sent. */
+interface WaitingStream {
+  readonly kind: "stream";
+  readonly chunks: Chunks;
+  readonly sent: Deferred<void>;
+}
+
+type Chunks = AsyncIterator<string | BinaryData> | Iterator<string | BinaryData>;
+
+/** Chunks of one message to send: all strings, or all bytes. */
+export type MessageSource =
+  | AsyncIterable<string | BinaryData>
+  | Iterable<string | BinaryData>;
+
+/** The promise of messages that wait, which is settled when the last of them has been sent or dropped. */
+interface Waiters {
+  /** How many of them wait. */
+  count: number;
+  /** Octets of those that have waited. */
+  size: number;
+  readonly sent: Deferred<void>;
+}
+
+/** Messages of so many octets share a promise, which takes some 400. */
+const SHARED = 4_096;
+
+/** Whether messages may be dropped, and so wait where they still can be. */
+export function mayDrop({ overflow }: EndpointLimits): boolean {
+  return overflow === "drop-oldest" || overflow === "drop-newest";
+}
+
+/** The sender of one endpoint, where messages may be dropped or one in chunks is sent; else `Endpoint.send()` does. */
+export class Outbox {
+  /** Messages that were dropped. */
+  dropped = 0;
+
+  readonly #endpoint: Endpoint;
+  readonly #mayDrop: boolean;
+  readonly #backlog = new Backlog<WaitingStream>();
+  /** Of the messages that wait, in order. */
+  readonly #waiters = new Deque<Waiters>();
+  #stream: WaitingStream | undefined;
+
+  /** The sender for one endpoint. */
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#mayDrop = mayDrop(endpoint.limits);
+  }
+
+  /** Octets that wait here and in the transport; a message counts some more here. */
+  get bufferedAmount(): number {
+    return this.#backlog.size + this.#endpoint.bufferedAmount;
+  }
+
+  /** Sends a message. */
+  send(data: Sendable, compress: boolean): Promise<void> {
+    const endpoint = this.#endpoint;
+    if (!endpoint.open) return endpoint.send(data, compress);
+    const refused = this.#refuse();
+    if (refused !== undefined) return refused;
+    if (this.#ready) return endpoint.transmit(data, compress);
+    const { size } = this.#backlog;
+    this.#backlog.push(data, compress);
+    return this.#wait(this.#backlog.size - size);
+  }
+
+  /** Sends a message from its chunks, as fragments, at the pace of the peer. */
+  sendStream(source: MessageSource): Promise<void> {
+    if (!this.#endpoint.open) return this.#endpoint.writable();
+    const chunks = Symbol.asyncIterator in source
+      ? source[Symbol.asyncIterator]()
+      : source[Symbol.iterator]();
+    const refused = this.#refuse();
+    if (refused !== undefined) {
+      release(chunks);
+      return refused;
+    }
+    const stream: WaitingStream = { kind: "stream", chunks, sent: defer() };
+    this.#backlog.pushStream(stream);
+    this.refill(false);
+    return stream.sent.promise;
+  }
+
+  /** Whether nothing has to leave before what comes. */
+  get #ready(): boolean {
+    return this.#stream === undefined && this.#backlog.count === 0 &&
+      !(this.#mayDrop && this.#endpoint.congested);
+  }
+
+  /**
+   * Sends what waits, as far as it need not wait any more.
+   *
+   * @param all Sends messages though the transport is congested: before a Close frame.
+   */
+  refill(all: boolean): void {
+    while (this.#stream === undefined) {
+      if (!all && this.#mayDrop && this.#endpoint.congested) return;
+      const next = this.#backlog.shift();
+      if (next === undefined) return;
+      if (next.kind === "stream") {
+        this.#stream = next;
+        this.#sendFragments(next).then(next.sent.resolve, next.sent.reject).then(() => {
+          this.#stream = undefined;
+          this.refill(false);
+        });
+      } else {
+        const { open } = this.#endpoint;
+        const { data, compress, text } = next;
+        this.#passed(
+          open ? this.#endpoint.transmit(data, compress, text) : this.#endpoint.writable(),
+        );
+      }
+    }
+  }
+
+  /** The connection has ended: nothing that waits will be sent. */
+  closed(info: CloseInfo): void {
+    const stream = this.#stream;
+    if (stream === undefined && this.#backlog.count === 0) return;
+    const error = new ConnectionClosed(info);
+    while (this.#waiters.count > 0) this.#waiters.shift()!.sent.reject(error);
+    while (this.#backlog.count > 0) this.#giveUp(this.#backlog.drop(), error);
+    // The source may never come to its next chunk.
+    this.#giveUp(stream, error);
+  }
+
+  /** What is returned for a message that is not accepted, because too much waits. */
+  #refuse(): Promise<void> | undefined {
+    const { limits } = this.#endpoint;
+    if (limits.overflow === "wait" || !this.#endpoint.full(this.#backlog.size)) return undefined;
+    if (limits.overflow === "close") return this.#endpoint.overflow(this.#backlog.size);
+    if (limits.overflow === "drop-oldest") {
+      const most = limits.maxBufferedAmount - this.#endpoint.bufferedAmount;
+      while (this.#backlog.size > most && this.#backlog.count > 0) this.#dropOldest();
+      return undefined;
+    }
+    this.dropped++;
+    return RESOLVED;
+  }
+
+  #dropOldest(): void {
+    const stream = this.#backlog.drop();
+    this.dropped++;
+    if (stream === undefined) return this.#passed(RESOLVED);
+    stream.sent.resolve();
+    release(stream.chunks);
+  }
+
+  /** The promise of a message that has just begun to wait. */
+  #wait(size: number): Promise<void> {
+    let waiters = this.#waiters.last;
+    if (waiters === undefined || waiters.size >= SHARED) {
+      waiters = { count: 0, size: 0, sent: defer() };
+      this.#waiters.push(waiters);
+    }
+    waiters.count++;
+    waiters.size += size;
+    return waiters.sent.promise;
+  }
+
+  /** The first message does not wait here any more. */
+  #passed(left: Promise<void>): void {
+    const { first: waiters } = this.#waiters;
+    if (waiters === undefined || --waiters.count > 0) return;
+    this.#waiters.shift();
+    left.then(waiters.sent.resolve, waiters.sent.reject);
+  }
+
+  #giveUp(stream: WaitingStream | undefined, error: Error): void {
+    if (stream === undefined) return;
+    stream.sent.reject(error);
+    release(stream.chunks);
+  }
+
+  async #sendFragments({ chunks }: WaitingStream): Promise<void> {
+    const endpoint = this.#endpoint;
+    let kind: "string" | "object" | undefined;
+    let first = true;
+    /** A high surrogate whose other half is in the next chunk. */
+    let half = "";
+    let failedItself = false;
+    try {
+      for (;;) {
+        // The source is not asked for more than the peer takes.
+        await endpoint.writable();
+        failedItself = true;
+        const { done, value } = await chunks.next();
+        failedItself = false;
+        if (!endpoint.open) return await endpoint.writable();
+        if (done) break;
+        const type = typeof value === "string" ? "string" : "object";
+        if (kind !== undefined && type !== kind) {
+          throw new TypeError("Expected the chunks of a message to be all strings or all bytes");
+        }
+        kind = type;
+        let data = typeof value === "string" ? half + value : toBytes(value);
+        half = "";
+        if (typeof data === "string" && /[\ud800-\udbff]$/.test(data)) {
+          half = data.slice(-1);
+          data = data.slice(0, -1);
+        }
+        if (data.length === 0) continue;
+        await endpoint.sendFragment(data, first, false);
+        first = false;
+      }
+    } catch (error) {
+      if (!failedItself) release(chunks);
+      // Half a message cannot be taken back.
+      if (endpoint.open && !first) endpoint.close(CloseCode.internalError, "");
+      throw error;
+    }
+    await endpoint.sendFragment(kind === "string" ? half : new Uint8Array(0), first, true);
+  }
+}
+
+/** Lets go of a source that is not read to its end. */
+function release(chunks: Chunks): void {
+  try {
+    Promise.resolve(chunks.return?.()).catch(() => {});
+  } catch {
+    // The message has failed already, with what comes first.
+  }
+}

@@ -1,0 +1,40 @@
+// A connection as a pair of web streams. Backpressure is that of `receive()` and `send()`.
+
+import { CloseCode } from "../protocol/close_frame.ts";
+import type { BinaryData } from "../util/bytes.ts";
+import type { Message, WebSocketConnection } from "./connection.ts";
+import { ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+
+/** The messages of a connection, until it ends in order; any other end is an error of the stream. */
+export function createReadable(ws: WebSocketConnection): ReadableStream<Message> {
+  const messages = ws[Symbol.asyncIterator]();
+  return new ReadableStream<Message>({
+    async pull(controller) {
+      const { done, value } = await messages.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await ws.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** Sends each chunk as a message. */
+export function createWritable(ws: WebSocketConnection): WritableStream<string | BinaryData> {
+  return new WritableStream<string | BinaryData>({
+    // A source that has nothing to send just now learns that the connection was lost.
+    start(controller) {
+      ws.closed.then((info) => {
+        if (!isOrderly(info)) controller.error(new ConnectionClosed(info));
+      });
+    },
+    write: (message) => ws.send(message),
+    async close() {
+      await ws.close();
+    },
+    async abort() {
+      await ws.close(CloseCode.internalError);
+    },
+  });
+}

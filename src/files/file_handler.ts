@@ -1,0 +1,138 @@
+// Files as Responses, for whichever file system.
+//
+// 1. A path is decoded once, split, and refused as a whole unless each segment is a plain name: nothing empty, nothing
+//    that begins with a dot, no backslash, no NUL. So neither `..`, however encoded, nor a dotfile ever gets
+//    to the file system, which still has to keep symbolic links inside the folder.
+// 2. What is refused looks like what is not there: 404.
+// 3. A file that was opened is closed, whether or not its body is asked for.
+
+import type { FetchTools } from "../server/context.ts";
+import { judgeConditions, type Validators } from "./conditional_request.ts";
+import type { Folder, OpenFile } from "./folder.ts";
+import { mediaType } from "./media_type.ts";
+import { checkOptions, type OptionTable, text as textRule } from "../util/check_options.ts";
+
+/** How files are found and named; see `serveFiles()`. */
+export interface FileOptions {
+  /**
+   * What the paths begin with and the names of the files do not: with "/static/", "/static/a.css" is the file "a.css".
+   * As the route of a pattern that ends in `*` it needs none: what `*` stands for is the name. "/" unless told.
+   */
+  readonly prefix?: string;
+  /** The name of the file for a path that ends in a slash. "index.html" unless told. */
+  readonly index?: string;
+}
+
+/** What each of these may be. */
+const FILE_OPTIONS: OptionTable<FileOptions> = { prefix: textRule, index: textRule };
+
+/** Answers requests with files; a function for `routes` and `fetch`. */
+export type FileHandler = (
+  request: Request,
+  tools?: Partial<FetchTools> & { readonly params?: Readonly<Record<string, string>> },
+) => Promise<Response>;
+
+/**
+ * Makes the function that answers with the files of a folder.
+ *
+ * @param folder The folder, opened when it is first needed.
+ * @param options How files are found.
+ * @throws {TypeError} When the prefix does not begin with a slash, or the index is no name of a file.
+ */
+export function createFileHandler(
+  folder: () => Promise<Folder>,
+  options: FileOptions = {},
+): FileHandler {
+  checkOptions("serveFiles()", options, FILE_OPTIONS);
+  const { prefix, index = "index.html" } = options;
+  if (prefix !== undefined && !prefix.startsWith("/")) {
+    throw new TypeError(
+      `Expected prefix to begin with "/", got ${JSON.stringify(prefix)}`,
+    );
+  }
+  if (!isName(index)) {
+    throw new TypeError(`Expected index to be the name of a file, got ${JSON.stringify(index)}`);
+  }
+  const start = prefix === undefined || prefix.endsWith("/") ? prefix : `${prefix}/`;
+  return async (request, tools) => {
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      return text(405, `Expected method GET or HEAD, got ${method}`, { allow: "GET, HEAD" });
+    }
+    const { pathname, search } = new URL(request.url);
+    const path = (start === undefined ? tools?.params?.["*"] : undefined) ??
+      decodePath(pathname, start ?? "/");
+    const names = path === undefined ? undefined : splitPath(path, index);
+    const file = names === undefined ? undefined : await (await folder()).open(names);
+    if (names === undefined || file === undefined) return text(404, "Not found");
+    if (file !== "folder") return await respond(request, names.at(-1) ?? "", file);
+    // Relative links in the index need the slash. No segment is empty, so the path is none of another host.
+    return pathname.endsWith("/")
+      ? text(404, "Not found")
+      : text(301, "", { location: `${pathname}/${search}` });
+  };
+}
+
+function decodePath(pathname: string, prefix: string): string | undefined {
+  if (!pathname.startsWith(prefix)) return undefined;
+  try {
+    return decodeURIComponent(pathname.slice(prefix.length));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names along a path; undefined when one of them is none that we serve. */
+function splitPath(path: string, index: string): readonly string[] | undefined {
+  const names = path.split("/");
+  if (names.at(-1) === "") names[names.length - 1] = index;
+  return names.every(isName) ? names : undefined;
+}
+
+function isName(name: string): boolean {
+  return name !== "" && !name.startsWith(".") && !/[\\/\0]/.test(name);
+}
+
+async function respond(request: Request, name: string, file: OpenFile): Promise<Response> {
+  const validators = validatorsOf(file);
+  const { size, etag, modified } = validators;
+  const verdict = judgeConditions(request.method, request.headers, validators);
+  const { status } = verdict;
+  const headers = new Headers({
+    etag,
+    "last-modified": new Date(modified).toUTCString(),
+    "accept-ranges": "bytes",
+  });
+  let [start, end] = [0, size];
+  if (verdict.status === 206) {
+    ({ start, end } = verdict);
+    headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
+  }
+  const isContent = status === 200 || status === 206;
+  if (isContent) {
+    headers.set("content-type", mediaType(name));
+    headers.set("content-length", String(end - start));
+    // Or a browser may take a text that somebody uploaded for a page.
+    headers.set("x-content-type-options", "nosniff");
+  }
+  if (isContent && request.method === "GET" && end > start) {
+    return new Response(file.read(start, end), { status, headers });
+  }
+  await file.close();
+  // RFC 9110 section 15.5.17
+  if (status === 416) headers.set("content-range", `bytes */${size}`);
+  return new Response(null, { status, headers });
+}
+
+/** Weak, for two versions of the same size within one tick of the file system's clock have the same. */
+function validatorsOf({ size, modified }: OpenFile): Validators {
+  const tag = `${size.toString(16)}-${Math.floor(modified).toString(16)}`;
+  return { size, modified, etag: `W/"${tag}"` };
+}
+
+function text(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}

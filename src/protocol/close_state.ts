@@ -1,0 +1,74 @@
+// How a connection ends: who was first, which Close frames were exchanged, what went wrong (RFC 6455 section 7.1).
+
+import { CloseCode, type CloseStatus } from "./close_frame.ts";
+import { type CloseInfo, ProtocolError } from "./errors.ts";
+
+/** Where a connection stands; see the head of protocol.ts. */
+export type ProtocolState = "open" | "closing" | "discarding" | "closed";
+
+/** What is known of the end of a connection so far. */
+export class Ending {
+  /** Who was first to close, fail or drop the connection. */
+  initiator: "local" | "remote" | undefined;
+  /** The Close frame this end sent. */
+  sent: CloseStatus | undefined;
+  /** The Close frame the peer sent. */
+  received: CloseStatus | undefined;
+  /** What went wrong. */
+  cause: Error | undefined;
+  /** What this end failed the connection with. */
+  #failure: CloseStatus | undefined;
+  /** Why the byte stream was given up. */
+  #dropped: Error | undefined;
+
+  /** Whether the connection was failed or given up. */
+  get broken(): boolean {
+    return this.cause !== undefined || this.#dropped !== undefined;
+  }
+
+  /** The byte stream is given up; the first cause counts. */
+  drop(cause: Error, initiator: "local" | "remote"): void {
+    this.#dropped ??= cause;
+    this.initiator ??= initiator;
+  }
+
+  /** This end fails the connection. */
+  fail(cause: Error, status: CloseStatus): void {
+    this.cause = cause;
+    this.#failure = status;
+    this.initiator ??= "local";
+  }
+
+  /**
+   * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that has left.
+   *
+   * @param error What ended it, if it did not end in order.
+   * @param closeLeft Whether the Close frame of this end, if there is one, had left by then.
+   */
+  end(error: Error | undefined, closeLeft: boolean): void {
+    if (this.agreed && closeLeft && error === undefined) return;
+    const lost = this.agreed
+      ? "The connection was lost before its Close frame had left"
+      : "The connection was lost";
+    this.cause ??= this.#dropped ?? error ?? new Error(lost);
+    this.initiator ??= "remote";
+  }
+
+  /** What is told of it. */
+  toInfo(): CloseInfo {
+    const { initiator = "remote", sent, received } = this;
+    const cause = this.cause ?? (this.agreed ? undefined : this.#dropped);
+    const violation = cause instanceof ProtocolError
+      ? { code: cause.code, reason: cause.message }
+      : undefined;
+    const { code, reason } = received ?? this.#failure ?? violation ??
+      { code: CloseCode.abnormal, reason: "" };
+    const wasClean = this.agreed && cause === undefined;
+    return { code, reason, wasClean, initiator, sent, received, cause };
+  }
+
+  /** Both Close frames were exchanged. */
+  get agreed(): boolean {
+    return this.sent !== undefined && this.received !== undefined;
+  }
+}

@@ -1,0 +1,164 @@
+// What the library throws and rejects with. Messages are sentence case, without a final period,
+// and say what was got and what was expected.
+
+import { brand } from "../util/brands.ts";
+import { CloseCode, type CloseStatus } from "./close_frame.ts";
+import type { Violation, ViolationCode } from "./violation.ts";
+
+/** How a connection ended. */
+export interface CloseInfo {
+  /**
+   * The close code: the peer's, or else the one this end failed the connection with, or else 1006.
+   * 1005 when the peer's Close frame had none.
+   */
+  readonly code: number;
+  /** The reason that goes with the code; empty when there was none. */
+  readonly reason: string;
+  /** Whether both Close frames were exchanged (RFC 6455 section 7.1.4). */
+  readonly wasClean: boolean;
+  /** Who was first to close, fail or drop the connection. */
+  readonly initiator: "local" | "remote";
+  /** The Close frame this end sent, if it sent one. */
+  readonly sent: CloseStatus | undefined;
+  /** The Close frame the peer sent, if it sent one. */
+  readonly received: CloseStatus | undefined;
+  /** What ended the connection, when it was not a closing handshake. */
+  readonly cause: Error | undefined;
+}
+
+/** Whether a connection ended as intended: cleanly, and by this end or with 1000, 1001 or nothing. */
+export function isOrderly({ wasClean, initiator, code }: CloseInfo): boolean {
+  if (!wasClean) return false;
+  return initiator === "local" || code === CloseCode.normal || code === CloseCode.goingAway ||
+    code === CloseCode.noStatus;
+}
+
+/** The peer broke the protocol (RFC 6455 section 7.1.7). */
+export class ProtocolError extends Error {
+  /** The class's name. */
+  override readonly name = "ProtocolError";
+  /** The close code that this end failed the connection with. */
+  readonly code: number;
+  /** What the peer did wrong, by a name that does not change. */
+  readonly violation: ViolationCode;
+
+  /** Made by the library. */
+  constructor(code: number, message: string, violation: ViolationCode) {
+    super(message);
+    this.code = code;
+    this.violation = violation;
+  }
+
+  static {
+    brand(this, "ProtocolError");
+  }
+}
+
+/** The error for what a peer did wrong. */
+export function toProtocolError({ code, reason, kind }: Violation): ProtocolError {
+  return new ProtocolError(code, reason, kind);
+}
+
+/** The connection has ended, so nothing can be sent or received any more. */
+export class ConnectionClosed extends Error {
+  /** The class's name. */
+  override readonly name = "ConnectionClosed";
+  /** How it ended. Undefined while the closing handshake is still under way. */
+  readonly info: CloseInfo | undefined;
+
+  /**
+   * Made by the library.
+   *
+   * @param info How the connection ended, once it has.
+   * @param known What is known of its end while it is closing.
+   */
+  constructor(info: CloseInfo | undefined, known?: CloseInfo) {
+    const { cause } = info ?? known ?? {};
+    super(
+      info === undefined ? describeClosing(known) : describe(info),
+      cause === undefined ? undefined : { cause },
+    );
+    this.info = info;
+  }
+
+  static {
+    brand(this, "ConnectionClosed");
+  }
+}
+
+/** The opening handshake failed. */
+export class HandshakeError extends Error {
+  /** The class's name. */
+  override readonly name = "HandshakeError";
+  /**
+   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:` met TLS, or that of
+   * the cause, such as `ECONNRESET`.
+   */
+  readonly code: string | undefined;
+  /** The status that the server answered with; undefined when there was no valid answer. */
+  readonly status: number | undefined;
+  /** The headers of the answer. */
+  readonly headers: Headers | undefined;
+  /** The body of the answer, as text, cut at 64 KiB. */
+  readonly body: string | undefined;
+
+  /** Made by the library. */
+  constructor(
+    message: string,
+    response: {
+      status?: number;
+      headers?: Headers;
+      body?: string;
+      cause?: unknown;
+      code?: string;
+    } = {},
+  ) {
+    super(message, response.cause === undefined ? undefined : { cause: response.cause });
+    this.code = response.code ?? codeOf(response.cause);
+    this.status = response.status;
+    this.headers = response.headers;
+    this.body = response.body;
+  }
+
+  static {
+    brand(this, "HandshakeError");
+  }
+}
+
+/**
+ * The code of an error, as Node has them: "ECONNRESET".
+ *
+ * @param error The error.
+ * @returns Its code; undefined when it has none.
+ */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
+}
+
+function describe(info: CloseInfo): string {
+  // The peer's answer to a Close frame seldom repeats its reason.
+  const { wasClean, initiator, sent } = info;
+  const status = wasClean && initiator === "local" ? sent ?? info : info;
+  return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}`;
+}
+
+function describeClosing(known: CloseInfo | undefined): string {
+  if (known === undefined) return "The connection is closing";
+  const status = known.initiator === "local" ? known.sent : known.received;
+  if (status === undefined) return `The connection is lost${whyOf(known)}`;
+  // What failed it is the reason that this end has given.
+  return `The connection is closing: ${whoOf(known)} said ${show(status)}`;
+}
+
+function whoOf({ initiator }: CloseInfo): string {
+  return initiator === "local" ? "this end" : "the peer";
+}
+
+function whyOf({ cause }: CloseInfo): string {
+  return cause === undefined ? "" : `: ${cause.message}`;
+}
+
+function show({ code, reason }: CloseStatus): string {
+  return reason === "" ? `${code}` : `${code} (${reason})`;
+}

@@ -1,0 +1,87 @@
+// Whoever comes to a server that listens: let in or turned away, and given to what reads the first request.
+
+import type { Address, Arrival, Transport } from "../transport/transport.ts";
+import type { ServerContext } from "./context.ts";
+import { Opening } from "./fast_handshake.ts";
+import { SessionPeer } from "./client_address.ts";
+import { HttpSession } from "./http_session.ts";
+import { reasonOf, type RefusalReason } from "./report_refusal.ts";
+import type { Sessions } from "./shutdown.ts";
+
+/** So many connections too many are told why at the same time; the others are cut. */
+const MAX_TURNED_AWAY = 100;
+
+/** Receives the connections of one server. */
+export class Reception {
+  /** Whether nobody is let in any more. */
+  stopped = false;
+  readonly #context: ServerContext;
+  readonly #sessions: Sessions;
+  /** Connections that are being refused. */
+  #turnedAway = 0;
+
+  /** Nobody has come yet. */
+  constructor(context: ServerContext, sessions: Sessions) {
+    this.#context = context;
+    this.#sessions = sessions;
+  }
+
+  /** One has come, without TLS. */
+  take(transport: Transport): void {
+    if (this.stopped) return transport.destroy();
+    const peer = new SessionPeer(transport.remoteAddress, this.#context);
+    const full = peer.connect();
+    const refusal = full ?? (this.#context.findSocket && peer.enterConnection());
+    if (refusal === undefined) return this.#welcome(transport, peer);
+    const isCut = full !== undefined && this.#turnedAway === MAX_TURNED_AWAY;
+    this.#refuse(reasonOf(refusal), transport.remoteAddress, isCut);
+    if (isCut) return transport.destroy();
+    const told = this.#session(transport, peer).run(undefined, refusal);
+    if (full === undefined) return;
+    this.#turnedAway++;
+    told.then(() => this.#turnedAway--);
+  }
+
+  /**
+   * One has come that has a TLS handshake before it, which is work: it is counted now, and if it is one too many it is
+   * not told why.
+   */
+  arrive(remoteAddress: Address | undefined): Arrival | undefined {
+    if (this.stopped) return undefined;
+    const peer = new SessionPeer(remoteAddress, this.#context, true);
+    const refusal = peer.connect() ?? peer.enterConnection();
+    if (refusal !== undefined) {
+      peer.leave();
+      this.#refuse(reasonOf(refusal), remoteAddress, true);
+      return undefined;
+    }
+    return {
+      accepted: (transport) => {
+        if (!this.stopped) return this.#welcome(transport, peer);
+        peer.leave();
+        transport.destroy();
+      },
+      failed: (error) => {
+        peer.leave();
+        if (this.stopped) return;
+        const reason = `The TLS handshake failed: ${error.message}`;
+        this.#refuse({ cause: "tls", status: undefined, reason, error }, remoteAddress, true);
+      },
+    };
+  }
+
+  #refuse(reason: RefusalReason, remoteAddress: Address | undefined, isCut: boolean): void {
+    this.#context.refuse(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
+  }
+
+  #welcome(transport: Transport, peer: SessionPeer): void {
+    if (this.#context.findSocket === undefined) this.#session(transport, peer).run();
+    else new Opening(transport, this.#context, peer, this.#sessions);
+  }
+
+  #session(transport: Transport, peer: SessionPeer): HttpSession {
+    const session = new HttpSession(transport, this.#context, peer, this.#sessions);
+    this.#sessions.add(session);
+    return session;
+  }
+}

@@ -1,0 +1,192 @@
+// From a handshake that was judged good to an open connection, at once: the same for whoever has read the request.
+
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import type { Bytes } from "../util/bytes.ts";
+import { toFields } from "../http/fields.ts";
+import { type LateRequest, requestOf, type WebSocketConnection } from "../connection/connection.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
+import { establish, type HandshakeOutcome } from "../connection/establish.ts";
+import { ConnectionGuard } from "../guard/connection_guard.ts";
+import { type HandlerWatcher, runHandler, type WebSocketHandler } from "../connection/handler.ts";
+import { formatAcceptance, type HandshakeAcceptance } from "../handshake/server.ts";
+import type { OriginScene } from "../handshake/origin_policy.ts";
+import type { RequestHead } from "../http/head.ts";
+import type { Owner } from "../connection/inbox.ts";
+import { place } from "../util/slab.ts";
+import type { Address, Transport } from "../transport/transport.ts";
+import {
+  chooseProtocol,
+  judgeUpgrade,
+  type UpgradeDecision,
+  type UpgradeOptions,
+} from "./upgrade.ts";
+import type { ServerContext } from "./context.ts";
+import { SHUTTING_DOWN } from "./stand_in.ts";
+import type { SessionPeer } from "./client_address.ts";
+import { requestLater } from "./request.ts";
+
+/**
+ * Judges a request as an opening handshake that this server may accept now.
+ *
+ * @param head The request.
+ * @param context The server.
+ * @param peer Who makes it.
+ * @param transport Its byte stream.
+ * @param origins Which origins may connect, when that is not for the server to say.
+ * @param ask Whether a function that decides on origins may be asked; without it what is for that to decide is refused.
+ */
+export function judgeHandshake(
+  head: RequestHead,
+  context: ServerContext,
+  peer: SessionPeer,
+  transport: Transport,
+  origins: UpgradeOptions["origins"],
+  ask = true,
+): HandshakeAcceptance | HandshakeRefusal {
+  if (context.closing) return SHUTTING_DOWN;
+  return judgeUpgrade(head, context, origins, new Scene(peer, transport, ask ? head : undefined));
+}
+
+/** Who asks. What only the origin rule wants to know, and seldom, is found out then: an address costs a call. */
+class Scene implements OriginScene {
+  readonly remote: Address | undefined;
+  readonly secure: boolean | undefined;
+  readonly #transport: Transport;
+  /** Undefined where no Request is to be made of it. */
+  readonly #head: RequestHead | undefined;
+
+  constructor(peer: SessionPeer, transport: Transport, head: RequestHead | undefined) {
+    this.remote = peer.remoteAddress;
+    this.secure = peer.secure;
+    this.#transport = transport;
+    this.#head = head;
+  }
+
+  get local(): Address | undefined {
+    return this.#transport.localAddress;
+  }
+
+  get request(): Request | undefined {
+    return this.#head && requestLater(this.#head, this.secure).make();
+  }
+}
+
+/** A request that is to become a connection. */
+export interface AcceptedRequest {
+  /** Its head. */
+  readonly head: RequestHead;
+  /** Its Request, where one was made. */
+  readonly request?: Request | undefined;
+  /** The bytes behind it. */
+  readonly rest: Bytes;
+  /** Its byte stream. */
+  readonly transport: Transport;
+}
+
+/**
+ * Answers with 101 and runs the handler.
+ *
+ * @returns Why it must be refused instead. Otherwise the session is over, and has become a connection.
+ */
+export function accept(
+  context: ServerContext,
+  peer: SessionPeer,
+  { head, request, rest, transport }: AcceptedRequest,
+  { acceptance, handler, options }: UpgradeDecision,
+): HandshakeRefusal | undefined {
+  const { secure, remoteAddress } = peer;
+  let known: Request | LateRequest = request ?? requestLater(head, secure);
+  const compression = context.compression?.accept(acceptance.extensions);
+  let protocol: string | undefined;
+  let response: Bytes;
+  try {
+    protocol = chooseProtocol(
+      options.protocol,
+      acceptance.protocols,
+      () => known = requestOf(known),
+    );
+    const headers = toFields(options.headers);
+    const extensions = compression?.extensions ?? [];
+    // In a slab where it may be: on Node memory of its own made a handshake and its close cost 7% more.
+    const copy = transport.borrows ? place : undefined;
+    response = formatAcceptance(acceptance, { protocol, headers, extensions }, copy);
+  } catch (error) {
+    context.report(error);
+    return { status: 500, reason: "Internal server error", headers: [], cause: "error" };
+  }
+  // The decision may be older than the shutdown, which closes only what is open when it begins.
+  if (context.closing) return SHUTTING_DOWN;
+  const refusal = peer.enterWebSocket();
+  if (refusal !== undefined) return refusal;
+  transport.write(response);
+  const result = { protocol: protocol ?? "", request: known };
+  openConnection(
+    context,
+    peer,
+    { role: "server", transport, rest, compression, result, remoteAddress },
+    handler,
+    options.data,
+  );
+  return undefined;
+}
+
+/** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */
+export function openConnection(
+  context: ServerContext,
+  peer: SessionPeer,
+  outcome: HandshakeOutcome,
+  handler: WebSocketHandler,
+  data: unknown,
+): void {
+  const guard = new ConnectionGuard(context.guard);
+  const established = establish(outcome, context, data, guard);
+  const { connection, inbox } = established;
+  const member = new Member(context, peer, guard, connection);
+  inbox.owner = member;
+  context.connections.add(connection);
+  context.guard.counters.opened();
+  runHandler(handler, established, member);
+}
+
+/** A connection of the server's. */
+class Member implements Owner, HandlerWatcher {
+  readonly #context: ServerContext;
+  readonly #peer: SessionPeer;
+  readonly #guard: ConnectionGuard;
+  readonly #connection: WebSocketConnection;
+
+  constructor(
+    context: ServerContext,
+    peer: SessionPeer,
+    guard: ConnectionGuard,
+    connection: WebSocketConnection,
+  ) {
+    this.#context = context;
+    this.#peer = peer;
+    this.#guard = guard;
+    this.#connection = connection;
+  }
+
+  closed(info: CloseInfo, draining: boolean): void {
+    this.#context.connections.delete(this.#connection);
+    if (draining) {
+      this.#context.draining.add(this.#connection);
+      this.#peer.drain();
+    } else this.#peer.leave();
+    this.#context.guard.counters.ended(info, this.#guard.violated);
+  }
+
+  /** What still has to be handled counts as a connection until it has been. */
+  drained(): void {
+    if (this.#context.draining.delete(this.#connection)) this.#peer.leave();
+  }
+
+  report(error: unknown): void {
+    this.#context.report(error);
+  }
+
+  done(): void {
+    this.drained();
+    this.#context.presence.leave();
+  }
+}

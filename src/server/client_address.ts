@@ -1,0 +1,134 @@
+// Who is at the other end of a connection: what the socket says, or a PROXY header, or the proxies in each request;
+// and whether that one may connect.
+//
+// 1. The address of a connection is known when it begins, or with `trustProxy` with each request. There the
+//    limit for each address counts WebSocket connections: one connection of a proxy may carry the requests of many.
+// 2. Whoever was counted is counted out once, when the session or its WebSocket connection ends, whichever is first:
+//    a handler that never returns must not hold a place.
+
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import { isUpgradeRequest } from "../handshake/server.ts";
+import { HeaderFields } from "../http/fields.ts";
+import type { RequestHead } from "../http/head.ts";
+import { ProxyHeaderParser } from "../proxy/proxy_header.ts";
+import { resolveForwarding } from "../proxy/trust.ts";
+import type { TransportReader } from "../transport/pull_reader.ts";
+import type { Address } from "../transport/transport.ts";
+import type { ServerContext } from "./context.ts";
+
+/** The other end of one connection. */
+export class SessionPeer {
+  /** The address of the client of the request at hand. */
+  remoteAddress: Address | undefined;
+  /** Whether the client of the request at hand used TLS; undefined when neither the connection nor a proxy says so. */
+  secure: boolean | undefined;
+
+  readonly #context: ServerContext;
+  /** Whether the connection itself is TLS. */
+  readonly #encrypted: boolean;
+  /** The address of the connection. */
+  #address: Address | undefined;
+  /** What `leave()` has to undo. */
+  #connected = false;
+  #draining = false;
+  #counted = false;
+  #countedAs: string | undefined;
+
+  /** The peer of a connection. */
+  constructor(address: Address | undefined, context: ServerContext, encrypted = false) {
+    this.remoteAddress = this.#address = address;
+    this.#encrypted = encrypted;
+    this.secure = encrypted || undefined;
+    this.#context = context;
+  }
+
+  /** Reads the PROXY header where one must come; what is wrong when it is not there and the connection has to be cut. */
+  async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
+    const parser = new ProxyHeaderParser();
+    const { handshakeTimeout } = this.#context;
+    const deadline = performance.now() + handshakeTimeout;
+    for (;;) {
+      const chunk = await reader.read(deadline - performance.now());
+      if (chunk === "timeout") return `Expected a PROXY header within ${handshakeTimeout} ms`;
+      if (typeof chunk === "string") {
+        return "Expected a PROXY header, got the end of the connection";
+      }
+      const header = parser.push(chunk);
+      if (header === undefined) continue;
+      if ("fault" in header) return header.fault;
+      this.remoteAddress = this.#address = header.source ?? this.#address;
+      reader.unread(header.rest);
+      return undefined;
+    }
+  }
+
+  /** Admits one more connection. */
+  connect(): HandshakeRefusal | undefined {
+    const refusal = this.#context.admission.connect();
+    this.#connected = refusal === undefined;
+    return refusal;
+  }
+
+  /** Admits the connection of its address, where its address is known already. */
+  enterConnection(): HandshakeRefusal | undefined {
+    return this.#context.trust === undefined ? this.#enter() : undefined;
+  }
+
+  /** Admits the WebSocket connection that is about to open. */
+  enterWebSocket(): HandshakeRefusal | undefined {
+    return this.#enter();
+  }
+
+  /** Counts the peer out. */
+  leave(): void {
+    const { admission } = this.#context;
+    if (this.#connected) admission.disconnect();
+    if (this.#draining) admission.draining--;
+    if (this.#counted) admission.leave(this.#countedAs);
+    this.#connected = this.#draining = this.#counted = false;
+  }
+
+  /** The connection has ended, and counts on until `leave()`: messages wait for its handler. */
+  drain(): void {
+    if (!this.#connected) return;
+    this.#context.admission.disconnect();
+    this.#context.admission.draining++;
+    this.#connected = false;
+    this.#draining = true;
+  }
+
+  /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
+  identify(head: RequestHead): RequestHead | HandshakeRefusal {
+    const { trust, admission, hosts } = this.#context;
+    let identified = head;
+    if (trust !== undefined) {
+      const forwarding = resolveForwarding(head, this.#address, trust);
+      if ("status" in forwarding) return { ...forwarding, headers: [], cause: "proxy" };
+      this.remoteAddress = forwarding.remoteAddress;
+      this.secure = forwarding.secure ?? (this.#encrypted || undefined);
+      if (forwarding.host !== undefined) identified = withHost(head, forwarding.host);
+    }
+    const misdirected = hosts?.(identified);
+    if (misdirected !== undefined) return misdirected;
+    const refusal = isUpgradeRequest(head)
+      ? admission.handshake(this.remoteAddress?.hostname)
+      : undefined;
+    return refusal ?? identified;
+  }
+
+  #enter(): HandshakeRefusal | undefined {
+    if (this.#counted) return undefined;
+    this.#countedAs = this.remoteAddress?.hostname;
+    const refusal = this.#context.admission.enter(this.#countedAs);
+    this.#counted = refusal === undefined;
+    return refusal;
+  }
+}
+
+/** The request with the host that its client asked for: for its URL and for the origin rule. */
+function withHost(head: RequestHead, host: string): RequestHead {
+  const headers = new HeaderFields();
+  for (const [name, value] of head.headers) headers.append(name, value);
+  headers.set("host", host);
+  return { ...head, headers };
+}

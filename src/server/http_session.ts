@@ -1,0 +1,365 @@
+// One accepted connection while it speaks HTTP/1.1: requests in turn until it is upgraded or ends.
+//
+// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each silence within a body, which as
+//    a whole has `requestTimeout`. A response may take as long as the peer takes something of it within `stallTimeout`.
+// 2. Bytes are never guessed at: after a fault, or a body that was not read to its end, the connection ends.
+// 3. To end is to end our side, then to drop what still comes for a while: closing with bytes unread would
+//    reset the connection, and the answer with it (RFC 9112 section 9.6).
+// 4. The stream is read while `fetch` runs and a response leaves, or nobody would hear that the client has gone. Then the
+//    session is over at once, whatever the application still does; a client that has only ended its side gets its answer,
+//    as long as that gets on within `requestTimeout`.
+
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+import { formatRefusal } from "../handshake/server.ts";
+import type { HandshakeAcceptance } from "../handshake/server.ts";
+import { requestFraming } from "../http/body.ts";
+import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
+import type { HeadResult } from "../http/head.ts";
+import { type ReaderWatcher, type ReadFailure, TransportReader } from "../transport/pull_reader.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { UpgradeDecision, UpgradeOptions } from "./upgrade.ts";
+import { accept, judgeHandshake } from "./accept_handshake.ts";
+import { callFetch, refusalIn } from "./call_fetch.ts";
+import type { FetchHandler, ServerContext } from "./context.ts";
+import type { SessionPeer } from "./client_address.ts";
+import {
+  createRequest,
+  hasBody,
+  mayKeepAlive,
+  RequestBody,
+  tooLarge,
+  unmetExpectation,
+} from "./request.ts";
+import { reasonOf, type RefusalReason } from "./report_refusal.ts";
+import { stalled, writeResponse } from "./response.ts";
+import { Departure } from "./server_request.ts";
+import type { Session, Sessions } from "./shutdown.ts";
+
+/** What became of a request. */
+type Outcome = "upgraded" | "keep-alive" | "close";
+
+/** What came of the wait for the first head, where somebody else has waited for it. */
+export interface FirstHead {
+  /** The head or what is wrong with it, or why there is none. */
+  readonly first: NonNullable<HeadResult<RequestHead>> | ReadFailure;
+  /** Whether a part of it has come. */
+  readonly started: boolean;
+}
+
+/** Serves one connection until it has ended, or has become a WebSocket connection. */
+export class HttpSession implements Session, ReaderWatcher, Bounded {
+  /** Whether a request is being answered. */
+  answering = false;
+
+  readonly #reader: TransportReader;
+  readonly #context: ServerContext;
+  readonly #sessions: Sessions;
+  readonly #fetch: FetchHandler | undefined;
+  readonly #parser;
+  readonly #peer: SessionPeer;
+  #once = false;
+  #over = false;
+  /** Of the request that is being answered, once `fetch` has it. */
+  #departure: Departure | undefined;
+  /** Whether the answer has a deadline: its client has ended its side. */
+  #hasDeadline = false;
+
+  /** Takes a transport over, of a session that has been added. */
+  constructor(
+    transport: Transport,
+    context: ServerContext,
+    peer: SessionPeer,
+    sessions: Sessions,
+    fetch?: FetchHandler,
+  ) {
+    this.#reader = new TransportReader(transport, this);
+    this.#context = context;
+    this.#sessions = sessions;
+    this.#fetch = fetch ?? context.fetch;
+    this.#parser = createRequestParser({ maxHeadSize: context.maxHeadSize });
+    this.#peer = peer;
+  }
+
+  /** Cuts the connection. A `fetch` that does not answer cannot hold it up. */
+  destroy(): void {
+    this.#reader.transport.destroy();
+    this.#abandon("The server cut the connection");
+    this.#end();
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  gone(): void {
+    this.#abandon("The client has gone");
+    this.#end();
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  peerEnded(): void {
+    if (!this.answering) return;
+    this.#abandon("The client has ended its side of the connection");
+    this.#hasDeadline = true;
+    startDeadline(this, this.#context.requestTimeout);
+  }
+
+  /** Implements {@linkcode ReaderWatcher}. */
+  progressed(): void {
+    if (!this.#hasDeadline) return;
+    stopDeadline(this, this.#context.requestTimeout);
+    startDeadline(this, this.#context.requestTimeout);
+  }
+
+  /** Implements {@linkcode Bounded}. */
+  late(): void {
+    this.destroy();
+  }
+
+  #abandon(why: string): void {
+    this.#departure?.tell(`${why} before the answer was there`);
+  }
+
+  /** Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never rejects. */
+  async run(first?: FirstHead, refusal?: HandshakeRefusal): Promise<void> {
+    const outcome = await this.#serve(first, refusal);
+    if (outcome !== "upgraded") this.#end();
+  }
+
+  /**
+   * Answers the one request whose head has been read, with the bytes behind it, and ends the connection after it. Never
+   * rejects.
+   */
+  async runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
+    this.#reader.unread(rest);
+    this.#once = this.answering = true;
+    const outcome = await this.#serveOnce(head, refusal);
+    if (outcome !== "upgraded") this.#end();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#answered();
+    this.#over = true;
+    this.#sessions.leave(this);
+    this.#peer.leave();
+  }
+
+  /** The request at hand has been answered. */
+  #answered(): void {
+    this.answering = false;
+    this.#departure = undefined;
+    if (this.#hasDeadline) stopDeadline(this, this.#context.requestTimeout);
+    this.#hasDeadline = false;
+  }
+
+  async #finish(): Promise<void> {
+    const { closeTimeout, stallTimeout } = this.#context;
+    if (!await this.#reader.finish(closeTimeout, stallTimeout)) throw stalled(stallTimeout);
+  }
+
+  /** Something is wrong that has nothing to do with what the client sent. */
+  #fail(error: unknown): void {
+    this.#reportCut(error);
+    this.destroy();
+  }
+
+  #reportCut(error: unknown): void {
+    // What breaks because the client has gone is nobody's mistake.
+    if (this.#over) return;
+    this.#context.guard.counters.responsesCut++;
+    this.#context.report(error);
+  }
+
+  async #serveOnce(
+    head: RequestHead,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<Outcome> {
+    try {
+      const outcome = await (refusal ? this.#refuse(refusal, head) : this.#answer(head));
+      this.#answered();
+      if (outcome !== "upgraded") await this.#finish();
+      return outcome;
+    } catch (error) {
+      this.#fail(error);
+      return "close";
+    }
+  }
+
+  async #serve(
+    first: FirstHead | undefined,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<Outcome> {
+    try {
+      if (!await this.#begin(first, refusal)) return "close";
+      let keepAlive = true;
+      while (keepAlive && !this.#over) {
+        const head = await this.#readHead(first);
+        if (head === undefined) return "close";
+        first = undefined;
+        this.answering = true;
+        const outcome = await this.#answer(head);
+        this.#answered();
+        if (outcome === "upgraded") return outcome;
+        keepAlive = outcome === "keep-alive" && !this.#context.closing;
+      }
+      await this.#finish();
+    } catch (error) {
+      this.#fail(error);
+    }
+    return "close";
+  }
+
+  /** What comes before the first request: false when no request will be answered. `refusal` has been told. */
+  async #begin(
+    first: FirstHead | undefined,
+    refusal: HandshakeRefusal | undefined,
+  ): Promise<boolean> {
+    if (this.#context.proxyProtocol) {
+      const reason = await this.#peer.readProxyHeader(this.#reader);
+      if (reason !== undefined) {
+        this.#tell({ cause: "proxy", status: undefined, reason });
+        this.destroy();
+        return false;
+      }
+    }
+    if (refusal === undefined) {
+      refusal = this.#peer.enterConnection();
+      if (refusal === undefined) return true;
+      this.#tell(reasonOf(refusal));
+    }
+    const { first: found } = first ?? await this.#awaitHead();
+    if (found === "closed") return false;
+    const head = typeof found === "object" && "head" in found ? found.head : undefined;
+    await this.#writeRefusal(refusal, head);
+    await this.#finish();
+    return false;
+  }
+
+  /** The next request's head; undefined when there is none and the connection has been ended. */
+  async #readHead(known?: FirstHead): Promise<RequestHead | undefined> {
+    const { first, started } = known ?? await this.#awaitHead();
+    if (typeof first === "string") {
+      const late = first === "timeout" && started;
+      if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
+      if (first !== "closed") await this.#finish();
+      return undefined;
+    }
+    if ("head" in first) {
+      this.#reader.unread(first.rest);
+      return first.head;
+    }
+    await this.#refuse(first.fault);
+    await this.#finish();
+    return undefined;
+  }
+
+  async #awaitHead(): Promise<FirstHead> {
+    const deadline = performance.now() + this.#context.handshakeTimeout;
+    let started = false;
+    for (;;) {
+      const chunk = await this.#reader.read(deadline - performance.now());
+      if (typeof chunk === "string") return { first: chunk, started };
+      started = true;
+      const first = this.#parser.push(chunk);
+      if (first !== undefined) return { first, started };
+    }
+  }
+
+  async #answer(received: RequestHead): Promise<Outcome> {
+    const head = this.#peer.identify(received);
+    if ("status" in head) return await this.#refuse(head, received);
+    const { websocket } = this.#context;
+    if (this.#fetch !== undefined) return await this.#answerByFetch(this.#fetch, head);
+    const judged = this.#judge(head, undefined);
+    if ("status" in judged) return await this.#refuse(judged, head);
+    return await this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
+  }
+
+  async #answerByFetch(
+    fetch: FetchHandler,
+    head: RequestHead,
+  ): Promise<Outcome> {
+    const { maxBodySize, stallTimeout } = this.#context;
+    const framing = requestFraming(head);
+    if ("status" in framing) return this.#refuse(framing, head);
+    if (framing.kind === "length" && framing.length > maxBodySize) {
+      return this.#refuse(tooLarge(maxBodySize), head);
+    }
+    const expectation = unmetExpectation(head);
+    if (expectation !== undefined) return this.#refuse(expectation, head);
+    const reader = this.#reader;
+    const body = hasBody(framing)
+      ? new RequestBody(head, framing, reader, this.#context)
+      : undefined;
+    const departure = this.#departure = new Departure();
+    const { secure, remoteAddress } = this.#peer;
+    const request = createRequest(head, { body: body?.stream, secure, departure });
+    if ("reason" in request) return this.#refuse(request, head);
+    if (reader.hasEnded) this.peerEnded();
+
+    const tools = { tls: reader.transport.tls, remoteAddress };
+    const answer = await callFetch(fetch, request, tools, (origins) => this.#judge(head, origins));
+    const { response, decision, error } = answer;
+    // What a body fails with is the peer's mistake, and answered as such.
+    if (error !== undefined && body?.fault === undefined && !departure.explains(error)) {
+      this.#context.report(error);
+    }
+    if (this.#over || body?.fault !== undefined) {
+      response.body?.cancel().catch(() => {});
+      return body?.fault === undefined ? "close" : this.#refuse(body.fault, head);
+    }
+    if (decision !== undefined) return this.#upgrade(head, decision, request);
+    const refused = refusalIn(answer, head);
+    if (refused !== undefined) this.#tell(refused, head);
+    const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
+      (body === undefined || body.done || await body.discard());
+    const failed = (error: unknown): void => this.#reportCut(error);
+    const exchange = { reader, head, keepAlive, stallTimeout, failed };
+    const whole = await writeResponse(response, exchange);
+    if (!whole) await body?.left(this.#context.requestTimeout);
+    return whole ? "keep-alive" : "close";
+  }
+
+  #judge(
+    head: RequestHead,
+    origins: UpgradeOptions["origins"],
+  ): HandshakeAcceptance | HandshakeRefusal {
+    return judgeHandshake(head, this.#context, this.#peer, this.#reader.transport, origins);
+  }
+
+  #upgrade(
+    head: RequestHead,
+    decision: UpgradeDecision,
+    request?: Request,
+  ): "upgraded" | Promise<"close"> {
+    const { transport } = this.#reader;
+    // The peer has gone while the decision was made: who has ended its side can answer no Close frame.
+    if (this.#reader.hasEnded || this.#over) return Promise.resolve("close");
+    const rest = this.#reader.release();
+    const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
+    if (refusal !== undefined) return this.#refuse(refusal, head);
+    this.#over = true;
+    this.#sessions.becameConnection(this);
+    return "upgraded";
+  }
+
+  /** Answers with a fault or a refusal, and tells it; the connection ends after it. */
+  #refuse(refusal: HeadFault | HandshakeRefusal, head?: RequestHead): Promise<"close"> {
+    this.#tell(reasonOf(refusal), head);
+    return this.#writeRefusal(refusal, head);
+  }
+
+  async #writeRefusal(
+    refusal: HeadFault | HandshakeRefusal,
+    head: RequestHead | undefined,
+  ): Promise<"close"> {
+    const headers = "headers" in refusal ? refusal.headers : [];
+    const date = ["Date", new Date().toUTCString()] as const;
+    const response = formatRefusal({ ...refusal, headers: [date, ...headers] }, head?.method);
+    await this.#reader.write(response, this.#context.closeTimeout);
+    return "close";
+  }
+
+  #tell(reason: RefusalReason, head?: RequestHead): void {
+    this.#context.refuse(reason, this.#peer.remoteAddress, head);
+  }
+}

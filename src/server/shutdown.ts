@@ -1,0 +1,154 @@
+// The connections of one server, and how they end: serve(), attach() and adopt() stop in the same way.
+//
+// 1. A connection that has ended is let go of at once, though its handler may run on. What is left is a count of those
+//    that are still at work, for close(): a handler that never settles holds nothing that the application does not hold.
+// 2. `timeout` bounds the whole of close(). A handler that is not done by then is not waited for; but whatever was cut
+//    has been told so, since the process may end next.
+
+import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
+import { LONGEST_TIMER } from "../connection/limits.ts";
+import {
+  anything,
+  checkOptions,
+  milliseconds,
+  number,
+  type OptionTable,
+  text,
+} from "../util/check_options.ts";
+import type { ServerContext } from "./context.ts";
+
+/** How a server stops. */
+export interface ServerCloseOptions {
+  /** The close code: 1001 unless told; 1012 says that the server comes back. */
+  readonly code?: number;
+  /** The reason, at most 123 octets of UTF-8. */
+  readonly reason?: string;
+  /**
+   * Milliseconds from the last close after which what has not ended is cut, and no handler is waited for any more; a
+   * WebSocket is cut after `closeTimeout` in any case. `closeTimeout` unless told.
+   */
+  readonly timeout?: number;
+  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. 0 unless told. */
+  readonly spread?: number;
+}
+
+/** What each of these may be; `code` is judged by what goes into a Close frame. */
+const CLOSE_OPTIONS: OptionTable<ServerCloseOptions> = {
+  code: anything,
+  reason: text,
+  timeout: milliseconds,
+  spread: number("milliseconds", { least: 0, most: LONGEST_TIMER, parts: true }),
+};
+
+/** One connection before it has become a WebSocket, if it does. */
+export interface Session {
+  /** Whether a request is being answered. */
+  readonly answering: boolean;
+  /** Cuts it. */
+  destroy(): void;
+}
+
+/** The connections of one server. */
+export class Sessions {
+  readonly #context: ServerContext;
+  readonly #open = new Set<Session>();
+  #closed: Promise<void> | undefined;
+
+  /** None yet. */
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** One has come. */
+  add(session: Session): void {
+    this.#open.add(session);
+    this.#context.presence.enter();
+  }
+
+  /** One is served by another from now on. */
+  replace(session: Session, next: Session): void {
+    this.#open.delete(session);
+    this.#open.add(next);
+  }
+
+  /** One has become a WebSocket connection, which leaves when its handler is done. */
+  becameConnection(session: Session): void {
+    this.#open.delete(session);
+  }
+
+  /** One has ended. */
+  leave(session: Session): void {
+    this.#open.delete(session);
+    this.#context.presence.leave();
+  }
+
+  /**
+   * Ends them all; see `Server.close()`.
+   *
+   * @param stop Stops whatever brings new ones, once the closes have been sent.
+   */
+  close(
+    options: ServerCloseOptions = {},
+    stop: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    try {
+      checkOptions("close()", options, CLOSE_OPTIONS);
+      encodeCloseBody(options.code ?? CloseCode.goingAway, options.reason ?? "");
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#closed = this.#close(options, stop);
+  }
+
+  async #close(options: ServerCloseOptions, stop: () => Promise<void>): Promise<void> {
+    const { code = CloseCode.goingAway, reason = "", spread = 0 } = options;
+    const timeout = Math.min(options.timeout ?? this.#context.closeTimeout, LONGEST_TIMER);
+    this.#context.closing = true;
+    this.#dropIdle();
+    const closing = this.#closeConnections(code, reason, spread);
+    // While closes are spread, whoever comes is told to come back later.
+    if (spread > 0) await closing;
+    const stopped = stop();
+    this.#dropIdle();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), timeout);
+    });
+    const empty = this.#context.presence.whenEmpty();
+    const outcome = await Promise.race([Promise.all([stopped, empty]), late]);
+    clearTimeout(timer);
+    if (outcome === "late") await this.#cut();
+  }
+
+  /** Cuts what is left, and lets its hooks be called. */
+  async #cut(): Promise<void> {
+    const connections = [...this.#context.connections, ...this.#context.draining];
+    for (const session of this.#open) session.destroy();
+    for (const connection of connections) connection.terminate();
+    await Promise.all(connections.map(({ closed }) => closed));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  /** Drops connections that wait for a request, or have been answered for the last time: they have nothing to finish. */
+  #dropIdle(): void {
+    for (const session of this.#open) {
+      if (!session.answering) session.destroy();
+    }
+  }
+
+  async #closeConnections(code: number, reason: string, spread: number): Promise<void> {
+    const open = this.#context.connections;
+    const connections = [...open];
+    const started = performance.now();
+    let next = 0;
+    while (next < connections.length && open.size > 0) {
+      const part = spread === 0 ? 1 : (performance.now() - started) / spread;
+      const due = Math.min(connections.length, Math.ceil(connections.length * part));
+      for (; next < due; next++) connections[next]!.close(code, reason);
+      if (next < connections.length) {
+        await new Promise((resolve) => setTimeout(resolve, Math.min(20, spread)));
+      }
+    }
+  }
+}

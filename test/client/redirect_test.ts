@@ -1,0 +1,186 @@
+// Redirections: what may be taken along, and connect() that follows them over real sockets.
+
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/ws";
+import { follow, type Hop, isRedirect } from "../../src/client/redirect.ts";
+import { response } from "../handshake/heads.ts";
+import { test } from "../support/test.ts";
+
+const secret: Hop = {
+  url: new URL("ws://a.example/chat"),
+  path: "/run/a",
+  headers: [
+    ["Authorization", "Basic eDp5"],
+    ["User-Agent", "mine/1"],
+    ["Cookie", "a=1"],
+    ["Proxy-Authorization", "Basic eDp5"],
+    ["X-Api-Key", "2"],
+    ["accept-LANGUAGE", "la"],
+    ["Host", "b"],
+    ["Origin", "https://a.example"],
+    ["Cookie2", "3"],
+    ["X-Anything", "4"],
+    ["X-Anything", "5"],
+    ["Accept", "*/*"],
+    ["Accept-Encoding", "br"],
+    ["Cache-Control", "no-cache"],
+    ["Pragma", "no-cache"],
+    ["Referer", "https://a.example/?token=6"],
+    ["Sec-Fetch-Mode", "websocket"],
+  ],
+  tls: { ca: "CA", cert: "CERT", key: "KEY", servername: "a", rejectUnauthorized: false },
+};
+
+const to = (location: string, from: Hop = secret): Hop =>
+  follow(from, response("HTTP/1.1 302 Found", `Location: ${location}`));
+
+test("isRedirect() is a status that redirects, with a Location", () => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    assertEquals(isRedirect(response(`HTTP/1.1 ${status} x`, "Location: /")), true);
+    assertEquals(isRedirect(response(`HTTP/1.1 ${status} x`)), false);
+  }
+  for (const status of [101, 200, 300, 304, 305, 306, 404]) {
+    assertEquals(isRedirect(response(`HTTP/1.1 ${status} x`, "Location: /")), false);
+  }
+});
+
+const sameOrigin: [string, string][] = [
+  ["/new?x=1", "ws://a.example/new?x=1"],
+  ["new", "ws://a.example/new"],
+  ["http://a.example:80/new", "ws://a.example/new"],
+  ["ws://A.example/new#fragment", "ws://a.example/new"],
+];
+for (const [location, expected] of sameOrigin) {
+  test(`follow() takes everything along to ${location}, the same origin`, () => {
+    const { url, path, headers, tls } = to(location);
+    assertEquals([url.href, path], [expected, secret.path]);
+    assertEquals(headers, secret.headers);
+    assertEquals(tls, secret.tls);
+  });
+}
+
+for (
+  const location of ["ws://b.example/", "//b.example/", "ws://a.example:81/", "https://a.example/"]
+) {
+  test(`follow() takes nothing secret along to ${location}, another origin`, () => {
+    const { path, headers, tls } = to(location);
+    assertEquals(path, undefined);
+    assertEquals(headers, [
+      ["User-Agent", "mine/1"],
+      ["accept-LANGUAGE", "la"],
+      ["Accept", "*/*"],
+      ["Accept-Encoding", "br"],
+      ["Cache-Control", "no-cache"],
+      ["Pragma", "no-cache"],
+    ]);
+    assertEquals(tls, { ca: "CA", rejectUnauthorized: false });
+  });
+}
+
+test("follow() gives the user of a URL to the same origin, and to no other", () => {
+  const from = { ...secret, url: new URL("ws://me:secret@a.example/") };
+  assertEquals(to("/new", from).url.href, "ws://me:secret@a.example/new");
+  assertEquals(to("ws://a.example/new", from).url.href, "ws://me:secret@a.example/new");
+  assertEquals(to("ws://you:1@a.example/new", from).url.href, "ws://you:1@a.example/new");
+  assertEquals(to("ws://b.example/new", from).url.href, "ws://b.example/new");
+  assertEquals(to("ws://you:1@b.example/new", from).url.href, "ws://b.example/new");
+});
+
+test("follow() gives nothing back to the first origin that another one leads to", () => {
+  const { headers, tls } = to("ws://a.example/", to("ws://b.example/"));
+  assertEquals([headers.some(([name]) => name === "Authorization"), tls.key], [false, undefined]);
+});
+
+test("follow() refuses what is no WebSocket URL, and to leave TLS", () => {
+  for (const location of ["ftp://a.example/", "http://", "javascript:alert(1)"]) {
+    assertThrows(() => to(location), HandshakeError, "Expected a redirection to a WebSocket URL");
+  }
+  const secure = { ...secret, url: new URL("wss://a.example/") };
+  const error = assertThrows(() => to("http://a.example/", secure), HandshakeError, "wss:");
+  assertEquals([error.status, error.headers?.get("location")], [302, "http://a.example/"]);
+});
+
+/** A server whose paths lead from /3 to /2, /1 and /0, which tells what it was sent. */
+const chain = await serve({
+  port: 0,
+  routes: {
+    "/0": {
+      websocket: (ws) =>
+        ws.send(`${ws.request.headers.get("authorization")} ${ws.request.headers.get("cookie")}`),
+    },
+    "/away": (request) => {
+      const { port } = new URL(request.url);
+      return Response.redirect(`http://localhost:${port}/0`);
+    },
+    "/loop": () => new Response(null, { status: 307, headers: { location: "/loop" } }),
+    "/:n": (_request, { params }) =>
+      new Response(null, { status: 302, headers: { location: `/${Number(params.n) - 1}` } }),
+  },
+});
+
+async function told(path: string, options: ConnectOptions): Promise<string> {
+  const ws = await connect(new URL(path, chain.url), options);
+  const message = String(await ws.receive());
+  await ws.close();
+  return message;
+}
+
+test("connect({ maxRedirects }) follows so many, with what it was given", async () => {
+  const headers = { authorization: "Bearer x", cookie: "a=1" };
+  assertEquals(await told("/3", { maxRedirects: 3, headers }), "Bearer x a=1");
+  const error = await assertRejects(() => told("/3", { maxRedirects: 2 }), HandshakeError);
+  assertEquals([error.status, error.headers?.get("location")], [302, "/0"]);
+  const loop = await assertRejects(() => told("/loop", { maxRedirects: 20 }), HandshakeError);
+  assertStringIncludes(loop.message, "307");
+});
+
+test("connect() follows no redirection unless told", async () => {
+  const error = await assertRejects(() => told("/1", {}), HandshakeError);
+  assertEquals([error.status, error.headers?.get("location")], [302, "/0"]);
+  await assertRejects(() => told("/1", { maxRedirects: -1 }), RangeError, "maxRedirects");
+});
+
+test("connect({ maxRedirects }) gives another origin no credentials", async () => {
+  const headers = { authorization: "Bearer x", cookie: "a=1" };
+  const url = "/away";
+  // The server listens on 127.0.0.1, which localhost may not lead to first.
+  assertEquals(await told(url, { maxRedirects: 1, headers }), "null null");
+});
+
+test("connect({ cookies }) sends what the jar has, and stores what each answer sets", async () => {
+  await using server = await serve({
+    port: 0,
+    fetch(request, { upgrade }) {
+      const cookie = request.headers.get("cookie");
+      if (cookie === null) {
+        const headers = new Headers({ location: "/in" });
+        headers.append("set-cookie", "a=1; Path=/");
+        headers.append("set-cookie", "b=2");
+        return new Response(null, { status: 303, headers });
+      }
+      return upgrade((ws) => ws.send(cookie), { headers: { "set-cookie": "c=3" } });
+    },
+  });
+  const jar: string[] = [];
+  const seen: string[] = [];
+  const ws = await connect(server.url, {
+    maxRedirects: 1,
+    cookies: {
+      get: (url) => (seen.push(new URL(url).pathname), Promise.resolve(jar.join("; "))),
+      set: (url, cookie) => void jar.push(cookie.split(";")[0] ?? url),
+    },
+  });
+  assertEquals(await ws.receive(), "a=1; b=2");
+  assertEquals([jar, seen], [["a=1", "b=2", "c=3"], ["/", "/in"]]);
+  await ws.close();
+  // What the caller says comes first.
+  const headers = { cookie: "mine=1" };
+  const other = await connect(server.url, { headers, cookies: { get: () => "x=1", set() {} } });
+  assertEquals(await other.receive(), "mine=1");
+  await other.close();
+});
+
+test("the server of these tests stops", async () => {
+  await chain.close();
+  assertEquals(chain.connections.size, 0);
+});

@@ -1,0 +1,103 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { Ending } from "../../src/protocol/close_state.ts";
+import { ProtocolError } from "../../src/protocol/errors.ts";
+import { test } from "../support/test.ts";
+
+const ours = { code: 1000, reason: "ours" };
+const theirs = { code: 4000, reason: "theirs" };
+const lost = new Error("lost");
+
+test("Ending of which nothing is known was the peer's, with 1006", () => {
+  assertEquals(new Ending().toInfo(), {
+    code: 1006,
+    reason: "",
+    wasClean: false,
+    initiator: "remote",
+    sent: undefined,
+    received: undefined,
+    cause: undefined,
+  });
+});
+
+test("Ending is clean once both Close frames were exchanged, and tells the peer's", () => {
+  const ending = new Ending();
+  ending.initiator = "local";
+  ending.sent = ours;
+  assertEquals([ending.toInfo().wasClean, ending.toInfo().code], [false, 1006]);
+  ending.received = theirs;
+  const { code, reason, wasClean, initiator } = ending.toInfo();
+  assertEquals({ code, reason, wasClean, initiator }, {
+    ...theirs,
+    wasClean: true,
+    initiator: "local",
+  });
+});
+
+test("Ending drop() behind the closing handshake is no harm", () => {
+  const ending = new Ending();
+  ending.sent = ours;
+  ending.received = theirs;
+  ending.drop(lost, "remote");
+  assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
+});
+
+test("Ending drop() before the closing handshake is a cause, and the first one counts", () => {
+  const ending = new Ending();
+  ending.sent = ours;
+  ending.drop(lost, "local");
+  ending.drop(new Error("later"), "remote");
+  const info = ending.toInfo();
+  assertStrictEquals(info.cause, lost);
+  assertEquals([info.code, info.initiator, info.wasClean], [1006, "local", false]);
+});
+
+/** An end after both Close frames. */
+function agreed(): Ending {
+  const ending = new Ending();
+  ending.initiator = "remote";
+  ending.sent = ours;
+  ending.received = theirs;
+  return ending;
+}
+
+test("Ending end() is clean when both Close frames were exchanged and the stream ended in order (RFC 6455 7.1.4)", () => {
+  for (const given of [false, true]) {
+    const ending = agreed();
+    if (given) ending.drop(lost, "local");
+    ending.end(undefined, true);
+    assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
+  }
+});
+
+test("Ending end() is not clean when the stream ended with an error, and tells it", () => {
+  const ending = agreed();
+  ending.end(lost, true);
+  const { wasClean, cause, code } = ending.toInfo();
+  assertStrictEquals(cause, lost);
+  assertEquals([wasClean, code], [false, 4000]);
+});
+
+test("Ending end() is not clean when our Close frame had not left, and tells why", () => {
+  const late = agreed();
+  late.drop(lost, "local");
+  late.end(undefined, false);
+  assertStrictEquals(late.toInfo().cause, lost);
+  const ending = agreed();
+  ending.end(undefined, false);
+  const { wasClean, cause } = ending.toInfo();
+  assertEquals([wasClean, cause?.message], [
+    false,
+    "The connection was lost before its Close frame had left",
+  ]);
+});
+
+test("Ending by a violation has its code, unless the peer gave one", () => {
+  const ending = new Ending();
+  const cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
+  ending.fail(cause, { code: 1002, reason: "Reserved opcode" });
+  assertStrictEquals(ending.toInfo().cause, cause);
+  assertEquals([ending.toInfo().code, ending.toInfo().reason], [1002, "Reserved opcode"]);
+  ending.sent = ours;
+  ending.received = theirs;
+  assertEquals([ending.toInfo().code, ending.toInfo().wasClean], [4000, false]);
+});

@@ -1,0 +1,155 @@
+// The network in memory. Its ends are recorded by a Peer, which holds them to the rules of src/transport/transport.ts.
+
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { decodeHex, encodeHex } from "@std/encoding";
+import { createMemoryRuntime } from "@sansocket/ws/testing";
+import { isPattern, pattern, Peer } from "../contract/peer.ts";
+import { settled } from "../support/connections.ts";
+import { test } from "../support/test.ts";
+import { transportPair } from "../support/transports.ts";
+
+const address = { hostname: "127.0.0.1", port: 0 };
+const notAborted = { signal: undefined };
+
+/** Registers a test of both ends of a stream, and asserts that neither broke a rule. */
+function onStream(criterion: string, body: (a: Peer, b: Peer) => Promise<void>): void {
+  test(`createMemoryRuntime ${criterion}`, async () => {
+    const [dialled, accepted] = await transportPair();
+    const [a, b] = [new Peer(dialled), new Peer(accepted)];
+    await body(a, b);
+    await Promise.all([a.finish(), b.finish()]);
+  });
+}
+
+onStream("carries bytes both ways in order", async (a, b) => {
+  a.resume();
+  b.resume();
+  a.write(decodeHex("810548656c"));
+  a.write(decodeHex("6c6f"));
+  b.write(decodeHex("8900"));
+  await settled();
+  assertEquals([encodeHex(b.bytes), encodeHex(a.bytes)], ["810548656c6c6f", "8900"]);
+});
+
+onStream("says nothing before resume(), nor after pause()", async (a, b) => {
+  a.write(decodeHex("01"));
+  await settled();
+  assertEquals(b.received, 0);
+  b.resume();
+  await settled();
+  b.pause();
+  a.write(decodeHex("02"));
+  a.end();
+  await settled();
+  assertEquals([encodeHex(b.bytes), b.ended], ["01", false]);
+  b.resume();
+  await settled();
+  assertEquals([encodeHex(b.bytes), b.ended], ["0102", true]);
+});
+
+onStream("pause() inside data() holds back what follows", async (a, b) => {
+  b.onData = () => {
+    b.pause();
+    a.write(decodeHex("02"));
+  };
+  b.resume();
+  a.write(decodeHex("01"));
+  await settled();
+  assertEquals(encodeHex(b.bytes), "01");
+});
+
+onStream("gives chunks away: what the writer changes later is not seen", async (a, b) => {
+  const chunk = decodeHex("01");
+  a.write(chunk);
+  chunk[0] = 2;
+  b.resume();
+  await settled();
+  assertEquals(encodeHex(b.bytes), "01");
+});
+
+onStream("carries 4 MiB through pauses", async (a, b) => {
+  const bytes = pattern(4 << 20);
+  b.onData = () => {
+    b.pause();
+    queueMicrotask(() => b.resume());
+  };
+  b.resume();
+  for (let i = 0; i < bytes.length; i += 65_536) a.write(bytes.subarray(i, i + 65_536));
+  await b.until(() => b.received === bytes.length);
+  assert(isPattern(b.bytes));
+});
+
+onStream("end() leaves the other direction open", async (a, b) => {
+  a.resume();
+  b.resume();
+  a.end();
+  assertEquals(a.write(decodeHex("bb")), true);
+  await b.until(() => b.ended);
+  b.write(decodeHex("aa"));
+  b.end();
+  await Promise.all([a.until(() => a.closed), b.until(() => b.closed)]);
+  assertEquals([encodeHex(a.bytes), a.ended, b.received], ["aa", true, 0]);
+});
+
+onStream("destroy() is told to both ends", async (a, b) => {
+  b.resume();
+  a.destroy();
+  a.destroy();
+  await Promise.all([a.until(() => a.closed), b.until(() => b.ended)]);
+  assertEquals([a.ended, a.error, b.error], [false, undefined, undefined]);
+  assertEquals([b.write(decodeHex("cc")), b.bufferedAmount], [true, 0]);
+});
+
+test("createMemoryRuntime gives each network its own ports", async () => {
+  const [one, two] = [createMemoryRuntime(), createMemoryRuntime()];
+  const listener = await one.listen({ ...address, port: 80 }, () => {});
+  assertEquals(listener.address, { hostname: "127.0.0.1", port: 80 });
+  await assertRejects(() => two.dial(listener.address, notAborted), Error, ":80: nothing listens");
+  await assertRejects(
+    () => one.listen(listener.address, () => {}),
+    Error,
+    "127.0.0.1:80: the port is in use",
+  );
+  await listener.close();
+  await assertRejects(() => one.dial(listener.address, notAborted), Error, ":80: nothing listens");
+});
+
+test("createMemoryRuntime chooses a free port for port 0", async () => {
+  const runtime = createMemoryRuntime();
+  const ports = new Set<number>();
+  for (let i = 0; i < 3; i++) ports.add((await runtime.listen(address, () => {})).address.port);
+  assertEquals(ports.size, 3);
+  assertEquals(ports.has(0), false);
+});
+
+test("createMemoryRuntime dial() rejects with the reason of a signal that has fired", async () => {
+  const runtime = createMemoryRuntime();
+  const { address: listening } = await runtime.listen(address, () => {});
+  const reason = new Error("Changed my mind");
+  const signal = AbortSignal.abort(reason);
+  assertStrictEquals(await assertRejects(() => runtime.dial(listening, { signal }), Error), reason);
+});
+
+test("createMemoryRuntime refuses TLS and unix sockets rather than go on without", async () => {
+  const runtime = createMemoryRuntime();
+  for (const more of [{ tls: { key: "", cert: "" } }, { path: "/run/chat.sock" }]) {
+    await assertRejects(() => runtime.listen({ ...address, ...more }, () => {}), TypeError);
+    await assertRejects(() => runtime.dial(address, { ...notAborted, ...more }), TypeError);
+  }
+});
+
+test("createMemoryRuntime gives both ends their addresses", async () => {
+  const [dialled, accepted] = await transportPair();
+  assertEquals(dialled.remoteAddress, accepted.localAddress);
+  assertEquals(accepted.remoteAddress, dialled.localAddress);
+  for (const transport of [dialled, accepted]) transport.destroy();
+  await settled();
+});
+
+onStream("counts bytes above 64 KiB that the peer has not read", async (a, b) => {
+  assertEquals([a.write(new Uint8Array(65_536)), a.bufferedAmount], [true, 0]);
+  assertEquals([a.write(new Uint8Array(1)), a.bufferedAmount], [false, 1]);
+  b.resume();
+  await settled();
+  assertEquals([b.received, a.bufferedAmount, a.drains], [65_537, 0, 1]);
+});

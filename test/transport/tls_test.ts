@@ -1,0 +1,345 @@
+// TLS from end to end, on the runtime that the tests run on. What each transport does is in contract/.
+
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { connect, createDevelopmentCertificate, serve } from "@sansocket/ws";
+import type { ServerOptions, TlsInfo, TlsServerOptions, WebSocketHandler } from "@sansocket/ws";
+import { X509Certificate } from "node:crypto";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { WebSocket as WsClient, WebSocketServer } from "ws";
+import { withResolvers } from "../support/connections.ts";
+import { handshake, RawPeer, RawServer } from "../support/raw.ts";
+import { test } from "../support/test.ts";
+
+const [certificate, other, client, stranger] = await Promise.all([
+  createDevelopmentCertificate(),
+  createDevelopmentCertificate({ hostnames: ["other.test"] }),
+  createDevelopmentCertificate({ hostnames: ["client.test"] }),
+  createDevelopmentCertificate({ hostnames: ["stranger.test"] }),
+]);
+const ca = certificate.cert;
+const echo: WebSocketHandler = { message: (ws, data) => ws.send(data) };
+
+/** The fingerprint of a certificate, as PEM or DER. */
+function fingerprint(encoded: string | Uint8Array | undefined): string | undefined {
+  return encoded === undefined ? undefined : new X509Certificate(encoded).fingerprint256;
+}
+
+/** A server that tells each client what it knows of its TLS. */
+function serveInfo(options: TlsServerOptions, more: ServerOptions = {}) {
+  return serve({
+    ...more,
+    port: 0,
+    tls: options,
+    fetch: (_request, { upgrade, tls }) => upgrade((ws) => ws.send(describe(tls))),
+  });
+}
+
+function describe(info: TlsInfo | undefined): string {
+  return JSON.stringify([info?.servername ?? null, fingerprint(info?.peerCertificate) ?? null]);
+}
+
+async function ask(url: string, options: Parameters<typeof connect>[1]): Promise<unknown> {
+  const ws = await connect(url, options);
+  const message = await ws.receive();
+  await ws.close();
+  return JSON.parse(message as string);
+}
+
+test("wss: carries messages both ways", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  assertMatch(server.url, /^https:\/\/127\.0\.0\.1:\d+\/$/);
+  const ws = await connect(server.url, { tls: { ca } });
+  const large = "a".repeat(500_000);
+  for (const text of ["hello", "", large]) {
+    await ws.send(text);
+    assertEquals(await ws.receive(), text);
+  }
+  await ws.close();
+  assertEquals((await ws.closed).wasClean, true);
+});
+
+test("wss: has a request whose URL is https:", async () => {
+  const urls = withResolvers<string>();
+  await using server = await serve({
+    port: 0,
+    tls: certificate,
+    fetch: (request) => {
+      urls.resolve(request.url);
+      return new Response("a page");
+    },
+  });
+  const page = await new Promise<string>((resolve, reject) => {
+    const request = https.get(`${server.url}page`, { ca, agent: false }, (response) => {
+      response.setEncoding("utf8").on("data", resolve);
+    });
+    request.on("error", reject);
+  });
+  assertEquals([page, await urls.promise], ["a page", `${server.url}page`]);
+});
+
+test("wss: closes all connections with the server", async () => {
+  const server = await serve({ port: 0, tls: certificate, websocket: echo });
+  const ws = await connect(server.url, { tls: { ca } });
+  await server.close();
+  const { code, wasClean } = await ws.closed;
+  assertEquals([code, wasClean], [1001, true]);
+});
+
+test("connect() refuses a certificate that nobody vouches for", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  const error = await assertRejects(
+    () => connect(server.url),
+    Error,
+    `Could not connect to 127.0.0.1:${server.port}: `,
+  );
+  assertMatch(error.message, /certificate is not trusted.*SELF_SIGNED/);
+  assertInstanceOf(error.cause, Error);
+});
+
+test("connect() refuses a certificate for another name", async () => {
+  await using server = await serve({ port: 0, tls: other, websocket: echo });
+  const error = await assertRejects(() => connect(server.url, { tls: { ca: other.cert } }), Error);
+  assertMatch(error.message, /^Could not connect to .*certificate is for another name/);
+});
+
+test("connect() takes a name to find in the certificate", async () => {
+  await using server = await serveInfo(other);
+  const tls = { ca: other.cert, servername: "other.test" };
+  assertEquals(await ask(server.url, { tls }), ["other.test", null]);
+});
+
+test("connect() takes any certificate when it is told to", async () => {
+  await using server = await serveInfo(other);
+  assertEquals(await ask(server.url, { tls: { rejectUnauthorized: false } }), [null, null]);
+});
+
+test("connect() over TLS to a server without gives up", async () => {
+  await using server = await serve({ port: 0, websocket: echo });
+  const error = await assertRejects(
+    () => connect(`wss://127.0.0.1:${server.port}/`, { tls: { ca } }),
+    Error,
+  );
+  assertMatch(error.message, /^Could not connect to /);
+});
+
+test("connect() without TLS to a server with it gives up", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  await assertRejects(() => connect(`ws://127.0.0.1:${server.port}/`), Error);
+});
+
+test("connect() gives up a TLS handshake that is not answered", async () => {
+  await using silent = await RawServer.listen();
+  await assertRejects(
+    () => connect(`wss://127.0.0.1:${silent.port}/`, { tls: { ca }, handshakeTimeout: 50 }),
+    Error,
+    "The opening handshake took more than 50 ms",
+  );
+});
+
+test("connect() refuses half a certificate", async () => {
+  await assertRejects(
+    () => connect("wss://127.0.0.1:1/", { tls: { cert: client.cert } }),
+    TypeError,
+    "Expected tls.cert and tls.key together",
+  );
+});
+
+test("serve() refuses a key that is none", async () => {
+  await assertRejects(
+    () => serve({ port: 0, tls: { key: "none", cert: "none" }, websocket: echo }),
+    Error,
+    "Could not listen on 127.0.0.1:0: ",
+  );
+});
+
+test("serve() refuses the PROXY protocol together with TLS", async () => {
+  await assertRejects(
+    () => serve({ port: 0, tls: certificate, proxyProtocol: true, websocket: echo }),
+    TypeError,
+    "Expected proxyProtocol or tls",
+  );
+});
+
+test("serve() cuts a client that does not finish its TLS handshake", async () => {
+  await using server = await serve({
+    port: 0,
+    tls: certificate,
+    websocket: echo,
+    handshakeTimeout: 50,
+  });
+  await using peer = await RawPeer.dial(server.port);
+  peer.sendHex("16 0301 00ff 01");
+  assertEquals((await peer.takeRest()).length, 0);
+  const ws = await connect(server.url, { tls: { ca }, handshakeTimeout: 10_000 });
+  await ws.close();
+});
+
+test("serve() outlives clients that reset or end within their TLS handshake", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  for (const leave of ["reset", "end"] as const) {
+    const peer = await RawPeer.dial(server.port);
+    peer.sendHex("16 0301 00ff 01");
+    peer[leave]();
+    await peer.closed;
+  }
+  const ws = await connect(server.url, { tls: { ca } });
+  await ws.send("hello");
+  assertEquals(await ws.receive(), "hello");
+  await ws.close();
+});
+
+test("serve() with TLS hangs up on a client without", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  await using peer = await RawPeer.dial(server.port);
+  peer.send(handshake());
+  await peer.takeRest();
+  assertEquals(server.connections.size, 0);
+});
+
+test("tls.sni chooses the certificate by name, also later", async () => {
+  const asked: string[] = [];
+  await using server = await serveInfo({
+    ...certificate,
+    sni: async (servername) => {
+      asked.push(servername);
+      await Promise.resolve();
+      return servername === "other.test" ? other : undefined;
+    },
+  });
+  const tls = { ca: [certificate.cert, other.cert] };
+  assertEquals(
+    await ask(server.url, { tls: { ...tls, servername: "other.test" } }),
+    ["other.test", null],
+  );
+  assertEquals(
+    await ask(server.url, { tls: { ...tls, servername: "localhost" } }),
+    ["localhost", null],
+  );
+  // Without a name there is nothing to choose by.
+  assertEquals(await ask(server.url, { tls }), [null, null]);
+  assertEquals(asked, ["other.test", "localhost"]);
+});
+
+test("tls.sni that throws is reported and ends the connection", async () => {
+  const mistake = new Error("No such file");
+  const reported = withResolvers<unknown>();
+  await using server = await serveInfo({
+    ...certificate,
+    sni: () => {
+      throw mistake;
+    },
+  }, { error: reported.resolve });
+  await assertRejects(
+    () => connect(server.url, { tls: { ca, servername: "localhost" } }),
+    Error,
+    "Could not connect to ",
+  );
+  assertStrictEquals(await reported.promise, mistake);
+});
+
+test("tls.clientCertificates require lets in who has one, and shows it", async () => {
+  await using server = await serveInfo({
+    ...certificate,
+    clientCertificates: "require",
+    ca: [stranger.cert, client.cert],
+  });
+  const tls = { ca, cert: client.cert, key: client.key };
+  assertEquals(await ask(server.url, { tls }), [null, fingerprint(client.cert)]);
+});
+
+for (const mode of ["request", "require"] as const) {
+  test(`tls.clientCertificates ${mode} refuses one that ca does not vouch for`, async () => {
+    await using server = await serveInfo({
+      ...certificate,
+      clientCertificates: mode,
+      ca: client.cert,
+    });
+    const tls = { ca, cert: stranger.cert, key: stranger.key };
+    await assertRejects(() => connect(server.url, { tls }), Error);
+    assertEquals(server.connections.size, 0);
+  });
+}
+
+test("tls.clientCertificates require refuses who has none", async () => {
+  await using server = await serveInfo({
+    ...certificate,
+    clientCertificates: "require",
+    ca: client.cert,
+  });
+  await assertRejects(() => connect(server.url, { tls: { ca } }), Error);
+  assertEquals(server.connections.size, 0);
+});
+
+test("tls.clientCertificates request lets in who has none", async () => {
+  await using server = await serveInfo({
+    ...certificate,
+    clientCertificates: "request",
+    ca: client.cert,
+  });
+  assertEquals(await ask(server.url, { tls: { ca } }), [null, null]);
+  const tls = { ca, cert: client.cert, key: client.key };
+  assertEquals(await ask(server.url, { tls }), [null, fingerprint(client.cert)]);
+});
+
+test("the origin rule knows that the client uses TLS", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  const host = `example.org:${server.port}`;
+  const tls = { ca };
+  const ws = await connect(server.url, { tls, headers: { host, origin: `https://${host}` } });
+  await ws.close();
+  const error = await assertRejects(
+    () => connect(server.url, { tls, headers: { host, origin: `http://${host}` } }),
+    Error,
+  );
+  assertEquals((error as { status?: number }).status, 403);
+});
+
+test("the package ws connects to serve() over TLS", async () => {
+  await using server = await serve({ port: 0, tls: certificate, websocket: echo });
+  const ws = new WsClient(server.url.replace("http", "ws"), { ca });
+  const reply = withResolvers<string>();
+  ws.on("error", reply.reject);
+  ws.on("open", () => ws.send("hello"));
+  ws.on("message", (data) => reply.resolve(String(data)));
+  assertEquals(await reply.promise, "hello");
+  const closed = new Promise((resolve) => ws.on("close", resolve));
+  ws.close(1000);
+  assertEquals(await closed, 1000);
+});
+
+test("connect() reaches the package ws over TLS", async () => {
+  const secure = https.createServer(certificate);
+  const peers = new WebSocketServer({ server: secure });
+  peers.on("connection", (ws) => ws.on("message", (data) => ws.send(String(data))));
+  await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+  const { port } = secure.address() as AddressInfo;
+  const ws = await connect(`wss://localhost:${port}/`, { tls: { ca } });
+  await ws.send("hello");
+  assertEquals(await ws.receive(), "hello");
+  await ws.close();
+  assert((await ws.closed).wasClean);
+  peers.close();
+  await new Promise((resolve) => secure.close(resolve));
+});
+
+// A proxy in front of a server on a unix socket may speak TLS to it.
+test("wss+unix: carries TLS over a unix socket", async () => {
+  const { unixWire } = await import("../contract/unix_suite.ts");
+  const wire = unixWire();
+  const server = await serve({ path: wire.path, tls: certificate, websocket: echo });
+  const ws = await connect(server.url, { tls: { ca } });
+  await ws.send("hello");
+  assertEquals(await ws.receive(), "hello");
+  await ws.close();
+  await server.close();
+  wire.remove();
+}, { skip: process.platform === "win32" ? "needs unix sockets" : undefined });
