@@ -1,7 +1,9 @@
 // Octets that wait to be sent, first in, first out.
 //
 // 1. They are copied into blocks, one behind the other: what waits keeps no memory but its own, and small chunks leave
-//    together. A block is at most half as large as all that waits, so memory stays within 1.5 of `size`.
+//    together. A block is at most half as large as all that waits, so memory stays within 1.5 of `size`. The first has
+//    just its chunk, which nearly always leaves before there is another: with room for more, a handshake and its close
+//    on a network in memory took 12% longer on Node.
 // 2. A large chunk that is its sender's until it has left can be kept as it is, unless it would keep memory of much more.
 //    Trap: its sender may transfer or resize it all the same, and must not take the process along. That is found when its
 //    turn comes.
@@ -48,12 +50,17 @@ export class ByteQueue {
     }
     if (offset === length) return;
     const rest = offset === 0 ? chunk : chunk.subarray(offset);
+    this.#add(last === undefined ? new Uint8Array(chunk) : this.#block(rest), rest.length);
+    this.#joined = this.#blocks.at(-1);
+  }
+
+  /** A block that begins with a chunk, and has room for more. */
+  #block(chunk: Uint8Array): Bytes {
     // By what the one before came to hold too, for large chunks in between cut a block short.
     const room = Math.min(this.size >> 1, 2 * (this.#joined?.end ?? 0), LARGEST);
-    const bytes = new Uint8Array(Math.max(room, rest.length, SMALLEST));
-    bytes.set(rest);
-    this.#add(bytes, rest.length);
-    this.#joined = this.#blocks.at(-1);
+    const bytes = new Uint8Array(Math.max(room, chunk.length, SMALLEST));
+    bytes.set(chunk);
+    return bytes;
   }
 
   /** Adds a chunk whose memory is ours until it has left; a copy where that keeps less. */

@@ -60,7 +60,9 @@ test("ByteQueue.push() copies, and joins small chunks", () => {
   const chunk = Uint8Array.of(1, 2, 3);
   for (let i = 0; i < 100; i++) queue.push(chunk);
   chunk.fill(9);
-  assertEquals(drain(queue, Infinity).map((piece) => [piece.length, piece[299]]), [[300, 3]]);
+  // The first has a block of its own.
+  const pieces = drain(queue, Infinity).map((piece) => [piece.length, piece.at(-1)]);
+  assertEquals(pieces, [[3, 3], [297, 3]]);
 });
 
 test("ByteQueue.keep() keeps a large chunk as it is, and copies what would keep more", () => {
@@ -105,7 +107,9 @@ test("ByteQueue.take() gives what lies apart as one", () => {
 
 test("ByteQueue.takeOwn() gives memory that nothing else is written to", () => {
   const queue = new ByteQueue();
+  queue.push(Uint8Array.of(0));
   queue.push(Uint8Array.of(1, 2, 3));
+  assertEquals([...queue.takeOwn(2)], [0]);
   const first = queue.takeOwn(2);
   queue.push(Uint8Array.of(4));
   const second = queue.takeOwn(Infinity);
