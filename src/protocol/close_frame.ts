@@ -3,7 +3,7 @@
 // 1005, 1006 and 1015 describe what happened and are never on the wire. 1004 has no meaning.
 // 1012 to 1014 come from the IANA registry; 3000 to 4999 belong to libraries and applications.
 
-import { type Bytes, EMPTY } from "../util/bytes.ts";
+import { type Bytes, EMPTY, put } from "../util/bytes.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 import type { Violation } from "./violation.ts";
 
@@ -76,7 +76,8 @@ export function encodeCloseBody(code: number | undefined, reason: string): Bytes
       `Close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999, got ${code}`,
     );
   }
-  const octets = encodeUtf8(reason);
+  // A call of TextEncoder is 6% of a handshake and its close on Node.
+  const octets = reason === "" ? EMPTY : encodeUtf8(reason);
   if (octets.length > MAX_REASON_LENGTH) {
     throw new RangeError(
       `Close reason must be at most ${MAX_REASON_LENGTH} octets of UTF-8, got ${octets.length}`,
@@ -85,7 +86,7 @@ export function encodeCloseBody(code: number | undefined, reason: string): Bytes
   const body = new Uint8Array(2 + octets.length);
   body[0] = code >>> 8;
   body[1] = code;
-  body.set(octets, 2);
+  put(octets, body, 2);
   return body;
 }
 

@@ -73,6 +73,7 @@ export class TransportReader implements TransportSink {
   /** Takes the bytes that were put back or read ahead, and stops watching the transport: its next owner sets the sink. */
   release(): Bytes {
     if (this.#watcher !== undefined) this.transport.pause();
+    if (this.#held.length === 0) return EMPTY;
     const held = this.#held.splice(0);
     this.#heldSize = 0;
     return held.length > 1 ? concat(held) : held[0] ?? EMPTY;

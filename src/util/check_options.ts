@@ -70,10 +70,14 @@ function checkGroup(
       throw new TypeError(unknown(path, name, table, scope));
     }
   }
-  // By the table, so that the values of accessors count too, which no loop over an instance of a class would find.
-  for (const name of Object.keys(table)) {
+  // By the table, so that the values of accessors count too, which no loop over an instance of a class would find. A plain
+  // object has none but its own: to ask it for each name in the table was 5% of connect() and close() on Node.
+  const isPlain = Object.getPrototypeOf(options) === Object.prototype;
+  for (const name of isPlain ? Object.getOwnPropertyNames(options) : Object.keys(table)) {
     const value = options[name];
-    if (value !== undefined) table[name]!.check(path + name, value, scope);
+    if (value !== undefined && Object.hasOwn(table, name)) {
+      table[name]!.check(path + name, value, scope);
+    }
   }
 }
 
