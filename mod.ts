@@ -45,10 +45,11 @@ export { CloseCode, type CloseStatus } from "./src/protocol/close_frame.ts";
 export { type Credentials, readCookies, readCredentials } from "./src/http/credentials.ts";
 export type { CompressionOptions } from "./src/deflate/options.ts";
 export {
-  type HandshakeResponse,
+  type ConnectionState,
   type Message,
   WebSocketConnection,
 } from "./src/connection/connection.ts";
+export type { HandshakeResponse } from "./src/connection/handshake_result.ts";
 export {
   type CloseInfo,
   ConnectionClosed,
@@ -60,6 +61,7 @@ export type { CloseCause, ServerStats } from "./src/guard/stats.ts";
 export type { RefusalCause } from "./src/handshake/refusal.ts";
 export type { ViolationCause, ViolationCode } from "./src/protocol/violation.ts";
 export type {
+  ConnectHooks,
   WebSocketFunction,
   WebSocketHandler,
   WebSocketHooks,

@@ -104,7 +104,8 @@ export {
   type SendOptions,
 } from "./protocol/prepared_message.ts";
 export type { ProtocolState } from "./protocol/close_state.ts";
-export { Protocol, type ProtocolEvent } from "./protocol/protocol.ts";
+export { Protocol } from "./protocol/protocol.ts";
+export type { ProtocolEvent } from "./protocol/protocol_event.ts";
 export type {
   TlsCertificate,
   TlsClientOptions,

@@ -22,6 +22,8 @@ export interface BunSocket<Data> {
   shutdown(): void;
   /** Closes both sides; calls the `close` hook before it returns. */
   close(): void;
+  /** Lets the process end while it is open. */
+  unref(): void;
 }
 
 /** The hooks of a socket. */

@@ -112,6 +112,10 @@ export class BunTransport implements Transport {
     if (this.bufferedAmount === 0) this.#socket.shutdown();
   }
 
+  unref(): void {
+    this.#socket.unref();
+  }
+
   destroy(): void {
     if (this.#gone) {
       if (this.#close !== undefined) this.#reportClosed();

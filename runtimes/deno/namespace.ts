@@ -21,6 +21,8 @@ export interface DenoConn {
   setNoDelay?(noDelay?: boolean): void;
   /** Closes both sides; reads and writes under way reject. */
   close(): void;
+  /** Lets the process end while a read is under way. */
+  unref(): void;
 }
 
 /** A `Deno.TcpListener` or `Deno.UnixListener`. */

@@ -143,6 +143,10 @@ export class DenoTransport implements Transport {
     this.#close(undefined);
   }
 
+  unref(): void {
+    this.#conn.unref();
+  }
+
   #pump(): void {
     if (this.#gone || this.#paused) return;
     const count = this.#arrived;

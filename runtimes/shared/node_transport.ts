@@ -229,6 +229,11 @@ export class NodeTransport implements Transport {
     this.#socket.destroy();
   }
 
+  unref(): void {
+    // A stream that is not a socket, on somebody's server, may not have it.
+    (this.#carrier as Partial<Socket>).unref?.();
+  }
+
   /** Gives the socket one part after the other while it takes them at once; else the callback of one asks for the next. */
   #writeParts(): void {
     const socket = this.#socket;

@@ -2,17 +2,26 @@
 
 import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
 import { readAnswer, readRefusal } from "./read_response.ts";
-import type { LateRequest, WebSocketConnection } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { LateRequest } from "../connection/handshake_result.ts";
 import { type Compression, createCompression } from "../deflate/compression.ts";
 import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import { HandshakeError } from "../protocol/errors.ts";
+import { attendHooks, type ConnectHooks, type HandlerWatcher } from "../connection/handler.ts";
 import { establish } from "../connection/establish.ts";
 import { createRequest, judgeResponse } from "../handshake/client.ts";
 import { parseTarget } from "../handshake/unix_url.ts";
 import { type Fields, toFields, toHeaders } from "../http/fields.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
 import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
-import { anything, checkOptions, group, number, type OptionTable } from "../util/check_options.ts";
+import {
+  anything,
+  callback,
+  checkOptions,
+  group,
+  number,
+  type OptionTable,
+} from "../util/check_options.ts";
 import { signal as signalRule, textOrTexts, withMethods } from "../util/check_options.ts";
 import type { HeadersSource } from "../util/platform.ts";
 import { TransportReader } from "../transport/pull_reader.ts";
@@ -48,9 +57,22 @@ export interface ConnectOptions extends ConnectionLimits {
   readonly maxRedirects?: number;
   /** Where cookies come from and go to, as browsers do by themselves. None unless told. */
   readonly cookies?: CookieJar;
+  /**
+   * Hooks for what is no message: `ping`, `pong`, `drain`, `close`, and `error` for what these throw, which otherwise
+   * goes to `console.error`. A hook that throws closes the connection with 1011.
+   */
+  readonly hooks?: ConnectHooks;
   /** Ends the attempt when it fires; without effect on a connection that is open. */
   readonly signal?: AbortSignal;
 }
+
+const CONNECT_HOOKS: OptionTable<ConnectHooks> = {
+  drain: callback,
+  ping: callback,
+  pong: callback,
+  close: callback,
+  error: callback,
+};
 
 /** What each of these may be. */
 export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
@@ -61,6 +83,7 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   tls: group(TLS_CLIENT_OPTIONS),
   maxRedirects: number("redirections", { least: 0 }),
   cookies: withMethods("get", "set"),
+  hooks: group(CONNECT_HOOKS),
   signal: signalRule,
 };
 
@@ -139,6 +162,12 @@ export function createConnect(runtime: Runtime): Connect {
   };
 }
 
+/** What goes wrong in a hook is told as on a server. */
+const HOOK_WATCHER: HandlerWatcher = {
+  report: (error) => console.error(error),
+  done() {},
+};
+
 /** Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go instead. */
 async function openConnection(
   transport: Transport,
@@ -180,7 +209,7 @@ async function openConnection(
       throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout, secure);
     }
     signal.throwIfAborted();
-    const { connection, endpoint } = establish(
+    const established = establish(
       {
         role: "client",
         transport,
@@ -195,8 +224,9 @@ async function openConnection(
       limits,
       undefined,
     );
-    endpoint.start();
-    return connection;
+    if (options.hooks !== undefined) attendHooks(options.hooks, established, HOOK_WATCHER);
+    established.endpoint.start();
+    return established.connection;
   } catch (error) {
     transport.destroy();
     if (options.signal?.aborted) throw abortReason(options.signal);

@@ -3,6 +3,7 @@
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
+import { iterateMessages } from "./message_iterator.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { checkOptions, type OptionTable, signal } from "../util/check_options.ts";
@@ -13,10 +14,19 @@ import {
 } from "../protocol/prepared_message.ts";
 import { checkSource, chunksOf } from "./message_source.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
-import { type CloseInfo, ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
+import {
+  type HandshakeResponse,
+  type HandshakeResult,
+  type LateRequest,
+  requestOf,
+} from "./handshake_result.ts";
 import type { ResponseHead } from "../http/head.ts";
+import { nextId } from "./id.ts";
 import type { Inbox } from "./inbox.ts";
+import type { TlsInfo } from "../transport/tls.ts";
 import type { Address } from "../transport/transport.ts";
+import type { AsyncDisposal } from "../util/platform.ts";
 
 const encoder = new TextEncoder();
 /** The BOM is part of a message. */
@@ -37,40 +47,8 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
 
-/** What a request can be made of: an object, where a closure would keep more memory. */
-export interface LateRequest {
-  /** Makes the request. */
-  make(): Request;
-}
-
-/** The request itself. */
-export function requestOf(request: Request | LateRequest): Request {
-  return "make" in request ? request.make() : request;
-}
-
-/** A server's acceptance of an opening handshake. */
-export interface HandshakeResponse {
-  /** The status, which is 101. */
-  readonly status: number;
-  /** The reason phrase; may be empty. */
-  readonly statusText: string;
-  /** The header fields. */
-  readonly headers: Headers;
-}
-
-/** What the opening handshake settled. */
-export interface HandshakeResult {
-  /** The subprotocol; empty when none was chosen. */
-  readonly protocol: string;
-  /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
-  readonly extensions: string;
-  /** The request, or what makes it when somebody asks for it: most never do. */
-  readonly request: Request | LateRequest;
-  /** The answer that a client got; its `Headers` are made when somebody asks for them. */
-  readonly response?: ResponseHead | undefined;
-  /** The peer's address. */
-  readonly remoteAddress: Address | undefined;
-}
+/** Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing". */
+export type ConnectionState = "open" | "closing" | "closed";
 
 /**
  * An open WebSocket connection, of a server or a client.
@@ -102,6 +80,14 @@ export interface HandshakeResult {
 export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
   static {
     brand(this, "WebSocketConnection");
+    // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
+    Object.defineProperty(this.prototype, Symbol.asyncDispose, {
+      async value(this: WebSocketConnection): Promise<void> {
+        await this.close();
+      },
+      writable: true,
+      configurable: true,
+    });
   }
 
   /** The subprotocol that was chosen; empty when there is none (RFC 6455 section 1.9). */
@@ -114,6 +100,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   data: Data;
 
   readonly #inbox: Inbox;
+  #id: string | undefined;
   #request: Request | LateRequest;
   #response: HandshakeResponse | ResponseHead | undefined;
   #readable: ReadableStream<Message> | undefined;
@@ -142,6 +129,29 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     if (response === undefined || !("version" in response)) return response;
     const { status, statusText, headers } = response;
     return this.#response = { status, statusText, headers: headers.toHeaders() };
+  }
+
+  /** A name that no other connection has, of this process or another. Made when it is first read. */
+  get id(): string {
+    return this.#id ??= nextId();
+  }
+
+  /** Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how it ended. */
+  get state(): ConnectionState {
+    return this.#inbox.endpoint.state;
+  }
+
+  /** What is known about its TLS; undefined when it has none, and where the runtime's own engine has it (`adopt()`). */
+  get tls(): TlsInfo | undefined {
+    return this.#inbox.endpoint.transport.tls;
+  }
+
+  /**
+   * This end's address; undefined when the byte stream has none, and where the runtime's own engine has it (`adopt()`).
+   * Some runtimes forget it when the connection ends.
+   */
+  get localAddress(): Address | undefined {
+    return this.#inbox.endpoint.transport.localAddress;
   }
 
   /** How the connection ended. Resolves in every case, and never rejects. */
@@ -252,12 +262,20 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   ping(data?: string | BinaryData): Promise<number> {
-    const payload = data === undefined
-      ? crypto.getRandomValues(new Uint8Array(8))
-      : typeof data === "string"
-      ? encoder.encode(data)
-      : copyBytes(data);
-    return this.#inbox.sendPing(payload);
+    return this.#inbox.sendPing(
+      data === undefined ? crypto.getRandomValues(new Uint8Array(8)) : toPayload(data),
+    );
+  }
+
+  /**
+   * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or one that answers none.
+   *
+   * @param data The payload, at most 125 octets (as UTF-8 when it is a string). Default: empty.
+   * @returns As {@linkcode WebSocketConnection.send}.
+   * @throws {RangeError} When the payload is too long.
+   */
+  pong(data: string | BinaryData = ""): Promise<void> {
+    return this.#inbox.endpoint.pong(toPayload(data));
   }
 
   /**
@@ -275,6 +293,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
     this.#inbox.endpoint.close(code ?? undefined, reason);
     return this.closed;
+  }
+
+  /**
+   * Lets the process end though the connection is open, as `unref()` of a socket does; it is then cut. For a client that
+   * only listens in. Without effect where the byte stream has no such thing: in memory, and with `adopt()`.
+   */
+  unref(): void {
+    this.#inbox.unref();
   }
 
   /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
@@ -343,28 +369,15 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Leaving the loop early does not close the connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
-    const next = (): Promise<IteratorResult<Message>> => this.receive().then(toResult, finish);
-    const stop = (): Promise<IteratorResult<Message>> =>
-      Promise.resolve({ done: true, value: undefined });
-    return {
-      next,
-      return: stop,
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return iterateMessages(this);
   }
+}
+
+/** `await using` closes the connection with 1000. */
+export interface WebSocketConnection<Data = unknown> extends AsyncDisposal {}
+
+function toPayload(data: string | BinaryData): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : copyBytes(data);
 }
 
 const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
-
-function toResult(value: Message): IteratorResult<Message> {
-  return { done: false, value };
-}
-
-function finish(error: unknown): IteratorResult<Message> {
-  if (error instanceof ConnectionClosed && error.info !== undefined && isOrderly(error.info)) {
-    return { done: true, value: undefined };
-  }
-  throw error;
-}

@@ -8,32 +8,29 @@
 //    peer's end are still given out.
 // 4. Nobody is told that a message was sent while its octets may still be read: small ones are copied when they are
 //    encoded, large ones, which are written from where they lie, have left by then.
-// 5. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any size can be sent while
-//    nothing waits: at most the limit and one message wait.
 
 import type { Bytes } from "../util/bytes.ts";
 import { encodeCloseBody } from "../protocol/close_frame.ts";
+import type { EndpointConsumer, EndpointLimits } from "./endpoint_consumer.ts";
 import {
-  type EndpointConsumer,
-  type EndpointLimits,
   HIGH_WATER_MARK,
-} from "./endpoint_consumer.ts";
-import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+  SendBackpressure,
+  tooMuchWaits,
+  UNCONGESTED,
+} from "./send_backpressure.ts";
 import { type CloseInfo, ConnectionClosed, ProtocolError } from "../protocol/errors.ts";
 import { lendBatches, REFERENCE_FROM } from "../protocol/frame_encoder.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
+import { CloseTimer } from "./close_timer.ts";
 import { Intake } from "./receive_backpressure.ts";
 import type { Sendable } from "../protocol/prepared_message.ts";
-import { defer, type Deferred, handled, RESOLVED } from "../util/promises.ts";
+import { handled, RESOLVED } from "../util/promises.ts";
 import type { Protocol } from "../protocol/protocol.ts";
 import type { Transport, TransportSink } from "../transport/transport.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
-/** What is not written yet, and what a transport holds that is not congested, is less than this. */
-const UNCONGESTED = 2 * HIGH_WATER_MARK;
-
 /** One end of an open connection. */
-export class Endpoint implements TransportSink, Bounded {
+export class Endpoint implements TransportSink {
   /** How the connection ended, once it has. */
   info: CloseInfo | undefined;
   /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
@@ -45,8 +42,10 @@ export class Endpoint implements TransportSink, Bounded {
   /** Its bounds. */
   readonly limits: EndpointLimits;
 
+  /** Its byte stream, to be asked only. */
+  readonly transport: Transport;
+
   readonly #protocol: Protocol;
-  readonly #transport: Transport;
   readonly #consumer: EndpointConsumer;
   readonly #intake: Intake;
   readonly #guard: ConnectionGuard | undefined;
@@ -55,8 +54,8 @@ export class Endpoint implements TransportSink, Bounded {
   #flushScheduled = false;
   #ended = false;
   #peerEnded = false;
-  #closing = false;
-  #drained: Deferred<void> | undefined;
+  #closeTimer: CloseTimer | undefined;
+  #backpressure: SendBackpressure | undefined;
 
   /** Takes a transport over. `rest` is what came behind the handshake. */
   constructor(
@@ -68,11 +67,12 @@ export class Endpoint implements TransportSink, Bounded {
     guard?: ConnectionGuard,
   ) {
     this.#protocol = protocol;
-    this.#transport = transport;
+    this.transport = transport;
     this.#consumer = consumer;
     this.limits = limits;
     this.#guard = guard;
     this.#intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
+    protocol.answersPings = limits.autoPong ?? true;
     if (transport.borrows) lendBatches(protocol.output);
     if (rest.length > 0) this.#receive(rest);
     transport.sink = this;
@@ -80,7 +80,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Octets that wait to be sent. */
   get bufferedAmount(): number {
-    return this.#protocol.output.byteLength + this.#transport.bufferedAmount;
+    return this.#protocol.output.byteLength + this.transport.bufferedAmount;
   }
   /** Whether the transport takes nothing more for now. */
   get congested(): boolean {
@@ -105,6 +105,10 @@ export class Endpoint implements TransportSink, Bounded {
   /** Whether messages can be sent. */
   get open(): boolean {
     return this.#protocol.state === "open";
+  }
+  /** Where it stands, as its user sees it. */
+  get state(): "open" | "closing" | "closed" {
+    return this.open ? "open" : this.info === undefined ? "closing" : "closed";
   }
 
   /** Messages of at least so many octets are given to the consumer in chunks. */
@@ -185,6 +189,15 @@ export class Endpoint implements TransportSink, Bounded {
     this.#written();
   }
 
+  /** Sends a Pong, for which the same holds; see `WebSocketConnection.pong()`. */
+  pong(payload: Uint8Array): Promise<void> {
+    if (!this.open) return this.#rejected();
+    if (this.limits.overflow === "close" && this.full()) return this.overflow();
+    this.#protocol.pong(payload);
+    this.#written();
+    return this.writable();
+  }
+
   /** Starts the closing handshake. */
   close(code: number | undefined, reason: string): void {
     encodeCloseBody(code, reason);
@@ -204,7 +217,7 @@ export class Endpoint implements TransportSink, Bounded {
   /** Gives the connection up; what has come is still given to the consumer. */
   lose(cause: Error): void {
     this.#protocol.abort(cause, "local");
-    this.#transport.destroy();
+    this.transport.destroy();
   }
 
   /** Writes what waits. */
@@ -214,7 +227,7 @@ export class Endpoint implements TransportSink, Bounded {
     let taken = true;
     for (let chunk = output.take(); chunk !== undefined; chunk = output.take()) {
       this.#guard?.sent(chunk.length);
-      taken = this.#transport.write(chunk);
+      taken = this.transport.write(chunk);
     }
     if (!taken) this.#protocol.congested = true;
     if (!this.#intake.yielding) return;
@@ -256,21 +269,20 @@ export class Endpoint implements TransportSink, Bounded {
     if (this.#protocol.congested) return;
     this.#consumer.refill(false);
     if (this.#protocol.congested) return;
-    this.#drained?.resolve();
-    this.#drained = undefined;
+    this.#backpressure?.drained();
     this.#consumer.drain();
   }
 
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error, rest?: Bytes): void {
     // What is answered from now on does not leave any more.
-    const closeLeft = this.#transport.answersClose === true ||
+    const closeLeft = this.transport.answersClose === true ||
       (!this.open && !this.#protocol.congested && this.bufferedAmount === 0);
     this.#intake.runToEnd(rest);
-    if (this.#closing) stopDeadline(this, this.limits.closeTimeout);
+    this.#closeTimer?.stop();
     // Behind the peer's orderly end an error says no more than that it takes nothing.
     this.info = this.#protocol.end(this.#peerEnded ? undefined : error, closeLeft);
-    this.#drained?.reject(new ConnectionClosed(this.info));
+    this.#backpressure?.lost(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
     this.#finish();
   }
@@ -293,7 +305,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
   checkProgress(): void {
-    const waiting = this.#transport.bufferedAmount;
+    const waiting = this.transport.bufferedAmount;
     const violation = this.#guard?.check(!!this.#reading && this.#protocol.receiving, waiting);
     if (violation === undefined) return;
     // Where nothing leaves, no Close frame will.
@@ -323,29 +335,21 @@ export class Endpoint implements TransportSink, Bounded {
     const reading = !this.#protocol.blocked && !this.#intake.yielding;
     if (reading === this.#reading) return;
     this.#reading = reading;
-    if (reading) this.#transport.resume();
-    else this.#transport.pause();
+    if (reading) this.transport.resume();
+    else this.transport.pause();
   }
 
   #endSoon(): void {
     if (this.info !== undefined) return;
     this.flush();
     if (this.#protocol.endDue) this.#endTransport();
-    if (this.#closing) return;
-    this.#closing = true;
-    startDeadline(this, this.limits.closeTimeout);
-  }
-
-  /** Implements {@linkcode Bounded}: the connection has not ended in time. */
-  late(): void {
-    const { closeTimeout } = this.limits;
-    this.lose(new Error(`The connection did not close within ${closeTimeout} ms`));
+    this.#closeTimer ??= new CloseTimer(this, this.limits.closeTimeout);
   }
 
   #endTransport(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#transport.end();
+    this.transport.end();
   }
 
   /** Sees to it that what was encoded is written in time. */
@@ -362,14 +366,7 @@ export class Endpoint implements TransportSink, Bounded {
 
   /** Drops the connection because too much waits to be sent, with the `held` octets that wait elsewhere. */
   overflow(held = 0): Promise<never> {
-    const { maxBufferedAmount: most } = this.limits;
-    const waiting = held + this.bufferedAmount;
-    this.terminate(
-      new Error(
-        `More than ${most} octets (maxBufferedAmount) waited to be sent: ${waiting}; ` +
-          "await send(), or set another maxBufferedAmount or overflow",
-      ),
-    );
+    this.terminate(tooMuchWaits(this.limits.maxBufferedAmount, held + this.bufferedAmount));
     return this.#rejected();
   }
 
@@ -377,16 +374,19 @@ export class Endpoint implements TransportSink, Bounded {
   writable(): Promise<void> {
     if (!this.open) return this.#rejected();
     if (!this.#protocol.congested || this.bufferedAmount < HIGH_WATER_MARK) return RESOLVED;
-    this.#drained ??= defer<void>();
-    return this.#drained.promise;
+    return this.#wait();
   }
 
   /** Resolves when more may be sent, and the octets of what was just encoded are not read any more. */
   #left(data: Sendable): Promise<void> {
     if (typeof data === "string" || data.length < REFERENCE_FROM) return this.writable();
     if (!this.#protocol.congested) return RESOLVED;
-    this.#drained ??= defer<void>();
-    return this.#drained.promise;
+    return this.#wait();
+  }
+
+  #wait(): Promise<void> {
+    this.#backpressure ??= new SendBackpressure();
+    return this.#backpressure.wait();
   }
 
   #rejected(): Promise<never> {

@@ -3,16 +3,13 @@
 import type { Bytes } from "../util/bytes.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 
-/** Octets that may wait to be sent before `send()` makes its caller wait. */
-export const HIGH_WATER_MARK = 65_536;
-
 /** Who takes what arrives. */
 export interface EndpointConsumer {
   /** Takes a message; false asks for no more until `proceed()`. */
   message(data: string | Bytes): boolean;
   /** Takes a piece of a message that is streamed; false asks for no more until `proceed()`. */
   chunk(data: string | Bytes, last: boolean): boolean;
-  /** Takes the payload of a Ping, which is answered already. */
+  /** Takes the payload of a Ping, which is answered already where `autoPong` is on. */
   ping(payload: Bytes): void;
   /** Takes the payload of a Pong. */
   pong(payload: Bytes): void;
@@ -38,6 +35,8 @@ export interface EndpointLimits {
   readonly overflow: Overflow;
   /** Whether each binary message has a buffer of its own. */
   readonly ownBuffers?: boolean;
+  /** Whether Pings are answered. */
+  readonly autoPong?: boolean;
 }
 
 /** What happens to what is sent above `maxBufferedAmount`; see `ConnectionLimits.overflow`. */

@@ -1,7 +1,8 @@
 // From a completed opening handshake to an open connection, the same on both ends.
 
 import type { Bytes } from "../util/bytes.ts";
-import { type HandshakeResult, WebSocketConnection } from "./connection.ts";
+import { WebSocketConnection } from "./connection.ts";
+import type { HandshakeResult } from "./handshake_result.ts";
 import type { NegotiatedCompression } from "../deflate/compression.ts";
 import { Endpoint } from "./endpoint.ts";
 import { formatExtensions } from "../http/extension_header.ts";

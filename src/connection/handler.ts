@@ -50,6 +50,12 @@ export interface WebSocketHooks<Data = unknown> {
   error?: (ws: WebSocketConnection<Data>, error: unknown) => unknown;
 }
 
+/** The hooks of a client's connection, whose messages are for `receive()`. */
+export type ConnectHooks = Pick<
+  WebSocketHooks<undefined>,
+  "drain" | "ping" | "pong" | "close" | "error"
+>;
+
 /** A handler as one function for each connection; when it returns the connection is closed with 1000. */
 export type WebSocketFunction<Data = unknown> = (ws: WebSocketConnection<Data>) => unknown;
 
@@ -85,6 +91,15 @@ export function runHandler<Data>(
 ): void {
   if (typeof handler === "function") runFunction(handler, scene, watcher);
   else new HookRunner(handler, scene, watcher).start();
+}
+
+/** Calls the hooks of a connection on which messages wait for `receive()`. */
+export function attendHooks(
+  hooks: ConnectHooks,
+  scene: HandlerScene<undefined>,
+  watcher: HandlerWatcher,
+): void {
+  new HookRunner(hooks, scene, watcher).attend();
 }
 
 const UNUSED =
@@ -143,10 +158,7 @@ class HookRunner<Data> implements InboxHooks, MessageTaker {
     this.#endpoint = endpoint;
     this.#watcher = watcher;
     inbox.hooks = this;
-    if (!this.#takes) {
-      endpoint.dropsExcess = true;
-      return;
-    }
+    if (!this.#takes) return;
     inbox.taker = this;
     if (hooks.stream !== undefined) {
       inbox.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
@@ -162,8 +174,14 @@ class HookRunner<Data> implements InboxHooks, MessageTaker {
     return this.#hooks.message === undefined ? undefined : CLAIM;
   }
 
+  /** Nothing is run before the messages. */
+  attend(): void {
+    this.#running = undefined;
+  }
+
   start(): void {
     const hooks = this.#hooks;
+    if (!this.#takes) this.#endpoint.dropsExcess = true;
     if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
       return this.#endpoint.start();
     }

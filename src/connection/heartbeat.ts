@@ -27,6 +27,8 @@ const SHORTEST_TICK = 5;
 /** Each knows its place here: a Set takes a hundred octets for each of 5,000 on Bun, where this takes twelve. */
 const watched: Vitals[] = [];
 let timer: ReturnType<typeof setInterval> | undefined;
+/** How many of them let the process end. */
+let unreferenced = 0;
 let period = LONGEST_TICK;
 
 /** Looks after a connection until it has ended; `patience` is the time within which its peer has to get on. */
@@ -44,11 +46,19 @@ export function watch(
   );
   if (shortest === Infinity) return;
   inbox.vitals = new Vitals(inbox, limits);
+  if (unreferenced > 0) hold();
   const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
   if (timer !== undefined && wanted >= period) return;
   clearInterval(timer);
   period = wanted;
   timer = setInterval(tick, period);
+  hold();
+}
+
+/** The timer keeps the process alive while it looks after a connection that does. */
+function hold(): void {
+  const { ref, unref } = Object(timer) as { ref?: () => void; unref?: () => void };
+  (watched.length > unreferenced ? ref : unref)?.call(timer);
 }
 
 function tick(): void {
@@ -73,6 +83,7 @@ class Vitals {
   #lastSign: number;
   #pinged = false;
   #bufferedAmount = 0;
+  #unreferenced = false;
 
   constructor(inbox: Inbox, limits: VitalLimits) {
     this.#inbox = inbox;
@@ -86,14 +97,22 @@ class Vitals {
     watched.push(this);
   }
 
+  unref(): void {
+    if (this.#unreferenced || watched[this.#place] !== this) return;
+    this.#unreferenced = true;
+    unreferenced++;
+    hold();
+  }
+
   stop(): void {
     if (watched[this.#place] !== this) return;
+    if (this.#unreferenced) unreferenced--;
     const last = watched.pop()!;
     if (last !== this) {
       watched[this.#place] = last;
       last.#place = this.#place;
     }
-    if (watched.length > 0) return;
+    if (watched.length > 0) return unreferenced > 0 ? hold() : undefined;
     clearInterval(timer);
     timer = undefined;
     period = LONGEST_TICK;

@@ -75,7 +75,7 @@ export class Inbox implements EndpointConsumer {
   /** Messages of so many octets go to the taker in chunks. */
   takerStreamFrom: number = Infinity;
   /** Who looks after the connection until it has ended. */
-  vitals: { stop(): void } | undefined;
+  vitals: { stop(): void; unref(): void } | undefined;
   /** Who is told of the end before the handler is. */
   owner: Owner | undefined;
   /** What is sent, and waits; told of its chances. Made when something has to. */
@@ -102,6 +102,12 @@ export class Inbox implements EndpointConsumer {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
       this.#receivers !== NO_RECEIVERS || this.#pings !== NO_PINGS ||
       this.taker !== undefined || this.outbox !== undefined;
+  }
+
+  /** The connection no longer keeps the process alive. */
+  unref(): void {
+    this.endpoint.transport.unref?.();
+    this.vitals?.unref();
   }
 
   /** Resolves when the connection has ended; never rejects. */

@@ -50,6 +50,11 @@ export interface ConnectionLimits {
   /** Milliseconds from the first Close frame to the end of the connection, which is then cut. 10,000 unless told. */
   readonly closeTimeout?: number;
   /**
+   * Whether a Ping is answered with a Pong at once (RFC 6455 section 5.5.2). False leaves it to the `ping` hook, which
+   * must call `pong()`: for tests of a peer, and proxies that hand Pings on. Default: true.
+   */
+  readonly autoPong?: boolean;
+  /**
    * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be transferred, or to be read as
    * `new Float32Array(data.buffer)`. It costs a copy of each message that came in a chunk with others. Default: false.
    */
@@ -80,6 +85,7 @@ export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
   maxLifetime: milliseconds,
   handshakeTimeout: milliseconds,
   closeTimeout: milliseconds,
+  autoPong: flag,
   ownBuffers: flag,
 };
 
@@ -101,6 +107,7 @@ export function resolveLimits(options: ConnectionLimits): ResolvedLimits {
     handshakeTimeout: timer(options.handshakeTimeout),
     closeTimeout: timer(options.closeTimeout),
     overflow: options.overflow ?? "close",
+    autoPong: options.autoPong ?? true,
     ownBuffers: options.ownBuffers ?? false,
     pingInterval: heartbeat.interval ?? 25_000,
     pingTimeout: heartbeat.timeout ?? 20_000,

@@ -42,20 +42,8 @@ import {
   type MessageTransform,
 } from "./message_assembler.ts";
 import { encodeSendable, type Sendable } from "./prepared_message.ts";
+import type { ProtocolEvent } from "./protocol_event.ts";
 import { forgetReceived } from "./last_received.ts";
-
-/**
- * What `nextEvent()` found. "chunk" is a piece of a message that is streamed. "compressed" is a message that was parsed
- * while holding, for which see `compressed`; for "closing" see `announcesClose`.
- */
-export type ProtocolEvent =
-  | "message"
-  | "chunk"
-  | "compressed"
-  | "ping"
-  | "pong"
-  | "closing"
-  | "close";
 
 /** The RFC 6455 state machine of one end of a connection. */
 export class Protocol {
@@ -81,6 +69,8 @@ export class Protocol {
   excessFrom: number = Infinity;
   /** Set while the peer's Close frame must not be answered, nor what it broke, yet: `nextEvent()` says "closing" instead. */
   announcesClose = false;
+  /** Whether a Ping is answered here; else by who is told of it. */
+  answersPings = true;
   /** Messages of at least so many octets are streamed, unless they are compressed. */
   streamFrom: number = Infinity;
   /** Bytes that came, as far as they have not been parsed. */
@@ -259,8 +249,10 @@ export class Protocol {
     this.data = payload;
     if (opcode === Opcode.close) return this.#receiveClose(payload);
     if (opcode === Opcode.pong) return "pong";
-    this.#pendingPong = payload;
-    if (!this.congested) this.flushPong();
+    if (this.answersPings) {
+      this.#pendingPong = payload;
+      if (!this.congested) this.flushPong();
+    }
     return "ping";
   }
 
@@ -335,6 +327,13 @@ export class Protocol {
     if (this.state !== "open") throw notOpen(this.state);
     checkControlLength("Ping payload", payload.length);
     this.output.binary(Opcode.ping, payload);
+  }
+
+  /** Encodes a Pong that answers no Ping by itself; as `ping()`. */
+  pong(payload: Uint8Array): void {
+    if (this.state !== "open") throw notOpen(this.state);
+    checkControlLength("Pong payload", payload.length);
+    this.output.binary(Opcode.pong, payload);
   }
 
   /** Encodes the Pong that waits, if one does. */

@@ -3,7 +3,8 @@
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Bytes } from "../util/bytes.ts";
 import { toFields } from "../http/fields.ts";
-import { type LateRequest, requestOf, type WebSocketConnection } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import { type LateRequest, requestOf } from "../connection/handshake_result.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import { establish, type HandshakeOutcome } from "../connection/establish.ts";
 import { ConnectionGuard } from "../guard/connection_guard.ts";

@@ -29,7 +29,7 @@ import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
  * engine reads requests and frames.
  */
 export interface AdoptionOptions
-  extends Omit<ConnectionLimits, "maxFragments" | "handshakeTimeout">, CommonOptions {
+  extends Omit<ConnectionLimits, "maxFragments" | "handshakeTimeout" | "autoPong">, CommonOptions {
   /** Limits against abuse; see `serve()`. */
   readonly guard?: Omit<
     GuardOptions,
@@ -41,7 +41,7 @@ export interface AdoptionOptions
 export const ADOPTION_OPTIONS: OptionTable<AdoptionOptions> = adoptionOptions();
 
 function adoptionOptions(): OptionTable<AdoptionOptions> {
-  const { maxFragments: _1, handshakeTimeout: _2, ...limits } = CONNECTION_LIMITS;
+  const { maxFragments: _1, handshakeTimeout: _2, autoPong: _6, ...limits } = CONNECTION_LIMITS;
   const { tinyFragmentsPerSecond: _3, frameTimeout: _4, maxInflateRatio: _5, ...guard } =
     GUARD_OPTIONS;
   return { ...limits, ...COMMON_OPTIONS, guard: group(guard) };

@@ -2,7 +2,7 @@
 
 import { defer } from "../util/promises.ts";
 import type { Bytes } from "../util/bytes.ts";
-import type { LateRequest } from "../connection/connection.ts";
+import type { LateRequest } from "../connection/handshake_result.ts";
 import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";

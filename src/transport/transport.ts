@@ -75,6 +75,8 @@ export interface Transport {
   end(): void;
   /** Closes both sides now and drops what was not sent yet. */
   destroy(): void;
+  /** No longer keeps the process alive, where there is one. */
+  unref?(): void;
 }
 
 /** A listening socket. */

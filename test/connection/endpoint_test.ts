@@ -8,7 +8,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { type EndpointLimits, HIGH_WATER_MARK } from "../../src/connection/endpoint_consumer.ts";
+import type { EndpointLimits } from "../../src/connection/endpoint_consumer.ts";
+import { HIGH_WATER_MARK } from "../../src/connection/send_backpressure.ts";
 import { Endpoint } from "../../src/connection/endpoint.ts";
 import { RESOLVED } from "../../src/util/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../../src/protocol/errors.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import type { LateRequest } from "../../src/connection/connection.ts";
+import type { LateRequest } from "../../src/connection/handshake_result.ts";
 import type { NegotiatedCompression } from "../../src/deflate/compression.ts";
 import { createCompression } from "../../src/deflate/compression.ts";
 import { establish, type Established } from "../../src/connection/establish.ts";

@@ -22,6 +22,7 @@ test("resolveLimits fills in the documented defaults, a heartbeat among them", (
     pingInterval: 25_000,
     pingTimeout: 20_000,
     idleTimeout: Infinity,
+    autoPong: true,
     ownBuffers: false,
     maxLifetime: Infinity,
   });

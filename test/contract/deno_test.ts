@@ -28,6 +28,7 @@ test("DenoTransport lets others have their turn while reads find bytes at once",
         read: ({ length }) => Promise.resolve(++reads > 10_000 ? null : Math.min(length, most)),
         write: ({ length }) => Promise.resolve(length),
         closeWrite: () => Promise.resolve(),
+        unref: () => {},
         close: () => {},
       });
       const data = (): boolean => {

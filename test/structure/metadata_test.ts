@@ -24,6 +24,12 @@ interface JsrJson {
 const testedElsewhere: Record<string, string> = {
   "src/connection/endpoint_consumer.ts":
     "types only; test/connection/endpoint_test.ts and test/connection/inbox_test.ts hold both sides to it",
+  "src/connection/handshake_result.ts":
+    "hardly more than types; test/connection/establish_test.ts makes late requests of them",
+  "src/connection/message_iterator.ts": "test/connection/connection_test.ts iterates connections",
+  "src/connection/send_backpressure.ts":
+    "test/connection/endpoint_test.ts and test/connection/sending_test.ts drive it through an endpoint",
+  "src/protocol/protocol_event.ts": "types only; test/protocol/protocol_test.ts has each event",
   "src/handshake/refusal.ts":
     "types only; test/handshake/server_test.ts has a case for each cause of a handshake",
   "src/deflate/backend.ts":

@@ -68,6 +68,7 @@ const limits: Samples<ConnectionLimits> = {
   maxLifetime: time,
   handshakeTimeout: time,
   closeTimeout: time,
+  autoPong: flag,
   ownBuffers: flag,
 };
 
@@ -158,7 +159,7 @@ const attaching: Samples<AttachOptions> = {
   fetch: callback,
 };
 
-const { maxFragments: _1, handshakeTimeout: _2, ...engineLimits } = limits;
+const { maxFragments: _1, handshakeTimeout: _2, autoPong: _0, ...engineLimits } = limits;
 const adoption: Samples<AdoptionOptions> = {
   ...engineLimits,
   ...common,
@@ -175,6 +176,7 @@ const connecting: Samples<ConnectOptions> = {
   tls: [{}, true, null],
   maxRedirects: [0, -1, 0.5, "1", NaN, null],
   cookies: [{ get: nothing, set: nothing }, {}, { get: nothing }, "a=b", null],
+  hooks: [{ ping: nothing }, { message: nothing }, { ping: 5 }, nothing, true, null],
   signal: [new AbortController().signal, new AbortController(), {}, null],
 };
 const { signal: _6, ...classes } = connecting;

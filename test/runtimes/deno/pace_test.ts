@@ -168,6 +168,7 @@ class Reader {
       write: ({ length }) => Promise.resolve(length),
       closeWrite: () => Promise.resolve(),
       close() {},
+      unref() {},
     });
     const data = ({ length }: Uint8Array): boolean => {
       this.octets += length;

@@ -1,0 +1,32 @@
+// A connection as an iteration of its messages.
+
+import type { Message } from "./connection.ts";
+import { ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+
+/** What is iterated. */
+interface Source {
+  /** The next message. */
+  receive(): Promise<Message>;
+}
+
+/** The messages of a connection until it ends: in order when it ended as intended, and with an error otherwise. */
+export function iterateMessages(source: Source): AsyncIterableIterator<Message> {
+  return {
+    next: () => source.receive().then(toResult, finish),
+    return: () => Promise.resolve({ done: true, value: undefined }),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function toResult(value: Message): IteratorResult<Message> {
+  return { done: false, value };
+}
+
+function finish(error: unknown): IteratorResult<Message> {
+  if (error instanceof ConnectionClosed && error.info !== undefined && isOrderly(error.info)) {
+    return { done: true, value: undefined };
+  }
+  throw error;
+}
