@@ -49,7 +49,6 @@ test("core joins a client and a server by hand, from the handshake to the close"
   const limits = { maxMessageSize: 1000, maxFragments: 10 };
   const client = new core.Protocol("client", limits);
   const server = new core.Protocol("server", limits);
-  client.holding = server.holding = false;
   client.send("hello");
   assertEquals(deliver(client, server), ["message hello"]);
   server.ping(decodeHex("2a"));

@@ -144,12 +144,8 @@ class FrameReplies {
 
   #begin(): void {
     const { header } = this.#decoder;
-    const violation = checkHeader(
-      header,
-      "client",
-      this.#inMessage,
-      this.#inflate === undefined ? 0 : 4,
-    );
+    const transforms = this.#inflate !== undefined;
+    const violation = checkHeader(header, "client", this.#inMessage, transforms);
     if (violation !== undefined) throw new Error(violation.reason);
     this.#inFrame = true;
     if (header.opcode >= Opcode.close) return;

@@ -52,7 +52,6 @@ group("Protocol", () => {
     const { bytes, starts } = createTrains(scenario, false).outgoing;
     const chunk = new Uint8Array(bytes.subarray(0, starts[scenario.depth]));
     const protocol = new Protocol("server", { maxMessageSize: 1 << 20, maxFragments: 1 << 17 });
-    protocol.holding = false;
     const title = `${scenario.depth} × ${scenario.size} B of ${scenario.kind}`;
     bench(`Protocol echoes ${title}`, () => {
       // A chunk is the protocol's own and is unmasked in place: each time it needs a fresh one.

@@ -55,6 +55,7 @@ export class Intake {
     this.#consumer = consumer;
     this.#guard = guard;
     this.#ownBuffers = ownBuffers;
+    protocol.holding = true;
     protocol.allowance = FIRST_ALLOWANCE;
     protocol.announcesClose = true;
   }
@@ -88,7 +89,7 @@ export class Intake {
         continue;
       }
       const message = protocol.nextMessage();
-      const event = message === undefined ? protocol.nextEvent() : "message";
+      const event = message === undefined ? protocol.nextOther() : "message";
       if (event === undefined) break;
       if (event === "closing") {
         this.#meetClose();

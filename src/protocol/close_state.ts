@@ -1,7 +1,14 @@
 // How a connection ends: who was first, which Close frames were exchanged, what went wrong (RFC 6455 section 7.1).
 
-import { CloseCode, type CloseStatus } from "./close_frame.ts";
-import { type CloseInfo, ProtocolError } from "./errors.ts";
+import {
+  CloseCode,
+  type CloseStatus,
+  decodeCloseBody,
+  invalidCloseBody,
+  readCloseCode,
+} from "./close_frame.ts";
+import { type CloseInfo, ProtocolError, toProtocolError } from "./errors.ts";
+import type { Violation } from "./violation.ts";
 
 /** Where a connection stands; see the head of protocol.ts. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
@@ -32,11 +39,27 @@ export class Ending {
     this.initiator ??= initiator;
   }
 
-  /** This end fails the connection. */
-  fail(cause: Error, status: CloseStatus): void {
-    this.cause = cause;
-    this.#failure = status;
+  /** This end fails the connection, for what the peer did or with 1011 for an error of its own; what to tell the peer. */
+  fail(why: Violation | Error): CloseStatus {
+    const isViolation = "kind" in why;
+    const { code, reason } = isViolation ? why : { code: CloseCode.internalError, reason: "" };
+    this.cause = isViolation ? toProtocolError(why) : why;
     this.initiator ??= "local";
+    return this.#failure = { code, reason };
+  }
+
+  /** The body of the peer's Close frame: what it says, or what is wrong with it. */
+  receive(body: Uint8Array): CloseStatus | Violation {
+    const status = decodeCloseBody(body);
+    if (typeof status !== "number") {
+      this.initiator ??= "remote";
+      return this.received = status;
+    }
+    // A code that may not stand there is told all the same.
+    if (status === CloseCode.protocolError && body.length > 1) {
+      this.received = { code: readCloseCode(body), reason: "" };
+    }
+    return invalidCloseBody(status, body);
   }
 
   /**

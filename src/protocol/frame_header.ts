@@ -163,20 +163,30 @@ function protocolError(kind: ViolationCode, reason: string): Violation {
 }
 
 /**
+ * Whether the reserved bits of a header are as they may be. RSV1 marks a message that an extension has transformed,
+ * on its first frame: not on a continuation, nor on a control frame (RFC 7692 section 6). RSV2 and RSV3 have no meaning.
+ */
+function areReservedBitsAllowed({ reserved, opcode }: FrameHeader, transforms: boolean): boolean {
+  if (reserved === 0) return true;
+  return reserved === RSV1 && transforms && (opcode === Opcode.text || opcode === Opcode.binary);
+}
+
+/**
  * Judges a header by the rules of RFC 6455 section 5, in the order of its bits.
  *
  * @param role Which end reads it.
  * @param fragmented Whether a fragmented message is in progress.
- * @param allowedReserved The RSV bits that an extension gives a meaning to on this frame.
+ * @param transforms Whether an extension was negotiated that marks messages with RSV1, such as permessage-deflate.
+ * @returns What is wrong, or undefined.
  */
 export function checkHeader(
   header: FrameHeader,
   role: Role,
   fragmented: boolean,
-  allowedReserved: number,
+  transforms: boolean,
 ): Violation | undefined {
   const { opcode } = header;
-  if ((header.reserved & ~allowedReserved) !== 0) return reservedBits; // 5.2
+  if (!areReservedBitsAllowed(header, transforms)) return reservedBits; // 5.2
   if (opcode >= 8) {
     if (opcode > Opcode.pong) return reservedOpcode; // 5.2
     if (!header.fin) return fragmentedControl; // 5.5

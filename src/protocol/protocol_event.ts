@@ -4,7 +4,7 @@
  * What `Protocol.nextEvent()` found; `Protocol.data` is what it carries.
  *
  * - `message`: a whole message.
- * - `ping`: a Ping, which is answered already. `pong`: a Pong, asked for or not.
+ * - `ping`: a Ping, which is answered already (`Protocol.answersPings`). `pong`: a Pong, asked for or not.
  * - `close`: no more messages come. The peer sent a Close frame, which is answered already, or broke the protocol, and
  *   the connection has been failed: `Protocol.known` tells.
  * - `chunk`: a piece of a message that is streamed (`Protocol.streamFrom`); `Protocol.last` tells the last one.

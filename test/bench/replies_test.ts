@@ -106,7 +106,6 @@ test("Replies inflates what a server has compressed, and refuses what it has not
 
 test("createTrains makes frames that our own server reads as the payloads", () => {
   const protocol = new Protocol("server", { maxMessageSize: 1000, maxFragments: 10 });
-  protocol.holding = false;
   const { outgoing, payloads } = createTrains({ ...small, kind: "text", size: 300 }, false);
   protocol.receive(new Uint8Array(outgoing.bytes));
   const texts: unknown[] = [];

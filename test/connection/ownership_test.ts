@@ -158,7 +158,6 @@ test("FrameDecoder and Protocol read messages where their user may transfer what
       transfer(decoder.bytes);
       for (const next of ["nextMessage", "nextEvent"] as const) {
         const protocol = new core.Protocol("server", limits);
-        protocol.holding = false;
         protocol.receive(chunk.slice());
         const message = protocol[next]();
         assert(message !== undefined);

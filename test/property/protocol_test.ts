@@ -63,6 +63,32 @@ test("Protocol gives the same under every split in two and byte by byte", () => 
   );
 });
 
+test("Protocol.nextOther() gives the same without nextMessage()", () => {
+  fc.assert(
+    fc.property(role, script, key, splits, (role, { frames, answers }, key, splits) => {
+      const [both, one] = [createProtocol(role), createProtocol(role)];
+      const seen = { both: [] as string[], one: [] as string[] };
+      for (const chunk of split(wire(role, frames, key), splits)) {
+        one.receive(chunk.slice());
+        for (let event = one.nextOther(); event !== undefined; event = one.nextOther()) {
+          seen.one.push(show(event, one.data));
+        }
+        both.receive(chunk);
+        for (let event = both.nextEvent(); event !== undefined; event = both.nextEvent()) {
+          seen.both.push(show(event, both.data));
+        }
+      }
+      assertEquals(seen.one, seen.both);
+      assertEquals(takeFrames(one), [...answers]);
+    }),
+    RUN,
+  );
+});
+
+function show(event: string, data: string | Uint8Array): string {
+  return `${event} ${typeof data === "string" ? data : encodeHex(data.slice())}`;
+}
+
 test("Protocol.holding before every message changes no event and no answer", () => {
   fc.assert(
     fc.property(role, script, key, splits, (role, { frames, events, answers }, key, splits) => {

@@ -1,4 +1,5 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { decodeHex } from "@std/encoding";
 import { Ending } from "../../src/protocol/close_state.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { test } from "../support/test.ts";
@@ -93,11 +94,42 @@ test("Ending end() is not clean when our Close frame had not left, and tells why
 
 test("Ending by a violation has its code, unless the peer gave one", () => {
   const ending = new Ending();
-  const cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
-  ending.fail(cause, { code: 1002, reason: "Reserved opcode" });
-  assertStrictEquals(ending.toInfo().cause, cause);
+  const violation = { code: 1002, reason: "Reserved opcode", kind: "reserved-opcode" } as const;
+  assertEquals(ending.fail(violation), { code: 1002, reason: "Reserved opcode" });
+  const { cause } = ending.toInfo();
+  assertInstanceOf(cause, ProtocolError);
+  assertEquals([cause.code, cause.message, cause.violation], [
+    1002,
+    "Reserved opcode",
+    "reserved-opcode",
+  ]);
   assertEquals([ending.toInfo().code, ending.toInfo().reason], [1002, "Reserved opcode"]);
   ending.sent = ours;
   ending.received = theirs;
   assertEquals([ending.toInfo().code, ending.toInfo().wasClean], [4000, false]);
+});
+
+test("Ending by an error of this end tells the peer 1011, and nothing of the error", () => {
+  const ending = new Ending();
+  assertEquals(ending.fail(lost), { code: 1011, reason: "" });
+  assertStrictEquals(ending.toInfo().cause, lost);
+  assertEquals([ending.toInfo().code, ending.toInfo().initiator], [1011, "local"]);
+});
+
+test("Ending receive() takes what a Close frame says, or tells what is wrong with it", () => {
+  const cases: readonly (readonly [body: string, received: unknown, kind: string | undefined])[] = [
+    ["", { code: 1005, reason: "" }, undefined],
+    ["03e8" + "6f6b", { code: 1000, reason: "ok" }, undefined],
+    ["03", undefined, "invalid-close-frame"],
+    // A code that may not stand there is told all the same; a reason that is no text is not.
+    ["03ed", { code: 1005, reason: "" }, "invalid-close-frame"],
+    ["03e8" + "ff", undefined, "invalid-close-reason"],
+  ];
+  for (const [body, received, kind] of cases) {
+    const ending = new Ending();
+    const result = ending.receive(decodeHex(body));
+    assertEquals("kind" in result ? result.kind : undefined, kind, body);
+    assertEquals(ending.received, received, body);
+    assertEquals(ending.initiator, kind === undefined ? "remote" : undefined, body);
+  }
 });

@@ -51,7 +51,7 @@ function header(fields: Partial<FrameHeader>): FrameHeader {
 }
 
 function judge(hex: string, role: Role, fragmented = false): string {
-  const violation = checkHeader(read(hex), role, fragmented, 0);
+  const violation = checkHeader(read(hex), role, fragmented, false);
   return violation === undefined ? "" : `${violation.code} ${violation.reason}`;
 }
 
@@ -202,12 +202,16 @@ test("checkHeader refuses a masked frame from a server and an unmasked one from 
   }
 });
 
-test("checkHeader allows the RSV bits of an extension, and no others", () => {
+test("checkHeader allows RSV1 where an extension was negotiated, on the first frame of a message", () => {
   for (let reserved = 0; reserved < 8; reserved++) {
-    for (let allowed = 0; allowed < 8; allowed++) {
-      const violation = checkHeader(header({ reserved }), "client", false, allowed);
-      const within = [1, 2, 4].every((bit) => !(reserved & bit) || (allowed & bit));
-      assertEquals(violation === undefined, within);
+    for (const opcode of [0, 1, 2, 8, 9, 10]) {
+      for (const transforms of [false, true]) {
+        const target = header({ reserved, opcode });
+        const violation = checkHeader(target, "client", opcode === 0, transforms);
+        const begins = opcode === 1 || opcode === 2;
+        const allowed = reserved === 0 || (reserved === 4 && transforms && begins);
+        assertEquals(violation?.kind, allowed ? undefined : "reserved-bits");
+      }
     }
   }
 });
@@ -232,7 +236,7 @@ test("checkHeader agrees with the rules written out, for all first two octets", 
           const allowed = first % 128 < 16 && [0, 1, 2, 8, 9, 10].includes(opcode) &&
             (!control || (first >= 128 && form <= 125)) &&
             (control || fragmented === (opcode === 0)) && isMasked === (role === "server");
-          if (allowed !== (checkHeader(target, role, fragmented, 0) === undefined)) {
+          if (allowed !== (checkHeader(target, role, fragmented, false) === undefined)) {
             wrong.push(`${encodeHex(bytes)} ${role} ${fragmented}`);
           }
         }

@@ -115,9 +115,7 @@ function createServer(backend: DeflateBackend): Protocol {
   assert(accepted !== undefined);
   const options = resolveCompression({ threshold: 0 })!;
   const transform = new PerMessageDeflate(backend, accepted.parameters, options);
-  const protocol = new Protocol("server", LIMITS, transform);
-  protocol.holding = false;
-  return protocol;
+  return new Protocol("server", LIMITS, transform);
 }
 
 for (const [name, backend] of Object.entries(backends)) {
@@ -171,7 +169,6 @@ test("RFC 7692 6.2 RSV1 anywhere but on a message's first frame fails with 1002"
 
 test("RFC 7692 6 RSV1 without the extension fails with 1002", () => {
   const protocol = new Protocol("server", LIMITS);
-  protocol.holding = false;
   assertEquals(feed(protocol, [encodeFrames(frame(HELLO))]), ["close"]);
   assertEquals(protocol.end(undefined).code, 1002);
 });

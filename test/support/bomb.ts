@@ -30,9 +30,7 @@ function createServer(): Protocol {
     receiveWindowBits: 15,
   };
   const transform = new PerMessageDeflate(backends.handle, parameters, resolveCompression(true)!);
-  const protocol = new Protocol("server", { maxMessageSize: 1 << 20, maxFragments: 10 }, transform);
-  protocol.holding = false;
-  return protocol;
+  return new Protocol("server", { maxMessageSize: 1 << 20, maxFragments: 10 }, transform);
 }
 
 /** The close code for a message of zeros, each MiB of which is compressed alike. */

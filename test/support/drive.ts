@@ -44,9 +44,7 @@ export function decodeAll(chunks: Iterable<Bytes>): DecodedFrame[] {
 
 /** A protocol whose consumer keeps up, with the library's default limits unless told. */
 export function createProtocol(role: Role, limits: Partial<MessageLimits> = {}): Protocol {
-  const protocol = new Protocol(role, { ...LIMITS, ...limits });
-  protocol.holding = false;
-  return protocol;
+  return new Protocol(role, { ...LIMITS, ...limits });
 }
 
 /** The next event as a line such as "text Hello", "binary 0102", "ping 01" or "close"; undefined when there is none. */
