@@ -51,8 +51,9 @@ export interface ConnectOptions extends ConnectionLimits {
    * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`, `Accept-Language`,
    * `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any other field may be one. It gets neither the
    * user name and password of a URL nor the client certificate. It does get `protocols`: put no token there. `cookies`
-   * is asked for each URL. No redirection leads from `wss:` to `ws:`. For servers that have moved; the server that
-   * answers decides where the messages go.
+   * is asked for each URL. No redirection leads from `wss:` to `ws:`. One that leads there or
+   * to what is no WebSocket URL, or has several `Location` fields, rejects with a {@linkcode HandshakeError} that has its
+   * status. For servers that have moved; the server that answers decides where the messages go.
    */
   readonly maxRedirects?: number;
   /** Where cookies come from and go to, as browsers do by themselves. None unless told. */

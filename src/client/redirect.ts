@@ -3,9 +3,12 @@
 // 1. What proves who somebody is was meant for one origin: another one is sent none of it. Any field may be a credential
 //    (X-Api-Key, Cookie2, a name of the application's own), so only those go along that are known not to be one.
 // 2. A redirection from TLS to none is not followed: whoever asked for wss: would get a connection that anybody reads.
+// 3. Whatever is wrong with a Location is the server's mistake: a HandshakeError with its status, never an error that
+//    reads as if the caller's options were wrong.
 
 import { HandshakeError } from "../protocol/errors.ts";
 import { parseUrl } from "../handshake/client.ts";
+import { printable } from "../handshake/printable.ts";
 import type { Fields } from "../http/fields.ts";
 import type { ResponseHead } from "../http/head.ts";
 import type { TlsClientOptions } from "../transport/tls.ts";
@@ -43,25 +46,32 @@ export function isRedirect({ status, headers }: ResponseHead): boolean {
  * @param from The request that it answers.
  * @param head The response, a redirection.
  * @returns The next request.
- * @throws {HandshakeError} When it leads to what is no WebSocket URL, or from TLS to none.
+ * @throws {HandshakeError} When it has several Locations, leads to what is no WebSocket URL, or from TLS to none.
  */
 export function follow(from: Hop, head: ResponseHead): Hop {
-  const location = head.headers.get("location") ?? "";
-  const refuse = (why: string): HandshakeError =>
-    new HandshakeError(`Expected a redirection to ${why}, got ${JSON.stringify(location)}`, {
+  const [location = "", ...others] = head.headers.getAll("location");
+  const refuse = (what: string, got = `"${printable(location)}"`): HandshakeError =>
+    new HandshakeError(`Expected a redirection ${what}, got ${got}`, {
       status: head.status,
       headers: head.headers.toHeaders(),
     });
+  // RFC 9110 section 10.2.2: one reference. Which of several a proxy or a log has believed is not known.
+  if (others.length > 0) throw refuse("with one Location", String(others.length + 1));
   let url: URL;
   try {
-    const next = new URL(location, from.url);
+    const next = new URL(encodeOctets(location), from.url);
     // A fragment is for the one who reads what is there.
     next.hash = "";
     url = parseUrl(next);
   } catch {
-    throw refuse("a WebSocket URL");
+    throw refuse("to a WebSocket URL");
   }
-  if (from.url.protocol === "wss:" && url.protocol !== "wss:") throw refuse("wss: or https:");
+  if (url.port === "0") throw refuse("to a port from 1 to 65535");
+  // RFC 7617 section 2: Authorization cannot say it. A relative reference has the user of the URL that it is relative to.
+  if (url.username !== from.url.username && /%3a/i.test(url.username)) {
+    throw refuse("to a user name without a colon");
+  }
+  if (from.url.protocol === "wss:" && url.protocol !== "wss:") throw refuse("to wss: or https:");
   if (url.protocol === from.url.protocol && url.host === from.url.host) {
     // A URL without them means the user who was asked for first.
     if (url.username === "" && url.password === "") {
@@ -78,4 +88,12 @@ export function follow(from: Hop, head: ResponseHead): Hop {
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
   return { url, path: undefined, headers, tls };
+}
+
+/** Octets beyond ASCII, which a URI has none of, as browsers send them back: as they came. */
+function encodeOctets(location: string): string {
+  return location.replace(
+    /[\x80-\xff]/g,
+    (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -4,6 +4,7 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/ws";
 import { follow, type Hop, isRedirect } from "../../src/client/redirect.ts";
 import { response } from "../handshake/heads.ts";
+import { RawServer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const secret: Hop = {
@@ -49,6 +50,17 @@ const sameOrigin: [string, string][] = [
   ["new", "ws://a.example/new"],
   ["http://a.example:80/new", "ws://a.example/new"],
   ["ws://A.example/new#fragment", "ws://a.example/new"],
+  ["/new?x#?y#z", "ws://a.example/new?x"],
+  ["#", "ws://a.example/chat"],
+  ["", "ws://a.example/chat"],
+  ["?x", "ws://a.example/chat?x"],
+  ["../../new", "ws://a.example/new"],
+  ["/a b", "ws://a.example/a%20b"],
+  ["/a\tb", "ws://a.example/ab"],
+  ["\\new", "ws://a.example/new"],
+  ["//a.example/new", "ws://a.example/new"],
+  // In UTF-8 on the wire, as heads.ts writes it.
+  ["/caf\u00e9?\u00e9", "ws://a.example/caf%C3%A9?%C3%A9"],
 ];
 for (const [location, expected] of sameOrigin) {
   test(`follow() takes everything along to ${location}, the same origin`, () => {
@@ -60,7 +72,16 @@ for (const [location, expected] of sameOrigin) {
 }
 
 for (
-  const location of ["ws://b.example/", "//b.example/", "ws://a.example:81/", "https://a.example/"]
+  const location of [
+    "ws://b.example/",
+    "//b.example/",
+    "\\\\b.example\\",
+    "ws://a.example:81/",
+    "ws://a.example./",
+    "https://a.example/",
+    "ws://a.example@b.example/",
+    "http:b.example",
+  ]
 ) {
   test(`follow() takes nothing secret along to ${location}, another origin`, () => {
     const { path, headers, tls } = to(location);
@@ -91,10 +112,65 @@ test("follow() gives nothing back to the first origin that another one leads to"
   assertEquals([headers.some(([name]) => name === "Authorization"), tls.key], [false, undefined]);
 });
 
-test("follow() refuses what is no WebSocket URL, and to leave TLS", () => {
-  for (const location of ["ftp://a.example/", "http://", "javascript:alert(1)"]) {
-    assertThrows(() => to(location), HandshakeError, "Expected a redirection to a WebSocket URL");
+const noWebSocketUrls: string[] = [
+  "ftp://a.example/",
+  "http://",
+  "http://[::",
+  "http://a b/",
+  "javascript:alert(1)",
+  "file:///etc/passwd",
+  "data:,x",
+  "blob:http://a.example/1",
+  "about:blank",
+  "ws+unix:/run/b",
+  "wss+unix:/run/b:/",
+  "ws://b.example:99999/",
+  "ws://b.example:-1/",
+];
+for (const location of noWebSocketUrls) {
+  test(`follow() refuses ${location}, which is no WebSocket URL, with the status`, () => {
+    const error = assertThrows(() => to(location), HandshakeError);
+    assertEquals(error.message, `Expected a redirection to a WebSocket URL, got "${location}"`);
+    assertEquals([error.status, error.headers?.get("location")], [302, location]);
+  });
+}
+
+for (const location of ["ws://a.example:0/", "ws://b.example:00/", "//b.example:0", "wss://b:0"]) {
+  test(`follow() refuses ${location}, whose port cannot be, with the status`, () => {
+    const error = assertThrows(
+      () => to(location),
+      HandshakeError,
+      "to a port from 1 to 65535, got",
+    );
+    assertEquals(error.status, 302);
+  });
+}
+
+test("follow() refuses a user name with a colon, which Authorization cannot say", () => {
+  for (const location of ["ws://a%3ab:1@a.example/", "ws://a%3Ab@b.example/"]) {
+    const error = assertThrows(() => to(location), HandshakeError, "a user name without a colon");
+    assertEquals(error.status, 302);
   }
+  // That of the caller is the caller's own to judge.
+  const from = { ...secret, url: new URL("ws://a%3Ab@a.example/") };
+  assertEquals(to("/new", from).url.username, "a%3Ab");
+});
+
+test("follow() refuses several Locations, equal ones too", () => {
+  for (const second of ["ws://evil.example/", "/", ""]) {
+    const lines = ["HTTP/1.1 307 x", "Location: /", `+Location: ${second}`];
+    const error = assertThrows(() => follow(secret, response(...lines)), HandshakeError);
+    assertEquals(error.message, "Expected a redirection with one Location, got 2");
+    assertEquals(error.status, 307);
+  }
+});
+
+test("follow() repeats what it refuses so that no terminal or log line breaks", () => {
+  const error = assertThrows(() => to(`ftp://\u009b31m${"x".repeat(200)}/`), HandshakeError);
+  assertStringIncludes(error.message, `got "ftp://??31m${"x".repeat(69)}..."`);
+});
+
+test("follow() refuses to leave TLS", () => {
   const secure = { ...secret, url: new URL("wss://a.example/") };
   const error = assertThrows(() => to("http://a.example/", secure), HandshakeError, "wss:");
   assertEquals([error.status, error.headers?.get("location")], [302, "http://a.example/"]);
@@ -133,6 +209,26 @@ test("connect({ maxRedirects }) follows so many, with what it was given", async 
   const loop = await assertRejects(() => told("/loop", { maxRedirects: 20 }), HandshakeError);
   assertStringIncludes(loop.message, "307");
 });
+
+const refusedLocations: [string, string[], string][] = [
+  ["a port that cannot be", ["ws://127.0.0.1:0/"], "to a port from 1 to 65535"],
+  ["a user name with a colon", ["//a%3Ab@127.0.0.1/"], "to a user name without a colon"],
+  ["two Locations", ["/", "ws://evil.invalid/"], "with one Location, got 2"],
+];
+for (const [what, locations, expected] of refusedLocations) {
+  test(`connect({ maxRedirects }) rejects a redirection with ${what}, with the status`, async () => {
+    await using server = await RawServer.listen();
+    const connecting = connect(server.url, { maxRedirects: 5 });
+    connecting.catch(() => {});
+    const peer = await server.accept();
+    await peer.takeThrough("\r\n\r\n");
+    const lines = locations.map((location) => `Location: ${location}\r\n`);
+    peer.send(`HTTP/1.1 302 Found\r\n${lines.join("")}Content-Length: 0\r\n\r\n`);
+    const error = await assertRejects(() => connecting, HandshakeError, expected);
+    assertEquals([error.status, error.headers?.get("location")], [302, locations.join(", ")]);
+    await peer.takeRest();
+  });
+}
 
 test("connect() follows no redirection unless told", async () => {
   const error = await assertRejects(() => told("/1", {}), HandshakeError);
