@@ -89,13 +89,17 @@ export class Intake {
         continue;
       }
       const message = protocol.nextMessage();
-      const event = message === undefined ? protocol.nextOther() : "message";
+      if (message !== undefined) {
+        this.#receiveNext(message);
+        continue;
+      }
+      const event = protocol.nextOther();
       if (event === undefined) break;
       if (event === "closing") {
         this.#meetClose();
         continue;
       }
-      const data = message ?? protocol.data;
+      const { data } = protocol;
       const violation = this.#guard?.judge(event, protocol.last);
       if (violation !== undefined) protocol.fail(violation);
       else if (event === "message") this.#receive(data, undefined);
@@ -138,6 +142,17 @@ export class Intake {
       this.#consumer.refill(true);
       this.#protocol.announcesClose = false;
     }
+  }
+
+  /**
+   * The same as `#receive()` for a message of `nextMessage()`, which never has to wait or be dropped. By the way of all
+   * events each of 32 pipelined echoes of 20 octets cost Bun 15% more.
+   */
+  #receiveNext(message: string | Bytes): void {
+    const violation = this.#guard?.message();
+    if (violation !== undefined) return void this.#protocol.fail(violation);
+    this.messages++;
+    this.#give(message, undefined);
   }
 
   /** `last` is that of `Waiting`. */
