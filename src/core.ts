@@ -9,8 +9,8 @@ import { checkRuntime } from "./util/requirements.ts";
 
 checkRuntime();
 
-export type { HandshakeRefusal } from "./handshake/refusal.ts";
-export type { Bytes } from "./util/bytes.ts";
+export type { HandshakeRefusal, RefusalCause } from "./handshake/refusal.ts";
+export type { BinaryData, Bytes } from "./util/bytes.ts";
 export {
   CloseCode,
   type CloseStatus,
@@ -21,6 +21,14 @@ export {
 export type { DeflateBackend, Deflater, DeflateSettings } from "./deflate/backend.ts";
 export { FrameDecoder } from "./protocol/frame_decoder.ts";
 export { FrameEncoder } from "./protocol/frame_encoder.ts";
+export { FrameParser } from "./protocol/frame_parser.ts";
+export {
+  type DecodedFrame,
+  decodeFrame,
+  type DecodeFrameOptions,
+  encodeFrame,
+  type FrameToEncode,
+} from "./protocol/single_frame.ts";
 export {
   type CloseInfo,
   ConnectionClosed,
@@ -87,6 +95,7 @@ export {
   type HeadResult,
   type RequestHead,
   type ResponseHead,
+  type StartLine,
 } from "./http/head.ts";
 export { applyMask, createMaskingKey } from "./protocol/mask.ts";
 export {

@@ -9,7 +9,7 @@ import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
 import type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_line.ts";
 import { requestLine, START_LINE_END, statusLine, unexpected } from "./start_line.ts";
 
-export type { HeadFault, RequestHead, ResponseHead } from "./start_line.ts";
+export type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_line.ts";
 
 /** The limits of a head. */
 export interface HeadLimits {
