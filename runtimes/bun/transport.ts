@@ -26,6 +26,8 @@ export class BunTransport implements Transport {
   readonly #socket: BunSocket<BunTransport>;
   /** What waits; made when something has to. */
   #queue: ByteQueue | undefined;
+  /** Octets that were dropped with the socket. */
+  #lost = 0;
   #gone = false;
   #ended = false;
 
@@ -59,19 +61,21 @@ export class BunTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#queue?.size ?? 0;
+    return this.#lost + (this.#queue?.size ?? 0);
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     if (this.#ended || this.#gone || chunk.length === 0) {
+      if (this.#gone) this.#lost += chunk.length;
       giveBack(chunk);
       return true;
     }
     if (this.bufferedAmount > 0) return this.#enqueue(chunk, 0);
     const count = this.#socket.write(chunk);
-    if (this.#gone) return true;
-    if (count < 0) {
+    if (this.#gone || count < 0) {
+      this.#lost += chunk.length - Math.max(count, 0);
       giveBack(chunk);
+      if (this.#gone) return true;
       this.#break();
       return false;
     }
@@ -125,10 +129,17 @@ export class BunTransport implements Transport {
   }
 
   #drop(error: Error | undefined): void {
-    this.#gone = true;
+    this.#go();
     this.#close = { error };
     this.#socket.close();
     this.#reportClosed();
+  }
+
+  /** Nothing that waits will leave any more. */
+  #go(): void {
+    this.#gone = true;
+    this.#lost = this.bufferedAmount;
+    this.#queue = undefined;
   }
 
   /** Bun's `data` hook. */
@@ -175,8 +186,7 @@ export class BunTransport implements Transport {
   /** Bun's `close` hook. */
   socketClosed(error: Error | undefined): void {
     if (this.#gone) return;
-    this.#gone = true;
-    this.#queue?.clear();
+    this.#go();
     this.#close = { error: brokenBy(error) };
     this.#peerEnded = true;
     if (error) {
@@ -213,7 +223,6 @@ export class BunTransport implements Transport {
     this.#close = undefined;
     this.#held = NOTHING;
     this.#endReported = true;
-    this.#queue?.clear();
     queueMicrotask(() => this.sink.closed(error));
   }
 }

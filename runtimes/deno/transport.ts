@@ -50,6 +50,8 @@ export class DenoTransport implements Transport {
   readonly borrows = true;
   readonly #conn: DenoConn;
   #gone = false;
+  /** Octets that were dropped with the connection. */
+  #lost = 0;
 
   #paused = true;
   #reading = false;
@@ -96,11 +98,13 @@ export class DenoTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#queue.size + (this.#from === "queue" ? 0 : this.#sending?.length ?? 0);
+    const sending = this.#from === "queue" ? 0 : this.#sending?.length ?? 0;
+    return this.#lost + this.#queue.size + sending;
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     if (this.#ended || this.#gone || chunk.length === 0) {
+      if (this.#gone) this.#lost += chunk.length;
       giveBack(chunk);
       return true;
     }
@@ -296,6 +300,7 @@ export class DenoTransport implements Transport {
     if (this.#gone) return;
     this.#gone = true;
     pace.closed();
+    this.#lost = this.bufferedAmount;
     this.#queue.clear();
     this.#sending = undefined;
     const slab = this.#slab;

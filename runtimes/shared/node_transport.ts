@@ -13,12 +13,14 @@
 //    others waiting, reading pauses for a turn of the event loop after as much as that is with Node's own buffers. Two
 //    connections that echoed 1 MiB made one of 20 octets wait 46 ms (median; 230 at the 99th percentile), and do so for 9
 //    (57), as with the package `ws`. It costs 1 MiB up to 4%; with half as much between two turns it was 13 to 47%.
-// 6. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given, change it, or transfer
+// 6. What a socket has not told of when it is lost has not left: it forgets its `writableLength` then.
+// 7. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given, change it, or transfer
 //    it. And what another stream gives may be somebody else's, so it is copied.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ByteQueue } from "../../src/util/byte_queue.ts";
+import { EMPTY } from "../../src/util/bytes.ts";
 import { abandon, giveBack, isLent } from "../../src/util/slab.ts";
 import type { TlsInfo } from "../../src/transport/tls.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
@@ -113,10 +115,17 @@ export class NodeTransport implements Transport {
   #queue: ByteQueue | undefined;
   /** Parts that the socket has been given and not told of. */
   #parts = 0;
+  /** Their octets, and those of what was written before them and had to wait. */
+  #partSize = 0;
+  #firstSize = 0;
+  /** Octets that were dropped with the socket. */
+  #lost = 0;
   #endHeld = false;
   #closedHeld = false;
   #error: Error | undefined;
   readonly #tls: TlsInfo | undefined;
+  /** Where nothing can be written behind what waits, to tell when it has left: Deno fails at no octets. */
+  readonly #onLeft: ((error?: Error | null) => void) | undefined;
 
   /**
    * @param socket The connected socket; it belongs to the transport from now on.
@@ -135,6 +144,7 @@ export class NodeTransport implements Transport {
     const plain = isPlain(socket);
     // What becomes of a chunk cannot be known from the sockets of the others' `node:net`.
     this.borrows = plain && isNode;
+    if (!isNode) this.#onLeft = (error) => void (this.#lives(error) && (this.#firstSize = 0));
     if (!fresh || !readInto(socket, onRead, nextTarget)) {
       socket.on("data", plain ? onData : onForeignData);
     }
@@ -150,30 +160,34 @@ export class NodeTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength + (this.#queue?.size ?? 0);
+    const held = this.#socket.destroyed
+      ? this.#lost + this.#firstSize + this.#partSize
+      : this.#socket.writableLength;
+    return held + (this.#queue?.size ?? 0);
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
     // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on no longer.
     if (this.#ended || socket.destroyed) {
+      if (socket.destroyed) this.#lost += chunk.length;
       if (this.borrows) giveBack(chunk);
       return this.#ended;
     }
     if (this.#queue !== undefined || socket.writableLength > 0 || chunk.length > PART) {
       return this.#enqueue(chunk);
     }
-    const below = socket.write(chunk);
-    if (socket.writableLength === 0) {
+    const below = socket.write(chunk, this.#onLeft);
+    // A write that has failed leaves nothing behind either.
+    if (socket.writableLength === 0 && !socket.errored) {
       if (this.borrows) giveBack(chunk);
       return true;
     }
     if (this.borrows) abandon(chunk);
-    if (below) {
-      if (chunk.length < LARGE) return true;
-      // No 'drain' follows; what is written behind it tells when it has left.
-      this.#writePart(new Uint8Array(0));
-    }
+    this.#firstSize = chunk.length;
+    // No 'drain' follows; what is written behind it tells when it has left.
+    if (below && isNode) this.#writePart(EMPTY);
+    if (below && chunk.length < LARGE) return true;
     if (!this.#listensForDrain) {
       this.#listensForDrain = true;
       socket.on("drain", onDrain);
@@ -225,13 +239,20 @@ export class NodeTransport implements Transport {
 
   destroy(): void {
     this.#ended = true;
-    this.#queue = undefined;
+    this.#drop();
     this.#socket.destroy();
   }
 
   unref(): void {
     // A stream that is not a socket, on somebody's server, may not have it.
     (this.#carrier as Partial<Socket>).unref?.();
+  }
+
+  /** What waits will not leave any more. */
+  #drop(): void {
+    this.#lost = this.bufferedAmount;
+    this.#firstSize = this.#partSize = 0;
+    this.#queue = undefined;
   }
 
   /** Gives the socket one part after the other while it takes them at once; else the callback of one asks for the next. */
@@ -256,14 +277,22 @@ export class NodeTransport implements Transport {
 
   #writePart(part: Uint8Array<ArrayBuffer>): void {
     this.#parts++;
-    this.#socket.write(part, () => {
+    this.#partSize += part.length;
+    this.#socket.write(part, (error) => {
+      if (!this.#lives(error)) return;
       this.#parts--;
+      this.#partSize -= part.length;
+      this.#firstSize = 0;
       this.#partLeft();
     });
   }
 
+  /** Whether the socket still writes: what it tells of has left. */
+  #lives(error: Error | null | undefined): boolean {
+    return !error && !this.#socket.destroyed;
+  }
+
   #partLeft(): void {
-    if (this.#socket.destroyed) return;
     this.#writeParts();
     if (this.bufferedAmount > 0) return;
     this.#queue = undefined;
@@ -296,6 +325,7 @@ export class NodeTransport implements Transport {
   /** The socket's 'drain'. */
   drained(): void {
     if (this.#queue !== undefined) return this.#partLeft();
+    this.#firstSize = 0;
     if (!this.#awaitsDrain) return;
     this.#awaitsDrain = false;
     this.sink.drain();
@@ -304,7 +334,7 @@ export class NodeTransport implements Transport {
   /** The socket's 'close'. */
   closed(): void {
     this.#ended = true;
-    this.#queue = undefined;
+    this.#drop();
     this.#endHeld = false;
     // A stream that is gone before it has an owner says so at the first `resume()`.
     if (this.sink === unowned) this.#closedHeld = true;

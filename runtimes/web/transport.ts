@@ -71,6 +71,8 @@ class WebTransport implements Transport {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #gone = false;
+  /** Octets that were dropped with the streams. */
+  #lost = 0;
 
   #paused = true;
   #reading = false;
@@ -105,10 +107,11 @@ class WebTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#queue.size + this.#writing;
+    return this.#lost + this.#queue.size + this.#writing;
   }
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#gone) this.#lost += chunk.length;
     if (this.#ended || this.#gone || chunk.length === 0) return true;
     if (this.#writing === 0) this.#write(chunk);
     else this.#queue.keep(chunk);
@@ -192,6 +195,7 @@ class WebTransport implements Transport {
   #close(error: Error | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#lost = this.bufferedAmount;
     this.#queue.clear();
     this.#writing = 0;
     const reason = error ?? new Error("The transport was destroyed");

@@ -161,7 +161,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Octets that were sent and still wait for the network, frame headers included; a message that can still be dropped, or
-   * waits behind one in chunks, counts 16 for its own.
+   * waits behind one in chunks, counts 16 for its own. 0 once the connection has ended; `CloseInfo.unsent` says what was
+   * lost.
    */
   get bufferedAmount(): number {
     return this.#inbox.sender.bufferedAmount;

@@ -80,6 +80,7 @@ export class Endpoint implements TransportSink {
 
   /** Octets that wait to be sent. */
   get bufferedAmount(): number {
+    if (this.info !== undefined) return 0; // What is lost does not wait.
     return this.#protocol.output.byteLength + this.transport.bufferedAmount;
   }
   /** Whether the transport takes nothing more for now. */
@@ -110,17 +111,14 @@ export class Endpoint implements TransportSink {
   get state(): "open" | "closing" | "closed" {
     return this.open ? "open" : this.info === undefined ? "closing" : "closed";
   }
-
   /** Messages of at least so many octets are given to the consumer in chunks. */
   set streamFrom(size: number) {
     this.#protocol.streamFrom = size;
   }
-
   /** Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. */
   set dropsExcess(drops: boolean) {
     this.#intake.dropsExcess = drops;
   }
-
   /** Counts a message as discarded. */
   ignore(): void {
     this.#intake.ignored++;
@@ -275,13 +273,15 @@ export class Endpoint implements TransportSink {
 
   /** Implements {@linkcode TransportSink}. */
   closed(error?: Error, rest?: Bytes): void {
-    // What is answered from now on does not leave any more.
-    const closeLeft = this.transport.answersClose === true ||
-      (!this.open && !this.#protocol.congested && this.bufferedAmount === 0);
+    const { answersClose = false } = this.transport;
+    const before = this.#consumer.held + this.bufferedAmount;
     this.#intake.runToEnd(rest);
     this.#closeTimer?.stop();
+    // What was answered since then has not left either, unless the engine below has answered it.
+    const unsent = answersClose ? before : this.#consumer.held + this.bufferedAmount;
+    const closeLeft = answersClose || this.bufferedAmount === 0;
     // Behind the peer's orderly end an error says no more than that it takes nothing.
-    this.info = this.#protocol.end(this.#peerEnded ? undefined : error, closeLeft);
+    this.info = this.#protocol.end(this.#peerEnded ? undefined : error, unsent, closeLeft);
     this.#backpressure?.lost(new ConnectionClosed(this.info));
     this.#consumer.closed(this.info);
     this.#finish();

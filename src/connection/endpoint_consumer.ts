@@ -5,6 +5,8 @@ import type { CloseInfo } from "../protocol/errors.ts";
 
 /** Who takes what arrives. */
 export interface EndpointConsumer {
+  /** Octets that it holds back; see `refill()`. */
+  readonly held: number;
   /** Takes a message; false asks for no more until `proceed()`. */
   message(data: string | Bytes): boolean;
   /** Takes a piece of a message that is streamed; false asks for no more until `proceed()`. */

@@ -97,6 +97,11 @@ export class Inbox implements EndpointConsumer {
     return this.outbox ?? this.endpoint;
   }
 
+  /** Implements {@linkcode EndpointConsumer}. */
+  get held(): number {
+    return this.outbox?.held ?? 0;
+  }
+
   /** Whether somebody has sent or asked for something, wants to know of the end, or has ended it. */
   get used(): boolean {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||

@@ -59,6 +59,8 @@ export class Outbox {
   /** Of the messages that wait, in order. */
   readonly #waiters = new Deque<Waiters>();
   #stream: WaitingStream | undefined;
+  /** Octets that waited behind a message in chunks when the connection began to close, and will not be sent. */
+  #lost = 0;
 
   /** The sender for one endpoint. */
   constructor(endpoint: Endpoint) {
@@ -66,7 +68,12 @@ export class Outbox {
     this.#mayDrop = mayDrop(endpoint.limits);
   }
 
-  /** Octets that wait here and in the transport; a message counts some more here. */
+  /** Octets that wait here, or did when the connection began to close; a message counts some more. */
+  get held(): number {
+    return this.#lost + this.#backlog.size;
+  }
+
+  /** Octets that wait here and in the transport. */
   get bufferedAmount(): number {
     return this.#backlog.size + this.#endpoint.bufferedAmount;
   }
@@ -114,6 +121,7 @@ export class Outbox {
   refill(all: boolean): void {
     while (this.#stream === undefined) {
       if (!all && this.#mayDrop && this.#endpoint.congested) return;
+      const { size } = this.#backlog;
       const next = this.#backlog.shift();
       if (next === undefined) return;
       if (next.kind === "stream") {
@@ -122,12 +130,12 @@ export class Outbox {
           this.#stream = undefined;
           this.refill(false);
         });
-      } else {
-        const { open } = this.#endpoint;
+      } else if (this.#endpoint.open) {
         const { data, compress, text } = next;
-        this.#passed(
-          open ? this.#endpoint.transmit(data, compress, text) : this.#endpoint.writable(),
-        );
+        this.#passed(this.#endpoint.transmit(data, compress, text));
+      } else {
+        this.#lost += size - this.#backlog.size;
+        this.#passed(this.#endpoint.writable());
       }
     }
   }

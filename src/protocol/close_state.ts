@@ -27,6 +27,8 @@ export class Ending {
   #failure: CloseStatus | undefined;
   /** Why the byte stream was given up. */
   #dropped: Error | undefined;
+  /** Octets that had not left. */
+  #unsent = 0;
 
   /** Whether the connection was failed or given up. */
   get broken(): boolean {
@@ -66,9 +68,11 @@ export class Ending {
    * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that has left.
    *
    * @param error What ended it, if it did not end in order.
-   * @param closeLeft Whether the Close frame of this end, if there is one, had left by then.
+   * @param unsent Octets that had not left by then.
+   * @param closeLeft Whether the Close frame of this end, if there is one, had left.
    */
-  end(error: Error | undefined, closeLeft: boolean): void {
+  end(error: Error | undefined, unsent: number, closeLeft: boolean): void {
+    this.#unsent = unsent;
     if (this.agreed && closeLeft && error === undefined) return;
     const lost = this.agreed
       ? "The connection was lost before its Close frame had left"
@@ -87,7 +91,7 @@ export class Ending {
     const { code, reason } = received ?? this.#failure ?? violation ??
       { code: CloseCode.abnormal, reason: "" };
     const wasClean = this.agreed && cause === undefined;
-    return { code, reason, wasClean, initiator, sent, received, cause };
+    return { code, reason, wasClean, initiator, sent, received, cause, unsent: this.#unsent };
   }
 
   /** Both Close frames were exchanged. */

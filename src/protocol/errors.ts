@@ -24,6 +24,13 @@ export interface CloseInfo {
   readonly received: CloseStatus | undefined;
   /** What ended the connection, when it was not a closing handshake. */
   readonly cause: Error | undefined;
+  /**
+   * Octets that were sent and had not left when the connection ended, counted as by `bufferedAmount`: with the frame
+   * headers, and the Close frame if it had not left either. What the system had taken counts as left, whether it has
+   * arrived or not. What a source of chunks had still to give does not count. 0 behind a clean end, unless messages
+   * waited behind one in chunks.
+   */
+  readonly unsent: number;
 }
 
 /** Whether a connection ended as intended: cleanly, and by this end or with 1000, 1001 or nothing. */
@@ -140,7 +147,8 @@ function describe(info: CloseInfo): string {
   // The peer's answer to a Close frame seldom repeats its reason.
   const { wasClean, initiator, sent } = info;
   const status = wasClean && initiator === "local" ? sent ?? info : info;
-  return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}`;
+  const lost = info.unsent > 0 ? `; ${info.unsent} octets had not left` : "";
+  return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}${lost}`;
 }
 
 function describeClosing(known: CloseInfo | undefined): string {

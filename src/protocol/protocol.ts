@@ -367,9 +367,9 @@ export class Protocol {
     this.#discard();
   }
 
-  /** The byte stream is gone: tells how the connection ended. For `closeLeft` see `Ending.end()`. */
-  end(error: Error | undefined, closeLeft = true): CloseInfo {
-    if (this.state !== "closed") this.#known.end(error, closeLeft);
+  /** The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see `Ending.end()`. */
+  end(error: Error | undefined, unsent = 0, closeLeft: boolean = unsent === 0): CloseInfo {
+    if (this.state !== "closed") this.#known.end(error, unsent, closeLeft);
     if (this.state === "open" || this.state === "closing") this.#discard();
     this.state = "closed";
     if (this.allowance < 0) this.dispose();

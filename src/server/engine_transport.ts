@@ -57,6 +57,8 @@ export class NativeTransport implements Transport {
   #over = false;
   /** Our end has ended. */
   #ended = false;
+  /** Octets that the engine has dropped. */
+  #lost = 0;
   #told = false;
   #error: Error | undefined;
 
@@ -72,10 +74,11 @@ export class NativeTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#over ? 0 : this.#socket.bufferedAmount;
+    return this.#over ? this.#lost : this.#socket.bufferedAmount;
   }
 
   write(chunk: Bytes): boolean {
+    if (this.#over) this.#lost += chunk.length;
     if (this.#over || this.#ended) return true;
     const decoder = this.#decoder;
     let sent = true;
@@ -109,6 +112,7 @@ export class NativeTransport implements Transport {
 
   destroy(): void {
     const over = this.#over;
+    this.#lost = this.bufferedAmount;
     // First, for an engine may report the end before `terminate()` returns.
     this.#over = this.#ended = true;
     if (!over) this.#socket.terminate();
@@ -143,6 +147,7 @@ export class NativeTransport implements Transport {
     // Deno says 0 where there was no Close frame.
     if (code === CloseCode.noStatus) this.#receive(Opcode.close, EMPTY);
     else if (isWireCloseCode(code)) this.#receive(Opcode.close, encodeCloseBody(code, reason));
+    this.#lost = this.bufferedAmount;
     this.#over = true;
     this.#error ??= error;
     this.#deliver();

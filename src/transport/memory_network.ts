@@ -26,6 +26,8 @@ class MemoryTransport implements Transport {
   #ended = false;
   #awaitsDrain = false;
   #destroyed = false;
+  /** Octets that were dropped: this end's when it was destroyed, or that the peer does not take any more. */
+  #lost = 0;
   #closeTold = false;
 
   constructor(localAddress: Address, remoteAddress: Address) {
@@ -34,10 +36,11 @@ class MemoryTransport implements Transport {
   }
 
   get bufferedAmount(): number {
-    return this.#destroyed ? 0 : Math.max(0, this.peer.#incoming.size - CAPACITY);
+    return this.#lost + Math.max(0, this.peer.#incoming.size - CAPACITY);
   }
 
   write(chunk: Bytes): boolean {
+    if (this.#destroyed || this.peer.#destroyed) this.#lost += chunk.length;
     if (this.#ended || this.#destroyed || this.peer.#destroyed) return true;
     this.peer.#receive(chunk);
     if (this.bufferedAmount === 0) return true;
@@ -65,8 +68,17 @@ class MemoryTransport implements Transport {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    // What the peer has not read is lost to it, and to this end what exceeds the buffers between them.
+    this.peer.#lost = this.peer.bufferedAmount;
     this.#incoming.clear();
-    this.peer.#peerEnded = true;
+    this.#lost = this.bufferedAmount;
+    const { peer } = this;
+    if (peer.#incoming.size > CAPACITY) {
+      const left = peer.#incoming.take(CAPACITY);
+      peer.#incoming.clear();
+      peer.#incoming.push(left);
+    }
+    peer.#peerEnded = true;
     this.#schedule();
     this.peer.#schedule();
   }

@@ -59,7 +59,10 @@ export interface Transport {
    * For the library's own; without this each chunk is in memory of its own.
    */
   readonly borrows?: boolean;
-  /** Bytes accepted by `write()` that have not yet been handed to the operating system. */
+  /**
+   * Bytes given to `write()` that have not yet been handed to the operating system. Once the stream has ended or been
+   * destroyed: those that never will be, which stays.
+   */
   readonly bufferedAmount: number;
   /**
    * Accepts all of `chunk`, in order. Returns false when some of it had to be buffered: `drain()`

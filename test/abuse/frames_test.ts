@@ -106,6 +106,7 @@ for (const [what, frames, code] of table) {
       initiator: "local",
       sent,
       received,
+      unsent: 0,
     });
     assertEquals(messages.filter((message) => message !== ""), []);
     assertEquals(reported, []);

@@ -62,6 +62,7 @@ scene("says 1006 for a peer that ends without a close", async ({ peer, info }) =
     initiator: "remote",
     sent: undefined,
     received: undefined,
+    unsent: 0,
   });
 });
 

@@ -88,6 +88,7 @@ test("closeStatus is what the peer said, or 1006", () => {
     sent: { code: 1002, reason: "ours" },
     received: undefined,
     cause: undefined,
+    unsent: 0,
   } as const;
   assertEquals(closeStatus(info), { code: 1006, reason: "" });
   assertEquals(closeStatus({ ...info, received: { code: 3000, reason: "theirs" } }), {

@@ -152,6 +152,7 @@ onBoth("close() tells both ends who closed, and why", async ({ client, server })
     sent: answer,
     received: status,
     cause: undefined,
+    unsent: 0,
   });
   assertEquals(local, {
     ...answer,
@@ -160,6 +161,7 @@ onBoth("close() tells both ends who closed, and why", async ({ client, server })
     sent: status,
     received: answer,
     cause: undefined,
+    unsent: 0,
   });
   assertStrictEquals(await client.closed, local);
 });

@@ -52,6 +52,7 @@ function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: stri
     transport,
     decodeHex(rest),
     {
+      held: 0,
       message: (data) => {
         log.push(typeof data === "string" ? data : encodeHex(data));
         return scene.ready;
@@ -410,6 +411,7 @@ test("Endpoint says no drain, and resolves nothing, when the refill fills the tr
     transport,
     new Uint8Array(),
     {
+      held: 0,
       message: () => true,
       chunk: () => true,
       ping: () => {},
@@ -493,6 +495,7 @@ test("Endpoint sends a text on as it came, within the hook and after it, however
       const received: string[] = [];
       const protocol = new Protocol(role, { maxMessageSize: 1000, maxFragments: 10 });
       const consumer = {
+        held: 0,
         message(data: string | Uint8Array) {
           received.push(data as string);
           void endpoint.send(data);

@@ -293,6 +293,7 @@ test("maxLifetime is spread by a tenth either way", async () => {
         sent: undefined,
         received: undefined,
         cause: undefined,
+        unsent: 0,
       });
     }
   }

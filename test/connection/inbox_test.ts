@@ -22,6 +22,7 @@ const info: CloseInfo = {
   sent: undefined,
   received: undefined,
   cause: undefined,
+  unsent: 0,
 };
 
 interface FakeEndpoint {

@@ -12,6 +12,7 @@ function info(changes: Partial<CloseInfo>): CloseInfo {
     sent: undefined,
     received: undefined,
     cause: undefined,
+    unsent: 0,
     ...changes,
   };
 }

@@ -17,6 +17,7 @@ test("Ending of which nothing is known was the peer's, with 1006", () => {
     sent: undefined,
     received: undefined,
     cause: undefined,
+    unsent: 0,
   });
 });
 
@@ -65,14 +66,14 @@ test("Ending end() is clean when both Close frames were exchanged and the stream
   for (const given of [false, true]) {
     const ending = agreed();
     if (given) ending.drop(lost, "local");
-    ending.end(undefined, true);
+    ending.end(undefined, 0, true);
     assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
   }
 });
 
 test("Ending end() is not clean when the stream ended with an error, and tells it", () => {
   const ending = agreed();
-  ending.end(lost, true);
+  ending.end(lost, 0, true);
   const { wasClean, cause, code } = ending.toInfo();
   assertStrictEquals(cause, lost);
   assertEquals([wasClean, code], [false, 4000]);
@@ -81,13 +82,14 @@ test("Ending end() is not clean when the stream ended with an error, and tells i
 test("Ending end() is not clean when our Close frame had not left, and tells why", () => {
   const late = agreed();
   late.drop(lost, "local");
-  late.end(undefined, false);
+  late.end(undefined, 4, false);
   assertStrictEquals(late.toInfo().cause, lost);
   const ending = agreed();
-  ending.end(undefined, false);
-  const { wasClean, cause } = ending.toInfo();
-  assertEquals([wasClean, cause?.message], [
+  ending.end(undefined, 4, false);
+  const { wasClean, cause, unsent } = ending.toInfo();
+  assertEquals([wasClean, unsent, cause?.message], [
     false,
+    4,
     "The connection was lost before its Close frame had left",
   ]);
 });

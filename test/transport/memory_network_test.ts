@@ -97,7 +97,7 @@ onStream("destroy() is told to both ends", async (a, b) => {
   a.destroy();
   await Promise.all([a.until(() => a.closed), b.until(() => b.ended)]);
   assertEquals([a.ended, a.error, b.error], [false, undefined, undefined]);
-  assertEquals([b.write(decodeHex("cc")), b.bufferedAmount], [true, 0]);
+  assertEquals([b.write(decodeHex("cc")), b.bufferedAmount], [true, 1]);
 });
 
 test("createMemoryRuntime gives each network its own ports", async () => {
@@ -144,6 +144,22 @@ test("createMemoryRuntime gives both ends their addresses", async () => {
   assertEquals(accepted.remoteAddress, dialled.localAddress);
   for (const transport of [dialled, accepted]) transport.destroy();
   await settled();
+});
+
+onStream("destroy() drops what exceeds 64 KiB, and counts it", async (a, b) => {
+  a.write(pattern(100_000));
+  a.destroy();
+  b.resume();
+  await b.until(() => b.ended);
+  assertEquals([b.received, a.bufferedAmount], [65_536, 100_000 - 65_536]);
+});
+
+onStream("counts what the peer does not take any more", async (a, b) => {
+  a.resume();
+  a.write(pattern(100_000));
+  b.destroy();
+  await a.until(() => a.ended);
+  assertEquals(a.bufferedAmount, 100_000 - 65_536);
 });
 
 onStream("counts bytes above 64 KiB that the peer has not read", async (a, b) => {
