@@ -49,6 +49,15 @@ export {
   type Message,
   WebSocketConnection,
 } from "./src/connection/connection.ts";
+export {
+  formatTrace,
+  type TraceEvent,
+  type TraceFrame,
+  type TraceFunction,
+  type TraceHandshake,
+  type TraceOptions,
+  type TraceState,
+} from "./src/connection/trace.ts";
 export type { HandshakeResponse } from "./src/connection/handshake_result.ts";
 export {
   type CloseInfo,

@@ -8,6 +8,8 @@ import { type Compression, createCompression } from "../deflate/compression.ts";
 import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import { HandshakeError } from "../protocol/errors.ts";
 import { attendHooks, type ConnectHooks, type HandlerWatcher } from "../connection/handler.ts";
+import { nextId } from "../connection/id.ts";
+import { Tracer } from "../connection/tracer.ts";
 import { establish } from "../connection/establish.ts";
 import { createRequest, judgeResponse } from "../handshake/client.ts";
 import { parseTarget } from "../handshake/unix_url.ts";
@@ -191,8 +193,11 @@ async function openConnection(
     const headers = await withCookies(hop, options.cookies, signal);
     const extensions = compression === undefined ? [] : [compression.offer()];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
+    const tracer = options.trace && new Tracer(nextId(), options.trace);
+    tracer?.handshakeHead("out", new TextDecoder().decode(bytes));
     await reader.write(bytes, handshakeTimeout);
     const head = await readAnswer(reader, handshakeTimeout, secure);
+    tracer?.handshake("in", `HTTP/1.1 ${head.status} ${head.statusText}`, head.headers);
     for (const cookie of head.headers.getAll("set-cookie")) {
       await unlessAborted(options.cookies?.set(httpUrl(url), cookie), signal);
     }
@@ -216,6 +221,7 @@ async function openConnection(
         transport,
         rest: reader.release(),
         compression: negotiated,
+        tracer,
         result: {
           protocol: judged.protocol,
           request: new SentRequest(url.href, headers),

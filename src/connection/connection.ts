@@ -13,6 +13,8 @@ import {
   type SendOptions,
 } from "../protocol/prepared_message.ts";
 import { checkSource, chunksOf } from "./message_source.ts";
+import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
+import { Tracer } from "./tracer.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import {
@@ -133,7 +135,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** A name that no other connection has, of this process or another. Made when it is first read. */
   get id(): string {
-    return this.#id ??= nextId();
+    return this.#id ??= this.#inbox.endpoint.tracer?.connection ?? nextId();
   }
 
   /** Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how it ended. */
@@ -175,7 +177,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take none. */
   get ignored(): number {
-    return this.#inbox.endpoint.ignored;
+    return this.#inbox.endpoint.intake.ignored;
   }
 
   /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
@@ -276,7 +278,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   pong(data: string | BinaryData = ""): Promise<void> {
-    return this.#inbox.endpoint.pong(toPayload(data));
+    return this.#inbox.endpoint.control("pong", toPayload(data));
   }
 
   /**
@@ -307,6 +309,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
   terminate(): void {
     this.#inbox.endpoint.terminate(new Error("The connection was terminated"));
+  }
+
+  /**
+   * Traces the connection from the next frame on, in place of who did before; see the option `trace`.
+   *
+   * @param to Told of each event; undefined for an end of it.
+   * @throws {TypeError} When it is neither a function nor options.
+   */
+  trace(to: TraceFunction | TraceOptions | undefined): void {
+    if (to !== undefined) checkOptions("trace()", { trace: to }, TRACE_ARGUMENT);
+    this.#inbox.endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
   }
 
   /**
@@ -380,5 +393,7 @@ export interface WebSocketConnection<Data = unknown> extends AsyncDisposal {}
 function toPayload(data: string | BinaryData): Uint8Array {
   return typeof data === "string" ? encoder.encode(data) : copyBytes(data);
 }
+
+const TRACE_ARGUMENT: OptionTable<{ trace: TraceFunction | TraceOptions }> = { trace };
 
 const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };

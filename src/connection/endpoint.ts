@@ -27,6 +27,7 @@ import type { Sendable } from "../protocol/prepared_message.ts";
 import { handled, RESOLVED } from "../util/promises.ts";
 import type { Protocol } from "../protocol/protocol.ts";
 import type { Transport, TransportSink } from "../transport/transport.ts";
+import type { Tracer } from "./tracer.ts";
 import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 
 /** One end of an open connection. */
@@ -37,6 +38,8 @@ export class Endpoint implements TransportSink {
   alive = true;
   /** Messages sent. */
   messagesSent = 0;
+  /** Who traces it. One that comes later begins with the next chunk that begins with a frame. */
+  tracer: Tracer | undefined;
   /** Whether all is over: the byte stream has ended, and no message waits any more. */
   finished = false;
   /** Its bounds. */
@@ -44,10 +47,11 @@ export class Endpoint implements TransportSink {
 
   /** Its byte stream, to be asked only. */
   readonly transport: Transport;
+  /** Its receiving half. */
+  readonly intake: Intake;
 
   readonly #protocol: Protocol;
   readonly #consumer: EndpointConsumer;
-  readonly #intake: Intake;
   readonly #guard: ConnectionGuard | undefined;
   /** Whether the transport reads; it goes on as it was until this is known. */
   #reading: boolean | undefined;
@@ -65,13 +69,15 @@ export class Endpoint implements TransportSink {
     consumer: EndpointConsumer,
     limits: EndpointLimits,
     guard?: ConnectionGuard,
+    tracer?: Tracer,
   ) {
+    this.tracer = tracer;
     this.#protocol = protocol;
     this.transport = transport;
     this.#consumer = consumer;
     this.limits = limits;
     this.#guard = guard;
-    this.#intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
+    this.intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
     protocol.answersPings = limits.autoPong ?? true;
     if (transport.borrows) lendBatches(protocol.output);
     if (rest.length > 0) this.#receive(rest);
@@ -93,15 +99,11 @@ export class Endpoint implements TransportSink {
   }
   /** Messages sent and received. */
   get messages(): number {
-    return this.messagesSent + this.#intake.messages;
-  }
-  /** Messages that were discarded because nobody wanted them. */
-  get ignored(): number {
-    return this.#intake.ignored;
+    return this.messagesSent + this.intake.messages;
   }
   /** Whether messages wait for the consumer. */
   get draining(): boolean {
-    return this.#intake.draining;
+    return this.intake.draining;
   }
   /** Whether messages can be sent. */
   get open(): boolean {
@@ -115,14 +117,6 @@ export class Endpoint implements TransportSink {
   set streamFrom(size: number) {
     this.#protocol.streamFrom = size;
   }
-  /** Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. */
-  set dropsExcess(drops: boolean) {
-    this.#intake.dropsExcess = drops;
-  }
-  /** Counts a message as discarded. */
-  ignore(): void {
-    this.#intake.ignored++;
-  }
 
   /** Begins to read. The consumer gets its first message after `proceed()`. */
   start(): void {
@@ -131,7 +125,7 @@ export class Endpoint implements TransportSink {
 
   /** The consumer takes messages, or takes them again. */
   proceed(): void {
-    this.#intake.proceed();
+    this.intake.proceed();
     this.#pump();
   }
 
@@ -180,18 +174,11 @@ export class Endpoint implements TransportSink {
     return held + this.bufferedAmount > maxBufferedAmount;
   }
 
-  /** Sends a Ping; `maxBufferedAmount` holds for Pings too. The connection must be open. */
-  ping(payload: Uint8Array): void {
-    if (this.limits.overflow === "close" && this.full()) return void this.overflow();
-    this.#protocol.ping(payload);
-    this.#written();
-  }
-
-  /** Sends a Pong, for which the same holds; see `WebSocketConnection.pong()`. */
-  pong(payload: Uint8Array): Promise<void> {
+  /** Sends a Ping or a Pong; `maxBufferedAmount` holds for these too. */
+  control(kind: "ping" | "pong", payload: Uint8Array): Promise<void> {
     if (!this.open) return this.#rejected();
     if (this.limits.overflow === "close" && this.full()) return this.overflow();
-    this.#protocol.pong(payload);
+    this.#protocol[kind](payload);
     this.#written();
     return this.writable();
   }
@@ -200,14 +187,14 @@ export class Endpoint implements TransportSink {
   close(code: number | undefined, reason: string): void {
     encodeCloseBody(code, reason);
     if (this.open) this.#consumer.refill(true);
-    this.#intake.discard();
+    this.intake.discard();
     this.#protocol.close(code, reason);
     this.#pump();
   }
 
   /** Drops the connection, without a closing handshake, and what waits for the consumer. */
   terminate(cause: Error): void {
-    this.#intake.discard();
+    this.intake.discard();
     this.lose(cause);
     this.#finish();
   }
@@ -225,11 +212,12 @@ export class Endpoint implements TransportSink {
     let taken = true;
     for (let chunk = output.take(); chunk !== undefined; chunk = output.take()) {
       this.#guard?.sent(chunk.length);
+      this.tracer?.sent(chunk);
       taken = this.transport.write(chunk);
     }
     if (!taken) this.#protocol.congested = true;
-    if (!this.#intake.yielding) return;
-    this.#intake.yielding = false;
+    if (!this.intake.yielding) return;
+    this.intake.yielding = false;
     this.#pump();
   }
 
@@ -245,10 +233,10 @@ export class Endpoint implements TransportSink {
   data(chunk: Bytes, lent = false): boolean {
     this.alive = true;
     this.#receive(chunk, lent);
-    this.#intake.kept = false;
+    this.intake.kept = false;
     this.#pump(true);
     if (lent) this.#protocol.input.own();
-    return !this.#intake.kept && this.#protocol.input.empty;
+    return !this.intake.kept && this.#protocol.input.empty;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -275,7 +263,7 @@ export class Endpoint implements TransportSink {
   closed(error?: Error, rest?: Bytes): void {
     const { answersClose = false } = this.transport;
     const before = this.#consumer.held + this.bufferedAmount;
-    this.#intake.runToEnd(rest);
+    this.intake.runToEnd(rest);
     this.#closeTimer?.stop();
     // What was answered since then has not left either, unless the engine below has answered it.
     const unsent = answersClose ? before : this.#consumer.held + this.bufferedAmount;
@@ -283,6 +271,7 @@ export class Endpoint implements TransportSink {
     // Behind the peer's orderly end an error says no more than that it takes nothing.
     this.info = this.#protocol.end(this.#peerEnded ? undefined : error, unsent, closeLeft);
     this.#backpressure?.lost(new ConnectionClosed(this.info));
+    this.tracer?.turned("closed");
     this.#consumer.closed(this.info);
     this.#finish();
   }
@@ -290,14 +279,15 @@ export class Endpoint implements TransportSink {
   /** The byte stream has ended: if no message waits either, that is told. */
   #finish(): void {
     const { info } = this;
-    if (info === undefined || this.finished || this.#intake.draining) return;
+    if (info === undefined || this.finished || this.intake.draining) return;
     this.finished = true;
     this.#protocol.dispose();
     // What was wrong with a message that waited is known already, unless the connection had ended by then.
-    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.#intake.error);
+    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.intake.error);
   }
 
   #receive(chunk: Bytes, lent = false): void {
+    if (this.tracer?.joins(!this.#protocol.receiving)) this.tracer.received(chunk);
     const violation = this.#guard?.received(chunk.length);
     this.#protocol.receive(chunk, lent);
     if (violation !== undefined) this.#protocol.fail(violation);
@@ -319,20 +309,21 @@ export class Endpoint implements TransportSink {
 
   /** Parses as far as it may. `atOnce` writes the replies now: they are all that the chunk gave. */
   #pump(atOnce = false): void {
-    if (!this.#intake.run()) return;
+    if (!this.intake.run()) return;
     const protocol = this.#protocol;
-    const { yielding } = this.#intake;
+    const { yielding } = this.intake;
     if (yielding) this.#flushLater();
     else if (atOnce) this.flush();
     else if (protocol.output.byteLength > 0) this.#written();
     if (this.info !== undefined) return this.#finish();
     this.#read();
     if (protocol.closeTimerDue) this.#endSoon();
+    this.tracer?.turned(this.state);
   }
 
   /** Reads on when the chunk is used up; stops reading when a message has to wait for the consumer. */
   #read(): void {
-    const reading = !this.#protocol.blocked && !this.#intake.yielding;
+    const reading = !this.#protocol.blocked && !this.intake.yielding;
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.transport.resume();
@@ -355,7 +346,7 @@ export class Endpoint implements TransportSink {
   /** Sees to it that what was encoded is written in time. */
   #written(): void {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
-    else if (!this.#intake.running) this.#flushLater();
+    else if (!this.intake.running) this.#flushLater();
   }
 
   #flushLater(): void {

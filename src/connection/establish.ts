@@ -12,6 +12,7 @@ import type { ResolvedLimits } from "./limits.ts";
 import { Protocol } from "../protocol/protocol.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
 import type { Address, Transport } from "../transport/transport.ts";
+import type { Tracer } from "./tracer.ts";
 import { watch } from "./heartbeat.ts";
 
 /** What an open connection is made of. */
@@ -36,6 +37,8 @@ export interface HandshakeOutcome {
   readonly compression: NegotiatedCompression | undefined;
   /** What the connection can be asked about the handshake. */
   readonly result: Omit<HandshakeResult, "extensions" | "remoteAddress">;
+  /** Who traces the connection, and has been told of the handshake. */
+  readonly tracer?: Tracer | undefined;
   /** The peer's address, where it is not the transport's: behind a proxy. */
   readonly remoteAddress?: Address | undefined;
 }
@@ -50,9 +53,11 @@ export function establish<Data>(
   const { role, transport, rest, compression, result } = outcome;
   const inbox = new Inbox();
   const inflating = compression?.transform;
-  const transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
+  const { tracer } = outcome;
+  let transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
+  if (transform !== undefined) transform = tracer?.watch(transform) ?? transform;
   const protocol = new Protocol(role, limits, transform, guard);
-  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard);
+  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard, tracer);
   inbox.endpoint = endpoint;
   const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);

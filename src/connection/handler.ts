@@ -181,7 +181,7 @@ class HookRunner<Data> implements InboxHooks, MessageTaker {
 
   start(): void {
     const hooks = this.#hooks;
-    if (!this.#takes) this.#endpoint.dropsExcess = true;
+    if (!this.#takes) this.#endpoint.intake.dropsExcess = true;
     if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
       return this.#endpoint.start();
     }

@@ -133,7 +133,7 @@ class Vitals {
       // Its silence is ours: nothing is read. But what cannot be delivered shows that it is gone.
       if (now - this.#lastSign < pingInterval) return;
       this.#lastSign = now;
-      endpoint.ping(EMPTY);
+      endpoint.control("ping", EMPTY);
     } else if (this.#pinged) {
       if (now - this.#lastSign < pingInterval + pingTimeout) return;
       endpoint.lose(new Error(`Nothing came within ${pingTimeout} ms of a Ping`));

@@ -179,7 +179,7 @@ export class Inbox implements EndpointConsumer {
     const error = new Error(claim);
     for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
     this.aim();
-    this.endpoint.dropsExcess = false;
+    this.endpoint.intake.dropsExcess = false;
     this.endpoint.proceed();
   }
 
@@ -209,7 +209,7 @@ export class Inbox implements EndpointConsumer {
     if (this.#receivers.push(receiver) === 1) this.aim();
     if (signal !== undefined) this.#forgetOn(signal, receiver);
     // Whoever has asked once takes all that comes.
-    this.endpoint.dropsExcess = false;
+    this.endpoint.intake.dropsExcess = false;
     this.endpoint.proceed();
     return receiver.taken.promise;
   }
@@ -233,7 +233,7 @@ export class Inbox implements EndpointConsumer {
     if (!this.endpoint.open) {
       return handled(Promise.reject(this.endpoint.whyNotOpen()));
     }
-    this.endpoint.ping(payload);
+    this.endpoint.control("ping", payload);
     const roundTrip = defer<number>();
     if (this.#pings === NO_PINGS) this.#pings = [];
     this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
@@ -315,7 +315,7 @@ class Ignorer implements MessageTaker {
   }
 
   message(): boolean {
-    this.#endpoint.ignore();
+    this.#endpoint.intake.ignored++;
     return true;
   }
 

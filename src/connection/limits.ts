@@ -10,6 +10,7 @@ import {
   oneOf,
   type OptionTable,
 } from "../util/check_options.ts";
+import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import type { VitalLimits } from "./heartbeat.ts";
 
 /** What a timer can wait, in milliseconds; for more it would fire at once. */
@@ -55,6 +56,11 @@ export interface ConnectionLimits {
    */
   readonly autoPong?: boolean;
   /**
+   * Told of each frame, each state and the opening handshake of each connection, or `{ event, preview }`; see
+   * {@linkcode TraceEvent}. For looking at what happens: it copies what passes. None by default.
+   */
+  readonly trace?: TraceFunction | TraceOptions;
+  /**
    * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be transferred, or to be read as
    * `new Float32Array(data.buffer)`. It costs a copy of each message that came in a chunk with others. Default: false.
    */
@@ -86,6 +92,7 @@ export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
   handshakeTimeout: milliseconds,
   closeTimeout: milliseconds,
   autoPong: flag,
+  trace,
   ownBuffers: flag,
 };
 
@@ -93,6 +100,8 @@ export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
 export interface ResolvedLimits extends MessageLimits, EndpointLimits, VitalLimits {
   /** See `ConnectionLimits`. */
   readonly handshakeTimeout: number;
+  /** See `ConnectionLimits`. */
+  readonly trace?: TraceFunction | TraceOptions;
 }
 
 /** Fills in the defaults; the options have been checked by {@linkcode CONNECTION_LIMITS}. */
@@ -108,6 +117,7 @@ export function resolveLimits(options: ConnectionLimits): ResolvedLimits {
     closeTimeout: timer(options.closeTimeout),
     overflow: options.overflow ?? "close",
     autoPong: options.autoPong ?? true,
+    ...(options.trace && { trace: options.trace }),
     ownBuffers: options.ownBuffers ?? false,
     pingInterval: heartbeat.interval ?? 25_000,
     pingTimeout: heartbeat.timeout ?? 20_000,

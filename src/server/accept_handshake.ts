@@ -12,6 +12,8 @@ import { type HandlerWatcher, runHandler, type WebSocketHandler } from "../conne
 import { formatAcceptance, type HandshakeAcceptance } from "../handshake/server.ts";
 import type { OriginScene } from "../handshake/origin_policy.ts";
 import type { RequestHead } from "../http/head.ts";
+import { nextId } from "../connection/id.ts";
+import { Tracer } from "../connection/tracer.ts";
 import type { Owner } from "../connection/inbox.ts";
 import { place } from "../util/slab.ts";
 import type { Address, Transport } from "../transport/transport.ts";
@@ -119,16 +121,31 @@ export function accept(
   if (context.closing) return SHUTTING_DOWN;
   const refusal = peer.enterWebSocket();
   if (refusal !== undefined) return refusal;
+  const tracer = traceHandshake(context, head);
+  tracer?.handshakeHead("out", decoder.decode(response));
   transport.write(response);
   const result = { protocol: protocol ?? "", request: known };
   openConnection(
     context,
     peer,
-    { role: "server", transport, rest, compression, result, remoteAddress },
+    { role: "server", transport, rest, compression, result, remoteAddress, tracer },
     handler,
     options.data,
   );
   return undefined;
+}
+
+const decoder = new TextDecoder();
+
+/** Who traces a connection, and has been told of its request; undefined for nobody. */
+export function traceHandshake(
+  { trace }: Pick<ServerContext, "trace">,
+  { method, target, headers }: RequestHead,
+): Tracer | undefined {
+  if (trace === undefined) return undefined;
+  const tracer = new Tracer(nextId(), trace);
+  tracer.handshake("in", `${method} ${target} HTTP/1.1`, headers);
+  return tracer;
 }
 
 /** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */

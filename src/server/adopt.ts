@@ -14,7 +14,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.t
 import { group, type OptionTable } from "../util/check_options.ts";
 import type { Address } from "../transport/transport.ts";
 import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "./upgrade.ts";
-import { openConnection } from "./accept_handshake.ts";
+import { openConnection, traceHandshake } from "./accept_handshake.ts";
 import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
 import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN, toResponse } from "./stand_in.ts";
@@ -110,7 +110,7 @@ export class Adoption {
       const fields = [...toHeaders(options.headers)];
       for (const [name] of fields) checkNotReserved(name);
       const take = (socket: NativeSocket): NativeTransport =>
-        this.#open(socket, peer, copy, protocol, handler as WebSocketHandler, options.data);
+        this.#open(socket, peer, head, copy, protocol, handler as WebSocketHandler, options.data);
       return {
         request: copy,
         protocol,
@@ -160,6 +160,7 @@ export class Adoption {
   #open(
     socket: NativeSocket,
     peer: SessionPeer,
+    head: RequestHead,
     request: Request,
     protocol: string | undefined,
     handler: WebSocketHandler,
@@ -169,11 +170,12 @@ export class Adoption {
     const { remoteAddress } = peer;
     const transport = new NativeTransport(socket, remoteAddress, context.maxBufferedAmount);
     const result = { protocol: protocol ?? "", request };
+    const tracer = traceHandshake(context, head);
     context.presence.enter();
     openConnection(
       context,
       peer,
-      { role: "server", transport, rest: EMPTY, compression: undefined, result },
+      { role: "server", transport, rest: EMPTY, compression: undefined, result, tracer },
       handler,
       data,
     );

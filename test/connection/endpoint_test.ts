@@ -148,7 +148,7 @@ test("Endpoint writes what is sent in one turn at once, at its end", async () =>
   endpoint.send("a");
   await Promise.resolve();
   endpoint.send("b");
-  endpoint.ping(new Uint8Array());
+  endpoint.control("ping", new Uint8Array());
   assertEquals(writes(), []);
   await settled();
   assertEquals(writes(), ["810161" + "810162" + "8900"]);
@@ -220,7 +220,7 @@ test("Endpoint cuts a connection whose Pings are more than may wait", async () =
   const { endpoint, transport } = setUp({ maxBufferedAmount: 1_000 });
   transport.congested = true;
   for (let i = 0; i < 1_000 && endpoint.open; i++) {
-    endpoint.ping(new Uint8Array(125));
+    endpoint.control("ping", new Uint8Array(125));
     endpoint.flush();
   }
   assertEquals([transport.destroyed, transport.bufferedAmount], [true, 8 * 127]);

@@ -28,8 +28,7 @@ const info: CloseInfo = {
 interface FakeEndpoint {
   info: CloseInfo | undefined;
   finished: boolean;
-  dropsExcess: boolean;
-  ignored: number;
+  intake: { dropsExcess: boolean; ignored: number };
   open: boolean;
   streamFrom: number;
   readonly calls: string[];
@@ -42,13 +41,12 @@ function setUp(): { inbox: Inbox; endpoint: FakeEndpoint; close(): void } {
     calls,
     info: undefined as CloseInfo | undefined,
     finished: false,
-    dropsExcess: false,
-    ignored: 0,
+    intake: { dropsExcess: false, ignored: 0 },
     open: true,
     streamFrom: Infinity,
     proceed: () => calls.push("proceed"),
     hold: () => calls.push("hold"),
-    ping: (payload: Uint8Array) => calls.push(`ping ${payload}`),
+    control: (kind: string, payload: Uint8Array) => calls.push(`${kind} ${payload}`),
     whyNotOpen: () => new ConnectionClosed(info),
   };
   const inbox = new Inbox();

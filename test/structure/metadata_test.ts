@@ -26,6 +26,7 @@ const testedElsewhere: Record<string, string> = {
     "types only; test/connection/endpoint_test.ts and test/connection/inbox_test.ts hold both sides to it",
   "src/connection/handshake_result.ts":
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
+  "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_iterator.ts": "test/connection/connection_test.ts iterates connections",
   "src/connection/send_backpressure.ts":
     "test/connection/endpoint_test.ts and test/connection/sending_test.ts drive it through an endpoint",

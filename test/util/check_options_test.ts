@@ -69,6 +69,7 @@ const limits: Samples<ConnectionLimits> = {
   handshakeTimeout: time,
   closeTimeout: time,
   autoPong: flag,
+  trace: [nothing, {}, { event: 5 }, { event: nothing, preview: -1 }, true, null],
   ownBuffers: flag,
 };
 

@@ -1,0 +1,175 @@
+// What can be traced of a connection, and how it reads in a terminal.
+
+import { Opcode } from "../protocol/frame_header.ts";
+import { decodeCloseBody } from "../protocol/close_frame.ts";
+import type { Bytes } from "../util/bytes.ts";
+import {
+  callback,
+  describe,
+  group,
+  isObject,
+  number,
+  type OptionRule,
+  type OptionTable,
+} from "../util/check_options.ts";
+
+/** What every event of a trace says. */
+interface TraceStamp {
+  /** The `id` of the connection. */
+  readonly connection: string;
+  /** When, in milliseconds since 1970, with fractions. */
+  readonly time: number;
+}
+
+/** A frame has come or has been given to the transport (RFC 6455 section 5.2). */
+export interface TraceFrame extends TraceStamp {
+  /** What this event is. */
+  readonly type: "frame";
+  /** Whether it came or went. */
+  readonly direction: "in" | "out";
+  /** The opcode: 0 continuation, 1 text, 2 binary, 8 Close, 9 Ping, 10 Pong. */
+  readonly opcode: number;
+  /** Whether it is the last frame of its message. */
+  readonly fin: boolean;
+  /** Whether RSV1 is set: the message is compressed (RFC 7692 section 6). */
+  readonly rsv1: boolean;
+  /** Octets of its payload, as sent. */
+  readonly size: number;
+  /**
+   * For the last frame of a compressed message, the octets of the message when it is not compressed, as far as that is
+   * known: not of one that waits for its consumer, nor of a `PreparedMessage`.
+   */
+  readonly plainSize?: number;
+  /** The beginning of its payload, unmasked; of a compressed message that of the message, where `plainSize` is known. */
+  readonly preview: Uint8Array<ArrayBuffer>;
+}
+
+/** The connection stands elsewhere than before. */
+export interface TraceState extends TraceStamp {
+  /** What this event is. */
+  readonly type: "state";
+  /** Where it stands now. */
+  readonly state: "open" | "closing" | "closed";
+}
+
+/** One half of the opening handshake (RFC 6455 section 4). */
+export interface TraceHandshake extends TraceStamp {
+  /** What this event is. */
+  readonly type: "handshake";
+  /** Whether it came or went. */
+  readonly direction: "in" | "out";
+  /** The start line and the header fields; the values of fields that prove who somebody is are left out. */
+  readonly head: string;
+}
+
+/** What a trace tells. */
+export type TraceEvent = TraceFrame | TraceState | TraceHandshake;
+
+/** Told of each event. What it throws goes to `console.error`, and harms nothing. */
+export type TraceFunction = (event: TraceEvent) => unknown;
+
+/** Whom to tell, and how much. */
+export interface TraceOptions {
+  /** Told of each event. */
+  readonly event: TraceFunction;
+  /** Octets of each payload to show. Default: 64. */
+  readonly preview?: number;
+}
+
+const TRACE_OPTIONS: OptionTable<TraceOptions> = {
+  event: callback,
+  preview: number("octets", { least: 0 }),
+};
+
+const asGroup = group(TRACE_OPTIONS);
+
+/** What the option may be. */
+export const trace: OptionRule = {
+  ...asGroup,
+  check(name, value, scope) {
+    if (typeof value === "function") return;
+    if (!isObject(value) || value.event === undefined) {
+      const got = describe(value);
+      throw new TypeError(`Expected ${name} to be a function or { event, preview }, got ${got}`);
+    }
+    asGroup.check(name, value, scope);
+  },
+};
+
+const NAMES: Readonly<Record<number, string>> = {
+  [Opcode.continuation]: "CONT",
+  [Opcode.text]: "TEXT",
+  [Opcode.binary]: "BINARY",
+  [Opcode.close]: "CLOSE",
+  [Opcode.ping]: "PING",
+  [Opcode.pong]: "PONG",
+};
+
+const decoder = new TextDecoder();
+
+/**
+ * One event as a line for a terminal: `< TEXT "hi" [2 octets]` for a frame that came, `>` for one that went.
+ *
+ * @param event The event.
+ * @returns The line; several for a handshake.
+ *
+ * @example
+ * ```ts
+ * import { formatTrace } from "@sansocket/ws";
+ * import { pair } from "@sansocket/ws/testing";
+ *
+ * const lines: string[] = [];
+ * const { client, server } = await pair();
+ * server.trace((event) => lines.push(formatTrace(event)));
+ * await client.send("hi");
+ * await server.receive();
+ * console.log(lines[0]); // < TEXT "hi" [2 octets]
+ * await client.close();
+ * ```
+ */
+export function formatTrace(event: TraceEvent): string {
+  if (event.type === "state") return `= ${event.state}`;
+  const arrow = event.direction === "in" ? "<" : ">";
+  if (event.type === "handshake") {
+    return event.head.split("\r\n").map((line) => `${arrow} ${line}`).join("\n");
+  }
+  const { opcode, fin, rsv1, size, plainSize } = event;
+  const words = [arrow, NAMES[opcode] ?? `opcode ${opcode}`];
+  const shown = show(event);
+  if (shown !== "") words.push(shown);
+  const facts = [`${size} ${size === 1 ? "octet" : "octets"}`];
+  if (plainSize !== undefined) facts.push(`${plainSize} inflated`);
+  else if (rsv1) facts.push("compressed");
+  if (!fin) facts.push("continued");
+  words.push(`[${facts.join(", ")}]`);
+  return words.join(" ");
+}
+
+function show({ opcode, preview, size, plainSize }: TraceFrame): string {
+  if (preview.length === 0) return "";
+  const rest = preview.length < (plainSize ?? size) ? "…" : "";
+  if (opcode === Opcode.close) return showClose(preview);
+  const isText = opcode === Opcode.text || opcode === Opcode.continuation ||
+    opcode === Opcode.ping || opcode === Opcode.pong;
+  const text = isText ? readable(preview) : undefined;
+  return text === undefined ? `${hex(preview)}${rest}` : `${JSON.stringify(text)}${rest}`;
+}
+
+function showClose(body: Bytes): string {
+  const status = decodeCloseBody(body);
+  if (typeof status === "number") return hex(body);
+  return status.reason === ""
+    ? `${status.code}`
+    : `${status.code} ${JSON.stringify(status.reason)}`;
+}
+
+/** The text that the octets are, if a terminal can show it; a character that the preview cut is left out. */
+function readable(preview: Bytes): string | undefined {
+  const text = decoder.decode(preview).replace(/\ufffd$/, "");
+  // deno-lint-ignore no-control-regex
+  return /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/.test(text) ? undefined : text;
+}
+
+function hex(octets: Bytes): string {
+  return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(" ");
+}

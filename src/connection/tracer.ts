@@ -1,0 +1,222 @@
+// Tells of the frames of one connection, of its states and of its handshake (trace.ts has the events).
+//
+// 1. It reads the bytes themselves, as they come from the transport and go to it, with a decoder of its own in each
+//    direction: what is told is what was on the wire. A connection without a trace is asked for one once for each chunk and
+//    once for each batch.
+// 2. A frame is told when all of its payload has passed. Those that came wait until what they led to is sent, or until
+//    the chunk has been dealt with: by then a compressed message has been inflated, unless it waits for its consumer.
+// 3. The payload is copied, since the protocol unmasks it in place.
+
+import { FrameDecoder } from "../protocol/frame_decoder.ts";
+import { Opcode, RSV1 } from "../protocol/frame_header.ts";
+import type { MessageTransform } from "../protocol/message_assembler.ts";
+import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
+import { tell } from "../util/promises.ts";
+import type { TraceEvent, TraceFrame, TraceFunction, TraceOptions } from "./trace.ts";
+
+/** What is shown of a control frame: all of it. */
+const CONTROL = 125;
+
+/** Fields whose values prove who somebody is. */
+const SECRET = /^(authorization|proxy-authorization|cookie|set-cookie):.*$/gim;
+
+/** A message before it was compressed, or after it was inflated. */
+type Plain = Required<Pick<TraceFrame, "plainSize" | "preview">>;
+
+/** An event that may still be added to. */
+type Told = { -readonly [K in keyof TraceFrame]: TraceFrame[K] };
+
+/** A frame that has passed. */
+interface Frame {
+  readonly told: Pick<TraceFrame, "opcode" | "fin" | "rsv1" | "size" | "preview">;
+  /** Whether it ends a compressed message. */
+  readonly endsCompressed: boolean;
+}
+
+/** The trace of one connection. */
+export class Tracer {
+  readonly #connection: string;
+  readonly #event: TraceFunction;
+  readonly #preview: number;
+  readonly #incoming: FrameReader;
+  readonly #outgoing: FrameReader;
+  /** Frames that came and have not been told. */
+  #waiting: Told[] = [];
+  /** Those of them that end a compressed message which has not been inflated. */
+  #unknown: Told[] = [];
+  /** Messages that have been compressed and not been sent. */
+  #deflated: { readonly wireSize: number; readonly plain: Plain }[] = [];
+  #state = "open";
+  #joined: boolean;
+
+  /**
+   * @param connection The `id` of the connection.
+   * @param to Whom to tell, and how much.
+   * @param late Whether the connection has been open before.
+   */
+  constructor(connection: string, to: TraceFunction | TraceOptions, late = false) {
+    this.#joined = !late;
+    this.#connection = connection;
+    const { event, preview = 64 } = typeof to === "function" ? { event: to } : to;
+    this.#event = event;
+    this.#preview = preview;
+    this.#incoming = new FrameReader(preview);
+    this.#outgoing = new FrameReader(preview);
+  }
+
+  /** The `id` of the connection. */
+  get connection(): string {
+    return this.#connection;
+  }
+
+  /** A chunk has come, and nobody has touched it yet. */
+  received(chunk: Bytes): void {
+    for (const { told, endsCompressed } of this.#incoming.read(chunk)) {
+      const event: Told = { type: "frame", ...this.#stamp(), direction: "in", ...told };
+      this.#waiting.push(event);
+      if (endsCompressed) this.#unknown.push(event);
+    }
+  }
+
+  /** Whether it reads what comes now: one that was late begins where no frame has been begun. */
+  joins(betweenMessages: boolean): boolean {
+    return this.#joined ||= betweenMessages;
+  }
+
+  /** What came has been dealt with; where the connection stands now. */
+  turned(state: "open" | "closing" | "closed"): void {
+    this.#settle();
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#tell({ type: "state", ...this.#stamp(), state });
+  }
+
+  #settle(): void {
+    if (this.#waiting.length === 0) return;
+    this.#unknown = [];
+    for (const event of this.#waiting.splice(0)) this.#tell(event);
+  }
+
+  /** A part of a batch goes to the transport. */
+  sent(chunk: Bytes): void {
+    this.#settle();
+    for (const { told, endsCompressed } of this.#outgoing.read(chunk)) {
+      const plain = endsCompressed ? this.#takeDeflated(told.size) : undefined;
+      this.#tell({ type: "frame", ...this.#stamp(), direction: "out", ...told, ...plain });
+    }
+  }
+
+  /** Tells of one half of the opening handshake. */
+  handshake(
+    direction: "in" | "out",
+    startLine: string,
+    fields: Iterable<readonly [name: string, value: string]>,
+  ): void {
+    const lines = [...fields].map(([name, value]) => `${name}: ${value}`);
+    this.handshakeHead(direction, [startLine, ...lines].join("\r\n"));
+  }
+
+  /** Tells of one half of the opening handshake, given as it was sent. */
+  handshakeHead(direction: "in" | "out", head: string): void {
+    const shown = head.trimEnd().replace(SECRET, "$1: …");
+    this.#tell({ type: "handshake", ...this.#stamp(), direction, head: shown });
+  }
+
+  /** The transform, watched for the sizes of messages that are not compressed. */
+  watch(transform: MessageTransform): MessageTransform {
+    return {
+      threshold: transform.threshold,
+      settings: transform.settings,
+      encode: (data) => {
+        const payload = transform.encode(data);
+        this.#deflated.push({ wireSize: payload.length, plain: this.#plain(data) });
+        return payload;
+      },
+      encodeApart: (data) => transform.encodeApart(data),
+      forget: () => transform.forget(),
+      close: () => transform.close(),
+      decode: (payload, maxLength) => {
+        const plain = transform.decode(payload, maxLength);
+        const event = this.#unknown.shift();
+        if (typeof plain === "object" && "length" in plain && event !== undefined) {
+          Object.assign(event, this.#plain(plain));
+        }
+        return plain;
+      },
+    };
+  }
+
+  #plain(data: Uint8Array): Plain {
+    return { plainSize: data.length, preview: data.slice(0, this.#preview) as Bytes };
+  }
+
+  /** One that was compressed to no use has not been sent so: it is passed over. */
+  #takeDeflated(size: number): Plain | undefined {
+    const index = this.#deflated.findIndex(({ wireSize }) => wireSize === size);
+    return index < 0 ? undefined : this.#deflated.splice(0, index + 1)[index]?.plain;
+  }
+
+  #stamp(): { connection: string; time: number } {
+    return {
+      connection: this.#connection,
+      time: performance.timeOrigin + performance.now(),
+    };
+  }
+
+  #tell(event: TraceEvent): void {
+    tell(this.#event, event, (error) => console.error(error));
+  }
+}
+
+/** The frames of one direction. */
+class FrameReader {
+  readonly #decoder = new FrameDecoder();
+  readonly #most: number;
+  #inFrame = false;
+  /** Whether the message in progress is compressed. */
+  #compressed = false;
+  #preview: Bytes = EMPTY;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** The frames that a chunk completes. */
+  read(chunk: Bytes): Frame[] {
+    const decoder = this.#decoder;
+    const frames: Frame[] = [];
+    // Not lent to it: its own copy, which it unmasks.
+    decoder.push(chunk.slice());
+    for (;;) {
+      if (!this.#inFrame) {
+        if (!decoder.readHeader()) return frames;
+        this.#inFrame = true;
+        this.#preview = EMPTY;
+      }
+      if (!decoder.readPayload()) return frames;
+      this.#show();
+      if (decoder.remaining > 0) continue;
+      this.#inFrame = false;
+      frames.push(this.#frame());
+    }
+  }
+
+  #show(): void {
+    const { bytes, start, end, header } = this.#decoder;
+    const most = header.opcode < Opcode.close ? this.#most : CONTROL;
+    const left = most - this.#preview.length;
+    if (left > 0 && end > start) {
+      this.#preview = concat([this.#preview, bytes.slice(start, Math.min(end, start + left))]);
+    }
+  }
+
+  #frame(): Frame {
+    const { opcode, fin, reserved, payloadLength: size } = this.#decoder.header;
+    const rsv1 = (reserved & RSV1) !== 0;
+    const isControl = opcode >= Opcode.close;
+    if (!isControl && opcode !== Opcode.continuation) this.#compressed = rsv1;
+    const compressed = this.#compressed && !isControl;
+    const preview = compressed ? EMPTY.slice() : this.#preview;
+    return { told: { opcode, fin, rsv1, size, preview }, endsCompressed: compressed && fin };
+  }
+}
