@@ -32,9 +32,8 @@ import {
   type WebSocketClass,
   type WebSocketInstance,
 } from "./src/client/websocket.ts";
-import type { Connect } from "./src/client/connect.ts";
-import type { Serve } from "./src/server/serve.ts";
 import { checkRuntime } from "./src/util/requirements.ts";
+import * as runtime from "./runtimes/choose.ts";
 
 checkRuntime();
 
@@ -148,14 +147,6 @@ export {
 } from "./src/client/whatwg_events.ts";
 export type { WebSocketOpenInfo } from "./src/client/whatwg_streams.ts";
 
-/** JSR has no conditional exports, so the choice of the shim is made here, once, when it is first needed. */
-function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
-  const runtime = globalThis as { Deno?: unknown; Bun?: unknown };
-  if (runtime.Deno !== undefined) return import("./runtimes/deno/mod.ts");
-  if (runtime.Bun !== undefined) return import("./runtimes/bun/mod.ts");
-  return import("./runtimes/node/mod.ts");
-}
-
 /**
  * Starts a server for WebSocket connections and, with `routes` or `fetch`, for ordinary requests on the same port.
  *
@@ -184,7 +175,7 @@ function loadRuntime(): Promise<{ serve: Serve; connect: Connect }> {
  * ```
  */
 export async function serve<Table>(options: ServeOptions<Table>): Promise<Server> {
-  return await (await loadRuntime()).serve(options);
+  return await runtime.serve(options);
 }
 
 /**
@@ -248,7 +239,7 @@ export async function connect(
   url: string | URL,
   options?: ConnectOptions,
 ): Promise<WebSocketConnection<undefined>> {
-  return await (await loadRuntime()).connect(url, options);
+  return await runtime.connect(url, options);
 }
 
 /**

@@ -1,38 +1,114 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { transform } from "esbuild";
 import { defineConfig, type Options } from "tsup";
+import ts from "typescript";
 
-/** `import()` of our own chunks as `require()`: Jest, and whatever else loads CommonJS by itself, has no `import()`. */
-const requireChunks: NonNullable<Options["plugins"]>[number] = {
-  name: "require-chunks",
-  renderChunk(code) {
+/**
+ * CommonJS is for old Nodes, and for Jest, which has no `import()`: that becomes `require()`. Its code is that of the ES
+ * modules, where it can be read; here it has no white space, which is 30 KB of the package.
+ */
+const plainCommonJs: NonNullable<Options["plugins"]>[number] = {
+  name: "plain-commonjs",
+  async renderChunk(code) {
     if (this.format !== "cjs") return undefined;
-    const loading = /\bimport\((["']\.\/[^"']+["'])\)/g;
-    return { code: code.replace(loading, "Promise.resolve().then(() => require($1))") };
+    const loading = /\bimport\((["'](?:\.\/|node:)[^"']+["'])\)/g;
+    const required = code.replace(loading, "Promise.resolve().then(() => require($1))");
+    return await transform(required, { minifyWhitespace: true, lineLimit: 100 });
   },
 };
 
-export default defineConfig({
-  entry: {
-    mod: "mod.ts",
-    core: "src/core.ts",
-    node: "runtimes/node/mod.ts",
-    deno: "runtimes/deno/mod.ts",
-    bun: "runtimes/bun/mod.ts",
-    web: "runtimes/web/mod.ts",
-    testing: "src/testing.ts",
+/** The main entry point takes its runtime from where the conditions in package.json (`imports`) say. */
+const runtimeByCondition: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "runtime-by-condition",
+  setup(build) {
+    build.onResolve({ filter: /\/choose\.ts$/ }, ({ kind }) => {
+      return kind === "entry-point" ? undefined : { path: "#runtime", external: true };
+    });
   },
-  format: ["esm", "cjs"],
-  // Shared chunks in both formats, so that a class is the same object whichever entry it came from.
-  splitting: true,
-  // Rollup writes the chunks; without it tsup has sucrase write the CommonJS ones, which turns each
-  // `?.` and `??` into function calls.
-  treeshake: "safest",
-  plugins: [requireChunks],
-  target: "es2022",
-  platform: "neutral",
-  external: [/^node:/],
-  // tsup drops the `node:` prefix unless told; Deno and Bun want it.
-  removeNodeProtocol: false,
-  dts: true,
-  sourcemap: true,
-  clean: true,
-});
+};
+
+/** Calls and constructors that make a constant of a module have no other effect, so a bundler may drop what nothing uses. */
+const pureConstants: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "pure-constants",
+  setup(build) {
+    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      return { contents: markConstants(await readFile(path, "utf8")), loader: "ts" };
+    });
+  },
+};
+
+/** Marks the calls that make a constant; what bundlers do not believe to be free of effects is made within one. */
+function markConstants(code: string): string {
+  const edits: [position: number, text: string][] = [];
+  const file = ts.createSourceFile("module.ts", code, ts.ScriptTarget.Latest, true);
+  for (const statement of file.statements) {
+    if (!ts.isVariableStatement(statement)) continue;
+    for (const { initializer } of statement.declarationList.declarations) {
+      if (initializer === undefined) continue;
+      const calls: number[] = [];
+      if (!hasEffects(initializer, calls)) {
+        for (const position of calls) edits.push([position, "/* @__PURE__ */ "]);
+      } else {
+        edits.push([initializer.getStart(), "/* @__PURE__ */ (() => ("]);
+        edits.push([initializer.getEnd(), "))()"]);
+      }
+    }
+  }
+  let marked = code;
+  for (const [position, text] of edits.reverse()) {
+    marked = marked.slice(0, position) + text + marked.slice(position);
+  }
+  return marked;
+}
+
+/** Whether a bundler has to assume that an expression has effects, besides those of the calls in it. */
+function hasEffects(node: ts.Node, calls: number[]): boolean {
+  if (ts.isFunctionLike(node) || ts.isTypeNode(node)) return false;
+  if (ts.isSpreadAssignment(node) || ts.isSpreadElement(node) || ts.isClassLike(node)) return true;
+  if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
+    if (!node.getText().startsWith("/* @__PURE__")) calls.push(node.getStart());
+    return [...node.arguments ?? []].some((child) => hasEffects(child, calls));
+  }
+  if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node)) return true;
+  return ts.forEachChild(node, (child) => hasEffects(child, calls) || undefined) ?? false;
+}
+
+/** What package.json exports. */
+const entries = {
+  mod: "mod.ts",
+  core: "src/core.ts",
+  node: "runtimes/node/mod.ts",
+  deno: "runtimes/deno/mod.ts",
+  bun: "runtimes/bun/mod.ts",
+  web: "runtimes/web/mod.ts",
+  testing: "src/testing.ts",
+};
+
+/** ES modules can import CommonJS, so they have the types of that: one set for both, and half the size. */
+async function shareTypes(): Promise<void> {
+  for (const name of Object.keys(entries)) {
+    await writeFile(`dist/${name}.d.ts`, `export * from "./${name}.cjs";\n`);
+  }
+}
+
+export default defineConfig([
+  {
+    entry: { ...entries, choose: "runtimes/choose.ts" },
+    format: ["esm", "cjs"],
+    // Shared chunks in both formats, so that a class is the same object whichever entry it came from.
+    splitting: true,
+    // Rollup writes the chunks; without it tsup has sucrase write the CommonJS ones, which turns each
+    // `?.` and `??` into function calls.
+    treeshake: "safest",
+    plugins: [plainCommonJs],
+    esbuildPlugins: [runtimeByCondition, pureConstants],
+    target: "es2022",
+    platform: "neutral",
+    external: [/^node:/],
+    // tsup drops the `node:` prefix unless told; Deno and Bun want it.
+    removeNodeProtocol: false,
+    clean: true,
+    onSuccess: shareTypes,
+  },
+  { entry: entries, format: "cjs", dts: { only: true } },
+]);

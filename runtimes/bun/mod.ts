@@ -17,7 +17,7 @@ import {
   type WebSocketClass,
   type WebSocketInstance,
 } from "../../src/client/websocket.ts";
-import { bunRuntime } from "./runtime.ts";
+import { bunRuntime, dialling, listening } from "./runtime.ts";
 
 export {
   adopt,
@@ -35,10 +35,10 @@ export type { Connect, Serve };
 export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Bun; see the main entry point. */
-export const serve: Serve = createServe(bunRuntime);
+export const serve: Serve = /* @__PURE__ */ createServe(listening);
 
 /** Opens a connection from Bun; see the main entry point. */
-export const connect: Connect = createConnect(bunRuntime);
+export const connect: Connect = /* @__PURE__ */ createConnect(dialling);
 
 /** The WHATWG's WebSocket on Bun; see the main entry point. */
 export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);

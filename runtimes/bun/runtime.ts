@@ -9,11 +9,23 @@ import type {
 } from "../../src/transport/transport.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
+import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { dialTcp } from "./dial.ts";
 import { hooks } from "./hooks.ts";
 import { bun } from "./namespace.ts";
 import type { BunTarget } from "./namespace.ts";
+
+// Apart, so that a bundler can leave out the half that a program does not use.
+
+/** What `serve()` takes of the runtime. */
+export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend };
+
+/** What `connect()` takes of it. */
+export const dialling: Omit<Runtime, "listen"> = {
+  dial: dialWith(dialTcp, dialTls),
+  deflate: zlibBackend,
+};
 
 /**
  * TCP and unix sockets through `Bun.listen` and `node:net`, TLS through `node:tls`.
@@ -28,11 +40,7 @@ import type { BunTarget } from "./namespace.ts";
  * await listener.close();
  * ```
  */
-export const bunRuntime: Runtime = {
-  listen,
-  dial: dialWith(dialTcp),
-  deflate: zlibBackend,
-};
+export const bunRuntime: Runtime = { ...listening, ...dialling };
 
 async function listen(
   options: ListenOptions,
@@ -40,7 +48,6 @@ async function listen(
 ): Promise<Listener> {
   const { tls, path, hostname, port, reusePort = false } = options;
   if (tls !== undefined) {
-    const { listenTls } = await import("../shared/node_tls.ts");
     return await listenTls({ ...options, tls }, accept);
   }
   try {

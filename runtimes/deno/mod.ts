@@ -17,7 +17,7 @@ import {
   type WebSocketClass,
   type WebSocketInstance,
 } from "../../src/client/websocket.ts";
-import { denoRuntime } from "./runtime.ts";
+import { denoRuntime, dialling, listening } from "./runtime.ts";
 
 export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
 export type { AdoptionOptions } from "../../src/server/adopt.ts";
@@ -28,10 +28,10 @@ export type { Connect, Serve };
 export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Deno; see the main entry point. */
-export const serve: Serve = createServe(denoRuntime);
+export const serve: Serve = /* @__PURE__ */ createServe(listening);
 
 /** Opens a connection from Deno; see the main entry point. */
-export const connect: Connect = createConnect(denoRuntime);
+export const connect: Connect = /* @__PURE__ */ createConnect(dialling);
 
 /** The WHATWG's WebSocket on Deno; see the main entry point. */
 export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);

@@ -23,6 +23,22 @@ import { DenoTransport } from "./transport.ts";
 
 const acceptRetryDelay = 20;
 
+// Apart, so that a bundler can leave out the half that a program does not use.
+
+/** What `serve()` takes of the runtime. */
+export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend };
+
+/** What `connect()` takes of it. */
+export const dialling: Omit<Runtime, "listen"> = {
+  dial: dialWith(
+    dialTcp,
+    // Deno takes its time to load what is of Node.
+    async (address, options) =>
+      await (await import("../shared/node_tls.ts")).dialTls(address, options),
+  ),
+  deflate: zlibBackend,
+};
+
 /**
  * TCP and unix sockets through `Deno.listen` and `Deno.connect`, TLS through `node:tls`.
  *
@@ -36,11 +52,7 @@ const acceptRetryDelay = 20;
  * await listener.close();
  * ```
  */
-export const denoRuntime: Runtime = {
-  listen,
-  dial: dialWith(dialTcp),
-  deflate: zlibBackend,
-};
+export const denoRuntime: Runtime = { ...listening, ...dialling };
 
 async function listen(
   options: ListenOptions,

@@ -17,7 +17,7 @@ import {
   type WebSocketClass,
   type WebSocketInstance,
 } from "../../src/client/websocket.ts";
-import { nodeRuntime } from "./runtime.ts";
+import { dialling, listening, nodeRuntime } from "./runtime.ts";
 import { checkRuntime } from "../../src/util/requirements.ts";
 
 checkRuntime();
@@ -32,10 +32,10 @@ export type { Connect, Serve };
 export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Node; see the main entry point. */
-export const serve: Serve = createServe(nodeRuntime);
+export const serve: Serve = /* @__PURE__ */ createServe(listening);
 
 /** Opens a connection from Node; see the main entry point. */
-export const connect: Connect = createConnect(nodeRuntime);
+export const connect: Connect = /* @__PURE__ */ createConnect(dialling);
 
 /** The WHATWG's WebSocket on Node; see the main entry point. */
 export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);

@@ -4,7 +4,19 @@ import process from "node:process";
 import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport/transport.ts";
 import { dialNet, listenNet } from "../shared/node_net.ts";
 import { dialWith } from "../shared/dial.ts";
+import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { zlibBackend } from "../shared/zlib.ts";
+
+// Apart, so that a bundler can leave out the half that a program does not use.
+
+/** What `serve()` takes of the runtime. */
+export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend };
+
+/** What `connect()` takes of it. */
+export const dialling: Omit<Runtime, "listen"> = {
+  dial: dialWith(dialNet, dialTls),
+  deflate: zlibBackend,
+};
 
 /**
  * TCP, unix sockets and TLS through `node:net` and `node:tls`.
@@ -19,11 +31,7 @@ import { zlibBackend } from "../shared/zlib.ts";
  * await listener.close();
  * ```
  */
-export const nodeRuntime: Runtime = {
-  listen,
-  dial: dialWith(dialNet),
-  deflate: zlibBackend,
-};
+export const nodeRuntime: Runtime = { ...listening, ...dialling };
 
 async function listen(
   options: ListenOptions,
@@ -35,7 +43,6 @@ async function listen(
   }
   const { tls } = options;
   if (tls === undefined) return await listenNet(options, accept);
-  const { listenTls } = await import("../shared/node_tls.ts");
   return await listenTls({ ...options, tls }, accept);
 }
 

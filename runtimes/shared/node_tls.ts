@@ -8,18 +8,9 @@
 // 3. Deno's TLSSocket does not stop its socket when it is paused: without the gate, memory would hold all that a
 //    peer sends. It also loses the end of a stream that was not paused before its handshake.
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createServer as createTcpServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import {
-  connect,
-  type ConnectionOptions,
-  createSecureContext,
-  createServer,
-  type SecureContext,
-  type TlsOptions,
-  TLSSocket,
-} from "node:tls";
+import type { ConnectionOptions, SecureContext, TlsOptions, TLSSocket } from "node:tls";
 import type {
   TlsCertificate,
   TlsClientOptions,
@@ -36,6 +27,17 @@ const LONG = 120_000;
 
 /** Whether sockets need a gate: by the runtime, since Deno can be told to use the shim for Node. */
 const gated = "Deno" in globalThis;
+
+/**
+ * What the runtime has for it, loaded by those who ask for TLS. This file itself is not loaded apart, since a bundler that
+ * makes one file would then wrap in functions all that it imports: 2 KB more for a client.
+ */
+let tls: typeof import("node:tls");
+let crypto: typeof import("node:crypto");
+
+async function load(): Promise<void> {
+  [tls, crypto] = await Promise.all([import("node:tls"), import("node:crypto")]);
+}
 
 /** What TLS on a server needs besides where to listen. */
 export type SecureListenOptions = ListenOptions & { readonly tls: TlsServerOptions };
@@ -54,6 +56,7 @@ export async function listenTls(
   options: SecureListenOptions,
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
+  await load();
   let settings: TlsOptions;
   try {
     settings = serverSettings(options);
@@ -64,7 +67,7 @@ export async function listenTls(
   const handshakes = new Handshakes(options, accept);
   if (gated) return await listenGated(options, settings, timeout, handshakes);
   // Half of a connection is enough once its handshake is complete; before, Node would wait for the rest of it.
-  const server = createServer(
+  const server = tls.createServer(
     { ...settings, allowHalfOpen: false, noDelay: true, handshakeTimeout: timeout },
     (socket) => {
       socket.allowHalfOpen = true;
@@ -85,7 +88,7 @@ async function listenGated(
   timeout: number,
   handshakes: Handshakes,
 ): Promise<Listener> {
-  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (carrier) => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (carrier) => {
     if (!handshakes.begin(carrier)) return;
     const gate = new Gate(carrier);
     const fail = (error: Error, socket?: TLSSocket): void => {
@@ -97,7 +100,7 @@ async function listenGated(
     carrier.on("close", () => clearTimeout(timer));
     // One for each connection, since nothing leads from a TLSSocket to the stream below it. It is a light object here.
     const own = { ...settings, ...gate.waking(settings.SNICallback), pauseOnConnect: true };
-    const acceptor = createServer(own, (socket) => {
+    const acceptor = tls.createServer(own, (socket) => {
       clearTimeout(timer);
       handshakes.complete(carrier, socket, () => {
         gate.pause();
@@ -190,6 +193,7 @@ export async function dialTls(
   address: Address,
   options: SecureDialOptions,
 ): Promise<Transport> {
+  await load();
   const settings = clientSettings(options.tls, address.hostname);
   return await open(address, options, (carrier) => {
     const gate = gated ? new Gate(carrier) : undefined;
@@ -198,7 +202,7 @@ export async function dialTls(
       socket: gate ?? carrier,
       allowHalfOpen: true,
     };
-    const socket = connect(all);
+    const socket = tls.connect(all);
     socket.pause();
     carrier.on("error", () => {}); // the TLSSocket tells it as its own
     return {
@@ -218,8 +222,8 @@ function isWelcome(socket: TLSSocket): boolean {
   return socket.authorized || certificate?.raw === undefined;
 }
 
-function serverSettings({ tls, sniFailed }: SecureListenOptions): TlsOptions {
-  const { key, cert, ca, clientCertificates, sni } = tls;
+function serverSettings({ tls: options, sniFailed }: SecureListenOptions): TlsOptions {
+  const { key, cert, ca, clientCertificates, sni } = options;
   const trusted = ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] };
   const settings: TlsOptions = { key, cert, ...trusted };
   if (clientCertificates !== undefined) {
@@ -266,22 +270,22 @@ function serverSettings({ tls, sniFailed }: SecureListenOptions): TlsOptions {
 
 /** Throws at once what else each connection would fail with: Deno looks at a key when it first needs it, if at all. */
 function check(settings: TlsOptions, { key, cert }: TlsCertificate): SecureContext {
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+  if (!new crypto.X509Certificate(cert).checkPrivateKey(crypto.createPrivateKey(key))) {
     throw new Error("the key is not that of the certificate");
   }
-  return createSecureContext(settings);
+  return tls.createSecureContext(settings);
 }
 
-function clientSettings(tls: TlsClientOptions, hostname: string): ConnectionOptions {
-  const { ca, cert, key, rejectUnauthorized = true } = tls;
+function clientSettings(options: TlsClientOptions, hostname: string): ConnectionOptions {
+  const { ca, cert, key, rejectUnauthorized = true } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError("Expected tls.cert and tls.key together, got one of them");
   }
   const isAddress = hostname.includes(":") || /^\d+(\.\d+){3}$/.test(hostname);
-  const servername = tls.servername ?? (isAddress ? undefined : hostname);
+  const servername = options.servername ?? (isAddress ? undefined : hostname);
   return {
     // The name to find in the certificate; RFC 6066 section 3 has no addresses in `servername`.
-    host: tls.servername ?? hostname,
+    host: options.servername ?? hostname,
     rejectUnauthorized,
     ...(servername === undefined ? {} : { servername }),
     ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),

@@ -118,7 +118,7 @@ export type Connect = (
 ) => Promise<WebSocketConnection<undefined>>;
 
 /** Makes the `connect()` of a runtime. */
-export function createConnect(runtime: Runtime): Connect {
+export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
   return async (target, given) => {
     if (given !== undefined) checkOptions("connect()", given, CONNECT_OPTIONS);
     const options = given ?? {};

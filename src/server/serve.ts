@@ -207,7 +207,7 @@ export interface Server extends AsyncDisposal {
 export type Serve = <Table>(options: ServeOptions<Table>) => Promise<Server>;
 
 /** Makes the `serve()` of a runtime. */
-export function createServe(runtime: Runtime): Serve {
+export function createServe(runtime: Omit<Runtime, "dial">): Serve {
   return async (options) => {
     const server = new RunningServer(options, runtime.deflate);
     await server.listen(runtime);
@@ -273,7 +273,7 @@ class RunningServer implements Server {
     this.#reception = new Reception(this.#context, this.#sessions);
   }
 
-  async listen(runtime: Runtime): Promise<void> {
+  async listen(runtime: Omit<Runtime, "dial">): Promise<void> {
     const { handshakeTimeout, report } = this.#context;
     const reception = this.#reception;
     const where = {

@@ -30,7 +30,12 @@ function loadApart(): { package: typeof main; realm: typeof globalThis } {
       const code = `(function (exports, require, module) {${readFileSync(file, "utf8")}\n})`;
       const run = runInContext(code, context) as (...given: unknown[]) => void;
       const resolve = (id: string): unknown =>
-        id.startsWith(".") ? load(join(dirname(file), id)) : require(id);
+        id.startsWith(".")
+          ? load(join(dirname(file), id))
+          // What package.json (`imports`) makes of it here.
+          : id === "#runtime"
+          ? load(join(root, "dist/node.cjs"))
+          : require(id);
       run(module.exports, resolve, module);
     }
     return module.exports;

@@ -5,14 +5,15 @@ import { posix } from "node:path";
 import { test } from "../support/test.ts";
 import { imports, list, readJson } from "./sources.ts";
 
-interface Conditions {
-  readonly import: { readonly types: string; readonly default: string };
-  readonly require: { readonly types: string; readonly default: string };
+interface Target {
+  readonly types: string;
+  readonly default: string;
 }
 interface PackageJson {
   readonly name: string;
   readonly version: string;
-  readonly exports: Record<string, Conditions>;
+  readonly exports: Record<string, Record<string, Target>>;
+  readonly imports: Record<string, Record<string, unknown>>;
 }
 interface JsrJson {
   readonly name: string;
@@ -75,11 +76,27 @@ test("package.json names the same package, version and entry points as jsr.json"
 test("package.json exports the same file name under every condition of an entry point", () => {
   for (const [key, entry] of Object.entries(packageJson.exports)) {
     const name = key === "." ? "mod" : key.slice(2);
-    assertEquals(entry, {
-      import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
-      require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
-    });
+    const module = { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` };
+    const common = { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` };
+    // The first two are for those whose `require()` takes ES modules: there is one copy in a process then.
+    assertEquals(Object.entries(entry), [
+      ["bun", module],
+      ["module-sync", module],
+      ["import", module],
+      ["require", common],
+    ]);
   }
+});
+
+test("package.json gives each runtime its shim, and chooses where none is named", () => {
+  const file = (name: string) => ({ import: `./dist/${name}.js`, require: `./dist/${name}.cjs` });
+  // Bun and Deno are a Node as well, so that comes after them.
+  assertEquals(Object.entries(packageJson.imports["#runtime"] ?? {}), [
+    ["bun", file("bun")],
+    ["deno", file("deno")],
+    ["node", file("node")],
+    ["default", file("choose")],
+  ]);
 });
 
 test("deno.json leaves the package to jsr.json", () => {
