@@ -62,13 +62,13 @@ export async function readAnswer(
   }
 }
 
-/** Most servers for TLS just end a stream that does not begin with it. */
+/** Most servers for TLS, ours too, just end a stream that does not begin with it. */
 function endedEarly(cause: Error | undefined, known: boolean): HandshakeError {
   const what = cause?.message ?? "The connection ended";
   const advice = known ? "" : `; if the server expects TLS there, ${USE_TLS}`;
   return new HandshakeError(
     `${what} before the server's handshake was complete${advice}`,
-    { cause },
+    { cause, ...(known || cause !== undefined ? {} : { code: "EPROTO" }) },
   );
 }
 

@@ -98,7 +98,8 @@ export class HandshakeError extends Error {
   /** The class's name. */
   override readonly name = "HandshakeError";
   /**
-   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:` met TLS, or that of
+   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:` met TLS or a server
+   * that ended in place of an answer, as most for TLS do, or that of
    * the cause, such as `ECONNRESET`.
    */
   readonly code: string | undefined;

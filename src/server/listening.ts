@@ -54,7 +54,7 @@ export const LISTENING_OPTIONS: OptionTable<ListeningOptions> = {
  * @param handshakeTimeout Milliseconds for the TLS handshake.
  * @param report Told what is wrong with `sni`, and when no connection can be accepted.
  * @returns Where and how to listen.
- * @throws {TypeError} When it is both a port and a path.
+ * @throws {TypeError} When it is both a port and a path, or TLS without a certificate or its key.
  */
 export function resolveListening(
   options: ListeningOptions,
@@ -64,6 +64,12 @@ export function resolveListening(
   const { path, port, hostname, reusePort, tls } = options;
   if (path !== undefined && (port !== undefined || hostname !== undefined || reusePort)) {
     throw new TypeError("Expected either path, or hostname, port and reusePort, got both");
+  }
+  if (tls !== undefined && (!tls.cert || !tls.key)) {
+    const got = tls.cert ? "tls.cert alone" : tls.key ? "tls.key alone" : "neither";
+    throw new TypeError(
+      `Expected tls.cert and tls.key, a certificate and its key as PEM, got ${got}`,
+    );
   }
   return {
     hostname: path !== undefined ? "localhost" : withoutBrackets(hostname ?? "127.0.0.1"),

@@ -214,11 +214,40 @@ test("connect() to a server that ends in the TLS handshake names ws:", async () 
 
 test("connect() without TLS to a server of ours that expects it names wss:", async () => {
   await using server = await serve({ port: 0, tls: certificate, websocket });
-  const [message, , name] = await told(connect(`ws://127.0.0.1:${server.port}/`));
-  assertEquals([String(message).split("; ").slice(1), name], [
-    ["if the server expects TLS there, connect with wss: in place of ws:"],
-    "HandshakeError",
-  ]);
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await told(connect(`ws://127.0.0.1:${server.port}/`)), [
+      "The connection ended before the server's handshake was complete; " +
+      "if the server expects TLS there, connect with wss: in place of ws:",
+      "EPROTO",
+      "HandshakeError",
+    ]);
+  }
+});
+
+test("serve() with TLS names tls.cert and tls.key when one of them is missing", async () => {
+  const { cert, key } = certificate;
+  const missing: [tls: Record<string, string | undefined>, got: string][] = [
+    [{}, "neither"],
+    [{ cert: "", key: "" }, "neither"],
+    [{ cert }, "tls.cert alone"],
+    [{ cert, key: "" }, "tls.cert alone"],
+    [{ cert, key: undefined }, "tls.cert alone"],
+    [{ key }, "tls.key alone"],
+    [{ cert: "", key }, "tls.key alone"],
+  ];
+  for (const [tls, got] of missing) {
+    assertEquals(await told(serve({ port: 0, tls: tls as never, websocket })), [
+      `Expected tls.cert and tls.key, a certificate and its key as PEM, got ${got}`,
+      undefined,
+      "TypeError",
+    ]);
+  }
+  for (const name of ["cert", "key"]) {
+    assertEquals(
+      await told(serve({ port: 0, tls: { ...certificate, [name]: 5 } as never, websocket })),
+      [`Expected tls.${name} to be a string, got 5`, undefined, "TypeError"],
+    );
+  }
 });
 
 const tlsAnswers: [what: string, answer: string, message: string, status: number | undefined][] = [
