@@ -1,7 +1,7 @@
 // What the types of serve() and upgrade() infer. Most of it is judged by the compiler, not at run time: `is<A, B>(true)`
 // compiles only when both types are the same, and the line under an expected error only when it is one.
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type {
   Address,
   RouteParams,
@@ -77,7 +77,9 @@ test("serve() infers the params and data of each route", async () => {
   checked = 0;
   const { serve, connect } = createNetwork();
   const hooks: WebSocketHooks<User> = {};
+  const reported: unknown[] = [];
   const server = await serve({
+    error: (error) => void reported.push(error),
     routes: {
       "/": new Response("page"),
       "/:user/posts/:post": (_request, { params, upgrade }) => {
@@ -131,6 +133,9 @@ test("serve() infers the params and data of each route", async () => {
   assertEquals((await plain.closed).code, 1000);
   await server.close();
   assertEquals(checked, 7);
+  // The handler of "/plain" does nothing with its connection, and is told so.
+  assertEquals(reported.length, 1);
+  assertMatch(String(reported[0]), /returned at once without using it/);
 });
 
 test("serve() refuses routes of the wrong types", async () => {
