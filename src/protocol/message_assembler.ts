@@ -12,6 +12,7 @@
 
 import { allocate, type Bytes, EMPTY, viewPart } from "../util/bytes.ts";
 import { CloseCode } from "./close_frame.ts";
+import type { FrameDecoder } from "./frame_decoder.ts";
 import type { Violation } from "./frame_header.ts";
 import { decodeReceived, keepReceived, receivedOctets } from "./last_received.ts";
 import { encodeUtf8, Utf8Validator } from "../util/utf8.ts";
@@ -145,9 +146,23 @@ export class MessageAssembler {
     return this.#compressed;
   }
 
-  /** Whether a piece, the last of its message or not, would be given away as it lies. */
-  givesAway(last: boolean): boolean {
-    return !this.#text && !this.#compressed && last && this.#length === 0;
+  /**
+   * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding` a message has to wait: it must not
+   * keep the chunk that it came in, and stays compressed.
+   */
+  read(
+    decoder: FrameDecoder,
+    last: boolean,
+    streamed: boolean,
+    holding: boolean,
+  ): Violation | undefined {
+    const whole = (last || streamed) && this.#length === 0;
+    const givesAway = whole && !this.#text && !this.#compressed;
+    if (givesAway && !holding) decoder.own(decoder.start);
+    const { bytes, start, end } = givesAway && holding ? decoder.copyPiece() : decoder;
+    return streamed
+      ? this.stream(bytes, start, end, last)
+      : this.push(bytes, start, end, last, !holding);
   }
 
   /** Where the next `remaining` octets of the message belong, when they are many and there is room for some of them. */

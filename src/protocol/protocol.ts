@@ -37,10 +37,11 @@ import {
 import { PendingPong } from "./pending_pong.ts";
 import { encodeSendable, type Sendable } from "./prepared_message.ts";
 import type { ProtocolEvent } from "./protocol_event.ts";
+import { ProtocolSettings } from "./protocol_settings.ts";
 import { forgetReceived } from "./last_received.ts";
 
-/** The RFC 6455 state machine of one end of a connection. */
-export class Protocol {
+/** The RFC 6455 state machine of one end of a connection; docs/core.md shows how to drive it. */
+export class Protocol extends ProtocolSettings {
   /** Which end this is. */
   readonly role: Role;
   /** Where the connection stands. */
@@ -53,20 +54,6 @@ export class Protocol {
   last = true;
   /** Bytes to write. */
   readonly output: FrameEncoder;
-  /** Set while the transport takes nothing: a Pong then waits, and only the newest is kept. */
-  congested = false;
-  /** Set while the consumer is behind: parsing stops at the next data frame, behind its header. */
-  holding = false;
-  /** The most octets of a message, or of a piece of one that is streamed, to parse while holding; -1 for none. */
-  allowance: number = -1;
-  /** Messages of at least so many octets, which nobody wants, are streamed while holding, and so need not be collected. */
-  excessFrom: number = Infinity;
-  /** Set while the peer's Close frame must not be answered, nor what it broke, yet: `nextEvent()` says "closing" instead. */
-  announcesClose = false;
-  /** Whether a Ping is answered here; else by who is told of it. */
-  answersPings = true;
-  /** Messages of at least so many octets are streamed, unless they are compressed. */
-  streamFrom: number = Infinity;
   /** Bytes that came, as far as they have not been parsed. */
   readonly input: FrameDecoder = new FrameDecoder();
   /** Made by the first message that does not come whole in a chunk. */
@@ -92,6 +79,7 @@ export class Protocol {
     transform?: MessageTransform,
     guard?: FrameGuard,
   ) {
+    super();
     this.role = role;
     this.#limits = limits;
     this.output = new FrameEncoder(role === "client");
@@ -182,13 +170,7 @@ export class Protocol {
         const { declared, compressed } = assembler;
         const from = holding ? this.excessFrom : this.streamFrom;
         const streamed = this.#streaming || (declared >= from && !compressed);
-        const givesAway = assembler.givesAway(last || streamed);
-        if (givesAway && !holding) decoder.own(decoder.start);
-        // What waits must not keep the chunk that it came in.
-        const { bytes, start, end } = givesAway && holding ? decoder.copyPiece() : decoder;
-        const violation = streamed
-          ? assembler.stream(bytes, start, end, last)
-          : assembler.push(bytes, start, end, last, !holding);
+        const violation = assembler.read(decoder, last, streamed, holding);
         if (violation !== undefined) return this.#meet(violation);
         if (!streamed && !last) continue;
         this.compressed = compressed ? assembler.takeCompressed() : undefined;
