@@ -21,7 +21,8 @@
 import type { ConnectOptions } from "./src/client/connect.ts";
 import type { WebSocketConnection } from "./src/connection/connection.ts";
 import { createFileHandler, type FileHandler, type FileOptions } from "./src/files/file_handler.ts";
-import type { ServeOptions, Server } from "./src/server/serve.ts";
+import type { ServeOptions } from "./src/server/options.ts";
+import type { Server } from "./src/server/serve.ts";
 import {
   createWebSocketStreamClass,
   type WebSocketStreamClass,
@@ -98,12 +99,13 @@ export type {
 } from "./src/server/routes.ts";
 export type {
   FetchServerOptions,
+  ListeningOptions,
   RouteServerOptions,
   ServeOptions,
-  Server,
   ServerOptions,
   WebSocketServerOptions,
-} from "./src/server/serve.ts";
+} from "./src/server/options.ts";
+export type { Server } from "./src/server/serve.ts";
 export {
   createWebSocketStreamClass,
   type WebSocketStreamClass,
@@ -111,7 +113,6 @@ export {
   type WebSocketStreamOptions,
 } from "./src/client/websocket_stream.ts";
 export type { ServerCloseOptions } from "./src/server/shutdown.ts";
-export type { ListeningOptions } from "./src/server/listening.ts";
 export type { AsyncDisposal, HeadersSource } from "./src/util/platform.ts";
 export type { TrustProxy } from "./src/proxy/trust.ts";
 export type {

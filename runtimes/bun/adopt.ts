@@ -8,9 +8,9 @@
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
-import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
-import type { AdoptionOptions } from "../../src/server/adopt.ts";
+import { type Admitted, Adoption } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import type { UpgradeOptions } from "../../src/server/upgrade.ts";
@@ -73,12 +73,12 @@ export interface BunWebSocketHooks {
 
 /** The options of {@linkcode adopt}. */
 export interface AdoptOptions extends AdoptionOptions {
-  /** Whether Bun compresses messages where the client can, each by itself. False unless told. */
+  /** Whether Bun compresses messages where the client can, each by itself. Default: false. */
   readonly compression?: boolean;
 }
 
 /** What each of them may be. */
-const ADOPT_OPTIONS: OptionTable<AdoptOptions> = { ...ADOPTION_OPTIONS, compression: flag };
+export const ADOPT_OPTIONS: OptionTable<AdoptOptions> = { ...ADOPTION_OPTIONS, compression: flag };
 
 /** What {@linkcode adopt} returns. */
 export interface Adopted extends AsyncDisposal {

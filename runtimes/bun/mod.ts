@@ -27,9 +27,8 @@ export {
   type BunWebSocket,
   type BunWebSocketHooks,
 } from "./adopt.ts";
-export type { AdoptionOptions } from "../../src/server/adopt.ts";
+export type { AdoptionOptions } from "../../src/server/options.ts";
 export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
-export type { CommonOptions } from "../../src/server/context.ts";
 export { bunRuntime };
 export type { Connect, Serve };
 export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };

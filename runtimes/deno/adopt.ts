@@ -7,9 +7,9 @@
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions } from "../../src/util/check_options.ts";
-import { type Admitted, Adoption, ADOPTION_OPTIONS } from "../../src/server/adopt.ts";
-import type { AdoptionOptions } from "../../src/server/adopt.ts";
+import { type Admitted, Adoption } from "../../src/server/adopt.ts";
 import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import type { Address } from "../../src/transport/transport.ts";
@@ -176,8 +176,8 @@ function drive(socket: WebSocket, admitted: Admitted): void {
 }
 
 /** When Deno, which pings at half of it, gives a silent peer up; it counts in seconds, and 0 is never. */
-function idleSeconds(limits: Adoption["limits"]): number {
-  const seconds = Math.ceil((limits.pingInterval + limits.pingTimeout) / 1000);
+function idleSeconds({ heartbeat }: Adoption["limits"]): number {
+  const seconds = Math.ceil((heartbeat.interval + heartbeat.timeout) / 1000);
   return seconds === Infinity ? 0 : seconds;
 }
 

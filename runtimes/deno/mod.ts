@@ -20,9 +20,8 @@ import {
 import { denoRuntime, dialling, listening } from "./runtime.ts";
 
 export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
-export type { AdoptionOptions } from "../../src/server/adopt.ts";
+export type { AdoptionOptions } from "../../src/server/options.ts";
 export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
-export type { CommonOptions } from "../../src/server/context.ts";
 export { denoRuntime };
 export type { Connect, Serve };
 export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };

@@ -17,14 +17,9 @@ import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { handler as handlerRule } from "../../src/connection/check_handler.ts";
 import { callback, checkOptions, type OptionTable, text } from "../../src/util/check_options.ts";
-import {
-  asksForWebSocket,
-  Attachment,
-  ATTACHMENT_OPTIONS,
-  type AttachmentOptions,
-  type ForeignHead,
-} from "../../src/server/attach.ts";
+import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
+import { ATTACHMENT_OPTIONS, type AttachmentOptions } from "../../src/server/options.ts";
 import { mergeForUpgrade } from "../../src/server/stand_in.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
@@ -37,18 +32,21 @@ import { addressOf, NodeTransport } from "./transport.ts";
  * function decides; with neither, the application does, by {@linkcode Attached.upgrade}, behind all its middleware.
  */
 export interface AttachOptions extends AttachmentOptions {
-  /** Only requests for this path, to the letter and without the query. Every path unless told. */
+  /** Only requests for this path, to the letter and without the query. Default: every path. */
   readonly path?: string;
-  /** Only requests for which this returns true; one that throws is reported, and counts as false. */
+  /** Only requests for which this returns true; one that throws is reported, and counts as false. Default: all. */
   readonly filter?: (request: IncomingMessage) => boolean;
-  /** What to do with each connection. */
+  /** What to do with each connection. Default: the application decides. */
   readonly websocket?: WebSocketHandler;
-  /** Decides on each upgrade, as `fetch` of `serve()` does: returns `upgrade(…)` or a Response that refuses. */
+  /**
+   * Decides on each upgrade, as `fetch` of `serve()` does: returns `upgrade(…)` or a Response that refuses. Default: the
+   * application decides.
+   */
   readonly fetch?: FetchHandler;
 }
 
 /** What each of them may be. */
-const ATTACH_OPTIONS: OptionTable<AttachOptions> = {
+export const ATTACH_OPTIONS: OptionTable<AttachOptions> = {
   ...ATTACHMENT_OPTIONS,
   path: text,
   filter: callback,
@@ -202,7 +200,7 @@ class Door implements Attached {
     try {
       return filter === undefined || filter(request);
     } catch (error) {
-      this.#attachment.report(error);
+      this.#attachment.error(error);
       return false;
     }
   }

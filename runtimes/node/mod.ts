@@ -22,9 +22,8 @@ import { checkRuntime } from "../../src/util/requirements.ts";
 
 checkRuntime();
 
-export type { AttachmentOptions } from "../../src/server/attach.ts";
+export type { AttachmentOptions } from "../../src/server/options.ts";
 export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
-export type { CommonOptions } from "../../src/server/context.ts";
 export { attach, type Attached, type AttachOptions } from "./attach.ts";
 export { createDuplex } from "./duplex.ts";
 export { nodeRuntime };

@@ -2,6 +2,7 @@
 
 import type { Bytes } from "../util/bytes.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
+import type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
 
 /** Who takes what arrives. */
 export interface EndpointConsumer {
@@ -28,18 +29,9 @@ export interface EndpointConsumer {
 }
 
 /** The bounds of one end; see the options of `serve()`. */
-export interface EndpointLimits {
-  /** Milliseconds from the first Close frame to the end of the byte stream. */
-  readonly closeTimeout: number;
-  /** Octets that may wait to be sent; see `overflow`. */
-  readonly maxBufferedAmount: number;
-  /** What happens when more wait. */
-  readonly overflow: Overflow;
-  /** Whether each binary message has a buffer of its own. */
-  readonly ownBuffers?: boolean;
-  /** Whether Pings are answered. */
-  readonly autoPong?: boolean;
-}
+export type EndpointLimits =
+  & Pick<ResolvedLimits, "closeTimeout" | "maxBufferedAmount" | "overflow">
+  & Pick<ConnectionLimits, "ownBuffers" | "autoPong">;
 
 /** What happens to what is sent above `maxBufferedAmount`; see `ConnectionLimits.overflow`. */
 export type Overflow = "close" | "wait" | "drop-oldest" | "drop-newest";

@@ -8,18 +8,10 @@
 import { EMPTY } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { Inbox } from "./inbox.ts";
+import type { ResolvedLimits } from "./limits.ts";
 
 /** When a connection counts as dead, idle or old, in milliseconds; Infinity for never. */
-export interface VitalLimits {
-  /** Silence before a Ping. */
-  readonly pingInterval: number;
-  /** Silence after it before the connection is dropped. */
-  readonly pingTimeout: number;
-  /** Time without a message. */
-  readonly idleTimeout: number;
-  /** Time since the connection opened, give or take a tenth. */
-  readonly maxLifetime: number;
-}
+export type LifeLimits = Pick<ResolvedLimits, "heartbeat" | "idleTimeout" | "maxLifetime">;
 
 const LONGEST_TICK = 1000;
 const SHORTEST_TICK = 5;
@@ -34,12 +26,12 @@ let period = LONGEST_TICK;
 /** Looks after a connection until it has ended; `patience` is the time within which its peer has to get on. */
 export function watch(
   inbox: Inbox,
-  limits: VitalLimits,
+  limits: LifeLimits,
   patience: number = Infinity,
 ): void {
   const shortest = Math.min(
-    limits.pingInterval,
-    limits.pingTimeout,
+    limits.heartbeat.interval,
+    limits.heartbeat.timeout,
     limits.idleTimeout,
     limits.maxLifetime,
     patience,
@@ -76,7 +68,7 @@ interface Activity {
 
 class Vitals {
   readonly #inbox: Inbox;
-  readonly #limits: VitalLimits;
+  readonly #limits: LifeLimits;
   readonly #dueAt: number;
   readonly #activity: Activity | undefined;
   #place = watched.length;
@@ -85,7 +77,7 @@ class Vitals {
   #bufferedAmount = 0;
   #unreferenced = false;
 
-  constructor(inbox: Inbox, limits: VitalLimits) {
+  constructor(inbox: Inbox, limits: LifeLimits) {
     this.#inbox = inbox;
     this.#limits = limits;
     const now = Math.trunc(performance.now());
@@ -122,7 +114,7 @@ class Vitals {
     const { endpoint } = this.#inbox;
     endpoint.checkProgress();
     if (!endpoint.open) return;
-    const { pingInterval, pingTimeout } = this.#limits;
+    const { interval, timeout } = this.#limits.heartbeat;
     if (now >= this.#dueAt) return endpoint.close(CloseCode.goingAway, "Lifetime is over");
     if (this.#isIdle(now)) return endpoint.close(CloseCode.goingAway, "Idle for too long");
 
@@ -131,13 +123,13 @@ class Vitals {
       this.#pinged = false;
     } else if (endpoint.blocked) {
       // Its silence is ours: nothing is read. But what cannot be delivered shows that it is gone.
-      if (now - this.#lastSign < pingInterval) return;
+      if (now - this.#lastSign < interval) return;
       this.#lastSign = now;
       endpoint.control("ping", EMPTY);
     } else if (this.#pinged) {
-      if (now - this.#lastSign < pingInterval + pingTimeout) return;
-      endpoint.lose(new Error(`Nothing came within ${pingTimeout} ms of a Ping`));
-    } else if (now - this.#lastSign >= pingInterval) {
+      if (now - this.#lastSign < interval + timeout) return;
+      endpoint.lose(new Error(`Nothing came within ${timeout} ms of a Ping`));
+    } else if (now - this.#lastSign >= interval) {
       this.#pinged = true;
       this.#inbox.sendPing(crypto.getRandomValues(new Uint8Array(8)));
     }

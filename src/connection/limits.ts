@@ -1,7 +1,6 @@
 // The limits of a connection, the same on both ends, and their defaults.
 
-import type { EndpointLimits, Overflow } from "./endpoint_consumer.ts";
-import type { MessageLimits } from "../protocol/message_assembler.ts";
+import type { Overflow } from "./endpoint_consumer.ts";
 import {
   flag,
   group,
@@ -9,46 +8,46 @@ import {
   number,
   oneOf,
   type OptionTable,
+  withDefaults,
 } from "../util/check_options.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
-import type { VitalLimits } from "./heartbeat.ts";
 
 /** What a timer can wait, in milliseconds; for more it would fire at once. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
 /** The limits of a connection, and their defaults; each is an option. */
 export interface ConnectionLimits {
-  /** The most octets of a message; a larger one closes the connection with 1009. 1,048,576 unless told. */
+  /** The most octets of a message; a larger one closes the connection with 1009. Default: 1,048,576. */
   readonly maxMessageSize?: number;
-  /** The most frames of one message, empty ones included. 131,072 unless told. */
+  /** The most frames of one message, empty ones included. Default: 131,072. */
   readonly maxFragments?: number;
   /**
    * Octets that may wait to be sent before one more message is: `overflow` says what happens to a message that comes while
-   * more do, whatever its size. So at most these and one message wait. 16,777,216 unless told.
+   * more do, whatever its size. So at most these and one message wait. Default: 16,777,216.
    */
   readonly maxBufferedAmount?: number;
   /**
    * What happens to a message that is sent while more than `maxBufferedAmount` octets wait. "close" drops the connection.
    * "drop-newest" drops the message; "drop-oldest" drops those that have waited longest until no more than the limit
    * wait, and always keeps the newest; both drop whole messages, and count them in `dropped`. What the transport was given
-   * before it had to wait cannot be dropped. "wait" trusts the sender to await `send()`. "close" unless told.
+   * before it had to wait cannot be dropped. "wait" trusts the sender to await `send()`. Default: "close".
    */
   readonly overflow?: Overflow;
   /**
    * Pings a connection from which nothing has come for `interval` milliseconds, and drops it when nothing comes for
-   * `timeout` more; any traffic counts. `{ interval: 25_000, timeout: 20_000 }` unless told; false for none.
+   * `timeout` more; any traffic counts. False for none. Default: `{ interval: 25_000, timeout: 20_000 }`.
    */
   readonly heartbeat?: false | HeartbeatOptions;
-  /** Milliseconds without a message in either direction after which the connection is closed with 1001. Off unless told. */
+  /** Milliseconds without a message in either direction after which the connection is closed with 1001. Default: Infinity. */
   readonly idleTimeout?: number;
   /**
    * Milliseconds after which a connection is closed with 1001, give or take a tenth, so that those that came together
-   * do not come back together. Off unless told.
+   * do not come back together. Default: Infinity.
    */
   readonly maxLifetime?: number;
-  /** Milliseconds for the opening handshake: to send a request's head on a server, for all of it on a client. 10,000 unless told. */
+  /** Milliseconds for the opening handshake: to send a request's head on a server, for all of it on a client. Default: 10,000. */
   readonly handshakeTimeout?: number;
-  /** Milliseconds from the first Close frame to the end of the connection, which is then cut. 10,000 unless told. */
+  /** Milliseconds from the first Close frame to the end of the connection, which is then cut. Default: 10,000. */
   readonly closeTimeout?: number;
   /**
    * Whether a Ping is answered with a Pong at once (RFC 6455 section 5.5.2). False leaves it to the `ping` hook, which
@@ -57,7 +56,7 @@ export interface ConnectionLimits {
   readonly autoPong?: boolean;
   /**
    * Told of each frame, each state and the opening handshake of each connection, or `{ event, preview }`; see
-   * {@linkcode TraceEvent}. For looking at what happens: it copies what passes. None by default.
+   * {@linkcode TraceEvent}. For looking at what happens: it copies what passes. Default: none.
    */
   readonly trace?: TraceFunction | TraceOptions;
   /**
@@ -96,36 +95,40 @@ export const CONNECTION_LIMITS: OptionTable<ConnectionLimits> = {
   ownBuffers: flag,
 };
 
-/** `ConnectionLimits` with nothing missing. */
-export interface ResolvedLimits extends MessageLimits, EndpointLimits, VitalLimits {
+/** `ConnectionLimits` with nothing missing; Infinity where the heartbeat is off. */
+export interface ResolvedLimits
+  extends Required<Omit<ConnectionLimits, "heartbeat" | "trace">>, Pick<ConnectionLimits, "trace"> {
   /** See `ConnectionLimits`. */
-  readonly handshakeTimeout: number;
-  /** See `ConnectionLimits`. */
-  readonly trace?: TraceFunction | TraceOptions;
+  readonly heartbeat: Required<HeartbeatOptions>;
 }
+
+/** The defaults. */
+export const CONNECTION_DEFAULTS: ResolvedLimits = {
+  maxMessageSize: 1_048_576,
+  maxFragments: 131_072,
+  maxBufferedAmount: 16_777_216,
+  overflow: "close",
+  heartbeat: { interval: 25_000, timeout: 20_000 },
+  idleTimeout: Infinity,
+  maxLifetime: Infinity,
+  handshakeTimeout: 10_000,
+  closeTimeout: 10_000,
+  autoPong: true,
+  ownBuffers: false,
+};
+
+const NO_HEARTBEAT: Required<HeartbeatOptions> = { interval: Infinity, timeout: Infinity };
 
 /** Fills in the defaults; the options have been checked by {@linkcode CONNECTION_LIMITS}. */
 export function resolveLimits(options: ConnectionLimits): ResolvedLimits {
-  const heartbeat = options.heartbeat === false
-    ? { interval: Infinity, timeout: Infinity }
-    : options.heartbeat ?? {};
+  const { heartbeat: pulse, ...defaults } = CONNECTION_DEFAULTS;
+  const { heartbeat = {} } = options;
+  const limits = withDefaults(options, defaults);
   return {
-    maxMessageSize: options.maxMessageSize ?? 1_048_576,
-    maxFragments: options.maxFragments ?? 131_072,
-    maxBufferedAmount: options.maxBufferedAmount ?? 16_777_216,
-    handshakeTimeout: timer(options.handshakeTimeout),
-    closeTimeout: timer(options.closeTimeout),
-    overflow: options.overflow ?? "close",
-    autoPong: options.autoPong ?? true,
+    ...limits,
     ...(options.trace && { trace: options.trace }),
-    ownBuffers: options.ownBuffers ?? false,
-    pingInterval: heartbeat.interval ?? 25_000,
-    pingTimeout: heartbeat.timeout ?? 20_000,
-    idleTimeout: options.idleTimeout ?? Infinity,
-    maxLifetime: options.maxLifetime ?? Infinity,
+    heartbeat: heartbeat === false ? NO_HEARTBEAT : withDefaults(heartbeat, pulse),
+    handshakeTimeout: Math.min(limits.handshakeTimeout, LONGEST_TIMER),
+    closeTimeout: Math.min(limits.closeTimeout, LONGEST_TIMER),
   };
-}
-
-function timer(value = 10_000): number {
-  return Math.min(value, LONGEST_TIMER);
 }

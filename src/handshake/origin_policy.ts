@@ -38,7 +38,7 @@ export interface OriginPolicy {
   /** Whether a handshake without `Origin` is refused. */
   readonly requireOrigin: boolean;
   /** Told when the function throws, or returns neither true nor false. */
-  readonly report: (error: unknown) => void;
+  readonly error: (error: unknown) => void;
 }
 
 /** What is known about who asks. */
@@ -119,7 +119,7 @@ export function judgeOrigin(
 function isAllowedBy(
   decide: OriginFunction,
   origin: string,
-  { report }: OriginPolicy,
+  policy: OriginPolicy,
   scene: OriginScene,
 ): boolean {
   const { request } = scene;
@@ -129,7 +129,7 @@ function isAllowedBy(
     if (typeof verdict === "boolean") return verdict;
     // A promise that rejects must not end the process over what is refused already.
     handled(Promise.resolve(verdict));
-    report(
+    policy.error(
       new TypeError(
         `Expected origins() to return true or false, got ${
           describe(verdict)
@@ -137,7 +137,7 @@ function isAllowedBy(
       ),
     );
   } catch (error) {
-    report(error);
+    policy.error(error);
   }
   return false;
 }

@@ -13,11 +13,14 @@ export type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_li
 
 /** The limits of a head. */
 export interface HeadLimits {
-  /** Bytes from the start-line through the empty line; 16,384 unless told. */
+  /** Bytes from the start-line through the empty line. Default: 16,384. */
   readonly maxHeadSize: number;
-  /** Field lines; 128 unless told. */
+  /** Field lines. Default: 128. */
   readonly maxHeaders: number;
 }
+
+/** The defaults. */
+export const HEAD_DEFAULTS: HeadLimits = { maxHeadSize: 16_384, maxHeaders: 128 };
 
 /** What one chunk led to: a head and the bytes behind it, a fault, or undefined for "need more". */
 export type HeadResult<Head> =
@@ -79,8 +82,8 @@ export class HeadParser<Head> {
    */
   constructor(startLine: StartLine<Head>, limits: Partial<HeadLimits> = {}) {
     this.#startLine = startLine;
-    this.#maxHeadSize = limits.maxHeadSize ?? 16_384;
-    this.#maxHeaders = limits.maxHeaders ?? 128;
+    this.#maxHeadSize = limits.maxHeadSize ?? HEAD_DEFAULTS.maxHeadSize;
+    this.#maxHeaders = limits.maxHeaders ?? HEAD_DEFAULTS.maxHeaders;
     this.#state = startLine.initial;
   }
 

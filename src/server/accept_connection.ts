@@ -71,7 +71,7 @@ export class Reception {
   }
 
   #refuse(reason: RefusalReason, remoteAddress: Address | undefined, isCut: boolean): void {
-    this.#context.refuse(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
+    this.#context.refused(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
   }
 
   #welcome(transport: Transport, peer: SessionPeer): void {

@@ -114,7 +114,7 @@ export function accept(
     const copy = transport.borrows ? place : undefined;
     response = formatAcceptance(acceptance, { protocol, headers, extensions }, copy);
   } catch (error) {
-    context.report(error);
+    context.error(error);
     return { status: 500, reason: "Internal server error", headers: [], cause: "error" };
   }
   // The decision may be older than the shutdown, which closes only what is open when it begins.
@@ -200,7 +200,7 @@ class Member implements Owner, HandlerWatcher {
   }
 
   report(error: unknown): void {
-    this.#context.report(error);
+    this.#context.error(error);
   }
 
   done(): void {

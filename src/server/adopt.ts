@@ -3,49 +3,23 @@
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved_fields.ts";
 import { HeaderFields, toHeaders } from "../http/fields.ts";
 import type { RequestHead } from "../http/head.ts";
 import { EMPTY } from "../util/bytes.ts";
-import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
-import { group, type OptionTable } from "../util/check_options.ts";
 import type { Address } from "../transport/transport.ts";
 import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "./upgrade.ts";
 import { openConnection, traceHandshake } from "./accept_handshake.ts";
-import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
-import type { ServerContext } from "./context.ts";
+import { createContext, type ServerContext } from "./context.ts";
+import type { AdoptionOptions } from "./options.ts";
 import { SHUTTING_DOWN, toResponse } from "./stand_in.ts";
 import { type NativeSocket, NativeTransport } from "./engine_transport.ts";
 import { SessionPeer } from "./client_address.ts";
 import { reasonOf } from "./report_refusal.ts";
 import { mentionsWebSocket } from "./request.ts";
 import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
-
-/**
- * What connections on a runtime's own engine can be told; the same as for `serve()`, but for what would do nothing, as the
- * engine reads requests and frames.
- */
-export interface AdoptionOptions
-  extends Omit<ConnectionLimits, "maxFragments" | "handshakeTimeout" | "autoPong">, CommonOptions {
-  /** Limits against abuse; see `serve()`. */
-  readonly guard?: Omit<
-    GuardOptions,
-    "tinyFragmentsPerSecond" | "frameTimeout" | "maxInflateRatio"
-  >;
-}
-
-/** What each of them may be. */
-export const ADOPTION_OPTIONS: OptionTable<AdoptionOptions> = adoptionOptions();
-
-function adoptionOptions(): OptionTable<AdoptionOptions> {
-  const { maxFragments: _1, handshakeTimeout: _2, autoPong: _6, ...limits } = CONNECTION_LIMITS;
-  const { tinyFragmentsPerSecond: _3, frameTimeout: _4, maxInflateRatio: _5, ...guard } =
-    GUARD_OPTIONS;
-  return { ...limits, ...COMMON_OPTIONS, guard: group(guard) };
-}
 
 /** An upgrade that was decided on; the engine carries it out. */
 export interface Admitted {
@@ -74,7 +48,7 @@ export class Adoption {
   }
 
   /** The limits, with their defaults. */
-  get limits(): Pick<ServerContext, "maxMessageSize" | "pingInterval" | "pingTimeout"> {
+  get limits(): Pick<ServerContext, "maxMessageSize" | "heartbeat"> {
     return this.#context;
   }
 
@@ -93,7 +67,7 @@ export class Adoption {
     const judged = this.#judge(head, peer, remoteAddress, request, options.origins);
     if ("status" in judged) {
       peer.leave();
-      context.refuse(reasonOf(judged), peer.remoteAddress, head);
+      context.refused(reasonOf(judged), peer.remoteAddress, head);
       const response = toResponse(judged);
       // Bun's server then parses nothing behind it.
       if (mentionsWebSocket(head)) response.headers.append("connection", "close");
@@ -120,14 +94,14 @@ export class Adoption {
           peer.leave();
           if (status === undefined) return;
           const reason = "The runtime's engine did not upgrade the request";
-          context.refuse({ cause: "handshake", status, reason }, peer.remoteAddress, head);
+          context.refused({ cause: "handshake", status, reason }, peer.remoteAddress, head);
         },
       };
     } catch (error) {
       peer.leave();
-      context.report(error);
+      context.error(error);
       const refusal = { cause: "error", status: 500, reason: "Internal server error" } as const;
-      context.refuse(refusal, peer.remoteAddress, head);
+      context.refused(refusal, peer.remoteAddress, head);
       return new Response(refusal.reason, { status: refusal.status });
     }
   }

@@ -4,38 +4,18 @@
 // A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
 
 import type { WebSocketConnection } from "../connection/connection.ts";
-import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
-import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { HeaderFields } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
 import type { RequestHead } from "../http/head.ts";
-import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
-import { group, type OptionTable } from "../util/check_options.ts";
 import type { Address, Transport } from "../transport/transport.ts";
-import { COMMON_OPTIONS, type CommonOptions, createContext } from "./context.ts";
-import type { FetchHandler, ServerContext } from "./context.ts";
+import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
+import type { AttachmentOptions } from "./options.ts";
 import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
-
-/** What the connections on somebody else's server can be told; the same as for `serve()`. */
-export interface AttachmentOptions extends ConnectionLimits, CommonOptions {
-  /** Whether to compress messages where the client can (RFC 7692), and how; see `serve()`. False unless told. */
-  readonly compression?: boolean | CompressionOptions;
-  /** Limits against abuse; see `serve()`. */
-  readonly guard?: GuardOptions;
-}
-
-/** What each of them may be. */
-export const ATTACHMENT_OPTIONS: OptionTable<AttachmentOptions> = {
-  ...CONNECTION_LIMITS,
-  ...COMMON_OPTIONS,
-  compression: group(COMPRESSION_OPTIONS, true, false),
-  guard: group(GUARD_OPTIONS),
-};
 
 /** The head of a request as another server read it. */
 export interface ForeignHead {
@@ -81,14 +61,14 @@ export class Attachment {
     return this.#context.guard.counters.snapshot();
   }
 
-  /** Tells the `error` option. */
-  report(error: unknown): void {
-    this.#context.report(error);
+  /** Tells the option `error`. */
+  error(error: unknown): void {
+    this.#context.error(error);
   }
 
   /** Tells of a request that asks for no WebSocket, and gets 426 from whoever has it. */
   refused(head: ForeignHead, remoteAddress: Address | undefined, reason: string): void {
-    this.#context.refuse({ cause: "handshake", status: 426, reason }, remoteAddress, toHead(head));
+    this.#context.refused({ cause: "handshake", status: 426, reason }, remoteAddress, toHead(head));
   }
 
   /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */

@@ -71,7 +71,7 @@ export class SessionPeer {
 
   /** Admits the connection of its address, where its address is known already. */
   enterConnection(): HandshakeRefusal | undefined {
-    return this.#context.trust === undefined ? this.#enter() : undefined;
+    return this.#context.trustProxy === undefined ? this.#enter() : undefined;
   }
 
   /** Admits the WebSocket connection that is about to open. */
@@ -99,10 +99,10 @@ export class SessionPeer {
 
   /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
   identify(head: RequestHead): RequestHead | HandshakeRefusal {
-    const { trust, admission, hosts } = this.#context;
+    const { trustProxy, admission, hosts } = this.#context;
     let identified = head;
-    if (trust !== undefined) {
-      const forwarding = resolveForwarding(head, this.#address, trust);
+    if (trustProxy !== undefined) {
+      const forwarding = resolveForwarding(head, this.#address, trustProxy);
       if ("status" in forwarding) return { ...forwarding, headers: [], cause: "proxy" };
       this.remoteAddress = forwarding.remoteAddress;
       this.secure = forwarding.secure ?? (this.#encrypted || undefined);

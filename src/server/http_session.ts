@@ -166,7 +166,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     // What breaks because the client has gone is nobody's mistake.
     if (this.#over) return;
     this.#context.guard.counters.responsesCut++;
-    this.#context.report(error);
+    this.#context.error(error);
   }
 
   async #serveOnce(
@@ -301,7 +301,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const { response, decision, error } = answer;
     // What a body fails with is the peer's mistake, and answered as such.
     if (error !== undefined && body?.fault === undefined && !departure.explains(error)) {
-      this.#context.report(error);
+      this.#context.error(error);
     }
     if (this.#over || body?.fault !== undefined) {
       response.body?.cancel().catch(() => {});
@@ -360,6 +360,6 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   }
 
   #tell(reason: RefusalReason, head?: RequestHead): void {
-    this.#context.refuse(reason, this.#peer.remoteAddress, head);
+    this.#context.refused(reason, this.#peer.remoteAddress, head);
   }
 }

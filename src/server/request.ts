@@ -7,6 +7,7 @@ import { BodyDecoder, type BodyFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
+import type { ServerContext } from "./context.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
 import { type Departure, ServerRequest } from "./server_request.ts";
 
@@ -84,14 +85,10 @@ export function createRequest(
 }
 
 /** How a body is bounded. */
-export interface RequestBodyLimits {
-  /** The most octets of a body. */
-  readonly maxBodySize: number;
-  /** Milliseconds that the peer may be silent. */
-  readonly handshakeTimeout: number;
-  /** Milliseconds for the whole of it. */
-  readonly requestTimeout: number;
-}
+export type RequestBodyLimits = Pick<
+  ServerContext,
+  "maxBodySize" | "handshakeTimeout" | "requestTimeout"
+>;
 
 /** A request's body, read from the transport as it is asked for. */
 export class RequestBody {

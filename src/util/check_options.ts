@@ -35,6 +35,34 @@ export interface OptionScope {
 
 type AnyTable = Readonly<Record<string, OptionRule>>;
 
+/** The table of a type that leaves some options of another out. */
+export function without<Options, Name extends keyof Options>(
+  table: OptionTable<Options>,
+  ...names: readonly Name[]
+): OptionTable<Omit<Options, Name>> {
+  const rest: Partial<Record<keyof Options, OptionRule>> = { ...table };
+  for (const name of names) delete rest[name];
+  return rest as unknown as OptionTable<Omit<Options, Name>>;
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @param options What was given; `undefined` counts as absent.
+ * @param defaults A value for each option that has a default.
+ * @returns The value of each of these.
+ */
+export function withDefaults<Defaults extends object>(
+  options: { readonly [Name in keyof Defaults]?: Defaults[Name] | undefined },
+  defaults: Defaults,
+): Defaults {
+  const resolved = { ...defaults };
+  for (const name of Object.keys(defaults) as (keyof Defaults)[]) {
+    resolved[name] = options[name] ?? defaults[name];
+  }
+  return resolved;
+}
+
 /**
  * Checks all options of a call.
  *

@@ -261,8 +261,7 @@ test("maxLifetime is spread by a tenth either way", async () => {
       inbox.endpoint = endpoint as unknown as Endpoint;
       inboxes.push(inbox);
       watch(inbox, {
-        pingInterval: Infinity,
-        pingTimeout: Infinity,
+        heartbeat: { interval: Infinity, timeout: Infinity },
         idleTimeout: Infinity,
         maxLifetime: 10_000,
       });

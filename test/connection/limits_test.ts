@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import {
   type ConnectionLimits,
   LONGEST_TIMER,
-  type ResolvedLimits,
   resolveLimits,
 } from "../../src/connection/limits.ts";
 import { test } from "../support/test.ts";
@@ -19,8 +18,7 @@ test("resolveLimits fills in the documented defaults, a heartbeat among them", (
     handshakeTimeout: 10_000,
     closeTimeout: 10_000,
     overflow: "close",
-    pingInterval: 25_000,
-    pingTimeout: 20_000,
+    heartbeat: { interval: 25_000, timeout: 20_000 },
     idleTimeout: Infinity,
     autoPong: true,
     ownBuffers: false,
@@ -49,8 +47,8 @@ for (const name of timers) {
 
 test("resolveLimits takes either time of the heartbeat, and false for none", () => {
   const times = (heartbeat: NonNullable<ConnectionLimits["heartbeat"]>) => {
-    const { pingInterval, pingTimeout }: ResolvedLimits = resolveLimits({ heartbeat });
-    return [pingInterval, pingTimeout];
+    const { interval, timeout } = resolveLimits({ heartbeat }).heartbeat;
+    return [interval, timeout];
   };
   assertEquals(times({}), [25_000, 20_000]);
   assertEquals(times({ interval: 5 }), [5, 20_000]);

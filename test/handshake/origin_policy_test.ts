@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
-import { attach, type CommonOptions } from "@sansocket/ws/node";
+import type { AdoptionOptions } from "@sansocket/ws/deno";
+import { attach } from "@sansocket/ws/node";
 import { type Origins, serve } from "@sansocket/ws";
 import { Adoption } from "../../src/server/adopt.ts";
 import { RawPeer } from "../support/raw.ts";
@@ -15,7 +16,7 @@ interface Answer {
 }
 
 /** Answers a handshake with these changes, from this machine. */
-type Ask = (options: CommonOptions, changes: readonly string[], own?: Origins) => Promise<Answer>;
+type Ask = (options: AdoptionOptions, changes: readonly string[], own?: Origins) => Promise<Answer>;
 
 async function askPort(port: number, changes: readonly string[]): Promise<Answer> {
   await using peer = await RawPeer.dial(port);
@@ -80,7 +81,7 @@ const evil = "https://evil.example";
 
 type Case = readonly [
   what: string,
-  CommonOptions,
+  AdoptionOptions,
   readonly string[],
   status: number,
   own?: Origins,
@@ -170,7 +171,7 @@ for (const [name, ask] of Object.entries(servers)) {
   }
 
   test(`${name} says what to do about an origin that may not connect`, async () => {
-    const table: readonly (readonly [CommonOptions, readonly string[], readonly string[]])[] = [
+    const table: readonly (readonly [AdoptionOptions, readonly string[], readonly string[]])[] = [
       [{}, [origin(evil)], [
         'the Host "server.example.com"',
         `got "${evil}"`,

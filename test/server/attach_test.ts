@@ -105,10 +105,10 @@ test("Attachment close() takes the options of Server.close()", async () => {
   near.destroy();
 });
 
-test("Attachment report() survives a reporter that throws", () => {
+test("Attachment error() survives a reporter that throws", () => {
   const reported: unknown[] = [];
   const attachment = new Attachment({ error: (error) => reported.push(error) }, undefined);
-  attachment.report("mine");
+  attachment.error("mine");
   assertEquals(reported, ["mine"]);
 });
 

@@ -5,11 +5,8 @@ import { existsSync } from "node:fs";
 import http from "node:http";
 import process from "node:process";
 import { WebSocket as WsClient } from "ws";
-import {
-  type ListeningOptions,
-  listeningUrl,
-  resolveListening,
-} from "../../src/server/listening.ts";
+import { listeningUrl, resolveListening } from "../../src/server/listening.ts";
+import type { ListeningOptions } from "../../src/server/options.ts";
 import { unixWire } from "../contract/unix_suite.ts";
 import { networks, withResolvers } from "../support/connections.ts";
 import { start } from "../support/process.ts";

@@ -55,8 +55,7 @@ test("isUpgrade looks for websocket in Upgrade and upgrade in Connection", () =>
 
 test("judgeUpgrade judges the handshake before the origin", () => {
   const scene = { remote: loopback, local: loopback, request: undefined };
-  const report = (): void => {};
-  const policy = { origins: readOrigins([]), requireOrigin: false, report };
+  const policy = { origins: readOrigins([]), requireOrigin: false, error() {} };
   const foreign = "+Origin: https://evil.example";
   const judge = (...lines: string[]): number | string => {
     const judged = judgeUpgrade(request(...lines), policy, undefined, scene);
