@@ -62,6 +62,7 @@ export type { HandshakeResponse } from "./src/connection/handshake_result.ts";
 export {
   type CloseInfo,
   ConnectionClosed,
+  type EndedBy,
   HandshakeError,
   ProtocolError,
 } from "./src/protocol/errors.ts";

@@ -32,6 +32,7 @@ export {
 export {
   type CloseInfo,
   ConnectionClosed,
+  type EndedBy,
   HandshakeError,
   ProtocolError,
 } from "./protocol/errors.ts";

@@ -195,9 +195,14 @@ test("instanceof stands only before a class that is branded, outside of src/util
   assertEquals(found, []);
 });
 
-test("files of src/ and runtimes/ hold at most 400 lines", () => {
+test("files of src/ and runtimes/ hold at most 350 lines besides comments", () => {
   const long = [...sources, ...shims]
-    .map((path) => ({ path, lines: read(path).trimEnd().split("\n").length }))
-    .filter(({ lines }) => lines > 400);
+    .map((path) => ({ path, lines: codeLines(read(path)) }))
+    .filter(({ lines }) => lines > 350);
   assertEquals(long, []);
 });
+
+/** Lines that are not comments alone. */
+function codeLines(text: string): number {
+  return text.trimEnd().split("\n").filter((line) => !/^\s*(?:\/\/|\/\*|\*)/.test(line)).length;
+}

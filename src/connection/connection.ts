@@ -16,7 +16,7 @@ import { checkSource, chunksOf } from "./message_source.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import { Tracer } from "./tracer.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
-import type { CloseInfo } from "../protocol/errors.ts";
+import type { CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import {
   type HandshakeResponse,
   type HandshakeResult,
@@ -48,6 +48,9 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** Why nothing can be sent on a connection that is not open. */
+export let whyNotOpen: (ws: WebSocketConnection) => ConnectionClosed;
 
 /** Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing". */
 export type ConnectionState = "open" | "closing" | "closed";
@@ -82,6 +85,7 @@ export type ConnectionState = "open" | "closing" | "closed";
 export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
   static {
     brand(this, "WebSocketConnection");
+    whyNotOpen = (ws) => ws.#inbox.endpoint.whyNotOpen();
     // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {
@@ -182,7 +186,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
   get roundTrip(): number | undefined {
-    return this.#inbox.roundTrip;
+    return this.#inbox.endpoint.roundTrip;
   }
 
   /** The messages as a stream that reads no faster than it is read. Cancelling it closes the connection. */

@@ -36,6 +36,8 @@ export class Endpoint implements TransportSink {
   info: CloseInfo | undefined;
   /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
   alive = true;
+  /** The last round trip of a Ping, in milliseconds; whoever counts them says so. */
+  roundTrip: number | undefined;
   /** Messages sent. */
   messagesSent = 0;
   /** Who traces it. One that comes later begins with the next chunk that begins with a frame. */
@@ -195,13 +197,13 @@ export class Endpoint implements TransportSink {
   /** Drops the connection, without a closing handshake, and what waits for the consumer. */
   terminate(cause: Error): void {
     this.intake.discard();
-    this.lose(cause);
+    this.lose(cause, "local");
     this.#finish();
   }
 
   /** Gives the connection up; what has come is still given to the consumer. */
-  lose(cause: Error): void {
-    this.#protocol.abort(cause, "local");
+  lose(cause: Error, endedBy: "local" | "timeout" = "timeout"): void {
+    this.#protocol.abort(cause, endedBy);
     this.transport.destroy();
   }
 
@@ -269,7 +271,8 @@ export class Endpoint implements TransportSink {
     const unsent = answersClose ? before : this.#consumer.held + this.bufferedAmount;
     const closeLeft = answersClose || this.bufferedAmount === 0;
     // Behind the peer's orderly end an error says no more than that it takes nothing.
-    this.info = this.#protocol.end(this.#peerEnded ? undefined : error, unsent, closeLeft);
+    const cause = this.#peerEnded ? undefined : error;
+    this.info = this.#protocol.end(cause, unsent, closeLeft, this.roundTrip);
     this.#backpressure?.lost(new ConnectionClosed(this.info));
     this.tracer?.turned("closed");
     this.#consumer.closed(this.info);
@@ -386,6 +389,6 @@ export class Endpoint implements TransportSink {
 
   /** Why nothing can be sent: how the connection has ended, or what is known of its end so far. */
   whyNotOpen(): ConnectionClosed {
-    return new ConnectionClosed(this.info, this.#protocol.known);
+    return new ConnectionClosed(this.info ?? this.#protocol.known);
   }
 }

@@ -82,8 +82,6 @@ export class Inbox implements EndpointConsumer {
   outbox: Outbox | undefined;
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
-  /** The last round trip of a Ping, in milliseconds. */
-  roundTrip: number | undefined;
 
   /** Made when somebody asks how the connection ended. */
   #closed: Deferred<CloseInfo> | undefined;
@@ -199,10 +197,10 @@ export class Inbox implements EndpointConsumer {
     streamed: boolean,
     signal: AbortSignal | undefined,
   ): Promise<string | Bytes | MessageStream> {
-    const { info, finished } = this.endpoint;
+    const { endpoint } = this;
     const claim = this.taker?.claim;
     if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
-    if (finished) return handled(Promise.reject(new ConnectionClosed(info)));
+    if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     const receiver: Receiver = { streamed, taken: defer() };
     if (this.#receivers === NO_RECEIVERS) this.#receivers = [];
@@ -250,8 +248,8 @@ export class Inbox implements EndpointConsumer {
     const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
     const now = performance.now();
     for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
-      this.roundTrip = now - sentAt;
-      roundTrip.resolve(this.roundTrip);
+      this.endpoint.roundTrip = now - sentAt;
+      roundTrip.resolve(now - sentAt);
     }
     this.hooks.pong?.(payload);
   }

@@ -3,9 +3,8 @@
 // ConnectionClosed as it does for any other end.
 
 import { CloseCode } from "../protocol/close_frame.ts";
-import type { Message, WebSocketConnection } from "./connection.ts";
+import { type Message, type WebSocketConnection, whyNotOpen } from "./connection.ts";
 import type { SendOptions } from "../protocol/prepared_message.ts";
-import { ConnectionClosed } from "../protocol/errors.ts";
 
 /**
  * Sends a value as JSON, in a text message.
@@ -95,5 +94,5 @@ export function parseJson(ws: WebSocketConnection, data: Message): unknown {
 
 function refuse(ws: WebSocketConnection, code: number, reason: string): never {
   ws.close(code, reason);
-  throw new ConnectionClosed(undefined);
+  throw whyNotOpen(ws);
 }

@@ -1,7 +1,7 @@
 // A connection as an iteration of its messages.
 
 import type { Message } from "./connection.ts";
-import { ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+import { ConnectionClosed } from "../protocol/errors.ts";
 
 /** What is iterated. */
 interface Source {
@@ -25,7 +25,7 @@ function toResult(value: Message): IteratorResult<Message> {
 }
 
 function finish(error: unknown): IteratorResult<Message> {
-  if (error instanceof ConnectionClosed && error.info !== undefined && isOrderly(error.info)) {
+  if (error instanceof ConnectionClosed && error.info.final && error.info.orderly) {
     return { done: true, value: undefined };
   }
   throw error;

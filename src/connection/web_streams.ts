@@ -3,7 +3,7 @@
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { BinaryData } from "../util/bytes.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
-import { ConnectionClosed, isOrderly } from "../protocol/errors.ts";
+import { ConnectionClosed } from "../protocol/errors.ts";
 
 /** The messages of a connection, until it ends in order; any other end is an error of the stream. */
 export function createReadable(ws: WebSocketConnection): ReadableStream<Message> {
@@ -26,7 +26,7 @@ export function createWritable(ws: WebSocketConnection): WritableStream<string |
     // A source that has nothing to send just now learns that the connection was lost.
     start(controller) {
       ws.closed.then((info) => {
-        if (!isOrderly(info)) controller.error(new ConnectionClosed(info));
+        if (!info.orderly) controller.error(new ConnectionClosed(info));
       });
     },
     write: (message) => ws.send(message),

@@ -7,11 +7,14 @@ import {
   invalidCloseBody,
   readCloseCode,
 } from "./close_frame.ts";
-import { type CloseInfo, ProtocolError, toProtocolError } from "./errors.ts";
+import { type CloseInfo, type EndedBy, ProtocolError, toProtocolError } from "./errors.ts";
 import type { Violation } from "./violation.ts";
 
 /** Where a connection stands; see the head of protocol.ts. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
+
+/** Codes of a peer that leaves as intended. */
+const INTENDED: readonly number[] = [CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus];
 
 /** What is known of the end of a connection so far. */
 export class Ending {
@@ -25,8 +28,9 @@ export class Ending {
   cause: Error | undefined;
   /** What this end failed the connection with. */
   #failure: CloseStatus | undefined;
-  /** Why the byte stream was given up. */
+  /** Why the byte stream was given up, and what that counts as. */
   #dropped: Error | undefined;
+  #droppedBy: EndedBy = "transport";
   /** Octets that had not left. */
   #unsent = 0;
 
@@ -36,9 +40,12 @@ export class Ending {
   }
 
   /** The byte stream is given up; the first cause counts. */
-  drop(cause: Error, initiator: "local" | "remote"): void {
-    this.#dropped ??= cause;
-    this.initiator ??= initiator;
+  drop(cause: Error, endedBy: "local" | "timeout" | "transport"): void {
+    if (this.#dropped === undefined) {
+      this.#dropped = cause;
+      this.#droppedBy = endedBy;
+    }
+    this.initiator ??= endedBy === "transport" ? "remote" : "local";
   }
 
   /** This end fails the connection, for what the peer did or with 1011 for an error of its own; what to tell the peer. */
@@ -81,17 +88,42 @@ export class Ending {
     this.initiator ??= "remote";
   }
 
-  /** What is told of it. */
-  toInfo(): CloseInfo {
+  /**
+   * What is told of it.
+   *
+   * @param final Whether the connection has ended.
+   * @param roundTrip The last round trip of a Ping.
+   */
+  toInfo(final = true, roundTrip?: number): CloseInfo {
     const { initiator = "remote", sent, received } = this;
     const cause = this.cause ?? (this.agreed ? undefined : this.#dropped);
-    const violation = cause instanceof ProtocolError
-      ? { code: cause.code, reason: cause.message }
-      : undefined;
-    const { code, reason } = received ?? this.#failure ?? violation ??
+    const broken = cause instanceof ProtocolError ? cause : undefined;
+    const { code, reason } = received ?? this.#failure ??
+      (broken && { code: broken.code, reason: broken.message }) ??
       { code: CloseCode.abnormal, reason: "" };
     const wasClean = this.agreed && cause === undefined;
-    return { code, reason, wasClean, initiator, sent, received, cause, unsent: this.#unsent };
+    return {
+      code,
+      reason,
+      wasClean,
+      initiator,
+      endedBy: this.#endedBy(cause),
+      violation: broken?.violation,
+      orderly: wasClean && (initiator === "local" || INTENDED.includes(code)),
+      sent,
+      received,
+      cause,
+      unsent: this.#unsent,
+      roundTrip,
+      final,
+    };
+  }
+
+  #endedBy(cause: Error | undefined): EndedBy {
+    if (cause instanceof ProtocolError) return "violation";
+    if (cause === undefined) return this.initiator ?? "remote";
+    if (cause === this.#dropped) return this.#droppedBy;
+    return this.#failure === undefined ? "transport" : "local";
   }
 
   /** Both Close frames were exchanged. */

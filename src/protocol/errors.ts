@@ -2,8 +2,19 @@
 // and say what was got and what was expected.
 
 import { brand } from "../util/brands.ts";
-import { CloseCode, type CloseStatus } from "./close_frame.ts";
+import type { CloseStatus } from "./close_frame.ts";
 import type { Violation, ViolationCode } from "./violation.ts";
+
+/**
+ * What ended a connection:
+ *
+ * - `local`, `remote`: a Close frame of this end or of the peer; `local` also for `terminate()`, for a handler that
+ *   failed, and for too much that waited to be sent.
+ * - `violation`: the peer broke the protocol or a limit; `CloseInfo.violation` says how.
+ * - `timeout`: nothing came from the peer, or it did not close, in time.
+ * - `transport`: the byte stream ended without a closing handshake.
+ */
+export type EndedBy = "local" | "remote" | "transport" | "timeout" | "violation";
 
 /** How a connection ended. */
 export interface CloseInfo {
@@ -18,6 +29,12 @@ export interface CloseInfo {
   readonly wasClean: boolean;
   /** Who was first to close, fail or drop the connection. */
   readonly initiator: "local" | "remote";
+  /** What ended it. */
+  readonly endedBy: EndedBy;
+  /** What the peer did wrong, by a name that does not change, when that ended the connection. */
+  readonly violation: ViolationCode | undefined;
+  /** Whether it ended as intended: cleanly, and by this end or with 1000, 1001 or no code. */
+  readonly orderly: boolean;
   /** The Close frame this end sent, if it sent one. */
   readonly sent: CloseStatus | undefined;
   /** The Close frame the peer sent, if it sent one. */
@@ -31,13 +48,10 @@ export interface CloseInfo {
    * waited behind one in chunks.
    */
   readonly unsent: number;
-}
-
-/** Whether a connection ended as intended: cleanly, and by this end or with 1000, 1001 or nothing. */
-export function isOrderly({ wasClean, initiator, code }: CloseInfo): boolean {
-  if (!wasClean) return false;
-  return initiator === "local" || code === CloseCode.normal || code === CloseCode.goingAway ||
-    code === CloseCode.noStatus;
+  /** The last round trip of a Ping, in milliseconds; undefined when none was answered. */
+  readonly roundTrip: number | undefined;
+  /** False while the connection is closing: what is said here is what is known so far. */
+  readonly final: boolean;
 }
 
 /** The peer broke the protocol (RFC 6455 section 7.1.7). */
@@ -70,19 +84,18 @@ export function toProtocolError({ code, reason, kind }: Violation): ProtocolErro
 export class ConnectionClosed extends Error {
   /** The class's name. */
   override readonly name = "ConnectionClosed";
-  /** How it ended. Undefined while the closing handshake is still under way. */
-  readonly info: CloseInfo | undefined;
+  /** How it ended, or with `final: false` what is known of that while it is closing. */
+  readonly info: CloseInfo;
 
   /**
    * Made by the library.
    *
-   * @param info How the connection ended, once it has.
-   * @param known What is known of its end while it is closing.
+   * @param info How the connection ended, or what is known of that.
    */
-  constructor(info: CloseInfo | undefined, known?: CloseInfo) {
-    const { cause } = info ?? known ?? {};
+  constructor(info: CloseInfo) {
+    const { cause, final } = info;
     super(
-      info === undefined ? describeClosing(known) : describe(info),
+      final ? describe(info) : describeClosing(info),
       cause === undefined ? undefined : { cause },
     );
     this.info = info;
@@ -152,8 +165,7 @@ function describe(info: CloseInfo): string {
   return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}${lost}`;
 }
 
-function describeClosing(known: CloseInfo | undefined): string {
-  if (known === undefined) return "The connection is closing";
+function describeClosing(known: CloseInfo): string {
   const status = known.initiator === "local" ? known.sent : known.received;
   if (status === undefined) return `The connection is lost${whyOf(known)}`;
   // What failed it is the reason that this end has given.

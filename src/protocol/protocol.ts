@@ -338,29 +338,37 @@ export class Protocol extends ProtocolSettings {
   /** The peer has ended its side of the byte stream. Without a Close frame the connection was dropped (section 7.1.5). */
   receiveEnd(): void {
     if (this.state === "open" || this.state === "closing") {
-      this.abort(new Error("The peer ended the connection without a Close frame"), "remote");
+      this.abort(new Error("The peer ended the connection without a Close frame"), "transport");
     }
   }
 
   /** Gives the connection up without a closing handshake, for the reason given. */
-  abort(cause: Error, initiator: "local" | "remote"): void {
+  abort(cause: Error, endedBy: "local" | "timeout" | "transport"): void {
     if (this.state === "closed") return;
-    this.#known.drop(cause, initiator);
+    this.#known.drop(cause, endedBy);
     this.#discard();
   }
 
-  /** The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see `Ending.end()`. */
-  end(error: Error | undefined, unsent = 0, closeLeft: boolean = unsent === 0): CloseInfo {
+  /**
+   * The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see `Ending.end()`; `roundTrip`
+   * is told as it is.
+   */
+  end(
+    error: Error | undefined,
+    unsent = 0,
+    closeLeft: boolean = unsent === 0,
+    roundTrip?: number,
+  ): CloseInfo {
     if (this.state !== "closed") this.#known.end(error, unsent, closeLeft);
     if (this.state === "open" || this.state === "closing") this.#discard();
     this.state = "closed";
     if (this.allowance < 0) this.dispose();
-    return this.#known.toInfo();
+    return this.#known.toInfo(true, roundTrip);
   }
 
-  /** What is known of the end so far, if there is something to know. */
-  get known(): CloseInfo | undefined {
-    return this.#ending?.toInfo();
+  /** What is known of the end so far. */
+  get known(): CloseInfo {
+    return this.#known.toInfo(this.state === "closed");
   }
 
   /** Frees what inflates messages. `end()` does so where none can wait to be inflated: without an `allowance`. */

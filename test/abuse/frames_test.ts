@@ -13,6 +13,7 @@ import { type CloseInfo, connect, ProtocolError, serve } from "@sansocket/ws";
 import { withResolvers } from "../support/connections.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
 import { computeAccept } from "../../src/handshake/key.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 const KEY = "00000000";
@@ -93,21 +94,27 @@ for (const [what, frames, code] of table) {
     assert(sent.reason.length > 0);
     assertEquals((await peer.takeRest()).length, 0);
     peer.end();
-    const { cause, ...rest } = await info.promise;
+    const ended = await info.promise;
+    const { cause } = ended;
     assertInstanceOf(cause, ProtocolError);
     assertEquals([cause.code, cause.message], [code, sent.reason]);
     // A code that may not be sent is told as it came.
     const received = what.startsWith("close code")
       ? { code: Number(what.slice("close code ".length)), reason: "" }
       : undefined;
-    assertEquals(rest, {
-      ...(received ?? sent),
-      wasClean: false,
-      initiator: "local",
-      sent,
-      received,
-      unsent: 0,
-    });
+    assertEquals(
+      ended,
+      closeInfo({
+        ...(received ?? sent),
+        wasClean: false,
+        initiator: "local",
+        endedBy: "violation",
+        violation: cause.violation,
+        sent,
+        received,
+        cause,
+      }),
+    );
     assertEquals(messages.filter((message) => message !== ""), []);
     assertEquals(reported, []);
   });

@@ -12,6 +12,7 @@ import {
 } from "@sansocket/ws";
 import { isPending, withResolvers } from "../support/connections.ts";
 import { RawPeer } from "../support/raw.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 interface Scene {
@@ -53,17 +54,10 @@ scene("says 1006 for a peer that ends without a close", async ({ peer, info }) =
   peer.end();
   assertEquals((await peer.takeRest()).length, 0);
   await peer.closed;
-  const { cause, ...rest } = await info;
+  const ended = await info;
+  const { cause } = ended;
   assertEquals(cause?.message, "The peer ended the connection without a Close frame");
-  assertEquals(rest, {
-    code: 1006,
-    reason: "",
-    wasClean: false,
-    initiator: "remote",
-    sent: undefined,
-    received: undefined,
-    unsent: 0,
-  });
+  assertEquals(ended, closeInfo({ code: 1006, wasClean: false, endedBy: "transport", cause }));
 });
 
 scene("says 1006 for a peer that ends within a frame", async ({ peer, info }) => {

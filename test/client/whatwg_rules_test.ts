@@ -10,6 +10,7 @@ import {
   sizeOf,
   toArrayBuffer,
 } from "../../src/client/whatwg_rules.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 function throwsDom(name: string, fn: () => unknown): void {
@@ -80,16 +81,8 @@ test("connectChecked fails a connection without a subprotocol when some were off
 });
 
 test("closeStatus is what the peer said, or 1006", () => {
-  const info = {
-    code: 1002,
-    reason: "ours",
-    wasClean: false,
-    initiator: "local",
-    sent: { code: 1002, reason: "ours" },
-    received: undefined,
-    cause: undefined,
-    unsent: 0,
-  } as const;
+  const sent = { code: 1002, reason: "ours" };
+  const info = closeInfo({ ...sent, wasClean: false, initiator: "local", sent });
   assertEquals(closeStatus(info), { code: 1006, reason: "" });
   assertEquals(closeStatus({ ...info, received: { code: 3000, reason: "theirs" } }), {
     code: 3000,

@@ -13,6 +13,7 @@ import {
   openFake,
 } from "../support/established.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 const heartbeat = { interval: 25, timeout: 25 };
@@ -284,16 +285,7 @@ test("maxLifetime is spread by a tenth either way", async () => {
     globalThis.setInterval = setIntervalOf;
     Math.random = random;
     for (const inbox of inboxes) {
-      inbox.closed({
-        code: 1006,
-        reason: "",
-        wasClean: false,
-        initiator: "local",
-        sent: undefined,
-        received: undefined,
-        cause: undefined,
-        unsent: 0,
-      });
+      inbox.closed(closeInfo({ code: 1006, wasClean: false, initiator: "local" }));
     }
   }
 });

@@ -12,18 +12,10 @@ import { Inbox, type MessageTaker } from "../../src/connection/inbox.ts";
 import { MessageStream } from "../../src/connection/message_stream.ts";
 import type { Outbox } from "../../src/connection/outbox.ts";
 import { isPending, settled } from "../support/connections.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
-const info: CloseInfo = {
-  code: 1006,
-  reason: "",
-  wasClean: false,
-  initiator: "remote",
-  sent: undefined,
-  received: undefined,
-  cause: undefined,
-  unsent: 0,
-};
+const info = closeInfo({ code: 1006, wasClean: false });
 
 interface FakeEndpoint {
   info: CloseInfo | undefined;
@@ -133,12 +125,12 @@ test("Inbox pong() that nobody asked for is ignored", async () => {
   assert(await ping >= 0);
 });
 
-test("Inbox sendPing() leaves the round trip in roundTrip", async () => {
+test("Inbox sendPing() leaves the round trip with the endpoint", async () => {
   const { inbox } = setUp();
-  assertEquals(inbox.roundTrip, undefined);
+  assertEquals(inbox.endpoint.roundTrip, undefined);
   const ping = inbox.sendPing(decodeHex("01"));
   inbox.pong(decodeHex("01"));
-  assertEquals(inbox.roundTrip, await ping);
+  assertEquals(inbox.endpoint.roundTrip, await ping);
 });
 
 test("Inbox hooks are told of Pings, Pongs and drain", () => {

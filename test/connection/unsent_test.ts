@@ -84,7 +84,7 @@ for (const [kind, create] of Object.entries(kinds)) {
         const error = await sent;
         assert(error instanceof ConnectionClosed);
         assertMatch(error.message, new RegExp(`; ${unsent} octets had not left$`));
-        assertEquals(error.info?.unsent, unsent);
+        assertEquals(error.info.unsent, unsent);
       }
     });
 

@@ -36,7 +36,7 @@ onBoth("readable fails when the connection ends otherwise", async ({ client, ser
   const reader = server.readable.getReader();
   client.close(4000, "why");
   const error = await assertRejects(() => reader.read(), ConnectionClosed);
-  assertEquals(error.info?.code, 4000);
+  assertEquals(error.info.code, 4000);
 });
 
 onBoth("readable that is cancelled closes with 1000", async ({ client, server }) => {
@@ -95,7 +95,7 @@ onBoth("writable fails as soon as the connection ends", async ({ client, server 
   const writer = client.writable.getWriter();
   server.terminate();
   const error = await assertRejects(() => writer.closed, ConnectionClosed);
-  assertEquals(error.info?.code, 1006);
+  assertEquals(error.info.code, 1006);
   await assertRejects(() => writer.write("a"), ConnectionClosed);
 });
 

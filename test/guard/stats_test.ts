@@ -1,20 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { type CloseInfo, ProtocolError } from "../../src/protocol/errors.ts";
 import { type CloseCause, Counters } from "../../src/guard/stats.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 function info(changes: Partial<CloseInfo>): CloseInfo {
-  return {
-    code: 1006,
-    reason: "",
-    wasClean: false,
-    initiator: "local",
-    sent: undefined,
-    received: undefined,
-    cause: undefined,
-    unsent: 0,
-    ...changes,
-  };
+  return closeInfo({ code: 1006, wasClean: false, initiator: "local", ...changes });
 }
 
 const ends: [string, Partial<CloseInfo>, CloseCause][] = [

@@ -1,7 +1,8 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { decodeHex } from "@std/encoding";
 import { Ending } from "../../src/protocol/close_state.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { type EndedBy, ProtocolError } from "../../src/protocol/errors.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 const ours = { code: 1000, reason: "ours" };
@@ -9,16 +10,7 @@ const theirs = { code: 4000, reason: "theirs" };
 const lost = new Error("lost");
 
 test("Ending of which nothing is known was the peer's, with 1006", () => {
-  assertEquals(new Ending().toInfo(), {
-    code: 1006,
-    reason: "",
-    wasClean: false,
-    initiator: "remote",
-    sent: undefined,
-    received: undefined,
-    cause: undefined,
-    unsent: 0,
-  });
+  assertEquals(new Ending().toInfo(), closeInfo({ code: 1006, wasClean: false }));
 });
 
 test("Ending is clean once both Close frames were exchanged, and tells the peer's", () => {
@@ -39,7 +31,7 @@ test("Ending drop() behind the closing handshake is no harm", () => {
   const ending = new Ending();
   ending.sent = ours;
   ending.received = theirs;
-  ending.drop(lost, "remote");
+  ending.drop(lost, "transport");
   assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
 });
 
@@ -47,7 +39,7 @@ test("Ending drop() before the closing handshake is a cause, and the first one c
   const ending = new Ending();
   ending.sent = ours;
   ending.drop(lost, "local");
-  ending.drop(new Error("later"), "remote");
+  ending.drop(new Error("later"), "transport");
   const info = ending.toInfo();
   assertStrictEquals(info.cause, lost);
   assertEquals([info.code, info.initiator, info.wasClean], [1006, "local", false]);
@@ -134,4 +126,94 @@ test("Ending receive() takes what a Close frame says, or tells what is wrong wit
     assertEquals(ending.received, received, body);
     assertEquals(ending.initiator, kind === undefined ? "remote" : undefined, body);
   }
+});
+
+test("Ending is orderly when it is clean, and by this end or with 1000, 1001 or no code", () => {
+  for (const code of [1000, 1001, 1005, 1011, 4000]) {
+    for (const initiator of ["local", "remote"] as const) {
+      const ending = new Ending();
+      ending.initiator = initiator;
+      ending.sent = ours;
+      assertEquals(ending.toInfo().orderly, false);
+      ending.received = { code, reason: "" };
+      assertEquals(ending.toInfo().orderly, initiator === "local" || code < 1011);
+      ending.end(lost, 0, true);
+      assertEquals(ending.toInfo().orderly, false);
+    }
+  }
+});
+
+const violation = { code: 1002, kind: "reserved-opcode", reason: "Reserved opcode" } as const;
+
+/** What is done to an ending, and what that counts as. */
+const ways: [string, EndedBy, (ending: Ending) => void][] = [
+  ["a closing handshake of this end", "local", (ending) => {
+    ending.initiator = "local";
+    ending.sent = ours;
+    ending.received = theirs;
+    ending.end(undefined, 0, true);
+  }],
+  ["a closing handshake of the peer", "remote", (ending) => {
+    ending.receive(new Uint8Array([0x03, 0xe8]));
+    ending.sent = ours;
+    ending.end(undefined, 0, true);
+  }],
+  ["a Close frame that did not leave", "transport", (ending) => {
+    ending.initiator = "local";
+    ending.sent = ours;
+    ending.received = theirs;
+    ending.end(undefined, 4, false);
+  }],
+  ["a Close frame that was not answered in time", "timeout", (ending) => {
+    ending.initiator = "local";
+    ending.sent = ours;
+    ending.drop(lost, "timeout");
+    ending.end(undefined, 0, true);
+  }],
+  ["terminate()", "local", (ending) => {
+    ending.drop(lost, "local");
+    ending.end(undefined, 0, true);
+  }],
+  ["a peer that vanished", "transport", (ending) => ending.end(lost, 0, true)],
+  ["a peer that ended without a Close frame", "transport", (ending) => {
+    ending.drop(lost, "transport");
+    ending.end(undefined, 0, true);
+  }],
+  ["a mistake of the peer", "violation", (ending) => {
+    ending.fail(violation);
+    ending.end(lost, 0, true);
+  }],
+  ["a Close frame with a code that may not be sent", "violation", (ending) => {
+    const broken = ending.receive(new Uint8Array([0x03, 0xed]));
+    if ("kind" in broken) ending.fail(broken);
+    ending.end(undefined, 0, true);
+  }],
+  ["a mistake of this end", "local", (ending) => {
+    ending.fail(new Error("a bug"));
+    ending.end(undefined, 0, true);
+  }],
+];
+for (const [what, endedBy, end] of ways) {
+  test(`Ending by ${what} is ${endedBy}`, () => {
+    const ending = new Ending();
+    end(ending);
+    const info = ending.toInfo();
+    assertEquals(info.endedBy, endedBy);
+    assertEquals(info.violation !== undefined, endedBy === "violation");
+  });
+}
+
+test("Ending tells while it is not final what is known, and the round trip with the end", () => {
+  const ending = new Ending();
+  ending.initiator = "local";
+  ending.sent = ours;
+  const { final, sent, received, initiator, endedBy } = ending.toInfo(false);
+  assertEquals([final, sent, received, initiator, endedBy], [
+    false,
+    ours,
+    undefined,
+    "local",
+    "local",
+  ]);
+  assertEquals([ending.toInfo(true, 5).final, ending.toInfo(true, 5).roundTrip], [true, 5]);
 });

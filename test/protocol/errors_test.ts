@@ -1,23 +1,10 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import {
-  type CloseInfo,
-  ConnectionClosed,
-  HandshakeError,
-  isOrderly,
-  ProtocolError,
-} from "../../src/protocol/errors.ts";
+import { ConnectionClosed, HandshakeError, ProtocolError } from "../../src/protocol/errors.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
-const info: CloseInfo = {
-  code: 1000,
-  reason: "",
-  wasClean: true,
-  initiator: "remote",
-  sent: { code: 1000, reason: "" },
-  received: { code: 1000, reason: "" },
-  cause: undefined,
-  unsent: 0,
-};
+const normal = { code: 1000, reason: "" };
+const info = closeInfo({ sent: normal, received: normal });
 
 test("ProtocolError carries the close code and the name of the violation", () => {
   const error = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
@@ -30,7 +17,6 @@ test("ConnectionClosed says who closed, with what, and why", () => {
   const lost = new Error("The connection was lost");
   for (
     const [closed, message] of [
-      [undefined, "The connection is closing"],
       [info, "The connection was closed by the peer with 1000"],
       [
         { ...info, initiator: "local", code: 4000, sent: { code: 4000, reason: "done" } },
@@ -45,17 +31,16 @@ test("ConnectionClosed says who closed, with what, and why", () => {
     const error = new ConnectionClosed(closed);
     assertEquals([error.name, error.message], ["ConnectionClosed", message]);
     assertStrictEquals(error.info, closed);
-    assertStrictEquals(error.cause, closed?.cause);
-    assertEquals("cause" in error, closed?.cause !== undefined);
+    assertStrictEquals(error.cause, closed.cause);
+    assertEquals("cause" in error, closed.cause !== undefined);
   }
 });
 
 test("ConnectionClosed says what is known while the connection is closing", () => {
-  const open = { ...info, code: 1006, wasClean: false, sent: undefined, received: undefined };
+  const open = closeInfo({ code: 1006, wasClean: false, final: false });
   const cause = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
   for (
     const [known, message] of [
-      [undefined, "The connection is closing"],
       [
         { ...open, initiator: "local", sent: { code: 4000, reason: "done" } },
         "The connection is closing: this end said 4000 (done)",
@@ -71,9 +56,10 @@ test("ConnectionClosed says what is known while the connection is closing", () =
       [{ ...open, cause: new Error("Reset") }, "The connection is lost: Reset"],
     ] as const
   ) {
-    const error = new ConnectionClosed(undefined, known);
-    assertEquals([error.message, error.info], [message, undefined]);
-    assertStrictEquals(error.cause, known && "cause" in known ? known.cause : undefined);
+    const error = new ConnectionClosed(known);
+    assertEquals(error.message, message);
+    assertStrictEquals(error.info, known);
+    assertStrictEquals(error.cause, known.cause);
   }
 });
 
@@ -100,14 +86,4 @@ test("HandshakeError has no answer and no cause unless told", () => {
   const error = new HandshakeError("No answer");
   assertEquals([error.status, error.headers, error.body], [undefined, undefined, undefined]);
   assertEquals("cause" in error, false);
-});
-
-test("isOrderly is true for a clean end by this end, or by the peer with 1000, 1001 or nothing", () => {
-  for (const code of [1000, 1001, 1005, 1011, 4000]) {
-    const orderly = code < 1011;
-    assertEquals(isOrderly({ ...info, code }), orderly);
-    assertEquals(isOrderly({ ...info, code, initiator: "local" }), true);
-    assertEquals(isOrderly({ ...info, code, wasClean: false }), false);
-    assertEquals(isOrderly({ ...info, code, initiator: "local", wasClean: false }), false);
-  }
 });

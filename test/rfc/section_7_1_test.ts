@@ -221,11 +221,17 @@ test("7.1.4 an end behind the closing handshake is clean if it came in order, an
 });
 
 test("7.1.7 abort is told with its cause and who did it", () => {
-  for (const initiator of ["local", "remote"] as const) {
+  for (
+    const [endedBy, initiator] of [
+      ["local", "local"],
+      ["timeout", "local"],
+      ["transport", "remote"],
+    ] as const
+  ) {
     const protocol = createProtocol("client");
     feed(protocol, [decodeHex("0101")]);
-    protocol.abort(new Error("terminated"), initiator);
-    protocol.abort(new Error("again"), "remote");
+    protocol.abort(new Error("terminated"), endedBy);
+    protocol.abort(new Error("again"), "transport");
     assertEquals([protocol.state, protocol.endDue, protocol.closeTimerDue], [
       "discarding",
       true,
@@ -235,13 +241,14 @@ test("7.1.7 abort is told with its cause and who did it", () => {
     assertEquals(protocol.output.byteLength, 0);
     const info = protocol.end(new Error("later"));
     assertEquals(summary(info), `1006 unclean ${initiator} sent - received - (Error: terminated)`);
+    assertEquals(info.endedBy, endedBy);
   }
 });
 
 test("7.1.7 abort while closing keeps who started", () => {
   const protocol = createProtocol("server");
   protocol.close(1001, "");
-  protocol.abort(new Error("no answer"), "remote");
+  protocol.abort(new Error("no answer"), "transport");
   const expected = "1006 unclean local sent 1001 received - (Error: no answer)";
   assertEquals(summary(protocol.end(undefined)), expected);
 });
@@ -286,7 +293,7 @@ test("7.1.5 end tells the same again", () => {
   feed(protocol, [decodeHex("880203e8")]);
   const first = protocol.end(undefined);
   assertEquals(protocol.end(new Error("again")), first);
-  protocol.abort(new Error("again"), "remote");
+  protocol.abort(new Error("again"), "transport");
   protocol.receiveEnd();
   assertEquals([protocol.state, protocol.end(undefined)], ["closed", first]);
 });

@@ -104,7 +104,7 @@ onBoth("fails when the connection ends otherwise", async ({ peer, stream }) => {
   peer.close(4000, "why");
   const [error] = await failed;
   assertInstanceOf(error, ConnectionClosed);
-  assertEquals(error.info?.code, 4000);
+  assertEquals(error.info.code, 4000);
   assertEquals(stream.destroyed, true);
 });
 
