@@ -329,7 +329,8 @@ class Gate extends Duplex {
     _encoding: string,
     done: (error?: Error | null) => void,
   ): void {
-    this.#carrier.write(chunk, done);
+    // Deno would take a write that fails for done; the carrier's 'error' or 'close' follows.
+    this.#carrier.write(chunk, (error) => void (error || done()));
   }
 
   override _final(done: () => void): void {

@@ -232,8 +232,8 @@ export class NodeTransport implements Transport {
     if (this.#socket.writableEnded) return;
     if (!this.#awaitsDrain) return void this.#socket.end();
     // Node emits no 'drain' once `end()` has been called; the callback stands in for it.
-    this.#socket.end(() => {
-      if (!this.#socket.destroyed) this.drained();
+    this.#socket.end((error?: Error | null) => {
+      if (this.#lives(error)) this.drained();
     });
   }
 
@@ -287,7 +287,7 @@ export class NodeTransport implements Transport {
     });
   }
 
-  /** Whether the socket still writes: what it tells of has left. */
+  /** Whether what the socket tells of has left. A write that failed is told of before the socket counts as destroyed. */
   #lives(error: Error | null | undefined): boolean {
     return !error && !this.#socket.destroyed;
   }

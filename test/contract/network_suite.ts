@@ -277,6 +277,25 @@ export function networkSuite(
     await host.close();
   });
 
+  for (const ours of ["and this end has ended too", "and this end has not"]) {
+    check(`a reset behind the peer's end tells of no drain() (${ours})`, async () => {
+      const { a, b, finish } = await connectPair(runtime, wire);
+      a.write(new Uint8Array(16 * 1_048_576));
+      a.write(decodeHex("880203e8"));
+      if (ours === "and this end has ended too") a.end();
+      b.write(decodeHex("880203e8"));
+      b.end();
+      a.resume();
+      await a.until(() => a.ended);
+      assert(a.bufferedAmount > 0);
+      // A system that drops what was not read resets the connection.
+      b.destroy();
+      await a.until(() => a.closed);
+      assertEquals(a.drains, 0);
+      await finish();
+    });
+  }
+
   check("writing to a peer that is gone is closed() with an error", async () => {
     const { a, b, finish } = await connectPair(runtime, wire);
     a.resume();
