@@ -1,4 +1,4 @@
-// The public object of a connection, the same class on both ends. What it does is in endpoint.ts and inbox.ts.
+// The public object of a connection, the same class on both ends. What it does is in endpoint.ts and hub.ts.
 
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
@@ -25,7 +25,7 @@ import {
 } from "./handshake_result.ts";
 import type { ResponseHead } from "../http/head.ts";
 import { nextId } from "./id.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Hub } from "./hub.ts";
 import type { TlsInfo } from "../transport/tls.ts";
 import type { Address } from "../transport/transport.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
@@ -85,7 +85,7 @@ export type ConnectionState = "open" | "closing" | "closed";
 export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
   static {
     brand(this, "WebSocketConnection");
-    whyNotOpen = (ws) => ws.#inbox.endpoint.whyNotOpen();
+    whyNotOpen = (ws) => ws.#hub.endpoint.whyNotOpen();
     // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {
@@ -105,7 +105,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** Yours. On a server, what `upgrade()` was given as `data`. */
   data: Data;
 
-  readonly #inbox: Inbox;
+  readonly #hub: Hub;
   #id: string | undefined;
   #request: Request | LateRequest;
   #response: HandshakeResponse | ResponseHead | undefined;
@@ -113,9 +113,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #writable: WritableStream<string | BinaryData> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
-  constructor(inbox: Inbox, result: HandshakeResult, data: Data) {
-    this.#inbox = inbox;
-    if (mayDrop(inbox.endpoint.limits)) this.#makeOutbox();
+  constructor(hub: Hub, result: HandshakeResult, data: Data) {
+    this.#hub = hub;
+    if (mayDrop(hub.endpoint.limits)) this.#makeOutbox();
     this.#request = result.request;
     this.#response = result.response;
     this.protocol = result.protocol;
@@ -139,17 +139,17 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /** A name that no other connection has, of this process or another. Made when it is first read. */
   get id(): string {
-    return this.#id ??= this.#inbox.endpoint.tracer?.connection ?? nextId();
+    return this.#id ??= this.#hub.endpoint.tracer?.connection ?? nextId();
   }
 
   /** Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how it ended. */
   get state(): ConnectionState {
-    return this.#inbox.endpoint.state;
+    return this.#hub.endpoint.state;
   }
 
   /** What is known about its TLS; undefined when it has none, and where the runtime's own engine has it (`adopt()`). */
   get tls(): TlsInfo | undefined {
-    return this.#inbox.endpoint.transport.tls;
+    return this.#hub.endpoint.transport.tls;
   }
 
   /**
@@ -157,12 +157,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * Some runtimes forget it when the connection ends.
    */
   get localAddress(): Address | undefined {
-    return this.#inbox.endpoint.transport.localAddress;
+    return this.#hub.endpoint.transport.localAddress;
   }
 
   /** How the connection ended. Resolves in every case, and never rejects. */
   get closed(): Promise<CloseInfo> {
-    return this.#inbox.whenClosed;
+    return this.#hub.whenClosed;
   }
 
   /**
@@ -171,22 +171,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * lost.
    */
   get bufferedAmount(): number {
-    return this.#inbox.sender.bufferedAmount;
+    return this.#hub.sender.bufferedAmount;
   }
 
   /** Messages that were dropped, where the option `overflow` allows that. */
   get dropped(): number {
-    return this.#inbox.outbox?.dropped ?? 0;
+    return this.#hub.outbox?.dropped ?? 0;
   }
 
   /** Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take none. */
   get ignored(): number {
-    return this.#inbox.endpoint.intake.ignored;
+    return this.#hub.endpoint.intake.ignored;
   }
 
   /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
   get roundTrip(): number | undefined {
-    return this.#inbox.endpoint.roundTrip;
+    return this.#hub.endpoint.roundTrip;
   }
 
   /** The messages as a stream that reads no faster than it is read. Cancelling it closes the connection. */
@@ -242,22 +242,22 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
-      return this.#inbox.sender.send(data, compress);
+      return this.#hub.sender.send(data, compress);
     }
     if (typeof data === "string") {
-      return this.#inbox.sender.send(binary === true ? encoder.encode(data) : data, compress);
+      return this.#hub.sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
     if (isBytes(data)) {
       const bytes = toBytes(data);
       const message = binary === false ? strictDecoder.decode(bytes) : bytes;
-      return this.#inbox.sender.send(message, compress);
+      return this.#hub.sender.send(message, compress);
     }
-    if (data instanceof PreparedMessage) return this.#inbox.sender.send(data, compress);
+    if (data instanceof PreparedMessage) return this.#hub.sender.send(data, compress);
     return this.#makeOutbox().sendStream(isBlob(data) ? chunksOf(data) : checkSource(data));
   }
 
   #makeOutbox(): Outbox {
-    return this.#inbox.outbox ??= new Outbox(this.#inbox.endpoint);
+    return this.#hub.outbox ??= new Outbox(this.#hub.endpoint);
   }
 
   /**
@@ -269,7 +269,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   ping(data?: string | BinaryData): Promise<number> {
-    return this.#inbox.sendPing(
+    return this.#hub.sendPing(
       data === undefined ? crypto.getRandomValues(new Uint8Array(8)) : toPayload(data),
     );
   }
@@ -282,7 +282,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   pong(data: string | BinaryData = ""): Promise<void> {
-    return this.#inbox.endpoint.control("pong", toPayload(data));
+    return this.#hub.endpoint.control("pong", toPayload(data));
   }
 
   /**
@@ -298,7 +298,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {TypeError} When there is a reason and the code is null.
    */
   close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
-    this.#inbox.endpoint.close(code ?? undefined, reason);
+    this.#hub.endpoint.close(code ?? undefined, reason);
     return this.closed;
   }
 
@@ -307,12 +307,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * only listens in. Without effect where the byte stream has no such thing: in memory, and with `adopt()`.
    */
   unref(): void {
-    this.#inbox.unref();
+    this.#hub.unref();
   }
 
   /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
   terminate(): void {
-    this.#inbox.endpoint.terminate(new Error("The connection was terminated"));
+    this.#hub.endpoint.terminate(new Error("The connection was terminated"));
   }
 
   /**
@@ -323,7 +323,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   trace(to: TraceFunction | TraceOptions | undefined): void {
     if (to !== undefined) checkOptions("trace()", { trace: to }, TRACE_ARGUMENT);
-    this.#inbox.endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
+    this.#hub.endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
   }
 
   /**
@@ -349,7 +349,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * ```
    */
   ignoreMessages(): void {
-    this.#inbox.ignore();
+    this.#hub.ignore();
   }
 
   /**
@@ -365,7 +365,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
     if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
-    return this.#inbox.receive(options?.signal);
+    return this.#hub.receive(options?.signal);
   }
 
   /**
@@ -378,7 +378,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
     if (options !== undefined) checkOptions("receiveStream()", options, RECEIVE_OPTIONS);
-    return this.#inbox.receiveStream(options?.signal);
+    return this.#hub.receiveStream(options?.signal);
   }
 
   /**

@@ -7,7 +7,7 @@ import type { NegotiatedCompression } from "../deflate/compression.ts";
 import { Endpoint } from "./endpoint.ts";
 import { formatExtensions } from "../http/extension_header.ts";
 import type { Role } from "../protocol/frame_header.ts";
-import { Inbox } from "./inbox.ts";
+import { Hub } from "./hub.ts";
 import type { ResolvedLimits } from "./limits.ts";
 import { Protocol } from "../protocol/protocol.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
@@ -22,7 +22,7 @@ export interface Established<Data> {
   /** Its protocol on its transport; it reads nothing before `start()` or `proceed()`. */
   readonly endpoint: Endpoint;
   /** Where its messages go. */
-  readonly inbox: Inbox;
+  readonly hub: Hub;
 }
 
 /** What the opening handshake left. */
@@ -51,19 +51,19 @@ export function establish<Data>(
   guard?: ConnectionGuard,
 ): Established<Data> {
   const { role, transport, rest, compression, result } = outcome;
-  const inbox = new Inbox();
+  const hub = new Hub();
   const inflating = compression?.transform;
   const { tracer } = outcome;
   let transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
   if (transform !== undefined) transform = tracer?.watch(transform) ?? transform;
   const protocol = new Protocol(role, limits, transform, guard);
-  const endpoint = new Endpoint(protocol, transport, rest, inbox, limits, guard, tracer);
-  inbox.endpoint = endpoint;
+  const endpoint = new Endpoint(protocol, transport, rest, hub, limits, guard, tracer);
+  hub.endpoint = endpoint;
   const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
   const { protocol: subprotocol, request, response } = result;
   const known = { protocol: subprotocol, request, response, extensions, remoteAddress };
-  const connection = new WebSocketConnection(inbox, known, data);
-  watch(inbox, limits, guard?.patience);
-  return { connection, endpoint, inbox };
+  const connection = new WebSocketConnection(hub, known, data);
+  watch(hub, limits, guard?.patience);
+  return { connection, endpoint, hub };
 }

@@ -12,7 +12,8 @@ import { CloseCode } from "../protocol/close_frame.ts";
 import type { Message, WebSocketConnection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
-import type { Inbox, InboxHooks, MessageTaker } from "./inbox.ts";
+import type { Hub, HubHooks } from "./hub.ts";
+import type { MessageTaker } from "./message_taker.ts";
 import { type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "../util/promises.ts";
 
@@ -68,8 +69,8 @@ export interface HandlerScene<Data> {
   readonly connection: WebSocketConnection<Data>;
   /** Its endpoint. */
   readonly endpoint: Endpoint;
-  /** Its inbox. */
-  readonly inbox: Inbox;
+  /** Its hub. */
+  readonly hub: Hub;
 }
 
 /** Who wants to know about a handler. */
@@ -120,13 +121,13 @@ async function isDone(result: unknown): Promise<boolean> {
 
 async function runFunction<Data>(
   handler: WebSocketFunction<Data>,
-  { connection, endpoint, inbox }: HandlerScene<Data>,
+  { connection, endpoint, hub }: HandlerScene<Data>,
   watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
   try {
     const result = handler(connection);
-    if (!inbox.used && !unused.has(handler) && await isDone(result) && !inbox.used) {
+    if (!hub.used && !unused.has(handler) && await isDone(result) && !hub.used) {
       unused.add(handler);
       watcher.report(new Error(UNUSED));
     }
@@ -140,7 +141,7 @@ async function runFunction<Data>(
 }
 
 /** Calls the hooks of one connection: an object for each, and no closures, since many connections share a handler. */
-class HookRunner<Data> implements InboxHooks, MessageTaker {
+class HookRunner<Data> implements HubHooks, MessageTaker {
   readonly #hooks: WebSocketHooks<Data>;
   readonly #ws: WebSocketConnection<Data>;
   readonly #endpoint: Endpoint;
@@ -150,20 +151,20 @@ class HookRunner<Data> implements InboxHooks, MessageTaker {
 
   constructor(
     hooks: WebSocketHooks<Data>,
-    { connection, endpoint, inbox }: HandlerScene<Data>,
+    { connection, endpoint, hub }: HandlerScene<Data>,
     watcher: HandlerWatcher,
   ) {
     this.#hooks = hooks;
     this.#ws = connection;
     this.#endpoint = endpoint;
     this.#watcher = watcher;
-    inbox.hooks = this;
+    hub.hooks = this;
     if (!this.#takes) return;
-    inbox.taker = this;
+    hub.taker = this;
     if (hooks.stream !== undefined) {
-      inbox.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
+      hub.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
     }
-    inbox.aim();
+    hub.aim();
   }
 
   get #takes(): boolean {

@@ -7,7 +7,7 @@
 
 import { EMPTY } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Hub } from "./hub.ts";
 import type { ResolvedLimits } from "./limits.ts";
 
 /** When a connection counts as dead, idle or old, in milliseconds; Infinity for never. */
@@ -25,7 +25,7 @@ let period = LONGEST_TICK;
 
 /** Looks after a connection until it has ended; `patience` is the time within which its peer has to get on. */
 export function watch(
-  inbox: Inbox,
+  hub: Hub,
   limits: LifeLimits,
   patience: number = Infinity,
 ): void {
@@ -37,7 +37,7 @@ export function watch(
     patience,
   );
   if (shortest === Infinity) return;
-  inbox.vitals = new Vitals(inbox, limits);
+  hub.vitals = new Vitals(hub, limits);
   if (unreferenced > 0) hold();
   const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
   if (timer !== undefined && wanted >= period) return;
@@ -67,7 +67,7 @@ interface Activity {
 }
 
 class Vitals {
-  readonly #inbox: Inbox;
+  readonly #hub: Hub;
   readonly #limits: LifeLimits;
   readonly #dueAt: number;
   readonly #activity: Activity | undefined;
@@ -77,8 +77,8 @@ class Vitals {
   #bufferedAmount = 0;
   #unreferenced = false;
 
-  constructor(inbox: Inbox, limits: LifeLimits) {
-    this.#inbox = inbox;
+  constructor(hub: Hub, limits: LifeLimits) {
+    this.#hub = hub;
     this.#limits = limits;
     const now = Math.trunc(performance.now());
     this.#lastSign = now;
@@ -111,7 +111,7 @@ class Vitals {
   }
 
   check(now: number): void {
-    const { endpoint } = this.#inbox;
+    const { endpoint } = this.#hub;
     endpoint.checkProgress();
     if (!endpoint.open) return;
     const { interval, timeout } = this.#limits.heartbeat;
@@ -131,14 +131,14 @@ class Vitals {
       endpoint.lose(new Error(`Nothing came within ${timeout} ms of a Ping`));
     } else if (now - this.#lastSign >= interval) {
       this.#pinged = true;
-      this.#inbox.sendPing(crypto.getRandomValues(new Uint8Array(8)));
+      this.#hub.sendPing(crypto.getRandomValues(new Uint8Array(8)));
     }
   }
 
   #isIdle(now: number): boolean {
     const activity = this.#activity;
     if (activity === undefined) return false;
-    const { messages, draining } = this.#inbox.endpoint;
+    const { messages, draining } = this.#hub.endpoint;
     // Messages that wait for their consumer are no silence of the peer's.
     if (messages === activity.messages && !draining) {
       return now - activity.lastMessage >= this.#limits.idleTimeout;
@@ -149,7 +149,7 @@ class Vitals {
   }
 
   #showsLife(): boolean {
-    const { endpoint } = this.#inbox;
+    const { endpoint } = this.#hub;
     const { alive, bufferedAmount } = endpoint;
     const leaving = bufferedAmount < this.#bufferedAmount;
     endpoint.alive = false;

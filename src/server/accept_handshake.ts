@@ -14,7 +14,7 @@ import type { OriginScene } from "../handshake/origin_policy.ts";
 import type { RequestHead } from "../http/head.ts";
 import { nextId } from "../connection/id.ts";
 import { Tracer } from "../connection/tracer.ts";
-import type { Owner } from "../connection/inbox.ts";
+import type { Owner } from "../connection/hub.ts";
 import { place } from "../util/slab.ts";
 import type { Address, Transport } from "../transport/transport.ts";
 import {
@@ -158,9 +158,9 @@ export function openConnection(
 ): void {
   const guard = new ConnectionGuard(context.guard);
   const established = establish(outcome, context, data, guard);
-  const { connection, inbox } = established;
+  const { connection, hub } = established;
   const member = new Member(context, peer, guard, connection);
-  inbox.owner = member;
+  hub.owner = member;
   context.connections.add(connection);
   context.guard.counters.opened();
   runHandler(handler, established, member);

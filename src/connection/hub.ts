@@ -1,37 +1,23 @@
-// Where messages go: to a hook when there is one, or else to whoever waits in `receive()`.
+// What joins the parts of a connection: the endpoint tells it what has come, and it knows who is to have that.
 //
-// No message waits here: the endpoint keeps it until somebody asks for it. A message that is streamed is kept in the
-// same way between two of its chunks.
+// 1. A message goes to a hook when there is one, or else to the `receive()` that has waited longest. None waits here: the
+//    endpoint keeps it until it is asked for, also between two chunks of a message that is streamed.
+// 2. The parts that most connections never need are made when they are: those who wait, Pings, an outbox.
 
-import { abortReason, onAbort } from "../util/abort.ts";
+import { abortReason } from "../util/abort.ts";
 import type { Bytes } from "../util/bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { EndpointConsumer } from "./endpoint_consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { MessageStream, streamOf } from "./message_stream.ts";
+import { Ignorer, type MessageTaker } from "./message_taker.ts";
+import { PendingPings } from "./pending_pings.ts";
+import { Receivers } from "./receivers.ts";
 import type { Outbox } from "./outbox.ts";
 import { defer, type Deferred, handled } from "../util/promises.ts";
 
-interface PendingPing {
-  readonly payload: Uint8Array;
-  readonly sentAt: number;
-  readonly roundTrip: Deferred<number>;
-}
-
-/** Who takes the messages that no `receive()` waits for. */
-export interface MessageTaker {
-  /** Why `receive()` can take none, if it cannot. */
-  readonly claim: string | undefined;
-  /** Takes a message; false asks for no more until the endpoint's `proceed()`. */
-  message(data: string | Bytes): boolean;
-  /** Takes a message that is streamed; false asks for no more until the endpoint's `proceed()`. */
-  stream(message: MessageStream): boolean;
-  /** Whether it cannot take one now. */
-  busy(): boolean;
-}
-
 /** What a handler wants to be told. */
-export interface InboxHooks {
+export interface HubHooks {
   /** A Ping has come. */
   ping?(payload: Bytes): void;
   /** A Pong has come. */
@@ -54,22 +40,12 @@ export interface Owner {
   report(error: unknown): void;
 }
 
-// Most connections never need one of these of their own.
-const NO_HOOKS: InboxHooks = Object.freeze({});
-const NO_RECEIVERS: Receiver[] = [];
-const NO_PINGS: PendingPing[] = [];
-
-/** Whoever waits for a message. */
-interface Receiver {
-  /** Whether as its chunks, or whole. */
-  readonly streamed: boolean;
-  readonly taken: Deferred<string | Bytes | MessageStream>;
-}
+const NO_HOOKS: HubHooks = Object.freeze({});
 
 /** The consumer of one endpoint. */
-export class Inbox implements EndpointConsumer {
+export class Hub implements EndpointConsumer {
   /** What the handler wants to be told. */
-  hooks: InboxHooks = NO_HOOKS;
+  hooks: HubHooks = NO_HOOKS;
   /** Who takes messages; without it they wait for `receive()`. */
   taker: MessageTaker | undefined;
   /** Messages of so many octets go to the taker in chunks. */
@@ -85,8 +61,10 @@ export class Inbox implements EndpointConsumer {
 
   /** Made when somebody asks how the connection ended. */
   #closed: Deferred<CloseInfo> | undefined;
-  #receivers = NO_RECEIVERS;
-  #pings = NO_PINGS;
+  /** Made by the first `receive()`. */
+  #receivers: Receivers | undefined;
+  /** Made by the first Ping. */
+  #pings: PendingPings | undefined;
   /** The message whose chunks are coming in. */
   #stream: MessageStream | undefined;
 
@@ -103,7 +81,7 @@ export class Inbox implements EndpointConsumer {
   /** Whether somebody has sent or asked for something, wants to know of the end, or has ended it. */
   get used(): boolean {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
-      this.#receivers !== NO_RECEIVERS || this.#pings !== NO_PINGS ||
+      this.#receivers !== undefined || this.#pings !== undefined ||
       this.taker !== undefined || this.outbox !== undefined;
   }
 
@@ -123,7 +101,7 @@ export class Inbox implements EndpointConsumer {
   /** Implements {@linkcode EndpointConsumer}. */
   message(data: string | Bytes): boolean {
     const { taker } = this;
-    if (taker !== undefined && this.#receivers.length === 0) return taker.message(data);
+    if (taker !== undefined && !this.#awaited) return taker.message(data);
     return this.#give(data);
   }
 
@@ -139,43 +117,44 @@ export class Inbox implements EndpointConsumer {
     if (!last) this.#stream = begun;
     begun.push(data, last);
     const { taker } = this;
-    const next = taker !== undefined && this.#receivers.length === 0
-      ? taker.stream(begun)
-      : this.#give(begun);
+    const next = taker !== undefined && !this.#awaited ? taker.stream(begun) : this.#give(begun);
     return last ? next : begun.wanted;
   }
 
   /** Gives a message to whoever has waited longest; true when the next is wanted. */
   #give(message: string | Bytes | MessageStream): boolean {
-    this.#receivers.shift()?.taken.resolve(message);
+    this.#receivers?.give(message);
     this.aim();
     return this.#wanted();
   }
 
   /** Whether the next message would be taken. */
   #wanted(): boolean {
-    return this.#receivers.length > 0 || this.taker?.busy() === false;
+    return this.#awaited || this.taker?.busy() === false;
+  }
+
+  /** Whether a `receive()` waits. */
+  get #awaited(): boolean {
+    return this.#receivers !== undefined && this.#receivers.count > 0;
   }
 
   /** The next message comes as whoever gets it wants it. */
   aim(): void {
-    const [next] = this.#receivers;
-    this.endpoint.streamFrom = next === undefined
+    const streamed = this.#receivers?.streamed;
+    this.endpoint.streamFrom = streamed === undefined
       ? this.takerStreamFrom
-      : next.streamed
+      : streamed
       ? 0
       : Infinity;
   }
 
   /** From now on all messages are discarded, behind one that is being read in chunks. */
   ignore(): void {
-    const claim =
-      "Expected no messages to be asked for after ignoreMessages(), which discards them";
-    this.taker = new Ignorer(claim, this.endpoint);
+    const ignorer = new Ignorer(this.endpoint.intake);
+    this.taker = ignorer;
     // Their octets are not even collected.
     this.takerStreamFrom = 0;
-    const error = new Error(claim);
-    for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
+    this.#receivers?.reject(new Error(ignorer.claim));
     this.aim();
     this.endpoint.intake.dropsExcess = false;
     this.endpoint.proceed();
@@ -202,28 +181,19 @@ export class Inbox implements EndpointConsumer {
     if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
     if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
-    const receiver: Receiver = { streamed, taken: defer() };
-    if (this.#receivers === NO_RECEIVERS) this.#receivers = [];
-    if (this.#receivers.push(receiver) === 1) this.aim();
-    if (signal !== undefined) this.#forgetOn(signal, receiver);
+    this.#receivers ??= new Receivers(() => this.#unasked());
+    const taken = this.#receivers.add(streamed, signal);
+    this.aim();
     // Whoever has asked once takes all that comes.
-    this.endpoint.intake.dropsExcess = false;
-    this.endpoint.proceed();
-    return receiver.taken.promise;
+    endpoint.intake.dropsExcess = false;
+    endpoint.proceed();
+    return taken;
   }
 
-  /** Takes a receiver out when its signal fires: the message that it waited for is the next one's. */
-  #forgetOn(signal: AbortSignal, receiver: Receiver): void {
-    const forget = (): void => {
-      const index = this.#receivers.indexOf(receiver);
-      if (index < 0) return;
-      this.#receivers.splice(index, 1);
-      this.aim();
-      if (!this.#wanted() && !this.#stream?.wanted) this.endpoint.hold();
-      receiver.taken.reject(abortReason(signal) as Error);
-    };
-    const done = onAbort(signal, forget);
-    receiver.taken.promise.then(done, done);
+  /** One that waited does no more. */
+  #unasked(): void {
+    this.aim();
+    if (!this.#wanted() && !this.#stream?.wanted) this.endpoint.hold();
   }
 
   /** Sends a Ping and resolves with the round trip when its Pong comes. */
@@ -232,10 +202,8 @@ export class Inbox implements EndpointConsumer {
       return handled(Promise.reject(this.endpoint.whyNotOpen()));
     }
     this.endpoint.control("ping", payload);
-    const roundTrip = defer<number>();
-    if (this.#pings === NO_PINGS) this.#pings = [];
-    this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
-    return roundTrip.promise;
+    this.#pings ??= new PendingPings();
+    return this.#pings.add(payload);
   }
 
   /** Implements {@linkcode EndpointConsumer}. */
@@ -243,14 +211,10 @@ export class Inbox implements EndpointConsumer {
     this.hooks.ping?.(payload);
   }
 
-  /** Implements {@linkcode EndpointConsumer}. A Pong also answers every Ping sent before its own (section 5.5.3). */
+  /** Implements {@linkcode EndpointConsumer}. */
   pong(payload: Bytes): void {
-    const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
-    const now = performance.now();
-    for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
-      this.endpoint.roundTrip = now - sentAt;
-      roundTrip.resolve(now - sentAt);
-    }
+    const roundTrip = this.#pings?.answer(payload);
+    if (roundTrip !== undefined) this.endpoint.roundTrip = roundTrip;
     this.hooks.pong?.(payload);
   }
 
@@ -272,10 +236,7 @@ export class Inbox implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
-    if (this.#pings.length > 0) {
-      const error = new ConnectionClosed(info);
-      for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
-    }
+    this.#pings?.reject(new ConnectionClosed(info));
     this.outbox?.closed(info);
     this.#closed?.resolve(info);
     this.vitals?.stop();
@@ -286,9 +247,9 @@ export class Inbox implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   finished(info: CloseInfo, error: Error | undefined): void {
-    if (this.#receivers.length > 0 || this.#stream !== undefined) {
+    if (this.#awaited || this.#stream !== undefined) {
       const reason = error ?? new ConnectionClosed(info);
-      for (const { taken } of this.#receivers.splice(0)) taken.reject(reason);
+      this.#receivers?.reject(reason);
       this.#stream?.fail(reason);
     }
     this.owner?.drained();
@@ -300,33 +261,4 @@ export class Inbox implements EndpointConsumer {
     this.hooks = NO_HOOKS;
     hooks.finished?.(info, error);
   }
-}
-
-/** Discards messages, and counts them. */
-class Ignorer implements MessageTaker {
-  readonly claim: string;
-  readonly #endpoint: Endpoint;
-
-  constructor(claim: string, endpoint: Endpoint) {
-    this.claim = claim;
-    this.#endpoint = endpoint;
-  }
-
-  message(): boolean {
-    this.#endpoint.intake.ignored++;
-    return true;
-  }
-
-  stream(message: MessageStream): boolean {
-    message.discard();
-    return this.message();
-  }
-
-  busy(): boolean {
-    return false;
-  }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

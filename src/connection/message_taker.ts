@@ -1,0 +1,43 @@
+// Who takes the messages of a connection that no `receive()` waits for.
+
+import type { Bytes } from "../util/bytes.ts";
+import type { Intake } from "./receive_backpressure.ts";
+import type { MessageStream } from "./message_stream.ts";
+
+/** Takes messages: the hooks of a handler, or what discards them. */
+export interface MessageTaker {
+  /** Why `receive()` can take none, if it cannot. */
+  readonly claim: string | undefined;
+  /** Takes a message; false asks for no more until the endpoint's `proceed()`. */
+  message(data: string | Bytes): boolean;
+  /** Takes a message that is streamed; false asks for no more until the endpoint's `proceed()`. */
+  stream(message: MessageStream): boolean;
+  /** Whether it cannot take one now. */
+  busy(): boolean;
+}
+
+/** Discards messages, and counts them. */
+export class Ignorer implements MessageTaker {
+  readonly claim =
+    "Expected no messages to be asked for after ignoreMessages(), which discards them";
+  readonly #intake: Intake;
+
+  /** @param intake Where they are counted. */
+  constructor(intake: Intake) {
+    this.#intake = intake;
+  }
+
+  message(): boolean {
+    this.#intake.ignored++;
+    return true;
+  }
+
+  stream(message: MessageStream): boolean {
+    message.discard();
+    return this.message();
+  }
+
+  busy(): boolean {
+    return false;
+  }
+}

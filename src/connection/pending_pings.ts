@@ -1,0 +1,46 @@
+// Pings that have been sent and not been answered (RFC 6455 section 5.5.2).
+
+import { defer, type Deferred } from "../util/promises.ts";
+
+interface PendingPing {
+  readonly payload: Uint8Array;
+  readonly sentAt: number;
+  readonly roundTrip: Deferred<number>;
+}
+
+/** The Pings of one connection that wait for their Pong. */
+export class PendingPings {
+  #pings: PendingPing[] = [];
+
+  /** One more has been sent: resolves with its round trip in milliseconds. */
+  add(payload: Uint8Array): Promise<number> {
+    const roundTrip = defer<number>();
+    this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
+    return roundTrip.promise;
+  }
+
+  /**
+   * A Pong has come. It also answers every Ping that was sent before its own (section 5.5.3).
+   *
+   * @returns The round trip of its own Ping; undefined when it answers none.
+   */
+  answer(payload: Uint8Array): number | undefined {
+    const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
+    const now = performance.now();
+    let last: number | undefined;
+    for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
+      last = now - sentAt;
+      roundTrip.resolve(last);
+    }
+    return last;
+  }
+
+  /** No Pong comes any more. */
+  reject(error: Error): void {
+    for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i]);
+}

@@ -1,0 +1,32 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { decodeHex } from "@std/encoding";
+import { PendingPings } from "../../src/connection/pending_pings.ts";
+import { isPending } from "../support/connections.ts";
+import { test } from "../support/test.ts";
+
+test("PendingPings answer() resolves its Ping and those before it, and tells the last round trip", async () => {
+  const pings = new PendingPings();
+  const [a, b, c] = ["01", "02", "03"].map((hex) => pings.add(decodeHex(hex)));
+  const last = pings.answer(decodeHex("02"));
+  assert(last !== undefined && last >= 0);
+  assert(await a! >= await b!);
+  assertEquals(await b, last);
+  assertEquals(await isPending(c!), true);
+});
+
+test("PendingPings answer() to no Ping resolves none", async () => {
+  const pings = new PendingPings();
+  const ping = pings.add(decodeHex("0102"));
+  for (const hex of ["", "01", "0103", "010203"]) {
+    assertEquals(pings.answer(decodeHex(hex)), undefined);
+  }
+  assertEquals(await isPending(ping), true);
+});
+
+test("PendingPings reject() rejects all that wait", async () => {
+  const pings = new PendingPings();
+  const all = [pings.add(decodeHex("01")), pings.add(decodeHex("02"))];
+  pings.reject(new Error("gone"));
+  for (const ping of all) await assertRejects(() => ping, Error, "gone");
+  assertEquals(pings.answer(decodeHex("01")), undefined);
+});
