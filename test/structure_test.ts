@@ -11,7 +11,7 @@ import { test } from "./support/test.ts";
 
 /** The layers of src/ from the leaves up, as the table of ARCHITECTURE.md names them: "util/", "core.ts". */
 const layers: readonly string[] = [
-  ...read("ARCHITECTURE.md").matchAll(/^\| `([\w/.]+)` +\|/gm),
+  ...(read("ARCHITECTURE.md").split("## Data flow")[0] ?? "").matchAll(/^\| `([\w/.]+)` +\|/gm),
 ].map(([, name = ""]) => name).filter((name) => name !== "runtimes/" && name !== "mod.ts");
 
 /** Neither of these may import the other, whatever their layers. */
@@ -92,6 +92,20 @@ test("layers are imported downwards only", () => {
     ),
     [],
   );
+});
+
+/** A binding of a module that may change, or that holds what does; not the text encoders and decoders, which hold nothing. */
+const shared =
+  /^(?:export )?(?:let \w+|const \w+(?:: [^=]+)? = (?:\/\* @__PURE__ \*\/ )?(?:new (?:Map|Set|WeakMap|WeakSet)\b|new Uint8Array\(\w+\)|\[\]))/m;
+
+test("state that connections share is told in ARCHITECTURE.md, with why that is safe", () => {
+  const section = read("ARCHITECTURE.md").split("## What connections share")[1]?.split("\n## ")[0];
+  const told = [...(section ?? "").matchAll(/`([\w/]+\.ts)`/g)]
+    .map(([, path = ""]) => path.startsWith("runtimes/") ? path : `src/${path}`);
+  const found = [...sources, ...shims].filter((path) => shared.test(read(path)));
+  assertGreater(found.length, 10);
+  assertEquals(found.filter((path) => !told.includes(path)), []);
+  assertEquals(told.filter((path) => ![...sources, ...shims].includes(path)), []);
 });
 
 test("layers keep protocol/ apart from handshake/ and transport/", () => {

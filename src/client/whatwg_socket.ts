@@ -6,6 +6,7 @@
 // 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
 // 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
 
+import { QUIET_ROUNDS } from "../connection/turn.ts";
 import { isBlob } from "../util/brands.ts";
 import { copyBytes } from "../util/bytes.ts";
 import type { Connect, ConnectOptions } from "./connect.ts";
@@ -24,8 +25,11 @@ export const readyStates = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as 
 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = readyStates;
 
-/** Awaiting a promise in a few functions inside each other takes up to so many microtasks. */
-const SETTLE_ROUNDS = 6;
+/**
+ * Awaiting a promise in a few functions inside each other takes up to so many microtasks. Fewer than those after which a
+ * turn is over, or replies would not leave in one write.
+ */
+const SETTLE_ROUNDS = QUIET_ROUNDS - 2;
 
 /** What a message is sent from. */
 export type Payload = string | Blob | ArrayBuffer | ArrayBufferView;

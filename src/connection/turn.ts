@@ -12,7 +12,7 @@ export interface Flushable {
 }
 
 /** Rounds without a send after which the turn is over: an iteration with `await send()` needs 2 to 4. */
-const QUIET_ROUNDS = 8;
+export const QUIET_ROUNDS = 8;
 
 /** A turn is over after this many rounds, however much is sent. */
 const MAX_ROUNDS = 256;

@@ -148,7 +148,7 @@ export function traceHandshake(
   return tracer;
 }
 
-/** Opens a connection and runs its handler; it is counted until it has ended, and is present until the handler is done. */
+/** Opens a connection and runs its handler; it is counted until it has ended, and is at work until the handler is done. */
 export function openConnection(
   context: ServerContext,
   peer: SessionPeer,
@@ -183,6 +183,7 @@ class Member implements Owner, HandlerWatcher {
     this.#peer = peer;
     this.#guard = guard;
     this.#connection = connection;
+    context.atWork.enter();
   }
 
   closed(info: CloseInfo, draining: boolean): void {
@@ -205,6 +206,6 @@ class Member implements Owner, HandlerWatcher {
 
   done(): void {
     this.drained();
-    this.#context.presence.leave();
+    this.#context.atWork.leave();
   }
 }

@@ -145,7 +145,6 @@ export class Adoption {
     const transport = new NativeTransport(socket, remoteAddress, context.maxBufferedAmount);
     const result = { protocol: protocol ?? "", request };
     const tracer = traceHandshake(context, head);
-    context.presence.enter();
     openConnection(
       context,
       peer,

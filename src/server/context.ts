@@ -16,7 +16,7 @@ import type { TlsInfo } from "../transport/tls.ts";
 import type { Address } from "../transport/transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "./upgrade.ts";
-import { Presence } from "./wait_group.ts";
+import { WaitGroup } from "./wait_group.ts";
 import { type ResolvedServerOptions, SERVER_DEFAULTS, type ServerOptions } from "./options.ts";
 import { createRefuse, type Refuse } from "./report_refusal.ts";
 
@@ -67,7 +67,7 @@ export interface ServerContext extends
   /** Connections that have ended, whose handlers have still to get what came before. */
   readonly draining: Set<WebSocketConnection>;
   /** How many connections are at work. */
-  readonly presence: Presence;
+  readonly atWork: WaitGroup;
   /** A parser that is between two heads, when there is one. */
   readonly parsers: HeadParser<RequestHead>[];
   /** The socket that a request is for, where that needs no Request and no `fetch` to tell. */
@@ -118,7 +118,7 @@ export function createContext(
     closing: false,
     connections,
     draining: new Set(),
-    presence: new Presence(),
+    atWork: new WaitGroup(),
     parsers: [],
     findSocket: undefined,
     guard,

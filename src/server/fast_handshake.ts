@@ -108,7 +108,7 @@ export class Opening implements TransportSink, Bounded, Session {
       options: found.options,
     });
     this.#over();
-    if (refusal === undefined) this.#sessions.becameConnection(this);
+    if (refusal === undefined) this.#sessions.leave(this);
     else this.#session().runOnce(received, rest, refusal);
     return true;
   }

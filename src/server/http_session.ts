@@ -338,7 +338,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
     if (refusal !== undefined) return this.#refuse(refusal, head);
     this.#over = true;
-    this.#sessions.becameConnection(this);
+    this.#sessions.leave(this);
     return "upgraded";
   }
 

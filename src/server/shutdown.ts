@@ -62,7 +62,7 @@ export class Sessions {
   /** One has come. */
   add(session: Session): void {
     this.#open.add(session);
-    this.#context.presence.enter();
+    this.#context.atWork.enter();
   }
 
   /** One is served by another from now on. */
@@ -71,15 +71,9 @@ export class Sessions {
     this.#open.add(next);
   }
 
-  /** One has become a WebSocket connection, which leaves when its handler is done. */
-  becameConnection(session: Session): void {
-    this.#open.delete(session);
-  }
-
-  /** One has ended. */
+  /** One has ended, or has become a WebSocket connection, which is counted by itself. */
   leave(session: Session): void {
-    this.#open.delete(session);
-    this.#context.presence.leave();
+    if (this.#open.delete(session)) this.#context.atWork.leave();
   }
 
   /**
@@ -115,7 +109,7 @@ export class Sessions {
     const late = new Promise<"late">((resolve) => {
       timer = setTimeout(() => resolve("late"), timeout);
     });
-    const empty = this.#context.presence.whenEmpty();
+    const empty = this.#context.atWork.whenEmpty();
     const outcome = await Promise.race([Promise.all([stopped, empty]), late]);
     clearTimeout(timer);
     if (outcome === "late") await this.#cut();

@@ -4,7 +4,7 @@
 import { defer, type Deferred } from "../util/promises.ts";
 
 /** Whoever has come and not left. */
-export class Presence {
+export class WaitGroup {
   #count = 0;
   #empty: Deferred<void> | undefined;
 

@@ -3,6 +3,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createContext } from "../../src/server/context.ts";
 import { type Session, Sessions } from "../../src/server/shutdown.ts";
+import type { WaitGroup } from "../../src/server/wait_group.ts";
 import { isPending, withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
@@ -24,9 +25,9 @@ class FakeSession implements Session {
   }
 }
 
-function createScene(closeTimeout = 10_000): { sessions: Sessions; handlerDone(): void } {
+function createScene(closeTimeout = 10_000): { sessions: Sessions; atWork: WaitGroup } {
   const context = createContext({ closeTimeout }, undefined, new Set());
-  return { sessions: new Sessions(context), handlerDone: () => context.presence.leave() };
+  return { sessions: new Sessions(context), atWork: context.atWork };
 }
 
 test("Sessions close() cuts those that wait for a request, and waits for those that answer one", async () => {
@@ -55,12 +56,15 @@ test("Sessions close() takes closeTimeout for its timeout unless told", async ()
 });
 
 test("Sessions close() lets go of what has become a connection, and still waits for its handler", async () => {
-  const { sessions, handlerDone } = createScene();
+  const { sessions, atWork } = createScene();
   const upgraded = new FakeSession(sessions, true);
-  sessions.becameConnection(upgraded);
+  // As a connection is counted.
+  atWork.enter();
+  sessions.leave(upgraded);
+  sessions.leave(upgraded);
   const closed = sessions.close({ timeout: 5_000 });
   assertEquals(await isPending(closed), true);
-  handlerDone();
+  atWork.leave();
   await closed;
   assertEquals(upgraded.cut, false);
 });

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { Presence } from "../../src/server/wait_group.ts";
+import { WaitGroup } from "../../src/server/wait_group.ts";
 import { isPending } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
-test("Presence whenEmpty() resolves when the last has left", async () => {
-  const presence = new Presence();
-  await presence.whenEmpty();
-  const two = new Presence();
+test("WaitGroup whenEmpty() resolves when the last has left", async () => {
+  const group = new WaitGroup();
+  await group.whenEmpty();
+  const two = new WaitGroup();
   two.enter();
   two.enter();
   const empty = two.whenEmpty();
