@@ -38,116 +38,18 @@ import * as runtime from "./runtimes/choose.ts";
 
 checkRuntime();
 
+export * from "./src/exports.ts";
 export { createDevelopmentCertificate } from "./src/transport/certificate.ts";
-export type { DevelopmentCertificateOptions } from "./src/transport/certificate.ts";
-export type { ConnectOptions, CookieJar } from "./src/client/connect.ts";
-export { CloseCode, type CloseStatus } from "./src/protocol/close_frame.ts";
-export { type Credentials, readCookies, readCredentials } from "./src/http/credentials.ts";
-export type { CompressionOptions } from "./src/deflate/options.ts";
-export {
-  type ConnectionState,
-  type Message,
-  WebSocketConnection,
-} from "./src/connection/connection.ts";
-export {
-  formatTrace,
-  type TraceEvent,
-  type TraceFrame,
-  type TraceFunction,
-  type TraceHandshake,
-  type TraceOptions,
-  type TraceState,
-} from "./src/connection/trace.ts";
-export type { HandshakeResponse } from "./src/connection/handshake_result.ts";
-export {
-  type CloseInfo,
-  ConnectionClosed,
-  type EndedBy,
-  HandshakeError,
-  ProtocolError,
-} from "./src/protocol/errors.ts";
-export type { GuardOptions } from "./src/guard/options.ts";
-export type { CloseCause, ServerStats } from "./src/guard/stats.ts";
-export type { RefusalCause } from "./src/handshake/refusal.ts";
-export type { ViolationCause, ViolationCode } from "./src/protocol/violation.ts";
-export type {
-  ConnectHooks,
-  WebSocketFunction,
-  WebSocketHandler,
-  WebSocketHooks,
-} from "./src/connection/handler.ts";
-export type { BinaryData } from "./src/util/bytes.ts";
+export { CloseCode } from "./src/protocol/close_frame.ts";
+export { readCookies, readCredentials } from "./src/http/credentials.ts";
+export { formatTrace } from "./src/connection/trace.ts";
 export { Html, html } from "./src/server/html.ts";
 export { parseJson, receiveJson, sendJson } from "./src/connection/json.ts";
-export { MessageStream } from "./src/connection/message_stream.ts";
-export { PreparedMessage, type SendOptions } from "./src/protocol/prepared_message.ts";
-export type { MessageSource } from "./src/connection/outbox.ts";
-export type { Overflow } from "./src/connection/endpoint_consumer.ts";
-export type { OriginFunction, Origins } from "./src/handshake/origin_policy.ts";
-export type { ConnectionLimits, HeartbeatOptions } from "./src/connection/limits.ts";
-export type { FetchHandler, FetchTools } from "./src/server/context.ts";
-export type { FileHandler, FileOptions } from "./src/files/file_handler.ts";
-export type { RouteParamName, RouteParams } from "./src/server/route_pattern.ts";
-export type { Refusal, RefusedRequest } from "./src/server/report_refusal.ts";
-export type { MethodRoute, RouteMethod } from "./src/server/route_methods.ts";
-export type {
-  Route,
-  RouteData,
-  RouteFunction,
-  Routes,
-  RouteTools,
-  SocketRoute,
-} from "./src/server/routes.ts";
-export type {
-  FetchServerOptions,
-  ListeningOptions,
-  RouteServerOptions,
-  ServeOptions,
-  ServerOptions,
-  WebSocketServerOptions,
-} from "./src/server/options.ts";
-export type { Server } from "./src/server/serve.ts";
-export {
-  createWebSocketStreamClass,
-  type WebSocketStreamClass,
-  type WebSocketStreamInstance,
-  type WebSocketStreamOptions,
-} from "./src/client/websocket_stream.ts";
-export type { ServerCloseOptions } from "./src/server/shutdown.ts";
-export type { AsyncDisposal, HeadersSource } from "./src/util/platform.ts";
-export type { TrustProxy } from "./src/proxy/trust.ts";
-export type {
-  TlsCertificate,
-  TlsClientOptions,
-  TlsInfo,
-  TlsServerOptions,
-} from "./src/transport/tls.ts";
-export type { Address } from "./src/transport/transport.ts";
-export {
-  isUpgrade,
-  type ProtocolChooser,
-  type Upgrade,
-  type UpgradeOptions,
-} from "./src/server/upgrade.ts";
-export {
-  createWebSocketClass,
-  type WebSocketClass,
-  type WebSocketInstance,
-  type WebSocketOptions,
-  type WebSocketStates,
-} from "./src/client/websocket.ts";
-export { type WebSocketCloseInfo, WebSocketError } from "./src/client/whatwg_error.ts";
-export {
-  CloseEvent,
-  type CloseEventClass,
-  type WebSocketCloseEvent,
-  type WebSocketCloseEventInit,
-  type WebSocketErrorEvent,
-  type WebSocketEventHandler,
-  type WebSocketEventMap,
-  type WebSocketMessageEvent,
-} from "./src/client/whatwg_events.ts";
-export type { WebSocketOpenInfo } from "./src/client/whatwg_streams.ts";
+export { createWebSocketStreamClass } from "./src/client/websocket_stream.ts";
+export { isUpgrade } from "./src/server/upgrade.ts";
+export { createWebSocketClass } from "./src/client/websocket.ts";
+export { WebSocketError } from "./src/client/whatwg_error.ts";
+export { CloseEvent } from "./src/client/whatwg_events.ts";
 
 /**
  * Starts a server for WebSocket connections and, with `routes` or `fetch`, for ordinary requests on the same port.

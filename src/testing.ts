@@ -12,6 +12,9 @@ import { checkRuntime } from "./util/requirements.ts";
 
 checkRuntime();
 
+export * from "./exports.ts";
+export type * from "./transport/transport.ts";
+export type * from "./deflate/backend.ts";
 export { createMemoryRuntime };
 
 /** A network in memory; see {@linkcode createNetwork}. */

@@ -19,6 +19,9 @@ import {
 } from "../../src/client/websocket.ts";
 import { bunRuntime, dialling, listening } from "./runtime.ts";
 
+export * from "../../src/exports.ts";
+export type * from "../../src/transport/transport.ts";
+export type * from "../../src/deflate/backend.ts";
 export {
   adopt,
   type Adopted,
@@ -27,11 +30,8 @@ export {
   type BunWebSocket,
   type BunWebSocketHooks,
 } from "./adopt.ts";
-export type { AdoptionOptions } from "../../src/server/options.ts";
-export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
+export type { AdoptionOptions, AttachmentOptions } from "../../src/server/options.ts";
 export { bunRuntime };
-export type { Connect, Serve };
-export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Bun; see the main entry point. */
 export const serve: Serve = /* @__PURE__ */ createServe(listening);

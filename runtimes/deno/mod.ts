@@ -19,12 +19,12 @@ import {
 } from "../../src/client/websocket.ts";
 import { denoRuntime, dialling, listening } from "./runtime.ts";
 
+export * from "../../src/exports.ts";
+export type * from "../../src/transport/transport.ts";
+export type * from "../../src/deflate/backend.ts";
 export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
-export type { AdoptionOptions } from "../../src/server/options.ts";
-export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
+export type { AdoptionOptions, AttachmentOptions } from "../../src/server/options.ts";
 export { denoRuntime };
-export type { Connect, Serve };
-export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Deno; see the main entry point. */
 export const serve: Serve = /* @__PURE__ */ createServe(listening);

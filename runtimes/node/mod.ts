@@ -22,13 +22,13 @@ import { checkRuntime } from "../../src/util/requirements.ts";
 
 checkRuntime();
 
+export * from "../../src/exports.ts";
+export type * from "../../src/transport/transport.ts";
+export type * from "../../src/deflate/backend.ts";
 export type { AttachmentOptions } from "../../src/server/options.ts";
-export type { OriginFunction, Origins } from "../../src/handshake/origin_policy.ts";
 export { attach, type Attached, type AttachOptions } from "./attach.ts";
 export { createDuplex } from "./duplex.ts";
 export { nodeRuntime };
-export type { Connect, Serve };
-export type { WebSocketClass, WebSocketInstance, WebSocketStreamClass, WebSocketStreamInstance };
 
 /** Starts a server on Node; see the main entry point. */
 export const serve: Serve = /* @__PURE__ */ createServe(listening);

@@ -8,8 +8,11 @@ import { checkRuntime } from "../../src/util/requirements.ts";
 
 checkRuntime();
 
-export { type Connect, createConnect } from "../../src/client/connect.ts";
-export { createServe, type Serve } from "../../src/server/serve.ts";
+export * from "../../src/exports.ts";
+export type * from "../../src/transport/transport.ts";
+export type * from "../../src/deflate/backend.ts";
+export { createConnect } from "../../src/client/connect.ts";
+export { createServe } from "../../src/server/serve.ts";
 export { createWebSocketStreamClass } from "../../src/client/websocket_stream.ts";
 export { createWebSocketClass } from "../../src/client/websocket.ts";
 export { createWebRuntime, type StreamOpenOptions, type StreamSource } from "./runtime.ts";

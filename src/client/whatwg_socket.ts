@@ -10,7 +10,8 @@ import { QUIET_ROUNDS } from "../connection/turn.ts";
 import { isBlob } from "../util/brands.ts";
 import { copyBytes } from "../util/bytes.ts";
 import type { Connect, ConnectOptions } from "./connect.ts";
-import type { Message, WebSocketConnection } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
+import type { Message } from "../connection/message.ts";
 import { createCloseEvent, createErrorEvent } from "./whatwg_events.ts";
 import {
   type CloseArguments,

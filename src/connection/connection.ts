@@ -3,6 +3,7 @@
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
+import type { Message } from "./message.ts";
 import { iterateMessages } from "./message_iterator.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
@@ -34,26 +35,18 @@ const encoder = new TextEncoder();
 /** The BOM is part of a message. */
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/**
- * A message: a text is a string, a binary message its bytes.
- *
- * The bytes are yours, to read and to write. They may be a view on the chunk that they came in, with other messages of
- * the same connection before and behind them, and begin at any offset of its buffer. So:
- *
- * - keep a `slice()` of a small message that is to live long: the view keeps all of the chunk;
- * - read numbers by `new DataView(data.buffer, data.byteOffset, data.byteLength)`, not by `new Float32Array(data.buffer)`;
- * - transfer the buffer of a `slice()`. To transfer `data.buffer` takes the messages around it away; if some of them have
- *   not been given out yet, the connection fails with 1011, and the error is reported.
- *
- * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.
- */
-export type Message = string | Uint8Array<ArrayBuffer>;
-
 /** Why nothing can be sent on a connection that is not open. */
 export let whyNotOpen: (ws: WebSocketConnection) => ConnectionClosed;
 
 /** Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing". */
 export type ConnectionState = "open" | "closing" | "closed";
+
+/** Makes the public object of a connection. */
+export let createConnection: <Data>(
+  hub: Hub,
+  result: HandshakeResult,
+  data: Data,
+) => WebSocketConnection<Data>;
 
 /**
  * An open WebSocket connection, of a server or a client.
@@ -86,6 +79,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   static {
     brand(this, "WebSocketConnection");
     whyNotOpen = (ws) => ws.#hub.endpoint.whyNotOpen();
+    createConnection = (hub, result, data) => new WebSocketConnection(hub, result, data);
     // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {
@@ -113,7 +107,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #writable: WritableStream<string | BinaryData> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
-  constructor(hub: Hub, result: HandshakeResult, data: Data) {
+  private constructor(hub: Hub, result: HandshakeResult, data: Data) {
     this.#hub = hub;
     if (mayDrop(hub.endpoint.limits)) this.#makeOutbox();
     this.#request = result.request;

@@ -1,7 +1,7 @@
 // From a completed opening handshake to an open connection, the same on both ends.
 
 import type { Bytes } from "../util/bytes.ts";
-import { WebSocketConnection } from "./connection.ts";
+import { createConnection, type WebSocketConnection } from "./connection.ts";
 import type { HandshakeResult } from "./handshake_result.ts";
 import type { NegotiatedCompression } from "../deflate/compression.ts";
 import { Endpoint } from "./endpoint.ts";
@@ -63,7 +63,7 @@ export function establish<Data>(
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
   const { protocol: subprotocol, request, response } = result;
   const known = { protocol: subprotocol, request, response, extensions, remoteAddress };
-  const connection = new WebSocketConnection(hub, known, data);
+  const connection = createConnection(hub, known, data);
   watch(hub, limits, guard?.patience);
   return { connection, endpoint, hub };
 }

@@ -9,7 +9,8 @@
 
 import type { Bytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
-import type { Message, WebSocketConnection } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { Message } from "./message.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { Hub, HubHooks } from "./hub.ts";

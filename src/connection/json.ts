@@ -3,7 +3,8 @@
 // ConnectionClosed as it does for any other end.
 
 import { CloseCode } from "../protocol/close_frame.ts";
-import { type Message, type WebSocketConnection, whyNotOpen } from "./connection.ts";
+import { type WebSocketConnection, whyNotOpen } from "./connection.ts";
+import type { Message } from "./message.ts";
 import type { SendOptions } from "../protocol/prepared_message.ts";
 
 /**

@@ -1,6 +1,6 @@
 // A connection as an iteration of its messages.
 
-import type { Message } from "./connection.ts";
+import type { Message } from "./message.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
 
 /** What is iterated. */

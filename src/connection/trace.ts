@@ -14,7 +14,7 @@ import {
 } from "../util/check_options.ts";
 
 /** What every event of a trace says. */
-interface TraceStamp {
+export interface TraceStamp {
   /** The `id` of the connection. */
   readonly connection: string;
   /** When, in milliseconds since 1970, with fractions. */

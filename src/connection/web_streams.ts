@@ -2,7 +2,8 @@
 
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { BinaryData } from "../util/bytes.ts";
-import type { Message, WebSocketConnection } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { Message } from "./message.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
 
 /** The messages of a connection, until it ends in order; any other end is an error of the stream. */

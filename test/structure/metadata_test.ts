@@ -43,6 +43,9 @@ const testedElsewhere: Record<string, string> = {
   "src/client/whatwg_socket.ts": "test/client/websocket_test.ts drives it through its interface",
   "src/client/whatwg_streams.ts":
     "test/client/websocket_stream_test.ts drives it through its interface",
+  "src/connection/message.ts":
+    "types only; test/connection/connection_test.ts and test/connection/ownership_test.ts hold what it says",
+  "src/exports.ts": "test/structure/exported_types_test.ts holds each entry point to it",
   "src/util/platform.ts": "types only; test/types_test.ts and test/packaging/npm_test.ts hold them",
   "src/transport/transport.ts": "types only; test/contract drives every implementation of them",
 };

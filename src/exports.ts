@@ -1,0 +1,100 @@
+// What the signatures of the entry points name. Each entry point that has such signatures exports all of it, so that what a
+// call takes and gives can be written down with one import. Classes are exported as such: bundles of types do not tell a
+// class of which only the type is exported from one that is there.
+
+export type { Connect, ConnectOptions, CookieJar } from "./client/connect.ts";
+export type {
+  WebSocketClass,
+  WebSocketInstance,
+  WebSocketOptions,
+  WebSocketStates,
+} from "./client/websocket.ts";
+export type {
+  WebSocketStreamClass,
+  WebSocketStreamInstance,
+  WebSocketStreamOptions,
+} from "./client/websocket_stream.ts";
+export type { WebSocketCloseInfo } from "./client/whatwg_error.ts";
+export type {
+  CloseEventClass,
+  WebSocketCloseEvent,
+  WebSocketCloseEventInit,
+  WebSocketErrorEvent,
+  WebSocketEventHandler,
+  WebSocketEventMap,
+  WebSocketMessageEvent,
+} from "./client/whatwg_events.ts";
+export type { WebSocketOpenInfo } from "./client/whatwg_streams.ts";
+export { type ConnectionState, WebSocketConnection } from "./connection/connection.ts";
+export type { Overflow } from "./connection/endpoint_consumer.ts";
+export type {
+  ConnectHooks,
+  WebSocketFunction,
+  WebSocketHandler,
+  WebSocketHooks,
+} from "./connection/handler.ts";
+export type { HandshakeResponse } from "./connection/handshake_result.ts";
+export type { ConnectionLimits, HeartbeatOptions } from "./connection/limits.ts";
+export type { Message } from "./connection/message.ts";
+export { MessageStream } from "./connection/message_stream.ts";
+export type { MessageSource } from "./connection/outbox.ts";
+export type {
+  TraceEvent,
+  TraceFrame,
+  TraceFunction,
+  TraceHandshake,
+  TraceOptions,
+  TraceStamp,
+  TraceState,
+} from "./connection/trace.ts";
+export type { CompressionOptions } from "./deflate/options.ts";
+export type { FileHandler, FileOptions } from "./files/file_handler.ts";
+export type { GuardOptions } from "./guard/options.ts";
+export type { CloseCause, ServerStats } from "./guard/stats.ts";
+export type { OriginFunction, Origins } from "./handshake/origin_policy.ts";
+export type { RefusalCause } from "./handshake/refusal.ts";
+export type { Credentials } from "./http/credentials.ts";
+export type { CloseStatus } from "./protocol/close_frame.ts";
+export {
+  type CloseInfo,
+  ConnectionClosed,
+  type EndedBy,
+  HandshakeError,
+  ProtocolError,
+} from "./protocol/errors.ts";
+export { PreparedMessage, type SendOptions } from "./protocol/prepared_message.ts";
+export type { ViolationCause, ViolationCode } from "./protocol/violation.ts";
+export type { TrustProxy } from "./proxy/trust.ts";
+export type { FetchHandler, FetchTools } from "./server/context.ts";
+export type { Refusal, RefusedRequest } from "./server/report_refusal.ts";
+export type { MethodRoute, RouteMethod } from "./server/route_methods.ts";
+export type { RouteParamName, RouteParams } from "./server/route_pattern.ts";
+export type {
+  Route,
+  RouteData,
+  RouteFunction,
+  Routes,
+  RouteTools,
+  SocketRoute,
+} from "./server/routes.ts";
+export type {
+  FetchServerOptions,
+  ListeningOptions,
+  RouteServerOptions,
+  ServeOptions,
+  ServerOptions,
+  WebSocketServerOptions,
+} from "./server/options.ts";
+export type { Serve, Server } from "./server/serve.ts";
+export type { ServerCloseOptions } from "./server/shutdown.ts";
+export type { ProtocolChooser, Upgrade, UpgradeOptions } from "./server/upgrade.ts";
+export type { DevelopmentCertificateOptions } from "./transport/certificate.ts";
+export type {
+  TlsCertificate,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerOptions,
+} from "./transport/tls.ts";
+export type { Address } from "./transport/transport.ts";
+export type { BinaryData, Bytes } from "./util/bytes.ts";
+export type { AsyncDisposal, HeadersSource } from "./util/platform.ts";
