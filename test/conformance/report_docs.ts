@@ -61,7 +61,7 @@ function bySection({ endpoints }: Report): string {
     }),
   ]);
   const key = names.map(([number, name]) => `${number} ${name}`).join("; ");
-  return `## By section\n\nCases that are OK, of how many if not all. ${key}.\n\n${
+  return `## By section\n\nEach cell counts the cases that are OK, with the total if some are not. ${key}.\n\n${
     table(["", ...names.map(([number]) => number)], rows)
   }`;
 }
