@@ -311,8 +311,10 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const refused = refusalIn(answer, head);
     if (refused !== undefined) this.#tell(refused, head);
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
-      (body === undefined || body.done || await body.discard());
-    const failed = (error: unknown): void => this.#reportCut(error);
+      (body === undefined || body.done || await body.discard(response.body));
+    const failed = (error: unknown): void => {
+      if (body?.fault === undefined) this.#reportCut(error);
+    };
     const exchange = { reader, head, keepAlive, stallTimeout, failed };
     const whole = await writeResponse(response, exchange);
     if (!whole) await body?.left(this.#context.requestTimeout);

@@ -147,11 +147,13 @@ export class RequestBody {
   }
 
   /**
-   * Reads what the application left of the body; false when it did not end, or the application is still at it. A client
-   * that waits for leave to send it has sent nothing.
+   * Reads what the application left of the body; false when it did not end, or is still to be read: the application is at
+   * it, or answers with it. A client that waits for leave to send it has sent nothing.
    */
-  async discard(): Promise<boolean> {
-    if (this.#expectsContinue || this.#taken) return this.#done;
+  async discard(answer: ReadableStream<Uint8Array> | null): Promise<boolean> {
+    const { stream } = this;
+    const wanted = this.#taken || stream.locked || answer === stream;
+    if (this.#expectsContinue || wanted) return this.#done;
     this.#over = true;
     while (!this.#done && this.fault === undefined) await this.#read();
     return this.#done;

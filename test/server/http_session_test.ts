@@ -62,6 +62,32 @@ scene("answers pipelined requests in order", { fetch: describe }, async ({ peer 
   assertEquals((await peer.takeRest()).length, 0);
 });
 
+for (
+  const [how, answer] of Object.entries({
+    "as it is": ({ body }: Request) => body,
+    "through another stream": ({ body }: Request) => body!.pipeThrough(new TransformStream()),
+  })
+) {
+  scene(`answers with the request's body ${how}, as it comes`, {
+    fetch: (request) => new Response(answer(request)),
+  }, async ({ peer, reported }) => {
+    peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nfir");
+    await settled();
+    peer.send("st!");
+    const response = await peer.takeResponse();
+    assertEquals([response.status, response.body], [200, "first!"]);
+    assertEquals(reported, []);
+  });
+
+  scene(`reports nothing when the client breaks off the body that is its answer ${how}`, {
+    fetch: (request) => new Response(answer(request)),
+  }, async ({ peer, reported }) => {
+    peer.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
+    await peer.takeRest();
+    assertEquals(reported, []);
+  });
+}
+
 scene("waits with a pipelined request for the answer to the first", {
   fetch: async (request) => {
     if (request.url.endsWith("/slow")) await settled();
