@@ -13,6 +13,11 @@ const RUNS: Readonly<Record<string, number>> = {
   compressed: 600,
   inflate: 2000,
   waiting: 600,
+  requests: 250,
+  responses: 250,
+  realms: 200,
+  sending: 60,
+  duplex: 150,
 };
 
 for (const target of targets) {

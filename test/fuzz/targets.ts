@@ -1,11 +1,14 @@
 // All fuzz targets, in the order in which they run.
 
 import type { Target } from "./target.ts";
+import { duplex } from "./targets/duplex.ts";
 import { extension } from "./targets/extension.ts";
 import { compressed, frames } from "./targets/frames.ts";
 import { handshake } from "./targets/handshake.ts";
 import { chunked, head } from "./targets/http.ts";
 import { close, inflate, utf8 } from "./targets/leaves.ts";
+import { realms, sending } from "./targets/sending.ts";
+import { requests, responses } from "./targets/sessions.ts";
 import { waiting } from "./targets/waiting.ts";
 
 /** All fuzz targets. */
@@ -18,6 +21,11 @@ export const targets: readonly Target[] = [
   head,
   chunked,
   handshake,
+  requests,
+  responses,
   extension,
   waiting,
+  realms,
+  sending,
+  duplex,
 ];
