@@ -20,7 +20,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ByteQueue } from "../../src/util/byte_queue.ts";
-import { EMPTY } from "../../src/util/bytes.ts";
 import { abandon, giveBack, isLent } from "../../src/util/slab.ts";
 import type { TlsInfo } from "../../src/transport/tls.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
@@ -186,7 +185,8 @@ export class NodeTransport implements Transport {
     if (this.borrows) abandon(chunk);
     this.#firstSize = chunk.length;
     // No 'drain' follows; what is written behind it tells when it has left.
-    if (below && isNode) this.#writePart(EMPTY);
+    // In memory of its own: a stream that is no socket may transfer it.
+    if (below && isNode) this.#writePart(new Uint8Array(0));
     if (below && chunk.length < LARGE) return true;
     if (!this.#listensForDrain) {
       this.#listensForDrain = true;

@@ -2,6 +2,7 @@
 
 import { decodeHex } from "@std/encoding";
 import { test } from "../support/test.ts";
+import { duplex, type DuplexOptions } from "./targets/duplex.ts";
 import { inflate } from "./targets/leaves.ts";
 
 test("inflate() refuses a final block that takes what stands behind the message for its data", () => {
@@ -13,4 +14,21 @@ test("inflate() refuses a final block that takes what stands behind the message 
   // The same octets as a message of its own.
   inflate.check(decodeHex("000900f6ff0000ffff010000ffff00"), [], options);
   inflate.check(decodeHex("010900f6ff0000ffff010000ffff"), [], options);
+});
+
+test("attach() survives a stream that transfers each chunk it is given, empty ones too", async () => {
+  const options: DuplexOptions = {
+    kind: "Duplex",
+    given: "transfer",
+    delay: 1,
+    failsAfter: -1,
+    gives: "own",
+    highWaterMark: 16_384,
+    chunks: "cuts",
+    pace: 1,
+    end: "in order",
+  };
+  // Three empty texts.
+  const bytes = decodeHex("818000000000818000000000818000000000");
+  for (let i = 0; i < 2; i++) await duplex.check(bytes, [6, 12], options);
 });

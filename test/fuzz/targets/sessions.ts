@@ -244,7 +244,9 @@ async function dialInto(bytes: Bytes, chunks: readonly Bytes[], pace: number): P
     // The key is another each time.
     const message = error.message.replace(/Accept \S+,/, "Accept,");
     // Of its body there is as much as came before a mistake in another chunk.
-    messages.push(...body ?? "");
+    const readable = body ?? "";
+    // Nor is the field in whose place the right one was put the same.
+    if (!readable.includes("Sec-WebSocket-Accept: ")) messages.push(...readable);
     return { what: `${status} ${message}`, violated: true };
   });
   await until(() => transport.writes.length > 0, "a request");
