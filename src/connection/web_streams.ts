@@ -29,13 +29,15 @@ export function createWritable(ws: WebSocketConnection): WritableStream<string |
       ws.closed.then((info) => {
         if (!info.orderly) controller.error(new ConnectionClosed(info));
       });
+      // Not only by `abort()` below, which is called after the write in progress: the peer may never let it end.
+      controller.signal.addEventListener("abort", () => ws.close(CloseCode.internalError));
     },
     write: (message) => ws.send(message),
     async close() {
       await ws.close();
     },
     async abort() {
-      await ws.close(CloseCode.internalError);
+      await ws.closed;
     },
   });
 }
