@@ -7,7 +7,7 @@ import { root, type RuntimeName, start } from "./support/process.ts";
 import { runtime, test } from "./support/test.ts";
 
 /** Pages whose every TypeScript sample is a whole program that ends by itself. */
-const pages = ["docs/core.md", "docs/servers.md", "docs/errors.md"];
+const pages = ["docs/core.md", "docs/servers.md", "docs/connections.md", "docs/errors.md"];
 
 /** The TypeScript samples of a page. */
 function samplesOf(page: string): string[] {
