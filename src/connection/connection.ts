@@ -17,6 +17,7 @@ import { checkSource, chunksOf } from "./message_source.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import { Tracer } from "./tracer.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
+import { WHY_NOT_OPEN } from "./why_not_open.ts";
 import type { CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import {
   type HandshakeResponse,
@@ -34,9 +35,6 @@ import type { AsyncDisposal } from "../util/platform.ts";
 const encoder = new TextEncoder();
 /** The BOM is part of a message. */
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Why nothing can be sent on a connection that is not open. */
-export let whyNotOpen: (ws: WebSocketConnection) => ConnectionClosed;
 
 /** Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing". */
 export type ConnectionState = "open" | "closing" | "closed";
@@ -78,7 +76,11 @@ export let createConnection: <Data>(
 export class WebSocketConnection<Data = unknown> implements AsyncIterable<Message> {
   static {
     brand(this, "WebSocketConnection");
-    whyNotOpen = (ws) => ws.#hub.endpoint.whyNotOpen();
+    Object.defineProperty(this.prototype, WHY_NOT_OPEN, {
+      value(this: WebSocketConnection): ConnectionClosed {
+        return this.#hub.endpoint.whyNotOpen();
+      },
+    });
     createConnection = (hub, result, data) => new WebSocketConnection(hub, result, data);
     // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {

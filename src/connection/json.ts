@@ -3,8 +3,9 @@
 // ConnectionClosed as it does for any other end.
 
 import { CloseCode } from "../protocol/close_frame.ts";
-import { type WebSocketConnection, whyNotOpen } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
+import { whyNotOpen } from "./why_not_open.ts";
 import type { SendOptions } from "../protocol/prepared_message.ts";
 
 /**

@@ -1,0 +1,12 @@
+// Asked of any connection, also one of another copy of the package, whose private members are not ours to read.
+
+import type { ConnectionClosed } from "../protocol/errors.ts";
+import type { WebSocketConnection } from "./connection.ts";
+
+/** The method of a WebSocketConnection that tells: a name that all copies of the package know. */
+export const WHY_NOT_OPEN: symbol = Symbol.for("@sansocket/ws/WebSocketConnection.whyNotOpen");
+
+/** Why nothing can be sent on a connection that is not open. */
+export function whyNotOpen(ws: WebSocketConnection): ConnectionClosed {
+  return (ws as unknown as Readonly<Record<symbol, () => ConnectionClosed>>)[WHY_NOT_OPEN]!();
+}
