@@ -1,7 +1,6 @@
 // What a server counts. One object for each server, whose fields are added to where things happen.
 
 import type { CloseInfo } from "../protocol/errors.ts";
-import { ProtocolError } from "../protocol/errors.ts";
 import type { RefusalCause } from "../handshake/refusal.ts";
 import type { ViolationCause } from "../protocol/violation.ts";
 
@@ -38,8 +37,6 @@ export interface ServerStats {
 
 /** The counters behind `ServerStats`. */
 export class Counters {
-  /** See `ServerStats`. */
-  connections = 0;
   /** See `ServerStats`. */
   sockets = 0;
   /** See `ServerStats`. */
@@ -87,24 +84,24 @@ export class Counters {
 
   /** Counts a WebSocket connection that has opened. */
   opened(): void {
-    this.connections++;
     this.totalConnections++;
   }
 
   /** Counts its end, by the limit that it broke or else by how it ended. */
   ended(info: CloseInfo, violated: ViolationCause | undefined): void {
-    this.connections--;
     this.closed[violated ?? causeOf(info)]++;
   }
 
   /** What has been counted so far; it does not change. */
   snapshot(): ServerStats {
-    return { ...this, refused: { ...this.refused }, closed: { ...this.closed } };
+    const ended = Object.values(this.closed).reduce((sum, count) => sum + count, 0);
+    const connections = this.totalConnections - ended;
+    return { ...this, connections, refused: { ...this.refused }, closed: { ...this.closed } };
   }
 }
 
-function causeOf({ cause, initiator, wasClean }: CloseInfo): CloseCause {
-  if (cause instanceof ProtocolError) return "failed";
+function causeOf({ endedBy, initiator, wasClean }: CloseInfo): CloseCause {
+  if (endedBy === "violation") return "failed";
   if (wasClean) return "clean";
   return initiator === "remote" ? "lost" : "cut";
 }

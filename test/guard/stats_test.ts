@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type CloseInfo, ProtocolError } from "../../src/protocol/errors.ts";
+import type { CloseInfo } from "../../src/protocol/errors.ts";
 import { type CloseCause, Counters } from "../../src/guard/stats.ts";
 import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
@@ -10,7 +10,7 @@ function info(changes: Partial<CloseInfo>): CloseInfo {
 
 const ends: [string, Partial<CloseInfo>, CloseCause][] = [
   ["a closing handshake", { wasClean: true, initiator: "remote" }, "clean"],
-  ["a peer's mistake", { cause: new ProtocolError(1002, "bad", "reserved-bits") }, "failed"],
+  ["a peer's mistake", { endedBy: "violation" }, "failed"],
   ["a peer that vanished", { initiator: "remote", cause: new Error("gone") }, "lost"],
   ["a connection that this end dropped", { cause: new Error("timeout") }, "cut"],
 ];
