@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { CloseInfo } from "../../src/protocol/errors.ts";
+import { type CloseInfo, ProtocolError } from "../../src/protocol/errors.ts";
 import { type CloseCause, Counters } from "../../src/guard/stats.ts";
 import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
