@@ -37,6 +37,7 @@ function openEcho(): Drain {
   const established = establish(
     { role: "server", transport, rest: new Uint8Array(), compression: undefined, result },
     resolveLimits({}),
+    undefined,
     new ConnectionGuard(settings),
   );
   const report = (error: unknown): never => {
