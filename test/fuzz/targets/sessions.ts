@@ -273,7 +273,9 @@ async function dialInto(bytes: Bytes, chunks: readonly Bytes[], pace: number): P
   const { what, violated } = await within(outcome, "an outcome");
   // Each frame of a client has a key of its own.
   const written = concat(transport.writes.slice(request)).length;
-  return { what, violated, messages, written: violated ? "" : `${written} octets` };
+  // A refusal may repeat the field in whose place the right one was put.
+  const known = what.replaceAll(right, ACCEPT);
+  return { what: known, violated, messages, written: violated ? "" : `${written} octets` };
 }
 
 async function acceptFor(request: Bytes): Promise<string> {
