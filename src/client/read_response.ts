@@ -72,9 +72,9 @@ function endedEarly(cause: Error | undefined, known: boolean): HandshakeError {
   );
 }
 
-/** The second octet is the version, 3 of all that there are. */
-function isTls(chunk: Uint8Array): boolean {
-  return (chunk[0] === TLS_ALERT || chunk[0] === TLS_HANDSHAKE) && (chunk[1] ?? 3) === 3;
+/** By the first octet alone, which may come alone; no answer in HTTP begins with either. */
+function isTls([first]: Uint8Array): boolean {
+  return first === TLS_ALERT || first === TLS_HANDSHAKE;
 }
 
 /**

@@ -4,6 +4,7 @@ import { decodeHex } from "@std/encoding";
 import { test } from "../support/test.ts";
 import { duplex, type DuplexOptions } from "./targets/duplex.ts";
 import { inflate } from "./targets/leaves.ts";
+import { responses } from "./targets/sessions.ts";
 
 test("inflate() refuses a final block that takes what stands behind the message for its data", () => {
   const options = { history: "", maxLength: 1000 };
@@ -32,3 +33,6 @@ test("attach() survives a stream that transfers each chunk it is given, empty on
   const bytes = decodeHex("818000000000818000000000818000000000");
   for (let i = 0; i < 2; i++) await duplex.check(bytes, [6, 12], options);
 });
+
+test("what a client makes of an answer that begins like TLS does not depend on how that was cut", () =>
+  responses.check(decodeHex("1500"), [], { pace: 0 }));
