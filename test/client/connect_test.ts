@@ -75,7 +75,7 @@ for (const [what, changes, reason] of malformed) {
 
 for (
   const [what, answer] of [
-    ["garbage", "\x16\x02\x01\0\0"],
+    ["garbage", "\x17\x02\x01\0\0"],
     ["SMTP", "220 mail.example.org ESMTP\r\n"],
     ["HTTP/2", "HTTP/2 200\r\n\r\n"],
     ["a folded line", "HTTP/1.1 101 x\r\nA: b\r\n c\r\n\r\n"],
