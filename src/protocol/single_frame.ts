@@ -8,7 +8,6 @@
 import { isBytes, kindOf } from "../util/brands.ts";
 import { type BinaryData, type Bytes, toBytes, viewBytes } from "../util/bytes.ts";
 import {
-  anything,
   checkOptions,
   flag,
   kind,
@@ -179,7 +178,7 @@ export interface FrameToEncode {
 }
 
 const FRAME: OptionTable<FrameToEncode> = {
-  payload: anything,
+  payload: kind("a string or bytes", (value) => typeof value === "string" || isBytes(value)),
   opcode: number("", { least: 0, most: 15 }),
   fin: flag,
   rsv1: flag,

@@ -28,6 +28,13 @@ import {
   WebSocketStream,
   type WebSocketStreamOptions,
 } from "@sansocket/ws";
+import {
+  decodeFrame,
+  type DecodeFrameOptions,
+  encodeFrame,
+  FrameParser,
+  type FrameToEncode,
+} from "@sansocket/ws/core";
 import { adopt as adoptBun, type AdoptOptions } from "@sansocket/ws/bun";
 import { adopt as adoptDeno, type AdoptionOptions } from "@sansocket/ws/deno";
 import { attach, type AttachOptions, createDuplex } from "@sansocket/ws/node";
@@ -217,6 +224,18 @@ const receiving: Samples<{ signal?: AbortSignal }> = { signal: connecting.signal
 const files: Samples<FileOptions> = { prefix: ["/a/", "a", 1, null], index: ["a", "", 1, null] };
 const certificate: Samples<DevelopmentCertificateOptions> = { hostnames: list };
 const duplex: Samples<{ objectMode?: boolean }> = { objectMode: flag };
+const decoding: Samples<DecodeFrameOptions> = {
+  role: ["server", "both", 1, null],
+  rsv1: flag,
+  maxPayloadLength: [0, -1, 0.5, "0", NaN, null],
+};
+const encoding: Samples<FrameToEncode> = {
+  payload: ["a", 5, null, {}],
+  opcode: [2, -1, 16, 1.5, "2", NaN, null],
+  fin: flag,
+  rsv1: flag,
+  mask: [0xffeeddcc, 0.5, 2 ** 32, -(2 ** 32), NaN, "true", null],
+};
 const addresses: Samples<WebTransportAddresses> = { remoteAddress: [any], localAddress: [any] };
 
 /** Takes what it is asked for, and listens or connects nowhere. */
@@ -413,6 +432,21 @@ const calls: readonly Call[] = [
     samples: duplex,
     run: (options: { objectMode?: boolean }) =>
       withPair(({ client }) => void createDuplex(client, options).destroy()),
+  },
+  {
+    owner: "decodeFrame()",
+    samples: decoding,
+    run: (options: DecodeFrameOptions) => decodeFrame(new Uint8Array(), options),
+  },
+  {
+    owner: "FrameParser",
+    samples: decoding,
+    run: (options: DecodeFrameOptions) => new FrameParser(options),
+  },
+  {
+    owner: "encodeFrame()",
+    samples: encoding,
+    run: (frame: FrameToEncode) => encodeFrame(frame),
   },
   {
     owner: "webTransport()",
