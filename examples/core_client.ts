@@ -1,5 +1,5 @@
-// A client made of `node:net` and the core alone: the handshake, messages, and the closing handshake. It sends what it is
-// told, prints as many answers, and closes. docs/core.md explains it.
+// A client made of `node:net` and the core alone: the handshake, messages, and the closing
+// handshake. It sends its arguments, prints as many answers, and closes. docs/core.md explains it.
 //   node --import tsx examples/core_client.ts ws://127.0.0.1:9001/ hello
 //   deno run -A examples/core_client.ts ws://127.0.0.1:9001/ hello
 //   bun examples/core_client.ts ws://127.0.0.1:9001/ hello
@@ -21,7 +21,7 @@ if (url.protocol !== "ws:") throw new TypeError(`Expected ws:, got ${url.protoco
 
 const host = url.hostname.replace(/^\[(.*)\]$/, "$1"); // an IPv6 address without its brackets
 const socket = connect({ host, port: Number(url.port || 80), noDelay: true });
-// The core keeps no time: this bounds the connecting, both handshakes, and every wait for an answer.
+// The core keeps no time. This bounds connecting, both handshakes, and every wait for an answer.
 socket.setTimeout(10_000, () => socket.destroy(new Error("Nothing came for 10 s")));
 
 const { key, bytes } = createRequest(url, { protocols: [], headers: [] });
@@ -33,7 +33,7 @@ let open = false;
 let answers = 0;
 
 for await (const chunk of socket) {
-  // The protocol unmasks and keeps what it is given, so it gets memory of its own.
+  // The protocol unmasks in place and keeps the memory, so it gets a copy.
   let rest = new Uint8Array(chunk);
   if (!open) {
     const result = response.push(rest);

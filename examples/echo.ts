@@ -1,5 +1,5 @@
-// An echo server: text comes back as text, binary as binary. It prints nothing, so that it can be
-// measured. The same file runs on three runtimes:
+// An echo server: text comes back as text, binary as binary. It prints nothing, so that output does
+// not distort measurements. The same file runs on three runtimes:
 //   deno run -A examples/echo.ts --port 9001
 //   bun examples/echo.ts --port 9001
 //   node --import tsx examples/echo.ts --port 9001
@@ -23,8 +23,8 @@ const server = await serve({
   maxMessageSize: Number(values["max-message-size"]),
   compression: values.compression,
   websocket: {
-    // Returning the promise of `send()` is the backpressure: while the peer reads too slowly, its
-    // next message waits, and in the end so does the peer.
+    // Returning the promise of `send()` applies backpressure: while the peer reads too slowly, its
+    // next message waits, and in the end the peer does too.
     message(ws, data) {
       return ws.send(data);
     },

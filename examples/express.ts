@@ -15,7 +15,7 @@ const app = express();
 const server = createServer(app);
 const sockets = attach(server);
 
-// Middleware runs for upgrades as for pages, and what it refuses is refused.
+// Middleware runs for upgrades as it does for pages, and may refuse them.
 app.use((request, response, next) => {
   const user = request.get("x-user");
   if (user === undefined) return void response.status(401).send("Say who you are in X-User");
@@ -28,7 +28,7 @@ app.get("/", (_request, response) => void response.send(`Hello ${response.locals
 
 app.get("/chat", (request, response) => {
   const user = String(response.locals["user"]);
-  // Header fields that are set on the response go with the 101. A request that is no handshake gets 426.
+  // Header fields of the response go with the 101. A request that is not a handshake gets 426.
   sockets.upgrade(request, response, {
     open: (ws) => ws.send(`Welcome ${ws.data.user}`),
     message: (ws, data) => ws.send(data),

@@ -13,19 +13,20 @@ const { values } = parseArgs({ options: { port: { type: "string", default: "8002
 const app = fastify();
 const sockets = attach(app.server);
 
-// Hooks run for upgrades as for pages, and what they refuse is refused.
+// Hooks run for upgrades as they do for pages, and may refuse them.
 app.addHook("onRequest", async (request, reply) => {
   if (request.headers["x-user"] === undefined) {
     return await reply.code(401).send("Say who you are in X-User");
   }
-  // Fastify keeps what `reply.header()` is given to itself until it sends: this goes with the 101.
+  // Fastify keeps the fields of `reply.header()` until it sends. A field of `reply.raw` goes with
+  // the 101.
   reply.raw.setHeader("set-cookie", "greeted=yes");
 });
 
 app.get("/", (request) => `Hello ${request.headers["x-user"]}`);
 
 app.get("/chat", (request, reply) => {
-  // Fastify sends nothing of its own after this. A request that is no handshake gets 426.
+  // After this, Fastify sends nothing itself. A request that is not a handshake gets 426.
   reply.hijack();
   const user = String(request.headers["x-user"]);
   sockets.upgrade(request.raw, reply.raw, {

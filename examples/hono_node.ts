@@ -1,5 +1,5 @@
-// A socket on a Hono application that Hono's own server for Node serves, behind its middleware. With serve() in its
-// place the same application runs on three runtimes: see hono.ts.
+// A socket on a Hono application, behind its middleware, on Hono's own server for Node. On serve()
+// the same application runs on three runtimes: see hono.ts.
 //   node --import tsx examples/hono_node.ts --port 8002
 
 import type { Server } from "node:http";
@@ -14,12 +14,12 @@ const { values } = parseArgs({ options: { port: { type: "string", default: "8002
 
 const app = new Hono<{ Bindings: HttpBindings; Variables: { user: string } }>();
 
-// Middleware runs for upgrades as for pages, and what it refuses is refused.
+// Middleware runs for upgrades as it does for pages, and may refuse them.
 app.use(async (c, next) => {
   const user = c.req.header("x-user");
   if (user === undefined) return c.text("Say who you are in X-User", 401);
   c.set("user", user);
-  // Hono keeps what `c.header()` is given to itself until it sends: this goes with the 101.
+  // Hono keeps the fields of `c.header()` until it sends. A field of `outgoing` goes with the 101.
   c.env.outgoing.setHeader("set-cookie", "greeted=yes");
   await next();
 });
@@ -28,7 +28,7 @@ app.get("/", (c) => c.text(`Hello ${c.var.user}`));
 
 app.get("/chat", (c) => {
   const { incoming, outgoing } = c.env;
-  // A request that is no handshake gets 426.
+  // A request that is not a handshake gets 426.
   sockets.upgrade(incoming, outgoing, {
     open: (ws) => ws.send(`Welcome ${ws.data.user}`),
     message: (ws, data) => ws.send(data),

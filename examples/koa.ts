@@ -13,7 +13,7 @@ const { values } = parseArgs({ options: { port: { type: "string", default: "8002
 
 const app = new Koa();
 
-// Middleware runs for upgrades as for pages, and what it refuses is refused.
+// Middleware runs for upgrades as it does for pages, and may refuse them.
 app.use(async (context, next) => {
   const user = context.get("x-user");
   if (user === "") return context.throw(401, "Say who you are in X-User");
@@ -28,8 +28,8 @@ app.use((context) => {
     context.body = `Hello ${user}`;
     return;
   }
-  // Koa sends nothing of its own after this. Header fields that are set go with the 101, and a request that is no
-  // handshake gets 426.
+  // After this, Koa sends nothing itself. Header fields of the response go with the 101. A request
+  // that is not a handshake gets 426.
   context.respond = false;
   sockets.upgrade(context.req, context.res, {
     open: (ws) => ws.send(`Welcome ${ws.data.user}`),
@@ -37,7 +37,7 @@ app.use((context) => {
   }, { data: { user } });
 });
 
-// After the last `use()`: Koa puts its middleware together here.
+// This comes after the last `use()`, because `callback()` composes the middleware.
 const server = createServer(app.callback());
 const sockets = attach(server);
 

@@ -1,5 +1,5 @@
-// A client for the fuzzing server of the Autobahn Testsuite: it asks how many cases there are, echoes whatever
-// each of them sends, and asks for the reports to be written.
+// A client for the fuzzing server of the Autobahn Testsuite. It asks how many cases there are,
+// echoes every message of each case, and asks the server to write its reports.
 //   wstest --mode fuzzingserver --spec fuzzingserver.json
 //   node --import tsx examples/autobahn/client.ts --url ws://127.0.0.1:9001
 //   deno run -A examples/autobahn/client.ts --url ws://127.0.0.1:9001
@@ -13,16 +13,16 @@ const { values } = parseArgs({
   options: {
     url: { type: "string", default: "ws://127.0.0.1:9001" },
     agent: { type: "string", default: "sansocket" },
-    /** Only this case, by its number. */
+    /** The number of the only case to run. */
     case: { type: "string" },
   },
 });
 
 const options = {
   maxMessageSize: 16_777_216,
-  // The echo of the largest message has to fit, and what is queued behind it.
+  // The echo of the largest message has to fit, together with what is queued behind it.
   maxBufferedAmount: 67_108_864,
-  // Whatever the other end may ask for, and every message compressed: not what to take in production.
+  // Allow every parameter, and compress every message. Do not use this in production.
   compression: { windowBits: 15, threshold: 0 },
 };
 const agent = encodeURIComponent(values.agent);
@@ -46,6 +46,6 @@ async function runCase(number: number): Promise<void> {
     for await (const message of ws) await ws.send(message);
     await ws.closed;
   } catch {
-    // Most cases end in a failed connection, and the server knows which of them should.
+    // Most cases end in a failed connection, and the server knows which ones should.
   }
 }

@@ -1,9 +1,10 @@
-// An echo server for the fuzzing client of the Autobahn Testsuite, or any other that wants to see every
-// corner of the protocol: messages up to 16 MiB, and compression with whatever parameters it asks for.
+// An echo server for the fuzzing client of the Autobahn Testsuite, or any other client that tests
+// every corner of the protocol: messages up to 16 MiB, and compression with all parameters.
 //   node --import tsx examples/autobahn/server.ts --port 9001
 //   deno run -A examples/autobahn/server.ts --port 9001
 //   bun examples/autobahn/server.ts --port 9001
-// and then, with {"servers": [{"agent": "sansocket", "url": "ws://127.0.0.1:9001"}], "cases": ["*"]}:
+// Then run wstest with this fuzzingclient.json:
+//   {"servers": [{"agent": "sansocket", "url": "ws://127.0.0.1:9001"}], "cases": ["*"]}
 //   wstest --mode fuzzingclient --spec fuzzingclient.json
 
 import process from "node:process";
@@ -21,9 +22,9 @@ const options = {
   port: Number(values.port),
   hostname: values.hostname,
   maxMessageSize: 16_777_216,
-  // The echo of the largest message has to fit, and what is queued behind it.
+  // The echo of the largest message has to fit, together with what is queued behind it.
   maxBufferedAmount: 67_108_864,
-  // Whatever the other end may ask for, and every message compressed: not what to take in production.
+  // Allow every parameter, and compress every message. Do not use this in production.
   compression: { windowBits: 15, threshold: 0 },
 };
 

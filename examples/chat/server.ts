@@ -8,8 +8,8 @@
 //   page to server   { type: "name", name }         who I am (again: my new name)
 //                    { type: "text", text }         what I say
 //   server to page   { type: "people", names }      who is here now
-//                    { type: "text", name, text }   what somebody says
-//                    { type: "notice", text }       what happened: somebody joined, left, was renamed
+//                    { type: "text", name, text }   what a person says
+//                    { type: "notice", text }       what happened: joined, left, renamed
 //                    { type: "error", text }        what was wrong with your message
 
 import { readFile } from "node:fs/promises";
@@ -35,13 +35,13 @@ const { values: flags } = parseArgs({
   },
 });
 
-// Read once: the page is the same for everybody.
+// Read once: the page is the same for every client.
 const page = await readFile(new URL("index.html", import.meta.url));
 
-/** Who is here. A connection is listed from its first name until it closes. */
+/** The people who are here. A connection is listed from its first name until it closes. */
 const names = new Map<WebSocketConnection, string>();
 
-// One object of hooks serves all connections; `ws` says which one is meant.
+// One object of hooks serves all connections; `ws` is the connection that an event belongs to.
 const chat = {
   message(ws: WebSocketConnection, data: string | Uint8Array): void {
     const message = parse(data);
@@ -84,25 +84,26 @@ const server = await serve({
     return new Response("Not found\n", { status: 404 });
   },
 }).catch((error: Error) => {
-  // The port is in use, most often: whoever started it needs that sentence, and no stack.
+  // Most often the port is in use: the user needs that sentence, and no stack.
   console.error(error.message);
   return process.exit(1);
 });
 console.log(`Chat: http://${flags.hostname}:${server.port}`);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  // Not `once`: Ctrl+C reaches this program from the terminal and again from whatever has started it, and the second
-  // signal would end it at once. `close()` takes notice of the first call only.
+  // Not `once`: Ctrl+C reaches this program from the terminal and again from its parent process,
+  // and the second signal would end it at once. Only the first call of `close()` counts.
   process.on(signal, async () => {
-    // Each page gets what was sent to it and is told: close code 1001, "going away". Over half a second, so that not
-    // all of them come back at once; whoever comes until then gets 503. What is left after three seconds is cut, before
-    // whoever sent the signal loses patience. (With 1012 in place of 1001 a page could say that the server comes back.)
+    // Each page receives everything that was sent to it, and then close code 1001, "going away".
+    // The closes spread over half a second, so that the pages do not all come back at once. A new
+    // client gets 503 meanwhile. Connections that are left after three seconds are cut, before the
+    // sender of the signal loses patience. (Code 1012 would say that the server comes back.)
     await server.close({ code: 1001, spread: 500, timeout: 3_000 });
     process.exit();
   });
 }
 
-/** Reads a message from a page. Anybody can connect and send anything: nothing is taken on trust. */
+/** Reads a message from a page. Any program can connect and send anything, so check everything. */
 function parse(data: string | Uint8Array): FromPage {
   if (typeof data !== "string") return { type: "error", text: "Expected text, got binary" };
   let message: unknown;
@@ -135,8 +136,8 @@ function sendTo(ws: WebSocketConnection, message: ToPage): void {
 
 function sendToAll(message: ToPage): void {
   const prepared = new PreparedMessage(JSON.stringify(message));
-  // Nobody waits for the promises of `send()`: one slow reader must not hold up the room. What it
-  // has not read yet is kept for it up to a limit, and past that the library closes its connection.
+  // This does not await the promises of `send()`: one slow reader must not hold up the room. The
+  // library keeps unread messages up to a limit, and past that it closes the connection.
   for (const ws of server.connections) ws.send(prepared);
 }
 
