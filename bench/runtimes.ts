@@ -83,6 +83,8 @@ export async function bundle(): Promise<Bundle> {
     format: ["esm"],
     dts: false,
     clean: false,
+    // The runtime is found when the program runs: the conditions of package.json do not reach there.
+    esbuildPlugins: [],
     sourcemap: false,
     silent: true,
   });
