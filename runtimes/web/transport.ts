@@ -8,7 +8,7 @@
 
 import { isArrayBuffer, isUint8Array } from "../../src/util/brands.ts";
 import { ByteQueue } from "../../src/util/byte_queue.ts";
-import { anything, checkOptions, type OptionTable } from "../../src/util/check_options.ts";
+import { checkOptions, type OptionTable, unjudged } from "../../src/util/check_options.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
 import { asError } from "../shared/system_error.ts";
 
@@ -33,8 +33,8 @@ export interface WebTransportAddresses {
 }
 
 const ADDRESSES: OptionTable<WebTransportAddresses> = {
-  remoteAddress: anything,
-  localAddress: anything,
+  remoteAddress: unjudged("an address"),
+  localAddress: unjudged("an address"),
 };
 
 /**

@@ -16,15 +16,8 @@ import { parseTarget } from "../handshake/unix_url.ts";
 import { type Fields, toFields, toHeaders } from "../http/fields.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
 import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
-import {
-  anything,
-  callback,
-  checkOptions,
-  group,
-  number,
-  type OptionTable,
-} from "../util/check_options.ts";
-import { signal as signalRule, textOrTexts, withMethods } from "../util/check_options.ts";
+import { callback, checkOptions, group, number, type OptionTable } from "../util/check_options.ts";
+import { signal as signalRule, textOrTexts, unjudged, withMethods } from "../util/check_options.ts";
 import type { HeadersSource } from "../util/platform.ts";
 import { TransportReader } from "../transport/pull_reader.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
@@ -34,18 +27,18 @@ import type { Address, Runtime, Transport } from "../transport/transport.ts";
 /** The options of `connect()`. */
 export interface ConnectOptions extends ConnectionLimits {
   /**
-   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Offered unless told, where the
-   * runtime has DEFLATE.
+   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Default: true where the
+   * runtime has DEFLATE, else false.
    */
   readonly compression?: boolean | CompressionOptions;
-  /** The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). */
+  /** The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). Default: none. */
   readonly protocols?: string | readonly string[];
   /**
    * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
-   * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither.
+   * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither. Default: none.
    */
   readonly headers?: HeadersSource;
-  /** TLS for `wss:`: whom to trust and what to show. The runtime's own trust unless told. */
+  /** TLS for `wss:`: whom to trust and what to show. Default: the runtime's own trust. */
   readonly tls?: TlsClientOptions;
   /**
    * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`. Default: 0.
@@ -58,14 +51,14 @@ export interface ConnectOptions extends ConnectionLimits {
    * status. For servers that have moved; the server that answers decides where the messages go.
    */
   readonly maxRedirects?: number;
-  /** Where cookies come from and go to, as browsers do by themselves. None unless told. */
+  /** Where cookies come from and go to, as browsers do by themselves. Default: none. */
   readonly cookies?: CookieJar;
   /**
    * Hooks for what is no message: `ping`, `pong`, `drain`, `close`, and `error` for what these throw, which otherwise
-   * goes to `console.error`. A hook that throws closes the connection with 1011.
+   * goes to `console.error`. A hook that throws closes the connection with 1011. Default: none.
    */
   readonly hooks?: ConnectHooks;
-  /** Ends the attempt when it fires; without effect on a connection that is open. */
+  /** Ends the attempt when it fires; without effect on a connection that is open. Default: none. */
   readonly signal?: AbortSignal;
 }
 
@@ -82,7 +75,7 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   ...CONNECTION_LIMITS,
   compression: group(COMPRESSION_OPTIONS, true, false),
   protocols: textOrTexts,
-  headers: anything,
+  headers: unjudged("header fields"),
   tls: group(TLS_CLIENT_OPTIONS),
   maxRedirects: number("redirections", { least: 0 }),
   cookies: withMethods("get", "set"),

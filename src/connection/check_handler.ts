@@ -16,7 +16,7 @@ import {
 import { distance } from "../util/spelling.ts";
 
 /** What each hook may be. */
-const HOOKS: OptionTable<WebSocketHooks> = {
+export const HOOKS: OptionTable<WebSocketHooks> = {
   open: callback,
   message: callback,
   stream: callback,
@@ -35,12 +35,13 @@ const checked = new WeakSet<object>();
 
 /** A handler: a function or an object of hooks. */
 export const handler: OptionRule = {
+  expected: "a function or an object of hooks",
   table: HOOKS as Readonly<Record<string, OptionRule>>,
   check(name, value, scope) {
     if (typeof value === "function") return;
     if (!isObject(value)) {
       const got = describe(value);
-      throw new TypeError(`Expected ${name} to be a function or an object of hooks, got ${got}`);
+      throw new TypeError(`Expected ${name} to be ${this.expected}, got ${got}`);
     }
     for (const hook of NAMES) {
       const given = value[hook];

@@ -38,7 +38,7 @@ export interface WebSocketHooks<Data = unknown> {
    * `receive()` waits for.
    */
   stream?: (ws: WebSocketConnection<Data>, message: MessageStream) => unknown;
-  /** Messages of so many octets go to `stream`. 65,536 unless told. */
+  /** Messages of so many octets go to `stream`. Default: 65,536. */
   readonly streamFrom?: number;
   /** All that had to wait for the network has left; more may be sent. Not waited for. */
   drain?: (ws: WebSocketConnection<Data>) => unknown;

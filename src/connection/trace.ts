@@ -76,7 +76,7 @@ export interface TraceOptions {
   readonly preview?: number;
 }
 
-const TRACE_OPTIONS: OptionTable<TraceOptions> = {
+export const TRACE_OPTIONS: OptionTable<TraceOptions> = {
   event: callback,
   preview: number("octets", { least: 0 }),
 };
@@ -86,11 +86,12 @@ const asGroup = group(TRACE_OPTIONS);
 /** What the option may be. */
 export const trace: OptionRule = {
   ...asGroup,
+  expected: "a function or { event, preview }",
   check(name, value, scope) {
     if (typeof value === "function") return;
     if (!isObject(value) || value.event === undefined) {
       const got = describe(value);
-      throw new TypeError(`Expected ${name} to be a function or { event, preview }, got ${got}`);
+      throw new TypeError(`Expected ${name} to be ${this.expected}, got ${got}`);
     }
     asGroup.check(name, value, scope);
   },

@@ -1,6 +1,6 @@
 // The compression options of `serve()` and `connect()`, and what `true` stands for.
 
-import { flag, number, type OptionTable } from "../util/check_options.ts";
+import { flag, number, type OptionTable, withDefaults } from "../util/check_options.ts";
 
 /**
  * Options of permessage-deflate (RFC 7692). What is not given is as `compression: true` has it.
@@ -18,27 +18,27 @@ import { flag, number, type OptionTable } from "../util/check_options.ts";
  *
  * Most of that is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) by `true`. At most 512 connections
  * of a process have one at a time, those that sent last: half of those measured. Any other keeps up to one window of
- * what it received, 4 KiB unless told, and its next message is compressed by itself.
+ * what it received, by default 4 KiB, and its next message is compressed by itself.
  */
 export interface CompressionOptions {
   /**
-   * The compression level, 0 (none) to 9 (best). 1 unless told: for 1 KiB of JSON half the time of level 6, and an
-   * eighth more bytes.
+   * The compression level, 0 (none) to 9 (best). Default: 1, for 1 KiB of JSON half the time of level 6, and an eighth
+   * more bytes.
    */
   readonly level?: number;
-  /** zlib's memory level, 1 to 9: what it has for a message, and keeps with a context. 5 unless told. */
+  /** zlib's memory level, 1 to 9: what it has for a message, and keeps with a context. Default: 5. */
   readonly memoryLevel?: number;
   /**
    * The base-2 logarithm of the LZ77 window, 8 to 15, of what is sent. A server also asks it of each client that lets
-   * it; a client asks it of the server only when told. 12 unless told.
+   * it; a client asks it of the server only when told. Default: 12.
    */
   readonly windowBits?: number;
   /**
-   * Whether a message may refer to those before it: smaller, for the memory of the table above. Without it each message
-   * stands alone, and an idle connection costs nothing more. True unless told.
+   * Whether a message may refer to those before it, which makes it smaller and takes memory. Without it each message
+   * stands alone, and an idle connection costs nothing more. Default: true.
    */
   readonly contextTakeover?: boolean;
-  /** Messages of fewer octets are not compressed. 128 unless told, 1,024 without context takeover. */
+  /** Messages of fewer octets are not compressed; without context takeover fewer than 1,024. Default: 128. */
   readonly threshold?: number;
 }
 
@@ -50,6 +50,18 @@ export const COMPRESSION_OPTIONS: OptionTable<CompressionOptions> = {
   contextTakeover: flag,
   threshold: number("octets", { least: 0 }),
 };
+
+/** The defaults. */
+export const COMPRESSION_DEFAULTS: Required<CompressionOptions> = {
+  level: 1,
+  memoryLevel: 5,
+  windowBits: 12,
+  contextTakeover: true,
+  threshold: 128,
+};
+
+/** The default of `threshold` for messages that are compressed each by itself. */
+const APART = 1_024;
 
 /** `CompressionOptions` with nothing missing. */
 export interface ResolvedCompression extends Required<CompressionOptions> {
@@ -66,13 +78,10 @@ export function resolveCompression(
 ): ResolvedCompression | undefined {
   if (options === false) return undefined;
   const given = options === true ? {} : options;
-  const contextTakeover = given.contextTakeover ?? true;
+  const resolved = withDefaults(given, COMPRESSION_DEFAULTS);
   return {
-    level: given.level ?? 1,
-    memoryLevel: given.memoryLevel ?? 5,
-    windowBits: given.windowBits ?? 12,
+    ...resolved,
+    threshold: given.threshold ?? (resolved.contextTakeover ? resolved.threshold : APART),
     limitsPeer: given.windowBits !== undefined,
-    contextTakeover,
-    threshold: given.threshold ?? (contextTakeover ? 128 : 1024),
   };
 }

@@ -16,15 +16,15 @@ import { checkOptions, type OptionTable, text as textRule } from "../util/check_
 export interface FileOptions {
   /**
    * What the paths begin with and the names of the files do not: with "/static/", "/static/a.css" is the file "a.css".
-   * As the route of a pattern that ends in `*` it needs none: what `*` stands for is the name. "/" unless told.
+   * As the route of a pattern that ends in `*` it needs none: what `*` stands for is the name. Default: "/".
    */
   readonly prefix?: string;
-  /** The name of the file for a path that ends in a slash. "index.html" unless told. */
+  /** The name of the file for a path that ends in a slash. Default: "index.html". */
   readonly index?: string;
 }
 
 /** What each of these may be. */
-const FILE_OPTIONS: OptionTable<FileOptions> = { prefix: textRule, index: textRule };
+export const FILE_OPTIONS: OptionTable<FileOptions> = { prefix: textRule, index: textRule };
 
 /** Answers requests with files; a function for `routes` and `fetch`. */
 export type FileHandler = (

@@ -24,9 +24,10 @@ const ENTRY = /^(\*?\.(?=[a-z\d_-]))?([a-z\d._~-]+|\[[\da-f:.]+\])(?::(\d+))?$/i
 
 /** What the option `hosts` may be. */
 export const hostsRule: OptionRule = {
+  expected: "a list of host names",
   check(name, value) {
     if (!Array.isArray(value)) {
-      throw new TypeError(`Expected ${name} to be a list of host names, got ${describe(value)}`);
+      throw new TypeError(`Expected ${name} to be ${this.expected}, got ${describe(value)}`);
     }
     for (const entry of value) parseHost(entry);
   },

@@ -69,6 +69,7 @@ function readOnce(origins: Origins): OriginRule {
 
 /** What the option `origins` may be. */
 export const originsRule: OptionRule = {
+  expected: "a list of strings or a function that is not async",
   check(name, value) {
     const isList = Array.isArray(value) && value.every((entry) => typeof entry === "string");
     if (!isList && (typeof value !== "function" || isAsync(value))) {
@@ -78,7 +79,7 @@ export const originsRule: OptionRule = {
         ? "an async one"
         : describe(value);
       throw new TypeError(
-        `Expected ${name} to be a list of strings or a function that is not async, got ${got}`,
+        `Expected ${name} to be ${this.expected}, got ${got}`,
       );
     }
     readOnce(value as Origins);

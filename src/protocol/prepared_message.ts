@@ -69,18 +69,18 @@ export type Sendable = string | Uint8Array | PreparedMessage;
 export interface SendOptions {
   /**
    * Whether to compress the message, where the connection negotiated that and the message reaches the threshold.
-   * True unless told. Say false for what is compressed already, or mixes a secret with what an attacker chose.
+   * Default: true. Say false for what is compressed already, or mixes a secret with what an attacker chose.
    */
   readonly compress?: boolean;
   /**
-   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. By the type of
-   * the data unless told. For peers that expect the other one.
+   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. For
+   * peers that expect the other one. Default: by the type of the data.
    */
   readonly binary?: boolean;
 }
 
 /** What each of these may be. */
-const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
+export const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
 
 /**
  * Checks the options of a message that is sent. They come with each message that has some: this costs 13 ns where

@@ -39,6 +39,7 @@ export interface Forwarding {
 
 /** What the option `trustProxy` may be. */
 export const trustRule: OptionRule = {
+  expected: "true, a number, or a list of addresses and ranges",
   check: (_name, value) => void createTrust(value as TrustProxy),
 };
 

@@ -3,6 +3,7 @@
 // 1. `attach()` and `adopt()` pick from those of `serve()`, types and table alike, and add what is theirs alone.
 // 2. What both ends have is declared with the limits of a connection (connection/limits.ts), and what is inside a group
 //    beside what judges it: guard/options.ts, deflate/options.ts, transport/tls.ts.
+// 3. docs/options.md is written from these docstrings and tables: `npm run docs`.
 
 import { handler } from "../connection/check_handler.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -94,7 +95,7 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    * 408. Each silence within it has `handshakeTimeout`. Default: 300,000.
    */
   readonly requestTimeout?: number;
-  /** Limits against abuse: see {@linkcode GuardOptions}. Default: each as it says there. */
+  /** Limits against abuse: see {@linkcode GuardOptions}. Default: that of each limit. */
   readonly guard?: GuardOptions;
   /**
    * The proxies whose word about the client is taken, from `Forwarded` (RFC 7239) or `X-Forwarded-For`, `-Proto` and
@@ -190,7 +191,7 @@ export interface AdoptionOptions extends
     AttachmentOptions,
     "maxFragments" | "handshakeTimeout" | "autoPong" | "compression" | "guard"
   > {
-  /** Limits against abuse, but for those on frames: see {@linkcode GuardOptions}. Default: each as it says there. */
+  /** Limits against abuse, but for those on frames: see {@linkcode GuardOptions}. Default: that of each limit. */
   readonly guard?: Omit<
     GuardOptions,
     "tinyFragmentsPerSecond" | "frameTimeout" | "maxInflateRatio"

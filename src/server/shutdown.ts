@@ -8,33 +8,33 @@
 import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
 import { LONGEST_TIMER } from "../connection/limits.ts";
 import {
-  anything,
   checkOptions,
   milliseconds,
   number,
   type OptionTable,
   text,
+  unjudged,
 } from "../util/check_options.ts";
 import type { ServerContext } from "./context.ts";
 
 /** How a server stops. */
 export interface ServerCloseOptions {
-  /** The close code: 1001 unless told; 1012 says that the server comes back. */
+  /** The close code; 1012 says that the server comes back. Default: 1001. */
   readonly code?: number;
-  /** The reason, at most 123 octets of UTF-8. */
+  /** The reason, at most 123 octets of UTF-8. Default: "". */
   readonly reason?: string;
   /**
    * Milliseconds from the last close after which what has not ended is cut, and no handler is waited for any more; a
-   * WebSocket is cut after `closeTimeout` in any case. `closeTimeout` unless told.
+   * WebSocket is cut after `closeTimeout` in any case. Default: that of `closeTimeout`.
    */
   readonly timeout?: number;
-  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. 0 unless told. */
+  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. Default: 0. */
   readonly spread?: number;
 }
 
 /** What each of these may be; `code` is judged by what goes into a Close frame. */
-const CLOSE_OPTIONS: OptionTable<ServerCloseOptions> = {
-  code: anything,
+export const CLOSE_OPTIONS: OptionTable<ServerCloseOptions> = {
+  code: unjudged("a close code"),
   reason: text,
   timeout: milliseconds,
   spread: number("milliseconds", { least: 0, most: LONGEST_TIMER, parts: true }),

@@ -18,6 +18,7 @@ import {
   kind,
   type OptionScope,
   type OptionTable,
+  unjudged,
 } from "../util/check_options.ts";
 
 /**
@@ -37,12 +38,12 @@ export interface UpgradeOptions<Data = unknown> {
   /**
    * The subprotocol, or several in order of preference: the first that the client offers is chosen, and
    * none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses: one that returns what the
-   * client has not offered is reported, and the client gets 500. None unless told.
+   * client has not offered is reported, and the client gets 500. Default: none.
    */
   readonly protocol?: string | readonly string[] | ProtocolChooser;
-  /** The `data` of the connection. */
+  /** The `data` of the connection. Default: undefined, or what the pattern of a route found. */
   readonly data?: Data;
-  /** Header fields of the 101 response; `Set-Cookie` may be given several times. */
+  /** Header fields of the 101 response; `Set-Cookie` may be given several times. Default: none. */
   readonly headers?: HeadersSource;
   /** Which origins may connect, in place of the `origins` of the server. Default: those of the server. */
   readonly origins?: Origins;
@@ -57,7 +58,7 @@ export const UPGRADE_OPTIONS: OptionTable<UpgradeOptions> = {
       (Array.isArray(value) && value.every((one) => typeof one === "string")),
   ),
   data: anything,
-  headers: anything,
+  headers: unjudged("header fields"),
   origins: originsRule,
 };
 

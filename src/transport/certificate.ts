@@ -13,12 +13,12 @@ import type { TlsCertificate } from "./tls.ts";
 
 /** What a development certificate is for. */
 export interface DevelopmentCertificateOptions {
-  /** The names and IP addresses of the server. "localhost", "127.0.0.1" and "::1" unless told. */
+  /** The names and IP addresses of the server. Default: `["localhost", "127.0.0.1", "::1"]`. */
   readonly hostnames?: readonly string[];
 }
 
 /** What each of these may be. */
-const CERTIFICATE_OPTIONS: OptionTable<DevelopmentCertificateOptions> = { hostnames: texts };
+export const CERTIFICATE_OPTIONS: OptionTable<DevelopmentCertificateOptions> = { hostnames: texts };
 
 /** Long enough for a day's work on a machine whose clock is off, too short to end up in production. */
 const VALID_DAYS = 30;

@@ -8,6 +8,8 @@ import { nearest } from "./spelling.ts";
 
 /** What one option may be. */
 export interface OptionRule {
+  /** What it takes, with the unit, behind "Expected … to be". */
+  readonly expected: string;
   /**
    * Checks a value that is not undefined.
    *
@@ -144,6 +146,7 @@ function nest(path: string): string {
 /** A kind of value. `expected` says which, behind "Expected … to be". */
 export function kind(expected: string, test: (value: unknown) => boolean): OptionRule {
   return {
+    expected,
     check(name, value) {
       if (!test(value)) {
         throw new TypeError(`Expected ${name} to be ${expected}, got ${describe(value)}`);
@@ -153,7 +156,12 @@ export function kind(expected: string, test: (value: unknown) => boolean): Optio
 }
 
 /** Judged elsewhere, or not at all. */
-export const anything: OptionRule = { check() {} };
+export function unjudged(expected: string): OptionRule {
+  return { expected, check() {} };
+}
+
+/** Not judged. */
+export const anything: OptionRule = unjudged("anything");
 /** True or false. */
 export const flag: OptionRule = kind("true or false", (value) => typeof value === "boolean");
 /** A string. */
@@ -209,6 +217,7 @@ export function number(unit: string, range: NumberRange = {}): OptionRule {
     most === Infinity ? `, ${least} or more` : ` from ${least} to ${most}`
   }`;
   return {
+    expected,
     check(name, value) {
       const right = typeof value === "number" && value >= least && value <= most &&
         (parts || Number.isInteger(value) || value === Infinity);
@@ -236,6 +245,7 @@ export function group<Options>(
   const inner = table as AnyTable;
   const expected = [...instead.map(String), `an object of options`].join(" or ");
   return {
+    expected,
     table: inner,
     check(name, value, scope) {
       if (instead.some((one) => one === value)) return;

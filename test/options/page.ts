@@ -1,0 +1,266 @@
+// docs/options.md, made from the docstrings of the options, and from the tables by which they are checked.
+
+import { ADOPT_OPTIONS as BUN_OPTIONS } from "../../runtimes/bun/adopt.ts";
+import { ATTACH_OPTIONS } from "../../runtimes/node/attach.ts";
+import { CONNECT_OPTIONS } from "../../src/client/connect.ts";
+import { HOOKS } from "../../src/connection/check_handler.ts";
+import { CONNECTION_DEFAULTS, CONNECTION_LIMITS } from "../../src/connection/limits.ts";
+import { TRACE_OPTIONS } from "../../src/connection/trace.ts";
+import { COMPRESSION_DEFAULTS, COMPRESSION_OPTIONS } from "../../src/deflate/options.ts";
+import { FILE_OPTIONS } from "../../src/files/file_handler.ts";
+import { GUARD_DEFAULTS, GUARD_OPTIONS } from "../../src/guard/options.ts";
+import { SEND_OPTIONS } from "../../src/protocol/prepared_message.ts";
+import { ADOPTION_OPTIONS, SERVE_OPTIONS, SERVER_DEFAULTS } from "../../src/server/options.ts";
+import { CLOSE_OPTIONS } from "../../src/server/shutdown.ts";
+import { UPGRADE_OPTIONS } from "../../src/server/upgrade.ts";
+import { CERTIFICATE_OPTIONS } from "../../src/transport/certificate.ts";
+import { TLS_CLIENT_OPTIONS, TLS_SERVER_OPTIONS } from "../../src/transport/tls.ts";
+import type { OptionRule } from "../../src/util/check_options.ts";
+import { read } from "../structure/sources.ts";
+
+type Table = Readonly<Record<string, OptionRule>>;
+
+/** One option, as its docstring has it. */
+export interface Option {
+  /** Its name. */
+  readonly name: string;
+  /** Whether it may be left out. */
+  readonly optional: boolean;
+  /** The first sentence of its docstring. */
+  readonly meaning: string;
+  /** What it is when it is left out, if the docstring says so. */
+  readonly default: string | undefined;
+}
+
+/** The options of one type. */
+export interface Section {
+  /** Its heading. */
+  readonly title: string;
+  /** What stands before the table. */
+  readonly text?: string;
+  /** The files and the interfaces that declare them. */
+  readonly declared: readonly (readonly [file: string, type: string])[];
+  /** What each may be. Others that the interfaces declare are left out. */
+  readonly table: Table;
+  /** The group that they are in, as in `guard.maxConnections`. */
+  readonly group?: string;
+  /** Their defaults in the code. */
+  readonly defaults?: object;
+  /** The calls to name beside each, where they take it. */
+  readonly calls?: readonly string[];
+  /** What stands for the default where there is none. Default: "required". */
+  readonly required?: string;
+}
+
+const OPTIONS = "src/server/options.ts";
+const LIMITS = "src/connection/limits.ts";
+
+/** What the page has, in order. */
+export const sections: readonly Section[] = [
+  {
+    title: "Connections, on both ends",
+    declared: [[LIMITS, "ConnectionLimits"]],
+    table: CONNECTION_LIMITS,
+    defaults: CONNECTION_DEFAULTS,
+    calls: ["serve", "attach", "adopt", "connect"],
+  },
+  {
+    title: "heartbeat",
+    declared: [[LIMITS, "HeartbeatOptions"]],
+    table: CONNECTION_LIMITS.heartbeat.table!,
+    group: "heartbeat",
+    defaults: CONNECTION_DEFAULTS.heartbeat,
+    calls: ["serve", "attach", "adopt", "connect"],
+  },
+  {
+    title: "trace",
+    declared: [["src/connection/trace.ts", "TraceOptions"]],
+    table: TRACE_OPTIONS,
+    group: "trace",
+    calls: ["serve", "attach", "adopt", "connect"],
+  },
+  {
+    title: "compression",
+    text: "`true` stands for all defaults.",
+    declared: [["src/deflate/options.ts", "CompressionOptions"]],
+    table: COMPRESSION_OPTIONS,
+    group: "compression",
+    defaults: COMPRESSION_DEFAULTS,
+    calls: ["serve", "attach", "adopt", "connect"],
+  },
+  {
+    title: "Servers",
+    declared: [[OPTIONS, "ListeningOptions"], [OPTIONS, "ServerOptions"]],
+    table: SERVE_OPTIONS,
+    defaults: SERVER_DEFAULTS,
+    calls: ["serve", "attach", "adopt"],
+  },
+  {
+    title: "guard",
+    text: "Each is a number, and `Infinity` turns it off.",
+    declared: [["src/guard/options.ts", "GuardOptions"]],
+    table: GUARD_OPTIONS,
+    group: "guard",
+    defaults: GUARD_DEFAULTS,
+    calls: ["serve", "attach", "adopt"],
+  },
+  {
+    title: "tls of a server",
+    declared: [
+      ["src/transport/tls.ts", "TlsCertificate"],
+      ["src/transport/tls.ts", "TlsServerOptions"],
+    ],
+    table: TLS_SERVER_OPTIONS,
+    group: "tls",
+  },
+  {
+    title: "What a server does",
+    text: "One of the three, or `fetch` beside `routes`.",
+    required: "one of them",
+    declared: [[OPTIONS, "RouteServerOptions"], [OPTIONS, "WebSocketServerOptions"]],
+    table: {
+      routes: SERVE_OPTIONS.routes,
+      fetch: SERVE_OPTIONS.fetch,
+      websocket: SERVE_OPTIONS.websocket,
+    },
+  },
+  {
+    title: "attach()",
+    text: "Besides those above.",
+    declared: [["runtimes/node/attach.ts", "AttachOptions"]],
+    table: ATTACH_OPTIONS,
+  },
+  {
+    title: "adopt() on Bun",
+    text: "Besides those above.",
+    declared: [["runtimes/bun/adopt.ts", "AdoptOptions"]],
+    table: BUN_OPTIONS,
+  },
+  {
+    title: "upgrade(), and a socket among the routes",
+    declared: [["src/server/upgrade.ts", "UpgradeOptions"]],
+    table: UPGRADE_OPTIONS,
+  },
+  {
+    title: "The hooks of a handler",
+    text: "What is no hook.",
+    declared: [["src/connection/handler.ts", "WebSocketHooks"]],
+    table: { streamFrom: HOOKS.streamFrom },
+  },
+  {
+    title: "close() of a server",
+    declared: [["src/server/shutdown.ts", "ServerCloseOptions"]],
+    table: CLOSE_OPTIONS,
+  },
+  {
+    title: "connect(), WebSocket and WebSocketStream",
+    text: "Besides those of connections. `new WebSocket()` takes no `signal`.",
+    declared: [["src/client/connect.ts", "ConnectOptions"]],
+    table: CONNECT_OPTIONS,
+  },
+  {
+    title: "tls of a client",
+    declared: [["src/transport/tls.ts", "TlsClientOptions"]],
+    table: TLS_CLIENT_OPTIONS,
+    group: "tls",
+  },
+  {
+    title: "send() and PreparedMessage",
+    declared: [["src/protocol/prepared_message.ts", "SendOptions"]],
+    table: SEND_OPTIONS,
+  },
+  {
+    title: "serveFiles()",
+    declared: [["src/files/file_handler.ts", "FileOptions"]],
+    table: FILE_OPTIONS,
+  },
+  {
+    title: "createDevelopmentCertificate()",
+    declared: [["src/transport/certificate.ts", "DevelopmentCertificateOptions"]],
+    table: CERTIFICATE_OPTIONS,
+  },
+];
+
+const CALLS: Readonly<Record<string, Table>> = {
+  serve: SERVE_OPTIONS,
+  attach: ATTACH_OPTIONS,
+  adopt: ADOPTION_OPTIONS,
+  connect: CONNECT_OPTIONS,
+};
+
+/** The options of a section, in the order of their declaration. */
+export function optionsOf({ declared, table }: Section): Option[] {
+  const options: Option[] = [];
+  for (const [file, type] of declared) {
+    const code = read(file);
+    const start = code.search(new RegExp(`^export interface ${type}\\b`, "m"));
+    if (start < 0) throw new Error(`Expected ${type} in ${file}`);
+    const body = code.slice(start, code.indexOf("\n}\n", start));
+    const members = /^ {2}\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}readonly (\w+)(\?)?: (.*)/gm;
+    for (const [, doc = "", name = "", mark, value = ""] of body.matchAll(members)) {
+      if (!Object.hasOwn(table, name) || value.startsWith("never")) continue;
+      if (options.some((option) => option.name === name)) continue;
+      options.push({ name, optional: mark !== undefined, ...readDoc(doc) });
+    }
+  }
+  return options;
+}
+
+function readDoc(doc: string): Pick<Option, "meaning" | "default"> {
+  const text = doc.replace(/^ *\* ?/gm, "").replace(/\{@linkcode (\w+)\}/g, "`$1`");
+  const paragraph = text.trim().split("\n\n")[0]!.replace(/\s+/g, " ");
+  const [, value] = /Default: (`[^`]+`|"[^"]*"|[^.,]+(?:[.,]\S[^.,]*)*)/.exec(
+    text.replace(/\s+/g, " "),
+  ) ?? [];
+  const [meaning = ""] = /^.*?\.(?= [A-Z`"]|$)/.exec(paragraph) ?? [];
+  return { meaning: meaning.replace(/ Default: .*$/, ""), default: value?.trim() };
+}
+
+/** The whole page. */
+export function formatPage(): string {
+  const parts = sections.map((section) => {
+    const { title, text, group } = section;
+    const heading = group === undefined ? "##" : "###";
+    return [`${heading} ${title}`, text, formatTable(section)]
+      .filter((part) => part !== undefined).join("\n\n");
+  });
+  return `${HEAD}\n\n${parts.join("\n\n")}\n`;
+}
+
+const HEAD = `# Options
+
+<!-- Written by "npm run docs" from the docstrings and checks in src/; a test compares the two. -->
+
+All options of all calls: what each takes, its default and its meaning. The docstring of an option
+says more. A name that is unknown is refused, and so is a value of the wrong kind; \`undefined\`
+counts as absent. A number without an upper end may be \`Infinity\`, for no limit.`;
+
+function formatTable(section: Section): string {
+  const { table, group, calls, required = "required" } = section;
+  const head = ["option", ...(calls ? ["of"] : []), "takes", "default", "meaning"];
+  const rows = optionsOf(section).map(({ name, optional, meaning, default: value }) => [
+    `\`${group === undefined ? name : `${group}.${name}`}\``,
+    ...(calls ? [callsOf(name, section).join(", ")] : []),
+    table[name]!.expected,
+    optional ? asCode(value ?? "") : required,
+    meaning,
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i]!.length)));
+  const format = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
+  const line = widths.map((width) => "-".repeat(width));
+  return [head, line, ...rows].map(format).join("\n");
+}
+
+/** A value is code, a description is not. */
+function asCode(value: string): string {
+  return /^(?:"|\d|(?:true|false|undefined)$|Infinity)/.test(value) ? `\`${value}\`` : value;
+}
+
+function callsOf(name: string, { table, group, calls = [] }: Section): readonly string[] {
+  return calls.filter((call) => {
+    const inner = group === undefined ? CALLS[call] : CALLS[call]?.[group]?.table;
+    // `attach()` has a `path` that is another.
+    return inner?.[name]?.expected === table[name]?.expected;
+  });
+}
