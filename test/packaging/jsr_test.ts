@@ -20,8 +20,15 @@ const { name, version, exports } = readJson<
   { name: string; version: string; exports: Record<string, string> }
 >("jsr.json");
 
-/** The paths that a publish would upload, from the top level. */
-async function publishedFiles(): Promise<string[]> {
+let published: Promise<string[]> | undefined;
+
+/** The paths that a publish would upload, from the top level; asked for once. */
+function publishedFiles(): Promise<string[]> {
+  published ??= listPublished();
+  return published;
+}
+
+async function listPublished(): Promise<string[]> {
   // Types are the gate's concern, and checking them takes most of the time.
   const flags = ["publish", "--dry-run", "--allow-dirty", "--no-check", "--allow-slow-types"];
   const output = await run(tool("deno"), [...flags, "--config", "jsr.json"], {

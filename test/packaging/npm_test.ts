@@ -223,9 +223,12 @@ for (
           );
           assertEquals(await run(tool("tsc"), ["-p", "."], { cwd: project }), "");
         };
-        // Without the types of Node, which those of "./node" name; nor those of `await using`.
-        const pages = entryPoints.filter((key) => key !== "./node");
-        await check(pages, { lib: ["es2022", "dom"], types: [] });
+        // Without the types of Node, which those of "./node" name; nor those of `await using`. All modes have one set
+        // of declarations, so one of them suffices.
+        if (moduleResolution === "bundler") {
+          const pages = entryPoints.filter((key) => key !== "./node");
+          await check(pages, { lib: ["es2022", "dom"], types: [] });
+        }
         const typeRoots = [join(root, "node_modules/@types")];
         const node = { lib: ["es2022"], types: ["node"], typeRoots };
         await check(entryPoints, node, "await using disposed = server;");
