@@ -78,7 +78,7 @@ const TEXT = 2;
 const COMPRESS = 1;
 
 /** A queue of messages, some in chunks. */
-export class Backlog<Stream extends { readonly kind: "stream" }> {
+export class Backlog<Stream extends { readonly kind: "stream"; readonly size: number }> {
   /** Octets that the messages count. */
   size = 0;
   readonly #octets = new ByteQueue();
@@ -100,7 +100,7 @@ export class Backlog<Stream extends { readonly kind: "stream" }> {
     this.#add({ kind: "message", data, text, compress });
   }
 
-  /** Adds a message in chunks behind the others. */
+  /** Adds a message in chunks behind the others. Its size must not change while it waits. */
   pushStream(stream: Stream): void {
     this.#add(stream);
   }
@@ -138,7 +138,7 @@ export class Backlog<Stream extends { readonly kind: "stream" }> {
   }
 }
 
-function sizeOf(item: number | WaitingMessage | { readonly kind: "stream" }): number {
+function sizeOf(item: Item<{ readonly kind: "stream"; readonly size: number }>): number {
   if (typeof item === "number") return OVERHEAD + Math.floor(item / 4);
-  return OVERHEAD + OBJECT + (item.kind === "message" ? item.data.length : 0);
+  return OVERHEAD + OBJECT + (item.kind === "message" ? item.data.length : item.size);
 }

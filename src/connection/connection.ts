@@ -13,7 +13,7 @@ import {
   PreparedMessage,
   type SendOptions,
 } from "../protocol/prepared_message.ts";
-import { checkSource, chunksOf } from "./message_source.ts";
+import { checkSource, chunksOf, knownSize } from "./message_source.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import { Tracer } from "./tracer.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
@@ -163,8 +163,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Octets that were sent and still wait for the network, frame headers included; a message that can still be dropped, or
-   * waits behind one in chunks, counts 16 for its own. 0 once the connection has ended; `CloseInfo.unsent` says what was
-   * lost.
+   * waits behind one in chunks, counts 16 more, or 528 where it is kept as it is (in chunks, a large PreparedMessage).
+   * A Blob and an array count all that is still to come of them, texts as UTF-8; a generator only what it has given. 0
+   * once the connection has ended; `CloseInfo.unsent` says what was lost.
    */
   get bufferedAmount(): number {
     return this.#hub.sender.bufferedAmount;
@@ -206,7 +207,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * their buffer may be transferred or resized. A message in chunks, all strings or all bytes, is sent as fragments as
    * they come, not compressed; other messages wait for its end. A chunk is not read any more when the next is asked for.
    * When its source throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
-   * Blob is such a message too. For one that many are to get, a {@linkcode PreparedMessage}.
+   * Blob is such a message too; as an array does, it counts against `maxBufferedAmount` with its whole size, a generator
+   * only with what it has given. For one that many are to get, a {@linkcode PreparedMessage}.
    * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
    * PreparedMessage says of itself stands.
    * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left; not
@@ -249,7 +251,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       return this.#hub.sender.send(message, compress);
     }
     if (data instanceof PreparedMessage) return this.#hub.sender.send(data, compress);
-    return this.#makeOutbox().sendStream(isBlob(data) ? chunksOf(data) : checkSource(data));
+    const outbox = this.#makeOutbox();
+    if (isBlob(data)) return outbox.sendStream(chunksOf(data), data.size);
+    return outbox.sendStream(checkSource(data), knownSize(data));
   }
 
   #makeOutbox(): Outbox {

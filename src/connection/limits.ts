@@ -22,8 +22,9 @@ export interface ConnectionLimits {
   /** The most frames of one message, empty ones included. Default: 131,072. */
   readonly maxFragments?: number;
   /**
-   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a message that comes while
-   * more do, whatever its size. So at most these and one message wait. Default: 16,777,216.
+   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a message of any size that
+   * comes while more do. So at most these and one message wait. Counted as in `bufferedAmount`: a Blob and an array
+   * of chunks with their size, other sources of chunks with what they have given. Default: 16,777,216.
    */
   readonly maxBufferedAmount?: number;
   /**

@@ -2,7 +2,11 @@
 // anything is sent, for half a message cannot be taken back.
 
 import { isBytes, kindOf } from "../util/brands.ts";
+import type { BinaryData } from "../util/bytes.ts";
+import { utf8Length } from "../util/utf8.ts";
 import type { MessageSource } from "./outbox.ts";
+
+type Chunk = string | BinaryData;
 
 /** Octets of a Blob that are read at a time. */
 const PIECE = 65_536;
@@ -12,6 +16,17 @@ export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
   for (let start = 0; start < blob.size; start += PIECE) {
     yield new Uint8Array(await blob.slice(start, start + PIECE).arrayBuffer());
   }
+}
+
+/** The octets of all chunks of an array; 0 for any other source, which may make them only when it is asked for them. */
+export function knownSize(source: MessageSource): number {
+  if (!Array.isArray(source)) return 0;
+  return (source as Chunk[]).reduce((size, chunk) => size + chunkSize(chunk), 0);
+}
+
+/** The octets of one chunk; half a surrogate pair counts 3. */
+export function chunkSize(chunk: Chunk): number {
+  return typeof chunk === "string" ? utf8Length(chunk) : chunk.byteLength;
 }
 
 /**

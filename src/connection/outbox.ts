@@ -6,10 +6,13 @@
 //    encoded counts in a compression context and cannot be taken back.
 // 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one. What the transport has
 //    cannot be dropped any more, so with "drop-oldest" the newest message waits behind it, however much that is.
-// 4. Small messages that wait share a promise, as those in the transport do: one each would be most of what they cost.
+// 4. Of a message in chunks counts what is known to be still to come, while it waits as while it is being sent: all of a
+//    Blob or an array. What a generator will make nobody knows, and it does not exist yet.
+// 5. Small messages that wait share a promise, as those in the transport do: one each would be most of what they cost.
 
 import { Backlog, Deque } from "./backlog.ts";
 import { type BinaryData, toBytes } from "../util/bytes.ts";
+import { chunkSize } from "./message_source.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { EndpointLimits } from "./endpoint_consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -20,6 +23,8 @@ import { defer, type Deferred, RESOLVED } from "../util/promises.ts";
 /** A message in chunks that waits, or is being sent. */
 interface WaitingStream {
   readonly kind: "stream";
+  /** Octets that are known to come from its source still. */
+  size: number;
   readonly chunks: Chunks;
   readonly sent: Deferred<void>;
 }
@@ -75,7 +80,12 @@ export class Outbox {
 
   /** Octets that wait here and in the transport. */
   get bufferedAmount(): number {
-    return this.#backlog.size + this.#endpoint.bufferedAmount;
+    return this.#waiting + this.#endpoint.bufferedAmount;
+  }
+
+  /** Octets that wait here. */
+  get #waiting(): number {
+    return this.#backlog.size + (this.#stream?.size ?? 0);
   }
 
   /** Sends a message. */
@@ -90,8 +100,12 @@ export class Outbox {
     return this.#wait(this.#backlog.size - size);
   }
 
-  /** Sends a message from its chunks, as fragments, at the pace of the peer. */
-  sendStream(source: MessageSource): Promise<void> {
+  /**
+   * Sends a message from its chunks, as fragments, at the pace of the peer.
+   *
+   * @param size Octets of all of them, as far as that is known.
+   */
+  sendStream(source: MessageSource, size: number): Promise<void> {
     if (!this.#endpoint.open) return this.#endpoint.writable();
     const chunks = Symbol.asyncIterator in source
       ? source[Symbol.asyncIterator]()
@@ -101,7 +115,7 @@ export class Outbox {
       release(chunks);
       return refused;
     }
-    const stream: WaitingStream = { kind: "stream", chunks, sent: defer() };
+    const stream: WaitingStream = { kind: "stream", size, chunks, sent: defer() };
     this.#backlog.pushStream(stream);
     this.refill(false);
     return stream.sent.promise;
@@ -145,6 +159,7 @@ export class Outbox {
     const stream = this.#stream;
     if (stream === undefined && this.#backlog.count === 0) return;
     const error = new ConnectionClosed(info);
+    if (stream !== undefined) stream.size = 0;
     while (this.#waiters.count > 0) this.#waiters.shift()!.sent.reject(error);
     while (this.#backlog.count > 0) this.#giveUp(this.#backlog.drop(), error);
     // The source may never come to its next chunk.
@@ -154,11 +169,11 @@ export class Outbox {
   /** What is returned for a message that is not accepted, because too much waits. */
   #refuse(): Promise<void> | undefined {
     const { limits } = this.#endpoint;
-    if (limits.overflow === "wait" || !this.#endpoint.full(this.#backlog.size)) return undefined;
-    if (limits.overflow === "close") return this.#endpoint.overflow(this.#backlog.size);
+    if (limits.overflow === "wait" || !this.#endpoint.full(this.#waiting)) return undefined;
+    if (limits.overflow === "close") return this.#endpoint.overflow(this.#waiting);
     if (limits.overflow === "drop-oldest") {
       const most = limits.maxBufferedAmount - this.#endpoint.bufferedAmount;
-      while (this.#backlog.size > most && this.#backlog.count > 0) this.#dropOldest();
+      while (this.#waiting > most && this.#backlog.count > 0) this.#dropOldest();
       return undefined;
     }
     this.dropped++;
@@ -199,8 +214,9 @@ export class Outbox {
     release(stream.chunks);
   }
 
-  async #sendFragments({ chunks }: WaitingStream): Promise<void> {
+  async #sendFragments(stream: WaitingStream): Promise<void> {
     const endpoint = this.#endpoint;
+    const { chunks } = stream;
     let kind: "string" | "object" | undefined;
     let first = true;
     /** A high surrogate whose other half is in the next chunk. */
@@ -220,6 +236,7 @@ export class Outbox {
           throw new TypeError("Expected the chunks of a message to be all strings or all bytes");
         }
         kind = type;
+        if (stream.size > 0) stream.size = Math.max(stream.size - chunkSize(value), 0);
         let data = typeof value === "string" ? half + value : toBytes(value);
         half = "";
         if (typeof data === "string" && /[\ud800-\udbff]$/.test(data)) {

@@ -59,7 +59,7 @@ function hasSlot(value: unknown, getter: () => unknown): boolean {
 /** Whether a value is a Blob, or a File. */
 export function isBlob(value: unknown): value is Blob {
   return typeof value === "object" && value !== null && /^(?:Blob|File)$/.test(kindOf(value)) &&
-    "arrayBuffer" in value && "slice" in value;
+    "arrayBuffer" in value && "slice" in value && "size" in value;
 }
 
 /** Whether a value is a Response whose body, if there is one, is a web stream. */

@@ -1,7 +1,12 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import { concat } from "../../src/util/bytes.ts";
-import { checkSource, chunksOf } from "../../src/connection/message_source.ts";
+import {
+  checkSource,
+  chunkSize,
+  chunksOf,
+  knownSize,
+} from "../../src/connection/message_source.ts";
 import { foreign, ForeignBlob } from "../support/realm.ts";
 import { test } from "../support/test.ts";
 
@@ -15,6 +20,28 @@ test("chunksOf reads a Blob piece by piece", async () => {
       assertEquals(encodeHex(concat(pieces)), encodeHex(bytes));
     }
   }
+});
+
+test("knownSize counts the octets of an array of chunks, and of nothing else", () => {
+  const cases: [Parameters<typeof knownSize>[0], number][] = [
+    [["a", "", "\u00e9", "\u20ac", "\u{1d11e}"], 10],
+    // Half a pair is what U+FFFD takes, though both halves take 4 together.
+    [["\ud834", "\udd1e"], 6],
+    [[new Uint8Array(3), new ArrayBuffer(4), new DataView(new ArrayBuffer(9), 2, 5)], 12],
+    [[new Float64Array(2)], 16],
+    [foreign<Uint8Array[]>("[new Uint8Array(1), new SharedArrayBuffer(2)]"), 3],
+    [new Set(["a"]), 0],
+    [
+      {
+        [Symbol.iterator](): Iterator<string> {
+          throw new Error("asked too early");
+        },
+      },
+      0,
+    ],
+  ];
+  for (const [source, size] of cases) assertEquals(knownSize(source), size);
+  assertEquals([chunkSize("\u20ac"), chunkSize(new Uint16Array(2))], [3, 4]);
 });
 
 test("checkSource takes whatever gives chunks", () => {

@@ -4,7 +4,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { decodeUtf8, encodeUtf8, encodeUtf8Into, Utf8Validator } from "../../src/util/utf8.ts";
+import {
+  decodeUtf8,
+  encodeUtf8,
+  encodeUtf8Into,
+  utf8Length,
+  Utf8Validator,
+} from "../../src/util/utf8.ts";
 import { cuts } from "../support/split.ts";
 import { test } from "../support/test.ts";
 
@@ -266,6 +272,20 @@ test("encodeUtf8Into stays in three octets a code unit", () => {
       const target = new Uint8Array(length * 3);
       const written = encodeUtf8Into(text, target, 0);
       assertEquals(encodeHex(target.slice(0, written)), encodeHex(encodeUtf8(text)));
+    }
+  }
+});
+
+test("utf8Length counts what encodeUtf8 gives, wherever a text is cut to be counted", () => {
+  for (const [hex, text] of valid) assertEquals(utf8Length(text), hex.length / 2);
+  const units = ["a", "\u00e9", "\u20ac", "\u{1d11e}", "\ud834", "\udd1e"];
+  for (const unit of units) {
+    for (const length of [0, 1, 23, 24, 25, 4_094, 4_095, 4_096, 4_097, 8_191, 8_192, 20_000]) {
+      for (
+        const text of ["x".repeat(length) + unit, unit.repeat(length), `x${unit.repeat(length)}`]
+      ) {
+        assertEquals(utf8Length(text), encodeUtf8(text).length);
+      }
     }
   }
 });
