@@ -157,7 +157,7 @@ export class TransportReader implements TransportSink {
       if (result === "ended" && !this.#closed) {
         result = await this.#next(deadline - performance.now());
       }
-      if (this.#closed) return true;
+      if (this.#closed) return transport.bufferedAmount === 0;
       if (result !== "timeout") continue;
       if (transport.bufferedAmount >= waiting) break;
       waiting = transport.bufferedAmount;

@@ -122,6 +122,32 @@ test("TransportReader finish() waits as long as some of what waits leaves", asyn
   assertEquals(other.transport.destroyed, true);
 });
 
+for (const [what, waiting] of [["all of it has left", 0], ["some of it waited", 1]] as const) {
+  for (const reading of [true, false]) {
+    const when = reading ? "while it waits" : "before it waits";
+    test(`TransportReader finish() of a stream that goes ${when} says whether ${what}`, async () => {
+      const { transport, reader } = setUp();
+      transport.bufferedAmount = waiting;
+      // As a transport does that is lost inside `end()`.
+      if (!reading) transport.end = () => transport.sink.closed(new Error("reset"));
+      const finished = reader.finish(AGES);
+      if (reading) transport.sink.closed(new Error("reset"));
+      assertEquals(await finished, waiting === 0);
+      assertEquals(transport.destroyed, false);
+    });
+  }
+}
+
+test("TransportReader finish() says that what waited is lost with its peer", async () => {
+  const [accepted, peer] = await transportPair();
+  const reader = new TransportReader(accepted);
+  // More than the pair holds for a peer that does not read.
+  void reader.write(new Uint8Array(10_000_000), AGES);
+  const finished = reader.finish(AGES);
+  peer.destroy();
+  assertEquals([await finished, reader.isClosed], [false, true]);
+});
+
 /** A reader with a watcher, and what that was told. */
 function setUpWatched() {
   const told: string[] = [];
