@@ -31,6 +31,8 @@ export interface BunWebSocket {
   send(data: string | Uint8Array): number;
   /** Sends a Ping. */
   ping(data: Uint8Array): number;
+  /** Sends a Pong. */
+  pong(data: Uint8Array): number;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
   /** Drops the connection. */
@@ -193,6 +195,7 @@ function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunW
         // 0 is a socket that is gone; `close` follows.
         send: (data) => socket.send(data) !== -1,
         ping: (payload) => void socket.ping(payload),
+        pong: (payload) => void socket.pong(payload),
         close: (code, reason) => socket.close(code, reason),
         terminate: () => socket.terminate(),
         get bufferedAmount() {

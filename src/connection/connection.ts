@@ -276,6 +276,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or one that answers none.
+   * On a connection of `adopt()` the engine answers each Ping itself; Deno's has no other Pong, and there none is sent.
    *
    * @param data The payload, at most 125 octets (as UTF-8 when it is a string). Default: empty.
    * @returns As {@linkcode WebSocketConnection.send}.

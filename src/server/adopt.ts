@@ -43,7 +43,9 @@ export class Adoption {
   readonly #sessions: Sessions;
 
   constructor(options: AdoptionOptions) {
-    this.#context = createContext(options, undefined, this.connections);
+    const context = createContext(options, undefined, this.connections);
+    // The engine answers Pings: an answer of ours would be a second one.
+    this.#context = { ...context, autoPong: false };
     this.#sessions = new Sessions(this.#context);
   }
 

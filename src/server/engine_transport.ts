@@ -3,7 +3,7 @@
 //
 // 1. The engine has read frames and gives messages: they are put into frames again, masked with a key of zeros, which
 //    changes no octet. What our end writes is read again, and given to the engine a message at a time.
-// 2. The engine answers Pings and closes itself, so a Pong that our end writes is dropped.
+// 2. The engine answers Pings and closes itself. So a Pong that our end writes is one that the application sends.
 // 3. It cannot be paused. What comes while nobody takes it is kept, to a bound; above it the connection is dropped.
 
 import { type Bytes, concat, EMPTY, put } from "../util/bytes.ts";
@@ -24,6 +24,8 @@ export interface NativeSocket {
   send(data: string | Bytes): boolean;
   /** Sends a Ping. An engine without it looks after the peer by itself: each Ping counts as answered. */
   readonly ping?: (payload: Bytes) => void;
+  /** Sends a Pong that answers no Ping. Without it there is none. */
+  readonly pong?: (payload: Bytes) => void;
   /** Starts the closing handshake; no code for a Close frame that says nothing. */
   close(code: number | undefined, reason: string): void;
   /** Drops the connection, or comes as near to that as the engine can. */
@@ -184,7 +186,7 @@ export class NativeTransport implements Transport {
         this.#wait(frame(Opcode.pong, payload));
         this.#deliverSoon();
       }
-    }
+    } else this.#socket.pong?.(payload);
   }
 
   #receive(opcode: number, payload: Uint8Array): void {

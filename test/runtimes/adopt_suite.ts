@@ -40,8 +40,13 @@ export type StartEngine = (
   upgradeOptions: UpgradeOptions<undefined>,
 ) => Adopting;
 
-/** Registers the tests. */
-export function adoptSuite(start: StartEngine, skip: string | undefined): void {
+/** Registers the tests; `sendsPongs` for an engine that can send a Pong which answers no Ping. */
+export function adoptSuite(
+  start: StartEngine,
+  sendsPongs: boolean,
+  skip: string | undefined,
+): void {
+  const decode = (payload: Uint8Array): string => new TextDecoder().decode(payload);
   const scene = (
     name: string,
     options: Options,
@@ -197,6 +202,28 @@ export function adoptSuite(start: StartEngine, skip: string | undefined): void {
   scene("answers a Ping", {}, {}, async ({ url }) => {
     const ws = await connect(url);
     assert(await ws.ping("payload") >= 0);
+    await ws.close();
+  });
+
+  const pingsSeen: string[] = [];
+  scene(`answers each Ping once, and ${sendsPongs ? "sends" : "has no other"} Pong`, {}, {
+    ping: (_ws, payload) => void pingsSeen.push(decode(payload)),
+    message: async (ws) => {
+      await ws.pong("mine");
+      await ws.send("sent");
+    },
+  }, async ({ url }) => {
+    const pongs: string[] = [];
+    const ws = await connect(url, {
+      hooks: { pong: (_ws, payload) => void pongs.push(decode(payload)) },
+    });
+    await ws.ping("a");
+    await ws.ping("b");
+    await ws.send("x");
+    assertEquals(await ws.receive(), "sent");
+    assertEquals(pongs, ["a", "b", ...(sendsPongs ? ["mine"] : [])]);
+    // Deno does not tell of one.
+    if (sendsPongs) assertEquals(pingsSeen, ["a", "b"]);
     await ws.close();
   });
 

@@ -14,7 +14,7 @@ class Scene implements TransportSink {
   congested = false;
   waiting = 0;
 
-  constructor({ ping = true, maxWaiting = 1000, owned = true } = {}) {
+  constructor({ ping = true, pong = true, maxWaiting = 1000, owned = true } = {}) {
     const { log } = this;
     const bufferedAmount = () => this.waiting;
     const socket: NativeSocket = {
@@ -23,6 +23,7 @@ class Scene implements TransportSink {
         return !this.congested;
       },
       ...(ping ? { ping: (payload) => void log.push(`ping ${encodeHex(payload)}`) } : {}),
+      ...(pong ? { pong: (payload) => void log.push(`pong ${encodeHex(payload)}`) } : {}),
       close: (code, reason) => void log.push(`close ${code} "${reason}"`),
       terminate: () => void log.push("terminate"),
       get bufferedAmount() {
@@ -80,10 +81,22 @@ test("NativeTransport takes a batch at every split", () => {
   }
 });
 
-test("NativeTransport closes without a code, and drops a Pong", () => {
+test("NativeTransport closes without a code", () => {
   const scene = new Scene();
-  scene.write("8a01 70 8800");
+  scene.write("8800");
   assertEquals(scene.take(), ['close undefined ""']);
+});
+
+test("NativeTransport sends a Pong where the engine can, at every split", () => {
+  const bytes = decodeHex("8a00 010148 8a0170 800169".replaceAll(" ", ""));
+  for (let i = 0; i <= bytes.length; i++) {
+    for (const pong of [true, false]) {
+      const scene = new Scene({ pong });
+      for (const part of [bytes.slice(0, i), bytes.slice(i)]) scene.transport.write(part);
+      const pongs = pong ? ["pong ", "pong 70"] : [];
+      assertEquals(scene.take(), [...pongs, 'send "Hi"']);
+    }
+  }
 });
 
 test("NativeTransport answers a Ping itself where the engine has none", async () => {

@@ -9,12 +9,16 @@ interface DenoServe {
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
 }
 
-adoptSuite((options, handler, upgradeOptions) => {
-  const sockets = adopt(options);
-  const { Deno } = globalThis as unknown as { Deno: DenoServe };
-  const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    (request, info) => sockets.upgrade(request, info, handler, upgradeOptions),
-  );
-  return { port: server.addr.port, sockets, stop: () => server.shutdown() };
-}, runtime === "deno" ? undefined : "it needs Deno");
+adoptSuite(
+  (options, handler, upgradeOptions) => {
+    const sockets = adopt(options);
+    const { Deno } = globalThis as unknown as { Deno: DenoServe };
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      (request, info) => sockets.upgrade(request, info, handler, upgradeOptions),
+    );
+    return { port: server.addr.port, sockets, stop: () => server.shutdown() };
+  },
+  false,
+  runtime === "deno" ? undefined : "it needs Deno",
+);
