@@ -25,6 +25,12 @@ import { addressOf, NodeTransport } from "./node_transport.ts";
 /** Longer than any deadline of the library: for a caller that sets none. */
 const LONG = 120_000;
 
+/** Why a handshake has failed whose client ended or reset the connection. */
+const GONE = "The client has gone";
+
+/** What the runtimes say of such a client. */
+const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTROYED"];
+
 /** Whether sockets need a gate: by the runtime, since Deno can be told to use the shim for Node. */
 const gated = "Deno" in globalThis;
 
@@ -98,10 +104,14 @@ async function listenGated(
     const late = (): void => fail(new Error(`The handshake took more than ${timeout} ms`));
     const timer = setTimeout(late, timeout);
     carrier.on("close", () => clearTimeout(timer));
+    // The last octets of a handshake complete it before the end behind them is read.
+    const gone = (): void => fail(new Error(GONE));
+    gate.on("end", gone);
     // One for each connection, since nothing leads from a TLSSocket to the stream below it. It is a light object here.
     const own = { ...settings, ...gate.waking(settings.SNICallback), pauseOnConnect: true };
     const acceptor = tls.createServer(own, (socket) => {
       clearTimeout(timer);
+      gate.off("end", gone);
       handshakes.complete(carrier, socket, () => {
         gate.pause();
         return new GatedTransport(socket, carrier, gate);
@@ -134,7 +144,7 @@ class Handshakes {
       return false;
     }
     this.#underWay.set(carrier, arrival);
-    carrier.on("close", () => this.fail(carrier, new Error("The client has gone")));
+    carrier.on("close", () => this.fail(carrier, new Error(GONE)));
     return true;
   }
 
@@ -177,9 +187,11 @@ function carrierOf(socket: TLSSocket): Socket {
 /** Why a handshake has failed: a certificate that nobody trusts ends it as a peer does that hangs up. */
 function explain(error: Error, socket: TLSSocket | undefined): Error {
   const untrusted = socket?.authorizationError;
-  return untrusted
-    ? new Error(`The client's certificate is not trusted: ${untrusted}`, { cause: error })
-    : error;
+  if (untrusted) {
+    return new Error(`The client's certificate is not trusted: ${untrusted}`, { cause: error });
+  }
+  const gone = GONE_CODES.includes((error as { readonly code?: unknown }).code);
+  return gone ? new Error(GONE, { cause: error }) : error;
 }
 
 /**

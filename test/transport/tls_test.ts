@@ -9,14 +9,22 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { connect, createDevelopmentCertificate, serve } from "@sansocket/ws";
-import type { ServerOptions, TlsInfo, TlsServerOptions, WebSocketHandler } from "@sansocket/ws";
+import type {
+  Refusal,
+  ServerOptions,
+  TlsInfo,
+  TlsServerOptions,
+  WebSocketHandler,
+} from "@sansocket/ws";
 import { X509Certificate } from "node:crypto";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
+import tls from "node:tls";
 import { WebSocket as WsClient, WebSocketServer } from "ws";
-import { withResolvers } from "../support/connections.ts";
+import { settled, withResolvers } from "../support/connections.ts";
 import { handshake, RawPeer, RawServer } from "../support/raw.ts";
+import { decodeHex } from "@std/encoding";
 import { test } from "../support/test.ts";
 
 const [certificate, other, client, stranger] = await Promise.all([
@@ -195,6 +203,82 @@ test("serve() outlives clients that reset or end within their TLS handshake", as
   await ws.send("hello");
   assertEquals(await ws.receive(), "hello");
   await ws.close();
+});
+
+/** The first record of a client's TLS handshake. */
+async function clientHello(): Promise<Uint8Array> {
+  await using listener = await RawServer.listen();
+  const dialling = connect(`wss://127.0.0.1:${listener.port}/`).catch(() => {});
+  const peer = await listener.accept();
+  const start = await peer.take(5);
+  const rest = await peer.take(start[3]! * 256 + start[4]!);
+  peer.end();
+  await dialling;
+  return Uint8Array.of(...start, ...rest);
+}
+
+for (const leave of ["end", "reset"] as const) {
+  for (
+    const [what, begin] of [
+      ["has said nothing", async () => {}],
+      ["is within its first record", async (peer) => await peer.flush(decodeHex("16030100ff01"))],
+      ["has begun", async (peer) => await peer.flush(await clientHello())],
+      ["has had its answer", async (peer) => {
+        await peer.flush(await clientHello());
+        await peer.take(5);
+      }],
+    ] as [string, (peer: RawPeer) => Promise<void>][]
+  ) {
+    test(`serve() hears at once of a client that ${leave}s when it ${what}`, async () => {
+      const refused = withResolvers<Refusal>();
+      await using server = await serve({
+        port: 0,
+        tls: certificate,
+        websocket: echo,
+        // A client that goes unheard is refused by it, and that by another reason.
+        handshakeTimeout: 10_000,
+        refused: refused.resolve,
+      });
+      const peer = await RawPeer.dial(server.port);
+      await begin(peer);
+      while (server.stats().sockets === 0) await settled();
+      peer[leave]();
+      const { cause, reason } = await refused.promise;
+      assertEquals([cause, reason], ["tls", "The TLS handshake failed: The client has gone"]);
+      // It is not kept for its other half either.
+      await peer.closed;
+      assertEquals(server.stats().sockets, 0);
+    });
+  }
+}
+
+test("serve() answers a client that ends its side with the last octets of its TLS handshake", async () => {
+  await using server = await serve({
+    port: 0,
+    tls: certificate,
+    fetch: () => new Response("a page"),
+  });
+  await using between = await RawServer.listen();
+  const page = new Promise<string>((resolve, reject) => {
+    const options = { port: between.port, ca, allowHalfOpen: true, minVersion: "TLSv1.3" } as const;
+    const client = tls.connect(
+      { host: "127.0.0.1", ...options },
+      () => client.end("GET / HTTP/1.0\r\nHost: a\r\n\r\n"),
+    );
+    let text = "";
+    client.setEncoding("utf8").on("data", (data) => text += data);
+    client.on("end", () => resolve(text)).on("error", reject);
+  });
+  const client = await between.accept();
+  await using peer = await RawPeer.dial(server.port);
+  const [type, major, minor, high, low] = await client.take(5);
+  peer.send(Uint8Array.of(type!, major!, minor!, high!, low!));
+  peer.send(await client.take(high! * 256 + low!));
+  peer.pipeTo(client);
+  // Its half of the handshake, its request and its end leave together.
+  peer.send(await client.takeRest());
+  peer.end();
+  assertMatch(await page, /^HTTP\/1\.1 200 OK\r\n.*a page$/s);
 });
 
 test("serve() with TLS hangs up on a client without", async () => {
