@@ -80,14 +80,14 @@ export class ReadAhead {
   }
 
   /**
-   * Drops a message that comes behind those that wait. One that is compressed has to be inflated, and before it what
-   * waits compressed; of that only what still fits is kept.
+   * Drops a message that comes behind those that wait. One that is compressed has to be inflated where the next one may
+   * refer to it, and before it what waits compressed; of that only what still fits is kept.
    *
    * @returns How many were dropped.
    */
   drop(data: string | Bytes | CompressedMessage): number {
     let dropped = 1;
-    if (!isCompressed(data)) return dropped;
+    if (!isCompressed(data) || this.#protocol.independent) return dropped;
     for (let count = this.#waiting.length; count > 0; count--) {
       const plain = this.take();
       if (plain === undefined) return dropped;

@@ -65,7 +65,11 @@ export class Intake {
     return this.#ahead !== undefined;
   }
 
-  /** Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. */
+  /**
+   * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. Of one that
+   * is dropped nothing is kept, but for a compressed one that the next may refer to: it is collected, within what
+   * `maxMessageSize` lets a compressed message have, and inflated to at most `maxMessageSize`, at its end.
+   */
   set dropsExcess(drops: boolean) {
     this.#dropsExcess = drops;
     this.#allow();

@@ -21,6 +21,9 @@ export class PerMessageDeflate {
   /** Stands for the settings that messages are compressed with. */
   readonly settings: number;
 
+  /** Whether a message that is received refers to nothing before it. */
+  readonly independent: boolean;
+
   readonly #backend: DeflateBackend;
   readonly #deflateSettings: DeflateSettings;
   readonly #deflater: Deflater;
@@ -38,6 +41,7 @@ export class PerMessageDeflate {
     this.settings = (level << 8) | (memoryLevel << 4) | sendWindowBits;
     this.#deflateSettings = { level, memoryLevel, windowBits: sendWindowBits };
     this.#deflater = backend.createDeflater(this.#deflateSettings, sendTakeover);
+    this.independent = !receiveTakeover;
     this.#received = receiveTakeover ? new SlidingWindow(receiveWindowBits) : undefined;
   }
 

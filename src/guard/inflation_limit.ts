@@ -20,6 +20,7 @@ export function limitInflation(
   return {
     threshold: transform.threshold,
     settings: transform.settings,
+    independent: transform.independent ?? false,
     encode: (data) => transform.encode(data),
     encodeApart: (data) => transform.encodeApart(data),
     forget: () => transform.forget(),

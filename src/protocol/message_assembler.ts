@@ -8,7 +8,8 @@
 //    within the limit for messages (RFC 7692 section 7.2.2).
 // 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
 //    characters.
-// 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when it is taken.
+// 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when it is taken. One that is
+//    dropped is not even collected where none refers to those before it; else it is, within the limit for messages.
 
 import { allocate, type Bytes, EMPTY, viewPart } from "../util/bytes.ts";
 import { CloseCode } from "./close_frame.ts";
@@ -40,6 +41,8 @@ export const invalidText: Violation = {
 
 /** Decompresses the payload of a message. */
 export interface MessageDecoder {
+  /** Whether no message refers to those before it, so that one which is dropped need not be decoded. Default: false. */
+  readonly independent?: boolean;
   /** The plain bytes, at most `maxLength`, or what is wrong. */
   decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid" | Violation;
 }
@@ -146,6 +149,11 @@ export class MessageAssembler {
     return this.#compressed;
   }
 
+  /** Whether the message in progress need not be collected by who drops it. */
+  get droppable(): boolean {
+    return !this.#compressed || this.#decoder?.independent === true;
+  }
+
   /**
    * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding` a message has to wait: it must not
    * keep the chunk that it came in, and stays compressed.
@@ -244,9 +252,15 @@ export class MessageAssembler {
 
   /**
    * Hands a piece of a streamed message on, which `take()` then returns; the first one with what was collected before.
-   * `last` says that it completes the message.
+   * `last` says that it completes the message. Of one that is compressed, and so dropped, nothing is handed on.
    */
   stream(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
+    if (this.#compressed) {
+      this.#buffer = this.#message = EMPTY;
+      this.#length = 0;
+      if (last) this.#fragments = 0;
+      return undefined;
+    }
     if (this.#text && !this.#validate(bytes, start, end, last)) return invalidText;
     if (this.#length > 0) {
       this.#append(bytes, start, end);

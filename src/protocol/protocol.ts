@@ -168,8 +168,10 @@ export class Protocol extends ProtocolSettings {
         // Decided now, not with the header: until the payload is asked for the consumer can choose.
         const { holding } = this;
         const { declared, compressed } = assembler;
-        const from = holding ? this.excessFrom : this.streamFrom;
-        const streamed = this.#streaming || (declared >= from && !compressed);
+        const streamed = this.#streaming ||
+          (holding
+            ? declared >= this.excessFrom && assembler.droppable
+            : declared >= this.streamFrom && !compressed);
         const violation = assembler.read(decoder, last, streamed, holding);
         if (violation !== undefined) return this.#meet(violation);
         if (!streamed && !last) continue;
@@ -179,7 +181,7 @@ export class Protocol extends ProtocolSettings {
         if (!streamed) return "message";
         this.last = last;
         this.#streaming = !last;
-        if (last || this.data.length > 0) return "chunk";
+        if (last || compressed || this.data.length > 0) return "chunk";
       } else if (complete && fin) {
         this.#assembler?.reset();
       }
@@ -252,6 +254,11 @@ export class Protocol extends ProtocolSettings {
     if (this.state === "open") this.#writeClose(received.code, "");
     this.#discard();
     return "close";
+  }
+
+  /** Whether a compressed message that is dropped need not be inflated: see `MessageDecoder.independent`. */
+  get independent(): boolean {
+    return this.#transform?.independent === true;
   }
 
   /** Inflates a message that was parsed while holding: each once, in their order, also behind the end; or why it failed. */

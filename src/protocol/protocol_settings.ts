@@ -19,7 +19,8 @@ export class ProtocolSettings {
   allowance: number = -1;
   /**
    * While holding, messages of at least so many octets are streamed: a consumer that drops them needs none collected.
-   * Default: Infinity.
+   * One that is compressed is streamed as empty pieces, where the transform is `independent`; else it has to be inflated,
+   * and comes as "compressed". Default: Infinity.
    */
   excessFrom: number = Infinity;
   /**

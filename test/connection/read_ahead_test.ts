@@ -12,22 +12,34 @@ import {
   openFake,
   utf8,
 } from "../support/established.ts";
+import { encodeFrames } from "../support/frames.ts";
 import { test } from "../support/test.ts";
 
-/** Both ends of a connection with context takeover: the server's, and what compresses as its client does. */
+/**
+ * Both ends of a connection with context takeover unless told: the server's, and what compresses as its client does.
+ * `inflated` has the octets of each payload that the server inflates.
+ */
 function open(
   options: FakeConnectionOptions = {},
-): { fake: FakeConnection; peer: PerMessageDeflate } {
+  takeover = true,
+): { fake: FakeConnection; peer: PerMessageDeflate; inflated: number[] } {
   const settings = resolveCompression({ threshold: 0 })!;
   const parameters = {
-    sendTakeover: true,
+    sendTakeover: takeover,
     sendWindowBits: 15,
-    receiveTakeover: true,
+    receiveTakeover: takeover,
     receiveWindowBits: 15,
   };
   const end = (): PerMessageDeflate => new PerMessageDeflate(backends.public, parameters, settings);
-  const fake = openFake({ ...options, compression: { extensions: [], transform: end() } });
-  return { fake, peer: end() };
+  const transform = end();
+  const inflated: number[] = [];
+  const decode = transform.decode.bind(transform);
+  transform.decode = (payload, maxLength) => {
+    inflated.push(payload.length);
+    return decode(payload, maxLength);
+  };
+  const fake = openFake({ ...options, compression: { extensions: [], transform } });
+  return { fake, peer: end(), inflated };
 }
 
 function send({ fake, peer }: ReturnType<typeof open>, ...messages: readonly string[]): void {
@@ -175,6 +187,93 @@ test("compressed messages that exceed what may wait leave no more than that wait
   const next = ws.receive();
   send(both, "the context is whole");
   assertEquals(await next, "the context is whole");
+  both.peer.close();
+});
+
+/** A compressed message in frames of 1,000 octets. */
+function* fragments(payload: Uint8Array<ArrayBuffer>) {
+  for (let at = 0; at < payload.length; at += 1_000) {
+    yield {
+      opcode: at === 0 ? 2 : 0,
+      reserved: at === 0 ? 4 : 0,
+      fin: at + 1_000 >= payload.length,
+      payload: payload.slice(at, at + 1_000),
+    } as const;
+  }
+}
+
+/** 16 messages that wait: no other may. */
+const FULL = Array.from({ length: 16 }, (_, i) => `${i}`);
+
+for (const last of ["takes the next message when it comes", "asks while it is being dropped"]) {
+  test(`a compressed message that exceeds what may wait is neither collected nor inflated without context takeover, by who ${last}`, async () => {
+    const both = open({ handler: {}, maxMessageSize: 1_000_000 }, false);
+    await using fake = both.fake;
+    const { connection: ws, transport } = fake;
+    send(both, ...FULL);
+    const frames = [...fragments(both.peer.encode(noise(200_000)))];
+    // Whole in a frame, it would be read into the memory that it ends in.
+    const payload = new Uint8Array(200_000).fill(0xff);
+    const [whole] = [encodeFrames({ opcode: 2, reserved: 4, payload, key: new Uint8Array(4) })];
+    for (let at = 0; at < whole!.length; at += 50_000) {
+      transport.sink.data(whole!.slice(at, at + 50_000));
+      assertEquals(transport.sink.room, undefined);
+    }
+    // It is no DEFLATE, which nobody has found out.
+    assertEquals([ws.ignored, fake.endpoint.open, both.inflated], [1, true, []]);
+    const half = frames.length >> 1;
+    fake.receiveFrames(...frames.slice(0, half));
+    await settled();
+    const taken: Message[] = [];
+    const take = async () => {
+      for (let i = 0; i < FULL.length; i++) taken.push(await ws.receive());
+    };
+    if (last.startsWith("asks")) await take();
+    const waits = last.startsWith("asks") ? ws.receive() : undefined;
+    fake.receiveFrames(...frames.slice(half));
+    await settled();
+    assertEquals([ws.ignored, both.inflated.length], [2, taken.length]);
+    if (waits === undefined) await take();
+    assertEquals(taken, FULL);
+    const next = waits ?? ws.receive();
+    send(both, "next");
+    assertEquals([await next, both.inflated.length], ["next", 17]);
+    both.peer.close();
+  });
+}
+
+test("a compressed message that exceeds what may wait holds at most what maxMessageSize allows with context takeover", async () => {
+  const maxMessageSize = 100_000;
+  const both = open({ handler: {}, maxMessageSize });
+  await using fake = both.fake;
+  const { connection: ws } = fake;
+  send(both, ...FULL);
+  // As large as it may be: it is inflated, for the next refers to it.
+  const large = noise(maxMessageSize);
+  const encoded = both.peer.encode(large);
+  fake.receiveFrames(...fragments(encoded));
+  await settled();
+  assertEquals([ws.ignored, Math.max(...both.inflated)], [1, encoded.length]);
+  // What is larger is refused before it is there: the octets that came are all that could be held.
+  let held = 0;
+  for (const frame of fragments(new Uint8Array(1_000_000))) {
+    fake.receiveFrames(frame);
+    if (fake.transport.paused) break;
+    held += frame.payload.length;
+  }
+  await settled();
+  assertEquals(held, 114_000);
+  assert(held <= maxMessageSize * 8 / 7 + 64);
+  assert(fake.frames().at(-1)?.startsWith("88 03f1"), fake.frames().at(-1));
+  both.peer.close();
+});
+
+test("a bomb that exceeds what may wait is inflated to no more than maxMessageSize", async () => {
+  const both = open({ handler: {}, maxMessageSize: 100_000 });
+  await using fake = both.fake;
+  send(both, ...FULL, "0".repeat(100_001));
+  await settled();
+  assert(fake.frames().at(-1)?.startsWith("88 03f1"), fake.frames().at(-1));
   both.peer.close();
 });
 
