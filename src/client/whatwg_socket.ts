@@ -77,8 +77,10 @@ export class Socket {
 
   /** Octets that have not left. */
   get bufferedAmount(): number {
-    if (!this.#frozen && this.readyState !== CLOSED) {
-      this.#pending = Math.min(this.#pending, this.#connection?.bufferedAmount ?? 0);
+    const connection = this.#connection;
+    // Behind the end of the connection it stays what had not left.
+    if (!this.#frozen && connection !== undefined && connection.state !== "closed") {
+      this.#pending = Math.min(this.#pending, connection.bufferedAmount);
     }
     return this.#unsent + this.#pending;
   }
@@ -130,6 +132,8 @@ export class Socket {
       if (this.readyState === OPEN) this.#deliver(message);
     }
     const info = await connection.closed;
+    // With frame headers, so never less than what is meant here.
+    this.#pending = Math.min(this.#pending, info.unsent);
     this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
   }
 
@@ -150,7 +154,6 @@ export class Socket {
 
   /** RFC 6455 section 7.2.1: a connection that is lost has failed too, so it has an error event. */
   #finish(error: unknown, init: { code: number; reason: string; wasClean: boolean }): void {
-    this.#pending = this.bufferedAmount - this.#unsent;
     this.readyState = CLOSED;
     if (error !== undefined) this.#target.dispatchEvent(createErrorEvent(error));
     this.#target.dispatchEvent(createCloseEvent(init));

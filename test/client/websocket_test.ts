@@ -1,7 +1,14 @@
 import { type CloseInfo, createWebSocketClass, WebSocket } from "@sansocket/ws";
 import { serve, type WebSocketConnection, type WebSocketInstance } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertLessOrEqual,
+  assertThrows,
+} from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import fc from "fast-check";
 import { resizable } from "../support/realm.ts";
@@ -464,6 +471,26 @@ test("WebSocket.bufferedAmount equals the length of any text in UTF-8", async ()
   await next(ws, "close");
   await server.close();
 });
+
+for (const how of ["the peer drops", "the close timer runs out"] as const) {
+  test(`WebSocket.bufferedAmount stays what had not left when ${how}`, async () => {
+    // A handler that takes no message.
+    const { WebSocket, server, url, peers } = await open(() => new Promise(() => {}));
+    const ws = new WebSocket(url, { closeTimeout: 20 });
+    await next(ws, "open");
+    for (let i = 0; i < 3; i++) ws.send(new Uint8Array(900_000));
+    if (how === "the peer drops") peers[0]?.terminate();
+    else ws.close();
+    await next(ws, "close");
+    const { bufferedAmount } = ws;
+    assertGreater(bufferedAmount, 900_000);
+    assertLessOrEqual(bufferedAmount, 2_700_000);
+    ws.send("abc");
+    assertEquals(ws.bufferedAmount, bufferedAmount + 3);
+    peers[0]?.terminate();
+    await server.close({ timeout: 10 });
+  });
+}
 
 test("WebSocket.bufferedAmount grows after close() and stays", async () => {
   const { WebSocket, server, url } = await open(echo);
