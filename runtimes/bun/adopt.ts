@@ -9,7 +9,7 @@ import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption } from "../../src/server/adopt.ts";
-import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import { ANSWER_UNKNOWN, type NativeTransport } from "../../src/server/engine_transport.ts";
 import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
@@ -45,6 +45,14 @@ export interface BunWebSocket {
 interface SocketData {
   readonly admitted: Admitted;
   transport?: NativeTransport;
+  /** Octets that waited when this was looked at last: Bun forgets them when it closes. */
+  waiting?: number;
+  /** Closes the socket; set while that waits for what was sent before. */
+  closeLater?: (() => void) | undefined;
+  /** Whether our end has closed. */
+  closing?: boolean;
+  /** Whether the socket is gone. */
+  gone?: boolean;
 }
 
 /** Bun's hooks: the `websocket` of `Bun.serve()`. */
@@ -182,6 +190,9 @@ function upgrade(
   return new Response("Bun could not upgrade the request", { status: 400 });
 }
 
+/** Bun answers the peer's Close frame behind what waits, and then lets go of both. */
+const CLOSE_LOST = "The connection was lost before its Close frame had left";
+
 function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunWebSocketHooks {
   return {
     maxPayloadLength,
@@ -193,13 +204,24 @@ function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunW
       const data = dataOf(socket);
       data.transport = data.admitted.open({
         // 0 is a socket that is gone; `close` follows.
-        send: (data) => socket.send(data) !== -1,
+        send(message) {
+          const left = socket.send(message) !== -1;
+          data.waiting = left ? 0 : socket.getBufferedAmount();
+          return left;
+        },
         ping: (payload) => void socket.ping(payload),
         pong: (payload) => void socket.pong(payload),
-        close: (code, reason) => socket.close(code, reason),
+        close(code, reason) {
+          const close = (): void => {
+            data.closing = true;
+            socket.close(code, reason);
+          };
+          if (socket.getBufferedAmount() === 0) close();
+          else data.closeLater = close;
+        },
         terminate: () => socket.terminate(),
         get bufferedAmount() {
-          return socket.getBufferedAmount();
+          return data.gone ? data.waiting ?? 0 : socket.getBufferedAmount();
         },
       });
     },
@@ -207,9 +229,19 @@ function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunW
     ping: (socket, data) => dataOf(socket).transport?.pinged(data),
     pong: (socket, data) => dataOf(socket).transport?.ponged(data),
     drain(socket) {
-      if (socket.getBufferedAmount() === 0) dataOf(socket).transport?.drained();
+      const data = dataOf(socket);
+      data.waiting = socket.getBufferedAmount();
+      if (data.waiting > 0) return;
+      data.transport?.drained();
+      data.closeLater?.();
     },
-    close: (socket, code, reason) => dataOf(socket).transport?.closed(code, reason),
+    close(socket, code, reason) {
+      const data = dataOf(socket);
+      data.gone = true;
+      // Bun calls this within its own `close()`, with what that was given, and hears no answer.
+      if (data.closing) data.transport?.closed(0, "", new Error(ANSWER_UNKNOWN));
+      else data.transport?.closed(code, reason, data.waiting ? new Error(CLOSE_LOST) : undefined);
+    },
   };
 }
 

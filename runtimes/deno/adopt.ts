@@ -8,7 +8,7 @@ import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption } from "../../src/server/adopt.ts";
-import type { NativeTransport } from "../../src/server/engine_transport.ts";
+import { ANSWER_UNKNOWN, type NativeTransport } from "../../src/server/engine_transport.ts";
 import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
@@ -19,6 +19,9 @@ import type { UpgradeOptions } from "../../src/server/upgrade.ts";
 const HIGH_WATER_MARK = 65_536;
 /** Milliseconds between two looks at how much still waits. */
 const LOOK_INTERVAL = 10;
+
+/** What stands for a Close frame without a code (RFC 6455 section 7.1.5). */
+const NO_STATUS = 1005;
 
 /** The part of `Deno.ServeHandlerInfo` that is used. */
 export interface DenoServeInfo {
@@ -139,6 +142,8 @@ function drive(socket: WebSocket, admitted: Admitted): void {
   let transport: NativeTransport | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let error: Error | undefined;
+  /** Octets that waited when our end closed: Deno says 0 from then on, whatever has left. */
+  let held: number | undefined;
   const look = (): void => {
     timer = undefined;
     if (socket.bufferedAmount === 0) transport?.drained();
@@ -155,10 +160,15 @@ function drive(socket: WebSocket, admitted: Admitted): void {
         return false;
       },
       // Unlike a browser's, this one takes every code that may be sent.
-      close: (code, reason) => code === undefined ? socket.close() : socket.close(code, reason),
+      close(code, reason) {
+        held = socket.bufferedAmount;
+        clearTimeout(timer);
+        if (code === undefined) socket.close();
+        else socket.close(code, reason);
+      },
       terminate: () => socket.close(),
       get bufferedAmount() {
-        return socket.bufferedAmount;
+        return held ?? socket.bufferedAmount;
       },
     });
   };
@@ -171,7 +181,14 @@ function drive(socket: WebSocket, admitted: Admitted): void {
   socket.onclose = ({ code, reason }) => {
     clearTimeout(timer);
     if (transport === undefined) admitted.cancel();
-    else transport.closed(code, reason, error);
+    else if (held !== undefined && code === NO_STATUS) {
+      // So it is too when the peer just ends TCP, or resets it.
+      transport.closed(0, "", error ?? new Error(ANSWER_UNKNOWN));
+    } else {
+      // The peer's answer comes behind all that was sent.
+      if (error === undefined) held = 0;
+      transport.closed(code, reason, error);
+    }
   };
 }
 

@@ -18,6 +18,10 @@ import { FIN, headerLength, Opcode, writeHeader } from "../protocol/frame_header
 import type { Address, Transport, TransportSink } from "../transport/transport.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
+/** Why an end that our end began is not clean where the engine does not tell the peer's Close frame from its absence. */
+export const ANSWER_UNKNOWN: string = "Whether the peer answered the Close frame is not known: " +
+  "the runtime's engine does not tell";
+
 /** What a runtime's own WebSocket can do. */
 export interface NativeSocket {
   /** Sends a message; false when it waits in the engine, and `NativeTransport.drained()` will follow. */

@@ -1,9 +1,16 @@
 // What adopt() promises on both engines that it is there for; each test file brings the engine's server.
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   type CloseInfo,
   connect,
+  ConnectionClosed,
   HandshakeError,
   type Message,
   type UpgradeOptions,
@@ -264,6 +271,59 @@ export function adoptSuite(
     await ws.closed;
     never.resolve();
     assertStringIncludes(String((await dropped.promise).cause), "More than 100000 octets");
+  });
+
+  for (const [what, ends] of Object.entries({ "that is silent": false, "that resets TCP": true })) {
+    const opened = withResolvers<WebSocketConnection>();
+    scene(`invents no Close frame of a peer ${what}`, { closeTimeout: 50 }, {
+      open: (ws) => opened.resolve(ws),
+    }, async ({ port }) => {
+      await using peer = await RawPeer.dial(port);
+      await peer.upgrade();
+      const ws = await opened.promise;
+      const closed = ws.close(4001, "bye");
+      assertEquals(await peer.takeClose(), { code: 4001, reason: "bye" });
+      if (ends) peer.reset();
+      const { code, wasClean, initiator, sent, received, cause } = await closed;
+      assertEquals({ code, wasClean, initiator, sent, received }, {
+        code: 1006,
+        wasClean: false,
+        initiator: "local",
+        sent: { code: 4001, reason: "bye" },
+        received: undefined,
+      });
+      assertInstanceOf(cause, Error);
+    });
+  }
+
+  for (const closes of ["this end", "the peer, which then resets TCP"]) {
+    const stalled = withResolvers<WebSocketConnection>();
+    scene(`rejects what waits when ${closes} closes`, { closeTimeout: 50 }, {
+      open: (ws) => stalled.resolve(ws),
+    }, async ({ port }) => {
+      await using peer = await RawPeer.dial(port);
+      await peer.upgrade();
+      peer.pause();
+      const ws = await stalled.promise;
+      const sent = assertRejects(() => ws.send(new Uint8Array(16 << 20)), ConnectionClosed);
+      assertEquals(await isPending(sent), true);
+      if (closes === "this end") ws.close(4001);
+      else {
+        await peer.flush(new Uint8Array([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]));
+        peer.reset();
+      }
+      const info = await ws.closed;
+      assertEquals(info.wasClean, false);
+      assertEquals((await sent).info, info);
+    });
+  }
+
+  scene("sends what waits before it closes", {}, (ws) => {
+    ws.send(new Uint8Array(16 << 20));
+  }, async ({ url }) => {
+    const ws = await connect(url, { maxMessageSize: 16 << 20 });
+    assertEquals((await ws.receive()).length, 16 << 20);
+    assertEquals((await ws.closed).code, 1000);
   });
 
   const LARGE = 20 << 20;
