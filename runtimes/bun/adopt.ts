@@ -13,7 +13,7 @@ import { ANSWER_UNKNOWN, type NativeTransport } from "../../src/server/engine_tr
 import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
-import type { UpgradeOptions } from "../../src/server/upgrade.ts";
+import type { Upgrade, UpgradeOptions } from "../../src/server/upgrade.ts";
 
 /** The part of a `Bun.Server` that is used. */
 export interface BunServer {
@@ -97,27 +97,10 @@ export interface Adopted extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of a request.
-   *
-   * @param request The request that Bun's `fetch` was given.
-   * @param server The server that it was given.
-   * @param handler What to do with the connection.
-   * @param options The `data`, and perhaps the subprotocol and header fields.
-   * @returns What to return from `fetch`: undefined after an upgrade, which has been answered, or the refusal.
+   * Makes a WebSocket connection of a request: takes the request and the server that Bun's `fetch` was given, then the
+   * handler and the options. The Response that it returns is to be returned from `fetch`.
    */
-  upgrade<Data>(
-    request: Request,
-    server: BunServer,
-    handler: WebSocketHandler<Data>,
-    options: UpgradeOptions<Data> & { readonly data: Data },
-  ): Response | undefined;
-  /** The same without `data`. */
-  upgrade(
-    request: Request,
-    server: BunServer,
-    handler: WebSocketHandler<undefined>,
-    options?: UpgradeOptions<undefined>,
-  ): Response | undefined;
+  readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
   /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
   close(options?: ServerCloseOptions): Promise<void>;
 }
@@ -177,7 +160,12 @@ function upgrade(
   server: BunServer,
   handler: WebSocketHandler<never>,
   options?: UpgradeOptions<unknown>,
-): Response | undefined {
+): Response {
+  if (typeof server?.requestIP !== "function" || typeof server.upgrade !== "function") {
+    throw new TypeError(
+      "Expected upgrade(request, server, handler, options) with what fetch of Bun.serve() was given",
+    );
+  }
   const peer = server.requestIP(request);
   const address = peer === null ? undefined : { hostname: peer.address, port: peer.port };
   const admitted = adoption.decide(request, address, handler, options);
@@ -185,7 +173,10 @@ function upgrade(
   const headers = new Headers(admitted.headers as [string, string][]);
   request.headers.delete("sec-websocket-protocol");
   if (admitted.protocol !== undefined) headers.set("sec-websocket-protocol", admitted.protocol);
-  if (server.upgrade(request, { headers, data: { admitted } })) return undefined;
+  if (server.upgrade(request, { headers, data: { admitted } })) {
+    // Bun has answered, and drops this.
+    return new Response(null, { status: 204 });
+  }
   admitted.cancel(400);
   return new Response("Bun could not upgrade the request", { status: 400 });
 }

@@ -13,7 +13,7 @@ import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import type { Address } from "../../src/transport/transport.ts";
-import type { UpgradeOptions } from "../../src/server/upgrade.ts";
+import type { Upgrade, UpgradeOptions } from "../../src/server/upgrade.ts";
 
 /** Octets that may wait in the engine before a sender is made to wait. */
 const HIGH_WATER_MARK = 65_536;
@@ -34,27 +34,10 @@ export interface Adopted extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of a request.
-   *
-   * @param request The request that `Deno.serve()` gave its handler.
-   * @param info What it gave besides.
-   * @param handler What to do with the connection.
-   * @param options The `data`, and perhaps the subprotocol and header fields.
-   * @returns The Response to return from the handler: the upgrade, or the refusal.
+   * Makes a WebSocket connection of a request: takes the request and the info that `Deno.serve()` gave its handler, then
+   * our handler and the options. The Response that it returns is to be returned from the handler.
    */
-  upgrade<Data>(
-    request: Request,
-    info: DenoServeInfo,
-    handler: WebSocketHandler<Data>,
-    options: UpgradeOptions<Data> & { readonly data: Data },
-  ): Response;
-  /** The same without `data`. */
-  upgrade(
-    request: Request,
-    info: DenoServeInfo,
-    handler: WebSocketHandler<undefined>,
-    options?: UpgradeOptions<undefined>,
-  ): Response;
+  readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
   /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
   close(options?: ServerCloseOptions): Promise<void>;
 }
@@ -119,6 +102,11 @@ function upgrade(
   handler: WebSocketHandler<never>,
   options?: UpgradeOptions<unknown>,
 ): Response {
+  if (typeof info?.remoteAddr !== "object") {
+    throw new TypeError(
+      "Expected upgrade(request, info, handler, options) with what Deno.serve() gave its handler",
+    );
+  }
   const admitted = adoption.decide(request, addressOf(info), handler, options);
   if (!("open" in admitted)) return admitted;
   const { protocol, headers } = admitted;

@@ -20,10 +20,10 @@ import { callback, checkOptions, type OptionTable, text } from "../../src/util/c
 import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { ATTACHMENT_OPTIONS, type AttachmentOptions } from "../../src/server/options.ts";
-import { mergeForUpgrade } from "../../src/server/stand_in.ts";
+import { mergeForUpgrade, toResponse } from "../../src/server/stand_in.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
-import { checkUpgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
+import { checkUpgrade, type Upgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { addressOf, NodeTransport } from "./transport.ts";
 
@@ -59,29 +59,12 @@ export interface Attached extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of the request that a route of the application has at hand. The header fields that
-   * middleware set on the response go with the 101. A request that is no valid opening handshake is refused: with
-   * status 400, 403, 405, 426 or 503 and the reason as the body. Answer nothing yourself after this call.
-   *
-   * @param request The request, as `node:http` made it.
-   * @param response Its response, which nothing has been written to.
-   * @param handler What to do with the connection.
-   * @param options The `data`, and perhaps the subprotocol and header fields.
-   * @throws {TypeError} When the response has been sent already, or an option or a hook is unknown.
+   * Makes a WebSocket connection of the request that a route of the application has at hand: takes the request and the
+   * response of `node:http`, then the handler and the options. The header fields that middleware set on the response go
+   * with the 101. The Response that it returns has been answered with: answer nothing yourself after this call. It throws
+   * a TypeError when the response has been sent, or belongs to another request.
    */
-  upgrade<Data>(
-    request: IncomingMessage,
-    response: ServerResponse,
-    handler: WebSocketHandler<Data>,
-    options: UpgradeOptions<Data> & { readonly data: Data },
-  ): void;
-  /** The same without `data`. */
-  upgrade(
-    request: IncomingMessage,
-    response: ServerResponse,
-    handler: WebSocketHandler<undefined>,
-    options?: UpgradeOptions<undefined>,
-  ): void;
+  readonly upgrade: Upgrade<[request: IncomingMessage, response: ServerResponse]>;
   /** What has happened so far; see `Server.stats()`. */
   stats(): ServerStats;
   /**
@@ -214,13 +197,19 @@ class Door implements Attached {
     }
   }
 
-  upgrade(
+  readonly upgrade = (
     request: IncomingMessage,
     response: ServerResponse,
     // What the interface promises is checked there: the handler takes what `options.data` is.
     handler: WebSocketHandler<never>,
     options: UpgradeOptions<unknown> = {},
-  ): void {
+  ): Response => {
+    if (response?.req !== request || !Array.isArray(request?.rawHeaders)) {
+      throw new TypeError(
+        "Expected upgrade(request, response, handler, options) with a request of node:http and its response, such as " +
+          "request.raw and reply.raw of Fastify",
+      );
+    }
     checkUpgrade(handler, options);
     if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
     const asked = pending.get(request);
@@ -235,14 +224,16 @@ class Door implements Attached {
     response.detachSocket(socket);
     const { data } = options;
     const headers = mergeForUpgrade(fieldsOf(response), options.headers);
-    this.#take(
+    let answer: Response | undefined;
+    const refusal = this.#take(
       request,
       socket,
       head,
       (_request, { upgrade }) =>
-        upgrade(handler as WebSocketHandler, { ...options, data, headers }),
+        answer = upgrade(handler as WebSocketHandler, { ...options, data, headers }),
     );
-  }
+    return answer?.clone() ?? toResponse({ headers: [], status: 500, reason: "", ...refusal });
+  };
 
   async close(options?: ServerCloseOptions): Promise<void> {
     await this.#attachment.close(options);
@@ -258,7 +249,7 @@ class Door implements Attached {
     return this.close();
   }
 
-  #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler): void {
+  #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler) {
     // What the server set for its requests is not meant for a connection that lives on. A stream that is no socket, which
     // a server can be given as well, has neither.
     (socket as Partial<Socket>).setTimeout?.(0);
@@ -266,7 +257,7 @@ class Door implements Attached {
     // A server of `node:https` answers the peer's half-close with its own.
     socket.allowHalfOpen = true;
     const copy = new Uint8Array(rest);
-    this.#attachment.take(new NodeTransport(socket), headOf(request), copy, fetch);
+    return this.#attachment.take(new NodeTransport(socket), headOf(request), copy, fetch);
   }
 }
 
@@ -315,7 +306,7 @@ function askApplication(
 
 const NO_HANDSHAKE = "Expected a WebSocket opening handshake";
 
-function refuseUpgrade(request: IncomingMessage, response: ServerResponse): void {
+function refuseUpgrade(request: IncomingMessage, response: ServerResponse): Response {
   response.writeHead(426, {
     upgrade: "websocket",
     // An Upgrade without its Connection is a plain request, but a proxy may see it otherwise.
@@ -323,6 +314,7 @@ function refuseUpgrade(request: IncomingMessage, response: ServerResponse): void
     "content-type": "text/plain; charset=utf-8",
   });
   response.end(NO_HANDSHAKE);
+  return new Response(NO_HANDSHAKE, { status: 426, headers: { upgrade: "websocket" } });
 }
 
 /** The header fields that middleware has set. */

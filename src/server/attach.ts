@@ -9,7 +9,8 @@ import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { HeaderFields } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
-import type { RequestHead } from "../http/head.ts";
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import type { HeadFault, RequestHead } from "../http/head.ts";
 import type { Address, Transport } from "../transport/transport.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { SessionPeer } from "./client_address.ts";
@@ -44,8 +45,17 @@ export class Attachment {
     this.#sessions = new Sessions(this.#context);
   }
 
-  /** Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded. */
-  take(transport: Transport, head: ForeignHead, rest: Uint8Array, fetch?: FetchHandler): void {
+  /**
+   * Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded.
+   *
+   * @returns Why it was refused, when that was so at once and not by `fetch`.
+   */
+  take(
+    transport: Transport,
+    head: ForeignHead,
+    rest: Uint8Array,
+    fetch?: FetchHandler,
+  ): HeadFault | HandshakeRefusal | undefined {
     const peer = new SessionPeer(
       transport.remoteAddress,
       this.#context,
@@ -54,6 +64,7 @@ export class Attachment {
     const session = new HttpSession(transport, this.#context, peer, this.#sessions, fetch);
     this.#sessions.add(session);
     session.runOnce(toHead(head), rest, peer.connect());
+    return session.refusal;
   }
 
   /** What has happened so far; see `Server.stats()`. */

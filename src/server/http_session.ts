@@ -51,6 +51,8 @@ export interface FirstHead {
 export class HttpSession implements Session, ReaderWatcher, Bounded {
   /** Whether a request is being answered. */
   answering = false;
+  /** Why a request was refused, once one was. */
+  refusal: HeadFault | HandshakeRefusal | undefined;
 
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
@@ -354,6 +356,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     refusal: HeadFault | HandshakeRefusal,
     head: RequestHead | undefined,
   ): Promise<"close"> {
+    this.refusal = refusal;
     const headers = "headers" in refusal ? refusal.headers : [];
     const date = ["Date", new Date().toUTCString()] as const;
     const response = formatRefusal({ ...refusal, headers: [date, ...headers] }, head?.method);

@@ -15,6 +15,7 @@ import type { RequestHead } from "../http/head.ts";
 import {
   anything,
   checkOptions,
+  isObject,
   kind,
   type OptionScope,
   type OptionTable,
@@ -70,30 +71,45 @@ const UPGRADE: OptionScope = { owner: "upgrade()", table: UPGRADE_OPTIONS };
  * @throws {TypeError} When the handler is none, or a hook or an option is unknown.
  */
 export function checkUpgrade(handler: unknown, options: unknown): void {
+  if (isObject(handler) && "headers" in handler && "url" in handler) {
+    throw new TypeError("Expected the handler in upgrade(handler, options), got a request");
+  }
   handlerRule.check("the handler", handler, UPGRADE);
   checkOptions(UPGRADE.owner, options, UPGRADE_OPTIONS);
 }
 
 /**
- * Makes a WebSocket connection of the request at hand. The handler's `data` is of the type of what it is given, and a
- * handler that is declared to need `data` has to be given some.
+ * Makes a WebSocket connection of a request. It is the same for `serve()`, `attach()` and `adopt()`, but for what the
+ * platform has of the request, which comes first. The handler's `data` is of the type of what it is given, and a handler
+ * that is declared to need `data` has to be given some.
+ *
+ * @typeParam Platform What the platform has of the request; nothing for `serve()`, which knows the request at hand.
  */
-export interface Upgrade {
+export interface Upgrade<Platform extends readonly unknown[] = []> {
   /**
    * With `data`.
    *
-   * @param handler What to do with the connection.
-   * @param options The `data`, and perhaps the subprotocol and header fields.
-   * @returns A Response to return from `fetch`: the upgrade, or the refusal with status 400, 403, 405, 426 or 503
-   * and the reason as its body.
-   * @throws {TypeError} When an option or a hook is unknown or of the wrong kind.
+   * @param args What the platform has of the request, the handler, and the options: the `data`, and perhaps the
+   * subprotocol and header fields.
+   * @returns A Response: the upgrade, or the refusal with status 400, 403, 405, 426, 429 or 503 and the reason as its
+   * body. Return it from `fetch`; `attach()` has answered with it already.
+   * @throws {TypeError} When an argument, an option or a hook is unknown or of the wrong kind.
    */
   <Data>(
-    handler: WebSocketHandler<Data>,
-    options: UpgradeOptions<Data> & { readonly data: Data },
+    ...args: [
+      ...platform: Platform,
+      handler: WebSocketHandler<Data>,
+      options: UpgradeOptions<Data> & { readonly data: Data },
+    ]
   ): Response;
   /** Without `data`. */
-  (handler: WebSocketHandler<undefined>, options?: UpgradeOptions<undefined>): Response;
+  (
+    ...args: [
+      ...platform: Platform,
+      handler: WebSocketHandler<undefined>,
+      options?: UpgradeOptions<undefined>,
+    ]
+  ): Response;
 }
 
 /** An upgrade that was decided on. */

@@ -489,3 +489,32 @@ test("attach() of two copies of the package share one server", async () => {
   assertEquals(server.listenerCount("upgrade"), 0);
   await stop(server);
 }, { skip: runtime === "bun" && "Bun has one module for a path, whatever its query" });
+
+test("attach() upgrade() returns the answer, and refuses what is not of node:http", async () => {
+  const answers: (number | string)[] = [];
+  const server = createServer((request, response) => {
+    try {
+      if (request.url === "/wrong") sockets.upgrade({} as IncomingMessage, response, echo);
+      answers.push(sockets.upgrade(request, response, echo).status);
+    } catch (error) {
+      answers.push(`${error}`.slice(0, 50));
+      response.statusCode = 500;
+      response.end();
+    }
+  });
+  const sockets = attach(server);
+  const url = `http://127.0.0.1:${await listen(server)}`;
+  try {
+    const ws = await connect(url);
+    await ws.close();
+    const headers = { origin: "https://evil.example" };
+    await assertRejects(() => connect(url, { headers }), HandshakeError);
+    assertEquals((await fetch(url)).status, 426);
+    await assertRejects(() => connect(`${url}/wrong`), HandshakeError);
+    const message = "TypeError: Expected upgrade(request, response, handler, options)";
+    assertEquals(answers, [204, 403, 426, message.slice(0, 50)]);
+  } finally {
+    await sockets.close();
+    await stop(server);
+  }
+});
