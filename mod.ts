@@ -52,14 +52,15 @@ export { WebSocketError } from "./src/client/whatwg_error.ts";
 export { CloseEvent } from "./src/client/whatwg_events.ts";
 
 /**
- * Starts a server for WebSocket connections and, with `routes` or `fetch`, for ordinary requests on the same port.
+ * Starts a server for WebSocket connections and, with `routes` or `fetch`, for ordinary requests on
+ * the same port.
  *
  * @typeParam Table From each pattern of `routes` to the type of its `data`; inferred.
  * @param options What to serve, where, and within which limits.
- * @returns The server, once it listens. Rejects when it cannot listen, with the system's `code`, such as `EADDRINUSE`;
- * with a TypeError when `websocket` is given
- * together with `routes` or `fetch`, or none of them is, when an option or a hook is unknown or of the wrong kind, or a
- * route or an origin is malformed, and with a RangeError when a number is out of its range.
+ * @returns The server, once it listens. Rejects when it cannot listen, with the system's `code`,
+ * such as `EADDRINUSE`; with a TypeError when `websocket` is given together with `routes` or
+ * `fetch`, or none of them is, when an option or a hook is unknown or of the wrong kind, or a route
+ * or an origin is malformed, and with a RangeError when a number is out of its range.
  *
  * @example
  * ```ts
@@ -83,14 +84,16 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
 }
 
 /**
- * Answers requests with the files of a folder: with their media types, `ETag` and `Last-Modified`, 304 to whoever has
- * them already, and single ranges. Files whose name or folder begins with a dot are not served, nor is anything
- * outside the folder, whether by `..` or by a symbolic link.
+ * Answers requests with the files of a folder: with their media types, `ETag` and `Last-Modified`,
+ * 304 to whoever has them already, and single ranges. Files whose name or folder begins with a dot
+ * are not served, nor is anything outside the folder, whether by `..` or by a symbolic link.
  *
- * @param directory The folder: its path, or a `file:` URL such as `new URL("public/", import.meta.url)`.
+ * @param directory The folder: its path, or a `file:` URL such as
+ * `new URL("public/", import.meta.url)`.
  * @param options What the paths begin with, and the name of the index.
  * @returns A function for `routes` or `fetch`; a file that is not there is answered with 404.
- * @throws {TypeError} When the prefix does not begin with a slash, or an option is unknown or of the wrong kind.
+ * @throws {TypeError} When the prefix does not begin with a slash, or an option is unknown or of
+ * the wrong kind.
  *
  * @example
  * ```ts
@@ -124,11 +127,12 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
  * @param url Where to: `ws:` or `wss:`; `http:` and `https:` mean the same. On a unix socket
  * `ws+unix:/path/of/the/socket:/resource`, or `wss+unix:`.
  * @param options Subprotocols, header fields, TLS, limits and a signal.
- * @returns The connection, once the opening handshake is complete. Rejects with {@linkcode HandshakeError}, which
- * carries the server's answer, when the server refuses or takes more than `handshakeTimeout`; with an error that has the
- * system's `code`, such as `ECONNREFUSED`, when there is no connection to it; with a SyntaxError or
- * TypeError when what was asked for cannot be, or an option is unknown or of the wrong kind; with a RangeError when a
- * number is out of its range; with the signal's reason when that fires first.
+ * @returns The connection, once the opening handshake is complete. Rejects with
+ * {@linkcode HandshakeError}, which carries the server's answer, when the server refuses or takes
+ * more than `handshakeTimeout`; with an error that has the system's `code`, such as `ECONNREFUSED`,
+ * when there is no connection to it; with a SyntaxError or TypeError when what was asked for cannot
+ * be, or an option is unknown or of the wrong kind; with a RangeError when a number is out of its
+ * range; with the signal's reason when that fires first.
  *
  * @example
  * ```ts
@@ -147,7 +151,8 @@ export async function connect(
 }
 
 /**
- * The WHATWG's WebSocket, for code that is written against it. It has no backpressure: prefer {@linkcode connect}.
+ * The WHATWG's WebSocket, for code that is written against it. It has no backpressure: prefer
+ * {@linkcode connect}.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
-// The shim for the runtime that the program is on, chosen and loaded when it is first needed. This is what JSR and pages
-// get. npm has conditions for it: package.json (`imports`) puts the shim itself here, so that a bundler takes only that.
+// The shim for the runtime that the program is on, chosen and loaded when it is first needed. This
+// is what JSR and pages get. npm has conditions for it: package.json (`imports`) puts the shim
+// itself here, so that a bundler takes only that.
 
 import type { Connect } from "../src/client/connect.ts";
 import type { Serve } from "../src/server/serve.ts";

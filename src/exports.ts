@@ -1,6 +1,7 @@
-// What the signatures of the entry points name. Each entry point that has such signatures exports all of it, so that what a
-// call takes and gives can be written down with one import. Classes are exported as such: bundles of types do not tell a
-// class of which only the type is exported from one that is there.
+// What the signatures of the entry points name. Each entry point that has such signatures exports
+// all of it, so that what a call takes and gives can be written down with one import. Classes are
+// exported as such: bundles of types do not tell a class of which only the type is exported from
+// one that is there.
 
 export type { Connect, ConnectOptions, CookieJar } from "./client/connect.ts";
 export type {

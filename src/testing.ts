@@ -26,7 +26,8 @@ export interface Network {
 }
 
 /**
- * Makes a network of its own, in memory, with the same `serve()` and `connect()` as the main entry point.
+ * Makes a network of its own, in memory, with the same `serve()` and `connect()` as the main entry
+ * point.
  *
  * @example
  * ```ts

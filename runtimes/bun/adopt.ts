@@ -1,9 +1,12 @@
 // WebSocket connections on a `Bun.serve()` that a framework owns, over Bun's own engine.
 //
-// 1. Bun has one set of hooks for all sockets of a server: `websocket`. `socket.data` leads to a connection.
+// 1. Bun has one set of hooks for all sockets of a server: `websocket`. `socket.data` leads to a
+//    connection.
 // 2. `server.upgrade()` calls the `open` hook before it returns, and answers the request.
-// 3. Bun answers with the first subprotocol that is offered unless told which, so the offer is taken out.
-// 4. What our own limits and heartbeat do is switched off in the engine: two of them would work against each other.
+// 3. Bun answers with the first subprotocol that is offered unless told which, so the offer is
+//    taken out.
+// 4. What our own limits and heartbeat do is switched off in the engine: two of them would work
+//    against each other.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
@@ -97,17 +100,22 @@ export interface Adopted extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of a request: takes the request and the server that Bun's `fetch` was given, then the
-   * handler and the options. The Response that it returns is to be returned from `fetch`.
+   * Makes a WebSocket connection of a request: takes the request and the server that Bun's `fetch`
+   * was given, then the handler and the options. The Response that it returns is to be returned
+   * from `fetch`.
    */
   readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
-  /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
+  /**
+   * Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()`
+   * does.
+   */
   close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /**
- * Serves WebSocket connections on a `Bun.serve()` that exists already, or that a framework makes. Judgement and handlers
- * are those of `serve()`; frames are the business of Bun's engine, which cannot be made to wait for a slow handler.
+ * Serves WebSocket connections on a `Bun.serve()` that exists already, or that a framework makes.
+ * Judgement and handlers are those of `serve()`; frames are the business of Bun's engine, which
+ * cannot be made to wait for a slow handler.
  *
  * @param options Limits, origins and what else there is to say.
  * @returns The hooks for `Bun.serve()`, and the function that upgrades.

@@ -1,4 +1,5 @@
-// The part of the Bun namespace that the shim uses, as types of our own: no other runtime has Bun's.
+// The part of the Bun namespace that the shim uses, as types of our own: no other runtime has
+// Bun's.
 
 /** A `Bun.Socket`. */
 export interface BunSocket<Data> {
@@ -12,7 +13,10 @@ export interface BunSocket<Data> {
   readonly localAddress: string | undefined;
   /** This end's port. */
   readonly localPort: number | undefined;
-  /** Hands bytes to the operating system at once: how many it took; fewer than 0 when the stream is broken. */
+  /**
+   * Hands bytes to the operating system at once: how many it took; fewer than 0 when the stream is
+   * broken.
+   */
   write(chunk: Uint8Array): number;
   /** Stops reading. */
   pause(): void;

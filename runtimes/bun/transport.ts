@@ -3,7 +3,8 @@
 // 1. `write()` hands a part to the kernel at once; the rest waits here for Bun's `drain` hook.
 // 2. `shutdown()` is the half-close and keeps reading; Bun's `end()` closes both sides.
 // 3. Bun calls the `close` hook inside `close()`, so `closed()` always goes through a microtask.
-// 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added here.
+// 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added
+//    here.
 // 5. Bun sets TCP_NODELAY itself, on what it accepts and on what it dials.
 // 6. Whatever still comes in while paused is held, and an orderly `close` behind it.
 
@@ -40,13 +41,18 @@ export class BunTransport implements Transport {
   /** How the socket has closed, until that is reported. */
   #close: { readonly error: Error | undefined } | undefined;
 
-  /** @param socket The open socket, whose hooks lead here; it belongs to the transport from now on. */
+  /**
+   * @param socket The open socket, whose hooks lead here; it belongs to the transport from now on.
+   */
   constructor(socket: BunSocket<BunTransport>) {
     this.#socket = socket;
     this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
   }
 
-  /** The end of Bun's `open` hook, up to which nothing can come: whoever reads at once spares the socket two calls. */
+  /**
+   * The end of Bun's `open` hook, up to which nothing can come: whoever reads at once spares the
+   * socket two calls.
+   */
   opened(): void {
     if (this.#paused && !this.#gone) this.#stop();
   }
@@ -211,7 +217,10 @@ export class BunTransport implements Transport {
     if (this.#close !== undefined) this.#reportClosed();
   }
 
-  /** The stream is broken, and nothing will be written any more. Bun may never say so, or say that it ended in order. */
+  /**
+   * The stream is broken, and nothing will be written any more. Bun may never say so, or say that
+   * it ended in order.
+   */
   #break(): void {
     const reset = Object.assign(new Error("write ECONNRESET"), { code: "ECONNRESET" });
     this.socketClosed(reset);

@@ -1,7 +1,8 @@
 // WebSocket connections on a `Deno.serve()` that a framework owns, over Deno's own engine.
 //
-// 1. Deno's WebSocket is the browser's: no Ping, no drain, no way to drop a connection. Deno sends Pings by itself;
-//    how much waits to be sent is looked at now and then, only while something does.
+// 1. Deno's WebSocket is the browser's: no Ping, no drain, no way to drop a connection. Deno sends
+//    Pings by itself; how much waits to be sent is looked at now and then, only while something
+//    does.
 // 2. It may come open after a while, or never: what was decided on is given up then.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
@@ -34,17 +35,22 @@ export interface Adopted extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of a request: takes the request and the info that `Deno.serve()` gave its handler, then
-   * our handler and the options. The Response that it returns is to be returned from the handler.
+   * Makes a WebSocket connection of a request: takes the request and the info that `Deno.serve()`
+   * gave its handler, then our handler and the options. The Response that it returns is to be
+   * returned from the handler.
    */
   readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
-  /** Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()` does. */
+  /**
+   * Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()`
+   * does.
+   */
   close(options?: ServerCloseOptions): Promise<void>;
 }
 
 /**
- * Serves WebSocket connections on a `Deno.serve()` that exists already, or that a framework makes. Judgement and handlers
- * are those of `serve()`; frames are the business of Deno's engine, which cannot be made to wait for a slow handler.
+ * Serves WebSocket connections on a `Deno.serve()` that exists already, or that a framework makes.
+ * Judgement and handlers are those of `serve()`; frames are the business of Deno's engine, which
+ * cannot be made to wait for a slow handler.
  *
  * @param options Limits, origins and what else there is to say.
  * @returns The function that upgrades, and the connections.
@@ -180,7 +186,10 @@ function drive(socket: WebSocket, admitted: Admitted): void {
   };
 }
 
-/** When Deno, which pings at half of it, gives a silent peer up; it counts in seconds, and 0 is never. */
+/**
+ * When Deno, which pings at half of it, gives a silent peer up; it counts in seconds, and 0 is
+ * never.
+ */
 function idleSeconds({ heartbeat }: Adoption["limits"]): number {
   const seconds = Math.ceil((heartbeat.interval + heartbeat.timeout) / 1000);
   return seconds === Infinity ? 0 : seconds;

@@ -1,6 +1,6 @@
 /**
- * `serve()` and `connect()` over `Deno.listen` and `Deno.connect`, by name. The main entry point picks
- * the right ones by itself.
+ * `serve()` and `connect()` over `Deno.listen` and `Deno.connect`, by name. The main entry point
+ * picks the right ones by itself.
  *
  * @module
  */

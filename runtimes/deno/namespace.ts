@@ -1,4 +1,5 @@
-// The part of the Deno namespace that the shim uses, as types of our own: no other runtime has Deno's.
+// The part of the Deno namespace that the shim uses, as types of our own: no other runtime has
+// Deno's.
 
 import type { Address } from "../../src/transport/transport.ts";
 

@@ -1,25 +1,30 @@
 // How much is begun at once, so that Deno's event loop does not go round in vain.
 //
-// Tokio, below Deno, lets a task do 128 operations (its "budget") and puts off what else is ready. After that all that is
-// ready is asked again: of n ready operations each costs n / 128 questions, of about 0.6 µs when there are thousands.
+// Tokio, below Deno, lets a task do 128 operations (its "budget") and puts off what else is ready.
+// After that all that is ready is asked again: of n ready operations each costs n / 128 questions,
+// of about 0.6 µs when there are thousands.
 //
-// 1. A write within the budget is done within the call. So 128 are begun, and the others when the loop has come round.
-//    In a broadcast to 500 a delivery takes 4.2 µs in place of 4.6, with 8 in flight 0.75 in place of 1.31, and 9.2 in
-//    place of 14.0 in one to 5,000.
-// 2. A connection that waits has a read under way. When thousands have bytes, the next read of each is held back until all
-//    of them have had theirs, and then begun by and by: it finds its bytes within the call. Of 10,000 connections with a
-//    message in flight each, one costs 12.4 µs in place of 70, and none waits much longer than another.
+// 1. A write within the budget is done within the call. So 128 are begun, and the others when the
+//    loop has come round. In a broadcast to 500 a delivery takes 4.2 µs in place of 4.6, with 8 in
+//    flight 0.75 in place of 1.31, and 9.2 in place of 14.0 in one to 5,000.
+// 2. A connection that waits has a read under way. When thousands have bytes, the next read of each
+//    is held back until all of them have had theirs, and then begun by and by: it finds its bytes
+//    within the call. Of 10,000 connections with a message in flight each, one costs 12.4 µs in
+//    place of 70, and none waits much longer than another.
 
 import { setImmediate, setTimeout } from "node:timers";
 
 /** Begins an operation. */
 export type Begin = () => void;
 
-const budget = 128;
-/** The questions among so few cost less than to hold back: 13.2 against 14.9 µs of 1,200, 18.6 against 15.8 of 2,000. */
-const fewConnections = 1_500;
+const BUDGET = 128;
+/**
+ * The questions among so few cost less than to hold back: 13.2 against 14.9 µs of 1,200, 18.6
+ * against 15.8 of 2,000.
+ */
+const FEW_CONNECTIONS = 1_500;
 /** A read that finds bytes is followed by a write, as a rule, and both count. */
-const readsAtOnce = budget / 2;
+const readsAtOnce = BUDGET / 2;
 
 /** Operations that wait, first in, first out. */
 class Line {
@@ -58,7 +63,8 @@ class Line {
  * - `"free"`: it is begun.
  * - `"watched"`: it is begun, and those that bring something are counted until a timer fires.
  * - `"draining"`: it is held back, until few have brought something from one timer to the next.
- * - `"settling"`: the same, and few have: a timer can be due in between a round of questions and what it has found.
+ * - `"settling"`: the same, and few have: a timer can be due in between a round of questions and
+ *   what it has found.
  * - `"releasing"`: it is held back behind the others, which are begun by and by.
  */
 type Reads = "free" | "watched" | "draining" | "settling" | "releasing";
@@ -66,12 +72,14 @@ type Reads = "free" | "watched" | "draining" | "settling" | "releasing";
 /** Says when the operations of all connections are begun. */
 export class Pace {
   readonly #writes = new Line();
-  #writesLeft = budget;
+  #writesLeft = BUDGET;
 
   readonly #reads = new Line();
   #state: Reads = "free";
   #connections = 0;
-  /** Reads that brought something since this was looked at last, and how many were released for it. */
+  /**
+   * Reads that brought something since this was looked at last, and how many were released for it.
+   */
   #brought = 0;
   #released = 0;
 
@@ -98,7 +106,7 @@ export class Pace {
   }
 
   readonly #writeOn = (): void => {
-    this.#writesLeft = budget - this.#writes.begin(budget);
+    this.#writesLeft = BUDGET - this.#writes.begin(BUDGET);
     if (this.#writes.size > 0) setImmediate(this.#writeOn);
   };
 
@@ -114,7 +122,7 @@ export class Pace {
 
   /** Tells that a read has brought something. */
   hasRead(): void {
-    if (this.#connections <= fewConnections) return;
+    if (this.#connections <= FEW_CONNECTIONS) return;
     this.#brought++;
     if (this.#state === "free") this.#lookLater("watched");
   }
@@ -124,10 +132,13 @@ export class Pace {
     setTimeout(this.#look, 0);
   }
 
-  /** A timer is due after a millisecond, or when all that is ready has been asked: of thousands that takes some. */
+  /**
+   * A timer is due after a millisecond, or when all that is ready has been asked: of thousands that
+   * takes some.
+   */
   readonly #look = (): void => {
     const state = this.#state;
-    const crowded = this.#brought >= (state === "watched" ? budget : readsAtOnce);
+    const crowded = this.#brought >= (state === "watched" ? BUDGET : readsAtOnce);
     this.#brought = 0;
     if (crowded) this.#lookLater("draining");
     else if (state === "watched") this.#state = "free";
@@ -136,7 +147,8 @@ export class Pace {
   };
 
   readonly #release = (): void => {
-    // What was released and found nothing may be among those that waited in vain: then there are fewer of these.
+    // What was released and found nothing may be among those that waited in vain: then there are
+    // fewer of these.
     const others = this.#brought - this.#released;
     this.#brought = this.#released = 0;
     if (others >= readsAtOnce) return this.#lookLater("draining");

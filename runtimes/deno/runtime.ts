@@ -1,9 +1,11 @@
 // Listening and dialling with `Deno.listen` and `Deno.connect`; TLS is tls.ts.
 //
-// 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is out of
-//    file descriptors (EMFILE): then it is tried again, after a short wait so as not to spin. It also rejects for a peer
-//    that has reset its connection before, since it asks for that one's address: nothing is wrong, the next one is due.
-// 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net` just does it.
+// 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is
+//    out of file descriptors (EMFILE): then it is tried again, after a short wait so as not to
+//    spin. It also rejects for a peer that has reset its connection before, since it asks for that
+//    one's address: nothing is wrong, the next one is due.
+// 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net`
+//    just does it.
 
 import { onAbort } from "../../src/util/abort.ts";
 import type {
@@ -21,7 +23,7 @@ import { deno } from "./namespace.ts";
 import type { DenoConn, DenoListener, DenoTarget } from "./namespace.ts";
 import { DenoTransport } from "./transport.ts";
 
-const acceptRetryDelay = 20;
+const ACCEPT_RETRY_DELAY = 20;
 
 // Apart, so that a bundler can leave out the half that a program does not use.
 
@@ -107,7 +109,7 @@ async function acceptAll(
       if (!open()) return;
       if (isGone(error)) continue;
       failed?.(error);
-      await new Promise((resolve) => setTimeout(resolve, acceptRetryDelay));
+      await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_DELAY));
       continue;
     }
     accept(new DenoTransport(conn));
@@ -127,7 +129,8 @@ function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Trans
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const stopWaiting = signal && onAbort(signal, () => reject(signal.reason));
-    // An older Deno ignores the signal here: the promise rejects all the same, and the connection is closed.
+    // An older Deno ignores the signal here: the promise rejects all the same, and the connection
+    // is closed.
     deno().connect({ ...targetOf(address, path), ...(signal && { signal }) }).then((conn) => {
       if (signal?.aborted) return conn.close();
       conn.setNoDelay?.(true);

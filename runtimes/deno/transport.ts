@@ -1,10 +1,12 @@
 // A `Deno.TcpConn` or `Deno.UnixConn` as a Transport.
 //
-// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when nobody kept them; much
-//    at once is lent, which is one copy in memory of its size. The rest of a large message is read into the sink's room.
-//    The slab starts small, since an idle connection waits with one; it grows when reads fill it and shrinks when not.
-// 2. Deno writes a part, as a promise. One write is under way at a time, from where the bytes lie; what comes meanwhile is
-//    queued and leaves together. Every write is "buffered" for a while, so `write()` answers false only from 64 KiB on.
+// 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when
+//    nobody kept them; much at once is lent, which is one copy in memory of its size. The rest of a
+//    large message is read into the sink's room. The slab starts small, since an idle connection
+//    waits with one; it grows when reads fill it and shrinks when not.
+// 2. Deno writes a part, as a promise. One write is under way at a time, from where the bytes lie;
+//    what comes meanwhile is queued and leaves together. Every write is "buffered" for a while, so
+//    `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
 // 4. Of many connections not all reads and writes are begun at once: pace.ts.
 
@@ -18,28 +20,32 @@ import { pace } from "./pace.ts";
 
 chooseAllocator();
 
-const minimumSlab = 512;
-const maximumSlab = 262_144;
+const MINIMUM_SLAB = 512;
+const MAXIMUM_SLAB = 262_144;
 /** A copy of so much costs less than a new slab when this one is used up. */
-const lendFrom = 2_048;
+const LEND_FROM = 2_048;
 /** A slab that served this many reads was larger than they needed. */
-const manyReads = 16;
-const highWaterMark = 65_536;
+const MANY_READS = 16;
+const HIGH_WATER_MARK = 65_536;
 /**
- * After so many octets the others have their turn, and a read counts for some at least. Deno answers one that finds bytes
- * without coming back to its event loop: of two connections that echoed 1 MiB and four that echoed 20 octets, one kind
- * kept the other waiting for 750 ms, and for 42 ms with this. Of 1 MiB it costs 0 to 11%, of less nothing to be measured.
+ * After so many octets the others have their turn, and a read counts for some at least. Deno
+ * answers one that finds bytes without coming back to its event loop: of two connections that
+ * echoed 1 MiB and four that echoed 20 octets, one kind kept the other waiting for 750 ms, and for
+ * 42 ms with this. Of 1 MiB it costs 0 to 11%, of less nothing to be measured.
  */
-const share = 1_048_576;
-const leastCounted = 8_192;
+const SHARE = 1_048_576;
+const LEAST_COUNTED = 8_192;
 
-/** Why a connection is lost whose slab is transferred while more is read into it: what has come went along. */
-const transferred = "The buffer of a message was transferred while more was read behind it; " +
+/**
+ * Why a connection is lost whose slab is transferred while more is read into it: what has come went
+ * along.
+ */
+const TRANSFERRED = "The buffer of a message was transferred while more was read behind it; " +
   "transfer a slice(), or set ownBuffers";
 
 /** Slabs of connections that have ended, of which nobody has kept anything. */
 const spare: Uint8Array<ArrayBuffer>[] = [];
-const mostSpare = 64;
+const MOST_SPARE = 64;
 
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
@@ -63,15 +69,17 @@ export class DenoTransport implements Transport {
   #room: Uint8Array<ArrayBuffer> | undefined;
   #slab: Uint8Array<ArrayBuffer> | undefined;
   #position = 0;
-  #slabSize = minimumSlab;
+  #slabSize = MINIMUM_SLAB;
   #reads = 0;
   /** Octets until the others have their turn; nothing is read while they have it. */
-  #left = share;
+  #left = SHARE;
 
   readonly #queue = new ByteQueue();
   /** What is under way. */
   #sending: Uint8Array<ArrayBuffer> | undefined;
-  /** Where it lies: still in the queue, in a slab that it goes back to, or in one that it does not. */
+  /**
+   * Where it lies: still in the queue, in a slab that it goes back to, or in one that it does not.
+   */
   #from: "queue" | "slab" | "abandoned" = "queue";
   #ended = false;
   #writeClosed = false;
@@ -121,7 +129,7 @@ export class DenoTransport implements Transport {
         this.#from = "abandoned";
       }
     }
-    if (this.bufferedAmount < highWaterMark) return true;
+    if (this.bufferedAmount < HIGH_WATER_MARK) return true;
     this.#awaitsDrain = true;
     return false;
   }
@@ -163,14 +171,14 @@ export class DenoTransport implements Transport {
     }
     if (count !== undefined) {
       this.#give(count);
-      this.#left -= Math.max(count, leastCounted);
+      this.#left -= Math.max(count, LEAST_COUNTED);
       if (this.#left <= 0) setTimeout(() => this.#goOn(), 0);
     }
     this.#read();
   }
 
   #goOn(): void {
-    this.#left = share;
+    this.#left = SHARE;
     this.#read();
   }
 
@@ -196,7 +204,7 @@ export class DenoTransport implements Transport {
     // Whoever kept some of it may have transferred its buffer.
     if (this.#slab === undefined || this.#slab.length === 0) {
       const size = this.#slabSize;
-      this.#slab = (size === minimumSlab ? spare.pop() : undefined) ?? new Uint8Array(size);
+      this.#slab = (size === MINIMUM_SLAB ? spare.pop() : undefined) ?? new Uint8Array(size);
       this.#position = 0;
     }
     return this.#slab.subarray(this.#position);
@@ -215,12 +223,12 @@ export class DenoTransport implements Transport {
   /** The same from the slab. What nobody keeps is filled again: no new memory, no zeros. */
   #giveSlab(count: number): void {
     const slab = this.#slab as Uint8Array<ArrayBuffer>;
-    if (slab.length === 0) return this.#close(new TypeError(transferred));
+    if (slab.length === 0) return this.#close(new TypeError(TRANSFERRED));
     const start = this.#position;
     const end = start + count;
     this.#position = end;
     const borrows = this.sink.borrows === true;
-    const lent = !borrows || count >= lendFrom;
+    const lent = !borrows || count >= LEND_FROM;
     const chunk = borrows ? slab.subarray(start, end) : slab.slice(start, end);
     const free = this.sink.data(chunk, borrows && lent) === true || lent;
     if (slab !== this.#slab) return;
@@ -231,12 +239,12 @@ export class DenoTransport implements Transport {
       // What it was made for: only reads in a row that leave most of it count.
       if (!filled && count > slab.length / 4) this.#reads = 0;
     }
-    const outgrown = filled && (free || this.#reads < manyReads);
+    const outgrown = filled && (free || this.#reads < MANY_READS);
     const size = Math.min(
-      Math.max(outgrown ? slab.length * 4 : slab.length / 2, minimumSlab),
-      maximumSlab,
+      Math.max(outgrown ? slab.length * 4 : slab.length / 2, MINIMUM_SLAB),
+      MAXIMUM_SLAB,
     );
-    const due = outgrown || this.#reads >= manyReads;
+    const due = outgrown || this.#reads >= MANY_READS;
     // It serves on while it has the right size and nobody has kept most of it.
     if (free ? !due || size === slab.length : slab.length - end >= slab.length / 4) return;
     if (due) this.#slabSize = size;
@@ -305,8 +313,8 @@ export class DenoTransport implements Transport {
     this.#sending = undefined;
     const slab = this.#slab;
     // A read that is under way may still fill it; what is being looked at lies before the position.
-    const free = slab?.length === minimumSlab && this.#position === 0 && !this.#reading;
-    if (free && spare.length < mostSpare) spare.push(slab);
+    const free = slab?.length === MINIMUM_SLAB && this.#position === 0 && !this.#reading;
+    if (free && spare.length < MOST_SPARE) spare.push(slab);
     this.#slab = this.#room = undefined;
     this.#conn.close();
     queueMicrotask(() => this.sink.closed(error));

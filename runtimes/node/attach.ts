@@ -1,11 +1,13 @@
-// WebSocket connections on a server of `node:http` or `node:https`, and through it on Express, Fastify, Koa and others.
+// WebSocket connections on a server of `node:http` or `node:https`, and through it on Express,
+// Fastify, Koa and others.
 //
-// 1. One 'upgrade' listener for each server, however many attachments, and whichever copy of this package made them:
-//    only it can see that nobody takes a request.
-// 2. An upgrade that nobody takes is answered by the application, as on a server without 'upgrade' listeners; if
-//    there are other listeners it is theirs and not touched.
-// 3. A request that the application is to decide on gets a ServerResponse of its own on its socket, since Node
-//    has none for an upgrade. Nothing is read meanwhile: frames behind the handshake wait in `head` and the kernel.
+// 1. One 'upgrade' listener for each server, however many attachments, and whichever copy of this
+//    package made them: only it can see that nobody takes a request.
+// 2. An upgrade that nobody takes is answered by the application, as on a server without 'upgrade'
+//    listeners; if there are other listeners it is theirs and not touched.
+// 3. A request that the application is to decide on gets a ServerResponse of its own on its socket,
+//    since Node has none for an upgrade. Nothing is read meanwhile: frames behind the handshake
+//    wait in `head` and the kernel.
 
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:http";
@@ -28,19 +30,23 @@ import { zlibBackend } from "../shared/zlib.ts";
 import { addressOf, NodeTransport } from "./transport.ts";
 
 /**
- * The options of {@linkcode attach}. With `websocket`, each request is upgraded for that handler; with `fetch`, that
- * function decides; with neither, the application does, by {@linkcode Attached.upgrade}, behind all its middleware.
+ * The options of {@linkcode attach}. With `websocket`, each request is upgraded for that handler;
+ * with `fetch`, that function decides; with neither, the application does, by
+ * {@linkcode Attached.upgrade}, behind all its middleware.
  */
 export interface AttachOptions extends AttachmentOptions {
   /** Only requests for this path, to the letter and without the query. Default: every path. */
   readonly path?: string;
-  /** Only requests for which this returns true; one that throws is reported, and counts as false. Default: all. */
+  /**
+   * Only requests for which this returns true; one that throws is reported, and counts as false.
+   * Default: all.
+   */
   readonly filter?: (request: IncomingMessage) => boolean;
   /** What to do with each connection. Default: the application decides. */
   readonly websocket?: WebSocketHandler;
   /**
-   * Decides on each upgrade, as `fetch` of `serve()` does: returns `upgrade(…)` or a Response that refuses. Default: the
-   * application decides.
+   * Decides on each upgrade, as `fetch` of `serve()` does: returns `upgrade(…)` or a Response that
+   * refuses. Default: the application decides.
    */
   readonly fetch?: FetchHandler;
 }
@@ -59,21 +65,22 @@ export interface Attached extends AsyncDisposal {
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * Makes a WebSocket connection of the request that a route of the application has at hand: takes the request and the
-   * response of `node:http`, then the handler and the options. The header fields that middleware set on the response go
-   * with the 101. The Response that it returns has been answered with: answer nothing yourself after this call. It throws
-   * a TypeError when the response has been sent, or belongs to another request.
+   * Makes a WebSocket connection of the request that a route of the application has at hand: takes
+   * the request and the response of `node:http`, then the handler and the options. The header
+   * fields that middleware set on the response go with the 101. The Response that it returns has
+   * been answered with: answer nothing yourself after this call. It throws a TypeError when the
+   * response has been sent, or belongs to another request.
    */
   readonly upgrade: Upgrade<[request: IncomingMessage, response: ServerResponse]>;
   /** What has happened so far; see `Server.stats()`. */
   stats(): ServerStats;
   /**
-   * Detaches: refuses new connections with 503 and closes each open one, as `Server.close()` does. Does not close the
-   * server, whose own `close()` waits for all sockets: call this first.
+   * Detaches: refuses new connections with 503 and closes each open one, as `Server.close()` does.
+   * Does not close the server, whose own `close()` waits for all sockets: call this first.
    *
    * @param options With which code, how long, and how far apart.
-   * @returns A promise that resolves when all have ended and every handler is done, or after `timeout`; see
-   * `Server.close()`.
+   * @returns A promise that resolves when all have ended and every handler is done, or after
+   * `timeout`; see `Server.close()`.
    */
   close(options?: ServerCloseOptions): Promise<void>;
 }
@@ -100,8 +107,9 @@ interface Attachments {
 }
 
 /**
- * For all copies of this package in the process, which `import` and `require()` may make two: each by itself would leave
- * a request to the other's listener, and nobody would answer. The number changes with what is kept.
+ * For all copies of this package in the process, which `import` and `require()` may make two: each
+ * by itself would leave a request to the other's listener, and nobody would answer. The number
+ * changes with what is kept.
  */
 const ATTACHMENTS = Symbol.for("@sansocket/ws/attachments/1");
 const { servers, pending } = (globalThis as { [ATTACHMENTS]?: Attachments })[ATTACHMENTS] ??= {
@@ -110,14 +118,15 @@ const { servers, pending } = (globalThis as { [ATTACHMENTS]?: Attachments })[ATT
 };
 
 /**
- * Serves WebSocket connections on a server of `node:http` or `node:https` that exists already. Judgement, limits and
- * handlers are those of `serve()`. Other 'upgrade' listeners keep working: a request that `path` and `filter` do not
- * match is left to them.
+ * Serves WebSocket connections on a server of `node:http` or `node:https` that exists already.
+ * Judgement, limits and handlers are those of `serve()`. Other 'upgrade' listeners keep working: a
+ * request that `path` and `filter` do not match is left to them.
  *
  * @param server The server; it may listen already.
  * @param options Which requests, what to do with them, and within which limits.
  * @returns The connections, and how to end them.
- * @throws {TypeError} When both `websocket` and `fetch` are given, or an option is unknown or of the wrong kind.
+ * @throws {TypeError} When both `websocket` and `fetch` are given, or an option is unknown or of
+ * the wrong kind.
  * @throws {RangeError} When a number is out of its range.
  *
  * @example
@@ -250,8 +259,8 @@ class Door implements Attached {
   }
 
   #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler) {
-    // What the server set for its requests is not meant for a connection that lives on. A stream that is no socket, which
-    // a server can be given as well, has neither.
+    // What the server set for its requests is not meant for a connection that lives on. A stream
+    // that is no socket, which a server can be given as well, has neither.
     (socket as Partial<Socket>).setTimeout?.(0);
     (socket as Partial<Socket>).setNoDelay?.(true);
     // A server of `node:https` answers the peer's half-close with its own.
@@ -271,7 +280,8 @@ function onUpgrade(
   duplex: Duplex,
   head: Uint8Array,
 ): void {
-  // Node's type is that of what its own parser can be given; what it gives is the socket it listens on.
+  // Node's type is that of what its own parser can be given; what it gives is the socket it listens
+  // on.
   const socket = duplex as Socket;
   const door = asksForWebSocket(request.headers.upgrade)
     ? servers.get(this)?.doors.find((door) => door.matches(request))

@@ -7,9 +7,10 @@ import { checkOptions, flag, type OptionTable } from "../../src/util/check_optio
 const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectMode: flag };
 
 /**
- * Makes a Node `Duplex` of a connection. What is read is the payload of its messages, one chunk each, strings included
- * as UTF-8 unless `objectMode` keeps them apart; each chunk that is written is one message. Backpressure goes both ways.
- * Ending the stream closes the connection with 1000, destroying it drops the connection.
+ * Makes a Node `Duplex` of a connection. What is read is the payload of its messages, one chunk
+ * each, strings included as UTF-8 unless `objectMode` keeps them apart; each chunk that is written
+ * is one message. Backpressure goes both ways. Ending the stream closes the connection with 1000,
+ * destroying it drops the connection.
  *
  * @param ws The connection; nobody else may take its messages.
  * @param options `objectMode`: read strings as strings, and write them as text. False unless told.

@@ -1,11 +1,13 @@
 // Memory for large messages.
 //
-// 1. Not zeroed where the runtime has that: 1 MiB of zeros, and the pages for it, are 340 µs on Node and 470 on Deno where
-//    `allocUnsafeSlow()` takes 60 and 90; an echo of 1 MiB takes 0.93 and 0.77 of the CPU time. On Bun there is no difference.
-// 2. Not given back to the system between two collections. The messages of a second are freed together, and glibc then
-//    gives back what is free at the end of its heap from 128 KiB on, to fetch it page by page for the next ones: of two
-//    processes that do the same, one took 68 µs for an echo of 64 KiB and the other 337. Once a larger block than that was
-//    freed it keeps up to twice as much. The peak of the resident memory stays what it was.
+// 1. Not zeroed where the runtime has that: 1 MiB of zeros, and the pages for it, are 340 µs on
+//    Node and 470 on Deno where `allocUnsafeSlow()` takes 60 and 90; an echo of 1 MiB takes 0.93
+//    and 0.77 of the CPU time. On Bun there is no difference.
+// 2. Not given back to the system between two collections. The messages of a second are freed
+//    together, and glibc then gives back what is free at the end of its heap from 128 KiB on, to
+//    fetch it page by page for the next ones: of two processes that do the same, one took 68 µs for
+//    an echo of 64 KiB and the other 337. Once a larger block than that was freed it keeps up to
+//    twice as much. The peak of the resident memory stays what it was.
 
 import { Buffer } from "node:buffer";
 import { allocateBy } from "../../src/util/bytes.ts";
@@ -24,10 +26,14 @@ const MUCH = 16_384;
 
 let kept = false;
 
-/** Has memory that was freed kept for what comes next, from the first time on that `count` octets in a read are many. */
+/**
+ * Has memory that was freed kept for what comes next, from the first time on that `count` octets in
+ * a read are many.
+ */
 export function keepFreed(count: number): void {
   if (kept || count < MUCH) return;
   kept = true;
-  // Nobody writes to it, so it is no more than an address; where freed memory is kept already it may be some of that.
+  // Nobody writes to it, so it is no more than an address; where freed memory is kept already it
+  // may be some of that.
   Buffer.allocUnsafeSlow(LESSON);
 }

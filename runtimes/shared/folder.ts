@@ -1,9 +1,10 @@
 // The files of a folder, through `node:fs`, which Node, Deno and Bun have.
 //
-// 1. Symbolic links are resolved before anything is opened, and what lies outside the folder, or behind a name with a
-//    dot before it, is not there.
+// 1. Symbolic links are resolved before anything is opened, and what lies outside the folder, or
+//    behind a name with a dot before it, is not there.
 // 2. Only regular files are opened: opening a pipe would wait for a writer.
-// 3. A file is read in pieces as they are asked for, and closed at the end, at a failure and when cancelled.
+// 3. A file is read in pieces as they are asked for, and closed at the end, at a failure and when
+//    cancelled.
 
 import { constants, promises as fs } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";

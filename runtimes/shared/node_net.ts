@@ -2,7 +2,8 @@
 //
 // 1. `allowHalfOpen`, or Node would end our side as soon as the peer ends its own.
 // 2. `pauseOnConnect`, or Node would read from a socket that nobody has resumed.
-// 3. An error of the server after it listens is a failed accept (EMFILE, ECONNABORTED): it goes on listening.
+// 3. An error of the server after it listens is a failed accept (EMFILE, ECONNABORTED): it goes on
+//    listening.
 
 import { existsSync } from "node:fs";
 import { connect, createServer } from "node:net";

@@ -1,12 +1,15 @@
-// TLS by `node:tls`, on all three runtimes: it is the only way that knows client certificates and SNI by function on
-// each of them, and half-close behaves the same. `Deno.listenTls` cannot set TCP_NODELAY: an echo of more than one TLS
-// record (16 KiB) took 44 ms. Native TLS would save about 40% of the CPU time of small messages on Bun, half on Deno.
+// TLS by `node:tls`, on all three runtimes: it is the only way that knows client certificates and
+// SNI by function on each of them, and half-close behaves the same. `Deno.listenTls` cannot set
+// TCP_NODELAY: an echo of more than one TLS record (16 KiB) took 44 ms. Native TLS would save about
+// 40% of the CPU time of small messages on Bun, half on Deno.
 //
-// 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other side stays open.
-// 2. A connection counts from its first octet on, and is accepted when its TLS handshake is complete; one that does not
-//    get there in time is cut.
-// 3. Deno's TLSSocket does not stop its socket when it is paused: without the gate, memory would hold all that a
-//    peer sends. It also loses the end of a stream that was not paused before its handshake.
+// 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other
+//    side stays open.
+// 2. A connection counts from its first octet on, and is accepted when its TLS handshake is
+//    complete; one that does not get there in time is cut.
+// 3. Deno's TLSSocket does not stop its socket when it is paused: without the gate, memory would
+//    hold all that a peer sends. It also loses the end of a stream that was not paused before its
+//    handshake.
 
 import { createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -35,8 +38,9 @@ const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTR
 const gated = "Deno" in globalThis;
 
 /**
- * What the runtime has for it, loaded by those who ask for TLS. This file itself is not loaded apart, since a bundler that
- * makes one file would then wrap in functions all that it imports: 2 KB more for a client.
+ * What the runtime has for it, loaded by those who ask for TLS. This file itself is not loaded
+ * apart, since a bundler that makes one file would then wrap in functions all that it imports: 2 KB
+ * more for a client.
  */
 let tls: typeof import("node:tls");
 let crypto: typeof import("node:crypto");
@@ -72,7 +76,8 @@ export async function listenTls(
   const timeout = options.handshakeTimeout ?? LONG;
   const handshakes = new Handshakes(options, accept);
   if (gated) return await listenGated(options, settings, timeout, handshakes);
-  // Half of a connection is enough once its handshake is complete; before, Node would wait for the rest of it.
+  // Half of a connection is enough once its handshake is complete; before, Node would wait for the
+  // rest of it.
   const server = tls.createServer(
     { ...settings, allowHalfOpen: false, noDelay: true, handshakeTimeout: timeout },
     (socket) => {
@@ -107,7 +112,8 @@ async function listenGated(
     // The last octets of a handshake complete it before the end behind them is read.
     const gone = (): void => fail(new Error(GONE));
     gate.on("end", gone);
-    // One for each connection, since nothing leads from a TLSSocket to the stream below it. It is a light object here.
+    // One for each connection, since nothing leads from a TLSSocket to the stream below it. It is a
+    // light object here.
     const own = { ...settings, ...gate.waking(settings.SNICallback), pauseOnConnect: true };
     const acceptor = tls.createServer(own, (socket) => {
       clearTimeout(timer);
@@ -124,8 +130,9 @@ async function listenGated(
 }
 
 /**
- * The TCP connections whose TLS handshake is under way. Each has been let in once, and leaves once: when its handshake is
- * complete, or when it fails, or at the latest when its socket closes, whatever the runtime tells besides.
+ * The TCP connections whose TLS handshake is under way. Each has been let in once, and leaves once:
+ * when its handshake is complete, or when it fails, or at the latest when its socket closes,
+ * whatever the runtime tells besides.
  */
 class Handshakes {
   readonly #arrive: (remoteAddress: Address | undefined) => Arrival | undefined;
@@ -184,7 +191,10 @@ function carrierOf(socket: TLSSocket): Socket {
   return (socket as { readonly _parent?: Socket })._parent ?? socket;
 }
 
-/** Why a handshake has failed: a certificate that nobody trusts ends it as a peer does that hangs up. */
+/**
+ * Why a handshake has failed: a certificate that nobody trusts ends it as a peer does that hangs
+ * up.
+ */
 function explain(error: Error, socket: TLSSocket | undefined): Error {
   const untrusted = socket?.authorizationError;
   if (untrusted) {
@@ -280,7 +290,10 @@ function serverSettings({ tls: options, sniFailed }: SecureListenOptions): TlsOp
   return settings;
 }
 
-/** Throws at once what else each connection would fail with: Deno looks at a key when it first needs it, if at all. */
+/**
+ * Throws at once what else each connection would fail with: Deno looks at a key when it first needs
+ * it, if at all.
+ */
 function check(settings: TlsOptions, { key, cert }: TlsCertificate): SecureContext {
   if (!new crypto.X509Certificate(cert).checkPrivateKey(crypto.createPrivateKey(key))) {
     throw new Error("the key is not that of the certificate");
@@ -320,7 +333,10 @@ class Gate extends Duplex {
     carrier.on("close", () => this.destroy());
   }
 
-  /** After an SNICallback that takes its time, Deno goes on when the next bytes come, for which the client waits. */
+  /**
+   * After an SNICallback that takes its time, Deno goes on when the next bytes come, for which the
+   * client waits.
+   */
   waking(callback: TlsOptions["SNICallback"]): Pick<TlsOptions, "SNICallback"> {
     if (callback === undefined) return {};
     return {

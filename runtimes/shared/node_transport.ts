@@ -1,21 +1,29 @@
-// Node's `net.Socket`, or the `tls.TLSSocket` on one, as a Transport; of Deno's and Bun's `node:net` too.
+// Node's `net.Socket`, or the `tls.TLSSocket` on one, as a Transport; of Deno's and Bun's
+// `node:net` too.
 //
-// 1. A socket of ours reads into a buffer of ours, whose bytes are lent, or into the room that the sink has
-//    (read_buffer.ts). Any other is read by its `data` event, and a chunk handed on as a plain Uint8Array over the same
-//    bytes: `Buffer.slice()` and deep equality differ from Uint8Array's, and chunks end up in the application's hands.
-// 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the kernel took
-//    everything at once; then nothing is buffered, `write()` answers true, and that 'drain' is not passed on.
-// 3. A socket keeps an object for each write that waits, and tells of one only when all of it has left: of 16 MiB for a
-//    slow peer nothing would seem to leave, and the heartbeat and the guard would take it for dead. So what has to wait
-//    waits here, and the socket is given a part at a time.
-// 4. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until `resume()`.
-// 5. libuv reads a socket that fills its buffer 32 times in a row. So that a quarter of a MiB at a time does not keep the
-//    others waiting, reading pauses for a turn of the event loop after as much as that is with Node's own buffers. Two
-//    connections that echoed 1 MiB made one of 20 octets wait 46 ms (median; 230 at the 99th percentile), and do so for 9
-//    (57), as with the package `ws`. It costs 1 MiB up to 4%; with half as much between two turns it was 13 to 47%.
-// 6. What a socket has not told of when it is lost has not left: it forgets its `writableLength` then.
-// 7. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given, change it, or transfer
-//    it. And what another stream gives may be somebody else's, so it is copied.
+// 1. A socket of ours reads into a buffer of ours, whose bytes are lent, or into the room that the
+//    sink has (read_buffer.ts). Any other is read by its `data` event, and a chunk handed on as a
+//    plain Uint8Array over the same bytes: `Buffer.slice()` and deep equality differ from
+//    Uint8Array's, and chunks end up in the application's hands.
+// 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the
+//    kernel took everything at once; then nothing is buffered, `write()` answers true, and that
+//    'drain' is not passed on.
+// 3. A socket keeps an object for each write that waits, and tells of one only when all of it has
+//    left: of 16 MiB for a slow peer nothing would seem to leave, and the heartbeat and the guard
+//    would take it for dead. So what has to wait waits here, and the socket is given a part at a
+//    time.
+// 4. Node schedules 'end' on the next tick, so it can arrive after `pause()`: it is held until
+//    `resume()`.
+// 5. libuv reads a socket that fills its buffer 32 times in a row. So that a quarter of a MiB at a
+//    time does not keep the others waiting, reading pauses for a turn of the event loop after as
+//    much as that is with Node's own buffers. Two connections that echoed 1 MiB made one of 20
+//    octets wait 46 ms (median; 230 at the 99th percentile), and do so for 9 (57), as with the
+//    package `ws`. It costs 1 MiB up to 4%; with half as much between two turns it was 13 to 47%.
+// 6. What a socket has not told of when it is lost has not left: it forgets its `writableLength`
+//    then.
+// 7. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given,
+//    change it, or transfer it. And what another stream gives may be somebody else's, so it is
+//    copied.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -42,7 +50,10 @@ const LARGE = 65_536;
 /** After so many octets the others have their turn: 32 times 64 KiB. */
 const SHARE = 2_097_152;
 
-/** From a socket to its transport, so that all sockets share their listeners and none has closures of its own. */
+/**
+ * From a socket to its transport, so that all sockets share their listeners and none has closures
+ * of its own.
+ */
 const owner: unique symbol = Symbol("transport");
 type OwnedSocket = Socket & { [owner]: NodeTransport };
 
@@ -96,7 +107,10 @@ function onClose(this: Socket): void {
 
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
-/** A connected `net.Socket`, created with `allowHalfOpen` and not yet flowing, as a {@linkcode Transport}. */
+/**
+ * A connected `net.Socket`, created with `allowHalfOpen` and not yet flowing, as a
+ * {@linkcode Transport}.
+ */
 export class NodeTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
@@ -123,12 +137,16 @@ export class NodeTransport implements Transport {
   #closedHeld = false;
   #error: Error | undefined;
   readonly #tls: TlsInfo | undefined;
-  /** Where nothing can be written behind what waits, to tell when it has left: Deno fails at no octets. */
+  /**
+   * Where nothing can be written behind what waits, to tell when it has left: Deno fails at no
+   * octets.
+   */
   readonly #onLeft: ((error?: Error | null) => void) | undefined;
 
   /**
    * @param socket The connected socket; it belongs to the transport from now on.
-   * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has none.
+   * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has
+   * none.
    * @param fresh Whether it is a TCP or unix socket that nobody has read from, and paused.
    */
   constructor(socket: Socket, carrier: Socket = socket, fresh = false) {
@@ -167,7 +185,8 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
-    // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on no longer.
+    // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on
+    // no longer.
     if (this.#ended || socket.destroyed) {
       if (socket.destroyed) this.#lost += chunk.length;
       if (this.borrows) giveBack(chunk);
@@ -255,7 +274,10 @@ export class NodeTransport implements Transport {
     this.#queue = undefined;
   }
 
-  /** Gives the socket one part after the other while it takes them at once; else the callback of one asks for the next. */
+  /**
+   * Gives the socket one part after the other while it takes them at once; else the callback of one
+   * asks for the next.
+   */
   #writeParts(): void {
     const socket = this.#socket;
     const queue = this.#queue;
@@ -287,7 +309,10 @@ export class NodeTransport implements Transport {
     });
   }
 
-  /** Whether what the socket tells of has left. A write that failed is told of before the socket counts as destroyed. */
+  /**
+   * Whether what the socket tells of has left. A write that failed is told of before the socket
+   * counts as destroyed.
+   */
   #lives(error: Error | null | undefined): boolean {
     return !error && !this.#socket.destroyed;
   }
@@ -343,7 +368,8 @@ export class NodeTransport implements Transport {
 
   #reportClosed(): void {
     const { sink } = this;
-    // Node keeps a socket for some collections after its end: all that it leads to would live, and be copied, as long.
+    // Node keeps a socket for some collections after its end: all that it leads to would live, and
+    // be copied, as long.
     this.sink = unowned;
     sink.closed(brokenBy(this.#error));
   }
@@ -367,7 +393,10 @@ export function addressOf(
   return hostname === undefined || port === undefined ? undefined : { hostname, port };
 }
 
-/** Asks the socket when it is asked itself: few want to know, and it costs a copy of the certificate. */
+/**
+ * Asks the socket when it is asked itself: few want to know, and it costs a copy of the
+ * certificate.
+ */
 class SocketTls implements TlsInfo {
   readonly #socket: TLSSocket;
   #peerCertificate: Uint8Array<ArrayBuffer> | undefined;

@@ -1,4 +1,5 @@
-// What the runtimes throw and report, in the words of src/transport/network_error.ts: the one place where that is translated.
+// What the runtimes throw and report, in the words of src/transport/network_error.ts: the one place
+// where that is translated.
 
 import { isError } from "../../src/util/brands.ts";
 import { type Attempt, failed, lost, type Place } from "../../src/transport/network_error.ts";
@@ -48,7 +49,8 @@ export function asError(thrown: unknown): Error {
 
 function codeOf(cause: unknown): string | undefined {
   const { code, name, message } = asError(cause) as Error & { code?: unknown };
-  // Node's own permission model calls it so; Deno has a class for it, but for a name that it may not look up.
+  // Node's own permission model calls it so; Deno has a class for it, but for a name that it may
+  // not look up.
   if (name === "NotCapable" || isLookupDenied(message)) return "ERR_ACCESS_DENIED";
   if (typeof code !== "string") {
     if (!/^failed to lookup address/.test(message)) return undefined;

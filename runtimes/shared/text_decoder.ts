@@ -1,4 +1,5 @@
-// Strings from UTF-16 on a Node whose decoder of UTF-8 is slow (src/util/utf16.ts); `buffer.toString("utf16le")` copies.
+// Strings from UTF-16 on a Node whose decoder of UTF-8 is slow (src/util/utf16.ts);
+// `buffer.toString("utf16le")` copies.
 
 import { Buffer } from "node:buffer";
 import { endianness } from "node:os";

@@ -1,11 +1,15 @@
-// DEFLATE by the runtime's own zlib, without leaving the stack: `node:zlib` exists on Node, Deno and Bun.
+// DEFLATE by the runtime's own zlib, without leaving the stack: `node:zlib` exists on Node, Deno
+// and Bun.
 //
-// 1. zlib's streams are asynchronous: 120 µs for a small message on Node. Their handle has `writeSync()`, which keeps
-//    its context and takes 2 to 6 µs on all three, but it is not documented. So it is tried once, on a real message,
-//    and where it does not do what it must, zlib_public.ts does the work with documented functions (10 to 16 µs).
-// 2. Whoever sends may forget its context at any time, for nothing obliges it to refer back. So only the latest
-//    MAX_CONTEXTS connections to send keep one: memory is bounded however many connect.
-// 3. Whoever receives may not. But a window can go in again (zlib_blocks.ts), so one inflater serves all connections.
+// 1. zlib's streams are asynchronous: 120 µs for a small message on Node. Their handle has
+//    `writeSync()`, which keeps its context and takes 2 to 6 µs on all three, but it is not
+//    documented. So it is tried once, on a real message, and where it does not do what it must,
+//    zlib_public.ts does the work with documented functions (10 to 16 µs).
+// 2. Whoever sends may forget its context at any time, for nothing obliges it to refer back. So
+//    only the latest MAX_CONTEXTS connections to send keep one: memory is bounded however many
+//    connect.
+// 3. Whoever receives may not. But a window can go in again (zlib_blocks.ts), so one inflater
+//    serves all connections.
 
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
 import { type Bytes, concat } from "../../src/util/bytes.ts";
@@ -23,12 +27,15 @@ import { publicBackend } from "./zlib_public.ts";
 const { Z_DEFAULT_STRATEGY, Z_RLE, Z_SYNC_FLUSH } = constants;
 
 /**
- * Senders that keep a context at once, which takes 95 (Node) to 170 KiB (Bun) with the default settings: less has no
- * effect on zlib's tables, which the runtimes' builds have at one size.
+ * Senders that keep a context at once, which takes 95 (Node) to 170 KiB (Bun) with the default
+ * settings: less has no effect on zlib's tables, which the runtimes' builds have at one size.
  */
 export const MAX_CONTEXTS = 512;
 
-/** The output buffer of the stream around a handle, which nobody uses: the smallest that there can be. */
+/**
+ * The output buffer of the stream around a handle, which nobody uses: the smallest that there can
+ * be.
+ */
 const UNUSED_CHUNK = 64;
 
 /** What is used of the handle of a zlib stream. */
@@ -47,7 +54,10 @@ interface Handle {
   onerror: (message: string, errno: number, code: string) => void;
 }
 
-/** Output lands here first; what is kept is copied out, so that no message holds on to more than its own bytes. */
+/**
+ * Output lands here first; what is kept is copied out, so that no message holds on to more than its
+ * own bytes.
+ */
 const scratch = new Uint8Array(65_536);
 
 /** A zlib stream used synchronously. */
@@ -78,7 +88,8 @@ class Context {
    *
    * @param skipped Octets at the start of the output that nobody wants, at most a window.
    * @param maxLength The most octets of output behind those.
-   * @param filler Octets at the end of the output that nobody wants, if the stream ends before the last octet of `input`.
+   * @param filler Octets at the end of the output that nobody wants, if the stream ends before the
+   * last octet of `input`.
    * @returns The output, and how much of the input was used.
    */
   run(
@@ -216,7 +227,8 @@ const inflate: InflateRun = (window, data, tail, maxLength, again) => {
   }
   const end = start + data.length;
   const length = end + tail.bytes.length;
-  // Behind a final block the rest is long, and it may end soon: only what is read may cost anything.
+  // Behind a final block the rest is long, and it may end soon: only what is read may cost
+  // anything.
   if (again || length > primed.length) {
     return inflateParts(inflater, primed.subarray(0, start), data, tail, maxLength);
   }

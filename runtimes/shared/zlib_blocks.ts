@@ -1,22 +1,30 @@
-// What zlib leaves to do when it inflates a message (RFC 7692 section 7.2.2), the same for zlib.ts and zlib_public.ts.
+// What zlib leaves to do when it inflates a message (RFC 7692 section 7.2.2), the same for zlib.ts
+// and zlib_public.ts.
 //
-// 1. The plain bytes before a message go in again as a stored block in front of it. That needs no state between messages,
-//    and works everywhere, where the `dictionary` option does not (Deno ignores it).
-// 2. zlib stops behind a final block, while a message may go on, and may refer back across it (section 7.2.3.4). To start
-//    again costs as much as to inflate the window and START octets more, for which two octets are enough. So it is paid
-//    from a budget: half of what a message that is nothing but zeros would inflate to.
-// 3. zlib takes data that is cut short as data that is still to come. So behind a message, and the four octets that are
-//    not sent, goes a final block, the tail: a message is whole when zlib finds it.
-// 4. A message may take the tail for the data of a stored block of its own, and end with it. Then the beginning of the tail
-//    is in the output, as it may be otherwise; with a tail of another length such a block ends elsewhere. To ask that costs
-//    a second run, so which tail is used is not to be foreseen.
+// 1. The plain bytes before a message go in again as a stored block in front of it. That needs no
+//    state between messages, and works everywhere, where the `dictionary` option does not (Deno
+//    ignores it).
+// 2. zlib stops behind a final block, while a message may go on, and may refer back across it
+//    (section 7.2.3.4). To start again costs as much as to inflate the window and START octets
+//    more, for which two octets are enough. So it is paid from a budget: half of what a message
+//    that is nothing but zeros would inflate to.
+// 3. zlib takes data that is cut short as data that is still to come. So behind a message, and the
+//    four octets that are not sent, goes a final block, the tail: a message is whole when zlib
+//    finds it.
+// 4. A message may take the tail for the data of a stored block of its own, and end with it. Then
+//    the beginning of the tail is in the output, as it may be otherwise; with a tail of another
+//    length such a block ends elsewhere. To ask that costs a second run, so which tail is used is
+//    not to be foreseen.
 
 import { type Bytes, concat, EMPTY } from "../../src/util/bytes.ts";
 
 /** How far back a match may reach at most. */
 const MAX_WINDOW = 32_768;
 
-/** What a start costs, in octets that are inflated in the same time: 1.6 µs on Node, at 1.9 octets in a nanosecond. */
+/**
+ * What a start costs, in octets that are inflated in the same time: 1.6 µs on Node, at 1.9 octets
+ * in a nanosecond.
+ */
 const START = 3_072;
 
 /** Half of what an octet inflates to at most (RFC 1951: 258 octets in two bits). */
@@ -38,8 +46,9 @@ export interface Tail {
 }
 
 /**
- * Tails that differ in length, and in no part of which a block could begin: the filler, and its length as an octet, have
- * the reserved block type in their low bits; without any there is too little left.
+ * Tails that differ in length, and in no part of which a block could begin: the filler, and its
+ * length as an octet, have the reserved block type in their low bits; without any there is too
+ * little left.
  */
 const TAILS: readonly Tail[] = [0, 6, 14, 22].map((filler) => {
   const head = 4 + STORED_HEADER;
@@ -57,8 +66,8 @@ export interface InflateResult {
 }
 
 /**
- * Inflates `data` with the bytes before it, to the end of its first final block or to that of the tail; "invalid" when it
- * has neither. `again` says that it has begun with one.
+ * Inflates `data` with the bytes before it, to the end of its first final block or to that of the
+ * tail; "invalid" when it has neither. `again` says that it has begun with one.
  */
 export type InflateRun = (
   window: Bytes,
@@ -71,7 +80,8 @@ export type InflateRun = (
 /**
  * `DeflateBackend.inflate()` over single runs.
  *
- * @param copies Whether a run copies all of what it is given, not only what it reads: that costs half of inflating it.
+ * @param copies Whether a run copies all of what it is given, not only what it reads: that costs
+ * half of inflating it.
  */
 export function inflateMessage(
   run: InflateRun,
@@ -86,8 +96,8 @@ export function inflateMessage(
   let rest = data;
   let budget = START + MAX_WINDOW + Math.min(HALF_RATIO * data.length, maxLength / 2);
   for (let again = false;; again = true) {
-    // One octet of 0 is the header of the empty block whose rest is not sent. No octet at all is what zlib makes
-    // of a second flush: an empty message, to whoever is lenient.
+    // One octet of 0 is the header of the empty block whose rest is not sent. No octet at all is
+    // what zlib makes of a second flush: an empty message, to whoever is lenient.
     if (rest.length === 0 || (rest.length === 1 && rest[0] === 0)) return concat(pieces);
     if (again) budget -= START + window.length + (copies ? rest.length / 2 : 0);
     if (budget < 0) return "invalid";
@@ -140,7 +150,9 @@ function slide(window: Bytes, output: Bytes): Bytes {
   return concat([window.subarray(-(MAX_WINDOW - output.length)), output]);
 }
 
-/** Writes the header of a block of `length` octets that is not compressed (RFC 1951 section 3.2.4). */
+/**
+ * Writes the header of a block of `length` octets that is not compressed (RFC 1951 section 3.2.4).
+ */
 export function writeStoredHeader(target: Uint8Array, length: number): void {
   target[0] = 0;
   target[1] = length;

@@ -1,7 +1,7 @@
 // DEFLATE by the documented synchronous functions of `node:zlib`: what zlib.ts falls back on.
 //
-// No state lives on in zlib: what a message may refer to goes in again (zlib_blocks.ts). To deflate there is no such
-// way, so each message is compressed by itself, which every peer can read.
+// No state lives on in zlib: what a message may refer to goes in again (zlib_blocks.ts). To deflate
+// there is no such way, so each message is compressed by itself, which every peer can read.
 
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { type Bytes, concat, EMPTY } from "../../src/util/bytes.ts";

@@ -1,4 +1,5 @@
-// A Runtime over web streams: the connections of a stream of pairs are served, what a function opens is dialled.
+// A Runtime over web streams: the connections of a stream of pairs are served, what a function
+// opens is dialled.
 
 import { unlessAborted } from "../../src/util/abort.ts";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
@@ -9,7 +10,9 @@ import { type ByteStreamPair, webTransport } from "./transport.ts";
 export interface StreamSource {
   /** The connections to serve; without it nothing can be served. */
   readonly incoming?: ReadableStream<ByteStreamPair>;
-  /** Opens a connection, with TLS when `options.tls` is there; without it nothing can be dialled. */
+  /**
+   * Opens a connection, with TLS when `options.tls` is there; without it nothing can be dialled.
+   */
   readonly open?: (
     address: Address,
     options: StreamOpenOptions,
@@ -28,8 +31,8 @@ export interface StreamOpenOptions {
  * Makes the runtime for `createServe()` and `createConnect()` over byte streams of any origin.
  *
  * @param source Where connections come from and how they are opened.
- * @returns The runtime. Its `listen()` serves `incoming` until that ends or the server is closed; addresses are
- * what the caller says they are.
+ * @returns The runtime. Its `listen()` serves `incoming` until that ends or the server is closed;
+ * addresses are what the caller says they are.
  *
  * @example
  * ```ts

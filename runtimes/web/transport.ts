@@ -1,10 +1,12 @@
 // Any `{ readable, writable }` pair of byte streams as a Transport.
 //
-// 1. A chunk that was read belongs to its reader, as is usual among web streams, and one that is written to the sink: what
-//    becomes of it is not known. A subclass such as Buffer may lie in memory of many and is copied, as shared memory is.
+// 1. A chunk that was read belongs to its reader, as is usual among web streams, and one that is
+//    written to the sink: what becomes of it is not known. A subclass such as Buffer may lie in
+//    memory of many and is copied, as shared memory is.
 // 2. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
-// 3. One write is under way at a time, and what comes meanwhile leaves together; `bufferedAmount` counts what the writable
-//    has not confirmed. `write()` answers false only from 64 KiB on, since every write is asynchronous.
+// 3. One write is under way at a time, and what comes meanwhile leaves together; `bufferedAmount`
+//    counts what the writable has not confirmed. `write()` answers false only from 64 KiB on, since
+//    every write is asynchronous.
 
 import { isArrayBuffer, isUint8Array } from "../../src/util/brands.ts";
 import { ByteQueue } from "../../src/util/byte_queue.ts";
@@ -12,7 +14,7 @@ import { checkOptions, type OptionTable, unjudged } from "../../src/util/check_o
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
 import { asError } from "../shared/system_error.ts";
 
-const highWaterMark = 65_536;
+const HIGH_WATER_MARK = 65_536;
 
 const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 
@@ -115,7 +117,7 @@ class WebTransport implements Transport {
     if (this.#ended || this.#gone || chunk.length === 0) return true;
     if (this.#writing === 0) this.#write(chunk);
     else this.#queue.keep(chunk);
-    if (this.bufferedAmount < highWaterMark) return true;
+    if (this.bufferedAmount < HIGH_WATER_MARK) return true;
     this.#awaitsDrain = true;
     return false;
   }

@@ -27,35 +27,42 @@ import type { Address, Runtime, Transport } from "../transport/transport.ts";
 /** The options of `connect()`. */
 export interface ConnectOptions extends ConnectionLimits {
   /**
-   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Default: true where the
-   * runtime has DEFLATE, else false.
+   * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Default: true
+   * where the runtime has DEFLATE, else false.
    */
   readonly compression?: boolean | CompressionOptions;
-  /** The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). Default: none. */
+  /**
+   * The subprotocol to offer, or several, the preferred one first (RFC 6455 section 1.9). Default:
+   * none.
+   */
   readonly protocols?: string | readonly string[];
   /**
-   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are sent as they are
-   * written here: in this order, with this case, and as often as a list of pairs has them. A `Headers` keeps neither. Default: none.
+   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are
+   * sent as they are written here: in this order, with this case, and as often as a list of pairs
+   * has them. A `Headers` keeps neither. Default: none.
    */
   readonly headers?: HeadersSource;
   /** TLS for `wss:`: whom to trust and what to show. Default: the runtime's own trust. */
   readonly tls?: TlsClientOptions;
   /**
-   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`. Default: 0.
+   * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`.
+   * Default: 0.
    *
-   * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`, `Accept-Language`,
-   * `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any other field may be one. It gets neither the
-   * user name and password of a URL nor the client certificate. It does get `protocols`: put no token there. `cookies`
-   * is asked for each URL. No redirection leads from `wss:` to `ws:`. One that leads there or
-   * to what is no WebSocket URL, or has several `Location` fields, rejects with a {@linkcode HandshakeError} that has its
-   * status. For servers that have moved; the server that answers decides where the messages go.
+   * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`,
+   * `Accept-Language`, `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any
+   * other field may be one. It gets neither the user name and password of a URL nor the client
+   * certificate. It does get `protocols`: put no token there. `cookies` is asked for each URL. No
+   * redirection leads from `wss:` to `ws:`. One that leads there or to what is no WebSocket URL, or
+   * has several `Location` fields, rejects with a {@linkcode HandshakeError} that has its status.
+   * For servers that have moved; the server that answers decides where the messages go.
    */
   readonly maxRedirects?: number;
   /** Where cookies come from and go to, as browsers do by themselves. Default: none. */
   readonly cookies?: CookieJar;
   /**
-   * Hooks for what is no message: `ping`, `pong`, `drain`, `close`, and `error` for what these throw, which otherwise
-   * goes to `console.error`. A hook that throws closes the connection with 1011. Default: none.
+   * Hooks for what is no message: `ping`, `pong`, `drain`, `close`, and `error` for what these
+   * throw, which otherwise goes to `console.error`. A hook that throws closes the connection with
+   * 1011. Default: none.
    */
   readonly hooks?: ConnectHooks;
   /** Ends the attempt when it fires; without effect on a connection that is open. Default: none. */
@@ -84,8 +91,8 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
 };
 
 /**
- * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async; `handshakeTimeout` and `signal`
- * bound the wait for them.
+ * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async;
+ * `handshakeTimeout` and `signal` bound the wait for them.
  */
 export interface CookieJar {
   /**
@@ -164,7 +171,10 @@ const HOOK_WATCHER: HandlerWatcher = {
   done() {},
 };
 
-/** Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go instead. */
+/**
+ * Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go
+ * instead.
+ */
 async function openConnection(
   transport: Transport,
   hop: Hop,

@@ -1,8 +1,10 @@
 // What a server answers to a client's opening handshake, read from the byte stream.
 //
-// 1. Interim responses (100, 102, 103 and what may come after them) stand before the answer; a client has to get over
-//    them though it asked for none (RFC 9110 section 15.2). 101 is final here: behind it come frames.
-// 2. A refusal is worth more than its body: when the body breaks off or its time is up, what has come is kept.
+// 1. Interim responses (100, 102, 103 and what may come after them) stand before the answer; a
+//    client has to get over them though it asked for none (RFC 9110 section 15.2). 101 is final
+//    here: behind it come frames.
+// 2. A refusal is worth more than its body: when the body breaks off or its time is up, what has
+//    come is kept.
 
 import { concat } from "../util/bytes.ts";
 import { HandshakeError } from "../protocol/errors.ts";
@@ -15,7 +17,10 @@ const MAX_INTERIM = 16;
 /** The most octets of a refusal's body that are kept. */
 const MAX_BODY = 65_536;
 
-/** The first octet of a TLS record that a server sends before any data: an alert, or a handshake (RFC 8446 section 5.1). */
+/**
+ * The first octet of a TLS record that a server sends before any data: an alert, or a handshake
+ * (RFC 8446 section 5.1).
+ */
 const TLS_ALERT = 0x15;
 const TLS_HANDSHAKE = 0x16;
 /** How servers for HTTPS say that they were asked without TLS: Go's, nginx, Apache. */

@@ -1,10 +1,13 @@
-// Where a client goes that follows redirections (RFC 9110 section 15.4), and what it may take along.
+// Where a client goes that follows redirections (RFC 9110 section 15.4), and what it may take
+// along.
 //
-// 1. What proves who somebody is was meant for one origin: another one is sent none of it. Any field may be a credential
-//    (X-Api-Key, Cookie2, a name of the application's own), so only those go along that are known not to be one.
-// 2. A redirection from TLS to none is not followed: whoever asked for wss: would get a connection that anybody reads.
-// 3. Whatever is wrong with a Location is the server's mistake: a HandshakeError with its status, never an error that
-//    reads as if the caller's options were wrong.
+// 1. What proves who somebody is was meant for one origin: another one is sent none of it. Any
+//    field may be a credential (X-Api-Key, Cookie2, a name of the application's own), so only those
+//    go along that are known not to be one.
+// 2. A redirection from TLS to none is not followed: whoever asked for wss: would get a connection
+//    that anybody reads.
+// 3. Whatever is wrong with a Location is the server's mistake: a HandshakeError with its status,
+//    never an error that reads as if the caller's options were wrong.
 
 import { HandshakeError } from "../protocol/errors.ts";
 import { parseUrl } from "../handshake/client.ts";
@@ -25,7 +28,10 @@ export interface Hop {
   readonly tls: TlsClientOptions;
 }
 
-/** Fields for any origin: they say what the program is and takes, not who uses it. `Origin` opens doors, so it stays. */
+/**
+ * Fields for any origin: they say what the program is and takes, not who uses it. `Origin` opens
+ * doors, so it stays.
+ */
 const HARMLESS: readonly string[] = [
   "accept",
   "accept-encoding",
@@ -46,7 +52,8 @@ export function isRedirect({ status, headers }: ResponseHead): boolean {
  * @param from The request that it answers.
  * @param head The response, a redirection.
  * @returns The next request.
- * @throws {HandshakeError} When it has several Locations, leads to what is no WebSocket URL, or from TLS to none.
+ * @throws {HandshakeError} When it has several Locations, leads to what is no WebSocket URL, or
+ * from TLS to none.
  */
 export function follow(from: Hop, head: ResponseHead): Hop {
   const [location = "", ...others] = head.headers.getAll("location");
@@ -55,7 +62,8 @@ export function follow(from: Hop, head: ResponseHead): Hop {
       status: head.status,
       headers: head.headers.toHeaders(),
     });
-  // RFC 9110 section 10.2.2: one reference. Which of several a proxy or a log has believed is not known.
+  // RFC 9110 section 10.2.2: one reference. Which of several a proxy or a log has believed is not
+  // known.
   if (others.length > 0) throw refuse("with one Location", String(others.length + 1));
   let url: URL;
   try {
@@ -67,7 +75,8 @@ export function follow(from: Hop, head: ResponseHead): Hop {
     throw refuse("to a WebSocket URL");
   }
   if (url.port === "0") throw refuse("to a port from 1 to 65535");
-  // RFC 7617 section 2: Authorization cannot say it. A relative reference has the user of the URL that it is relative to.
+  // RFC 7617 section 2: Authorization cannot say it. A relative reference has the user of the URL
+  // that it is relative to.
   if (url.username !== from.url.username && /%3a/i.test(url.username)) {
     throw refuse("to a user name without a colon");
   }

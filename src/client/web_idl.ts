@@ -1,4 +1,5 @@
-// What Web IDL says of every interface (https://webidl.spec.whatwg.org/), as far as a JavaScript class does not by itself.
+// What Web IDL says of every interface (https://webidl.spec.whatwg.org/), as far as a JavaScript
+// class does not by itself.
 
 import { isArrayBuffer, isSharedBuffer, kindOf, setName } from "../util/brands.ts";
 
@@ -9,8 +10,8 @@ export interface InterfaceClass {
 }
 
 /**
- * Makes a class look like an interface: its members can be enumerated, it has its name as a tag, and its constants
- * stand on it and on its prototype.
+ * Makes a class look like an interface: its members can be enumerated, it has its name as a tag,
+ * and its constants stand on it and on its prototype.
  */
 export function defineInterface(
   target: InterfaceClass,
@@ -87,7 +88,8 @@ export function isBufferSource(data: unknown): data is ArrayBuffer | ArrayBuffer
 }
 
 /**
- * Checks the memory of a BufferSource, which may be neither shared nor resizable: it would change while it is read.
+ * Checks the memory of a BufferSource, which may be neither shared nor resizable: it would change
+ * while it is read.
  *
  * @throws {TypeError} When it is.
  */

@@ -1,8 +1,8 @@
-// The WHATWG's WebSocket: its interface, by the rules of Web IDL (https://websockets.spec.whatwg.org/). What it does is
-// in client/whatwg_socket.ts.
+// The WHATWG's WebSocket: its interface, by the rules of Web IDL
+// (https://websockets.spec.whatwg.org/). What it does is in client/whatwg_socket.ts.
 //
-// One class for each `connect()`, made by a function: the members belong on the class itself, which extends EventTarget,
-// so nothing can stand between the two.
+// One class for each `connect()`, made by a function: the members belong on the class itself, which
+// extends EventTarget, so nothing can stand between the two.
 
 import { brand, isBlob, kindOf } from "../util/brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions, toProtocols } from "./connect.ts";
@@ -55,7 +55,10 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
   readonly protocol: string;
   /** The extensions in use; empty when there are none. */
   readonly extensions: string;
-  /** Octets given to `send()`, without headers, that have not left. Does not fall to 0 when the connection ends. */
+  /**
+   * Octets given to `send()`, without headers, that have not left. Does not fall to 0 when the
+   * connection ends.
+   */
   readonly bufferedAmount: number;
   /** What binary messages are given as. Default: "blob". Anything but these two is ignored. */
   binaryType: "blob" | "arraybuffer";
@@ -68,8 +71,9 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
   /** Called when the connection has ended. */
   onclose: WebSocketEventHandler<"close">;
   /**
-   * Sends a message: a string as text, bytes as a binary message. Whatever is neither is converted to a string. When
-   * the connection is closing or has ended it is not sent, and only counted in `bufferedAmount`.
+   * Sends a message: a string as text, bytes as a binary message. Whatever is neither is converted
+   * to a string. When the connection is closing or has ended it is not sent, and only counted in
+   * `bufferedAmount`.
    *
    * @param data The message.
    * @throws {DOMException} An InvalidStateError when the connection is not open yet.
@@ -77,11 +81,14 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
    */
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void;
   /**
-   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was done before.
+   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was
+   * done before.
    *
-   * @param code 1000 or 3000 to 4999. Without it the Close frame says nothing, unless there is a reason.
+   * @param code 1000 or 3000 to 4999. Without it the Close frame says nothing, unless there is a
+   * reason.
    * @param reason At most 123 octets of UTF-8.
-   * @throws {DOMException} An InvalidAccessError for another code, a SyntaxError for a longer reason.
+   * @throws {DOMException} An InvalidAccessError for another code, a SyntaxError for a longer
+   * reason.
    */
   close(code?: number, reason?: string): void;
   /** Adds a listener for events of a type. */
@@ -99,11 +106,12 @@ export interface WebSocketClass extends WebSocketStates {
   /**
    * Opens a connection.
    *
-   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a location.
+   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a
+   * location.
    * @param protocols The subprotocols to offer, or one; or options of `connect()`.
    * @param options Options of `connect()`. They win over those in the second argument.
-   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
-   * subprotocol is not a token or is there twice.
+   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a
+   * fragment, or when a subprotocol is not a token or is there twice.
    * @throws {TypeError} When there is no URL, or an argument is of another type.
    */
   new (
@@ -116,8 +124,8 @@ export interface WebSocketClass extends WebSocketStates {
 }
 
 /**
- * Makes the WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this on the runtime at
- * hand.
+ * Makes the WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this
+ * on the runtime at hand.
  *
  * @param connect Makes the connections.
  * @returns The class.

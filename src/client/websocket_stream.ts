@@ -1,5 +1,5 @@
-// The WHATWG's WebSocketStream: its interface, by the rules of Web IDL. What it does is in client/whatwg_streams.ts.
-// https://github.com/ricea/websocketstream-explainer
+// The WHATWG's WebSocketStream: its interface, by the rules of Web IDL. What it does is in
+// client/whatwg_streams.ts. https://github.com/ricea/websocketstream-explainer
 
 import { brand } from "../util/brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "./connect.ts";
@@ -9,7 +9,10 @@ import { defineInterface, illegalInvocation, requireArguments, toDictionary } fr
 import { checkProtocols, parseTarget } from "./whatwg_rules.ts";
 import { Streams, type WebSocketOpenInfo } from "./whatwg_streams.ts";
 
-/** What `new WebSocketStream()` can be told: all that `connect()` can, with the subprotocols in a list. */
+/**
+ * What `new WebSocketStream()` can be told: all that `connect()` can, with the subprotocols in a
+ * list.
+ */
 export interface WebSocketStreamOptions extends Omit<ConnectOptions, "protocols"> {
   /** The subprotocols to offer, the preferred one first (RFC 6455 section 1.9). */
   readonly protocols?: readonly string[];
@@ -25,19 +28,23 @@ const STREAM_OPTIONS: OptionTable<WebSocketStreamOptions> = {
 export interface WebSocketStreamInstance {
   /** Where the connection goes, with `ws:` or `wss:`. */
   readonly url: string;
-  /** Resolves when the opening handshake is complete. Rejects with the signal's reason or a WebSocketError. */
+  /**
+   * Resolves when the opening handshake is complete. Rejects with the signal's reason or a
+   * WebSocketError.
+   */
   readonly opened: Promise<WebSocketOpenInfo>;
   /**
-   * Resolves with the peer's Close frame when the connection has ended with a closing handshake, and rejects with a
-   * WebSocketError when it ended otherwise, or as `opened` does.
+   * Resolves with the peer's Close frame when the connection has ended with a closing handshake,
+   * and rejects with a WebSocketError when it ended otherwise, or as `opened` does.
    */
   readonly closed: Promise<Required<WebSocketCloseInfo>>;
   /**
-   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was done before.
+   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was
+   * done before.
    *
    * @param info What goes into the Close frame; it says nothing without a code and a reason.
-   * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a SyntaxError when
-   * the reason is longer than 123 octets of UTF-8.
+   * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
+   * SyntaxError when the reason is longer than 123 octets of UTF-8.
    * @throws {TypeError} When `info` is no object, or its code is not between 0 and 65535.
    */
   close(info?: WebSocketCloseInfo): void;
@@ -48,10 +55,12 @@ export interface WebSocketStreamClass {
   /**
    * Opens a connection.
    *
-   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a location.
-   * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else `connect()` takes.
-   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a fragment, or when a
-   * subprotocol is not a token or is there twice.
+   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a
+   * location.
+   * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else
+   * `connect()` takes.
+   * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a
+   * fragment, or when a subprotocol is not a token or is there twice.
    * @throws {TypeError} When there is no URL, or an argument is of another type.
    */
   new (url: string | URL, options?: WebSocketStreamOptions): WebSocketStreamInstance;
@@ -60,8 +69,8 @@ export interface WebSocketStreamClass {
 }
 
 /**
- * Makes the WHATWG's WebSocketStream for any `connect()`; the `WebSocketStream` of the main entry point is this on the
- * runtime at hand.
+ * Makes the WHATWG's WebSocketStream for any `connect()`; the `WebSocketStream` of the main entry
+ * point is this on the runtime at hand.
  *
  * @param connect Makes the connections.
  * @returns The class.

@@ -7,7 +7,9 @@ import { checkClose, type CloseArguments } from "./whatwg_rules.ts";
 
 /** What goes into a Close frame. */
 export interface WebSocketCloseInfo {
-  /** 1000 or 3000 to 4999 to send; 1005 when the peer sent none. Without it a reason goes with 1000. */
+  /**
+   * 1000 or 3000 to 4999 to send; 1005 when the peer sent none. Without it a reason goes with 1000.
+   */
   readonly closeCode?: number;
   /** At most 123 octets of UTF-8. */
   readonly reason?: string;
@@ -17,8 +19,8 @@ export interface WebSocketCloseInfo {
  * Converts a WebSocketCloseInfo, and checks it.
  *
  * @throws {TypeError} When it is no object, or its code no unsigned short.
- * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a SyntaxError when the
- * reason is longer than 123 octets of UTF-8.
+ * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
+ * SyntaxError when the reason is longer than 123 octets of UTF-8.
  */
 export function toCloseArguments(info: WebSocketCloseInfo | null | undefined): CloseArguments {
   const { closeCode, reason } = toDictionary(info, "the close info");
@@ -34,8 +36,8 @@ export let createStreamError: (
 ) => WebSocketError;
 
 /**
- * Why a WebSocketStream failed, or is to be closed: as the reason of `abort()` and `cancel()` it says what goes into
- * the Close frame.
+ * Why a WebSocketStream failed, or is to be closed: as the reason of `abort()` and `cancel()` it
+ * says what goes into the Close frame.
  *
  * @example
  * ```ts
@@ -55,8 +57,8 @@ export class WebSocketError extends DOMException {
    * @param message What went wrong.
    * @param init What goes into the Close frame.
    * @throws {TypeError} When `init` is no object, or its code no unsigned short.
-   * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a SyntaxError when
-   * the reason is longer than 123 octets of UTF-8.
+   * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
+   * SyntaxError when the reason is longer than 123 octets of UTF-8.
    */
   constructor(message = "", init: WebSocketCloseInfo = {}) {
     const { code, reason } = toCloseArguments(init);

@@ -1,7 +1,7 @@
 // The events of the WHATWG's WebSocket and its `on…` attributes.
 //
-// Not every runtime has a CloseEvent (Node 20), and not every set of types has MessageEvent and CloseEvent,
-// so the types are our own; the events are the runtime's where there are some.
+// Not every runtime has a CloseEvent (Node 20), and not every set of types has MessageEvent and
+// CloseEvent, so the types are our own; the events are the runtime's where there are some.
 
 import { defineInterface, illegalInvocation, requireArguments, toDictionary } from "./web_idl.ts";
 
@@ -21,7 +21,9 @@ export interface WebSocketErrorEvent extends Event {
 
 /** The connection has ended. */
 export interface WebSocketCloseEvent extends Event {
-  /** The peer's close code; 1005 when its Close frame had none, 1006 when there was no such frame. */
+  /**
+   * The peer's close code; 1005 when its Close frame had none, 1006 when there was no such frame.
+   */
   readonly code: number;
   /** The peer's reason. */
   readonly reason: string;
@@ -70,7 +72,10 @@ export interface CloseEventClass {
   readonly prototype: WebSocketCloseEvent;
 }
 
-/** The CloseEvent of the web platform: the runtime's own, or where it has none (Node 20) one like it. */
+/**
+ * The CloseEvent of the web platform: the runtime's own, or where it has none (Node 20) one like
+ * it.
+ */
 export const CloseEvent: CloseEventClass =
   (globalThis as { CloseEvent?: CloseEventClass }).CloseEvent ?? createCloseEventClass();
 
@@ -133,8 +138,9 @@ interface HandlerEntry {
 const entries = new WeakMap<object, Map<string, HandlerEntry>>();
 
 /**
- * Defines the `on…` attributes (HTML, event handlers): one handler for each type, called in the place that the
- * first one had among the listeners, until it is set to null. Any object is kept; one that is no function is not called.
+ * Defines the `on…` attributes (HTML, event handlers): one handler for each type, called in the
+ * place that the first one had among the listeners, until it is set to null. Any object is kept;
+ * one that is no function is not called.
  *
  * @param prototype Where to define them.
  * @param types The types of events.

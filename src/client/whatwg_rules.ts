@@ -1,5 +1,6 @@
-// What WebSocket and WebSocketStream have in common: the WHATWG's rules for arguments, and for a connection that
-// is open. The caller's mistakes are DOMExceptions here; a browser's code checks for their names.
+// What WebSocket and WebSocketStream have in common: the WHATWG's rules for arguments, and for a
+// connection that is open. The caller's mistakes are DOMExceptions here; a browser's code checks
+// for their names.
 
 import type { Connect, ConnectOptions } from "./connect.ts";
 import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../protocol/close_frame.ts";
@@ -36,8 +37,8 @@ function resolveUrl(url: string): string | URL {
 /**
  * Checks the subprotocols to offer.
  *
- * @throws {DOMException} A SyntaxError when one is not a token or is there twice. Browsers compare without regard to
- * case here, and with it everywhere else.
+ * @throws {DOMException} A SyntaxError when one is not a token or is there twice. Browsers compare
+ * without regard to case here, and with it everywhere else.
  */
 export function checkProtocols(protocols: readonly string[]): void {
   const seen = new Set<string>();
@@ -66,8 +67,8 @@ export interface CloseArguments {
  *
  * @param code An unsigned short, if there is one.
  * @param reason Anything but undefined is converted to a string.
- * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, and a SyntaxError when
- * the reason is longer than 123 octets of UTF-8.
+ * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, and
+ * a SyntaxError when the reason is longer than 123 octets of UTF-8.
  */
 export function checkClose(code: number | undefined, reason: unknown): CloseArguments {
   const text = reason === undefined ? "" : `${reason}`;
@@ -88,8 +89,8 @@ export function checkClose(code: number | undefined, reason: unknown): CloseArgu
 }
 
 /**
- * Opens a connection, and fails it when the server chose none of the subprotocols: RFC 6455 section 4.1 leaves that to
- * the client, WHATWG Fetch does not.
+ * Opens a connection, and fails it when the server chose none of the subprotocols: RFC 6455 section
+ * 4.1 leaves that to the client, WHATWG Fetch does not.
  */
 export async function connectChecked(
   connect: Connect,
@@ -104,7 +105,10 @@ export async function connectChecked(
   return connection;
 }
 
-/** How a connection ended in the WHATWG's terms: only the peer's Close frame counts (RFC 6455 section 7.1.5). */
+/**
+ * How a connection ended in the WHATWG's terms: only the peer's Close frame counts (RFC 6455
+ * section 7.1.5).
+ */
 export function closeStatus(info: CloseInfo): CloseStatus {
   return info.received ?? { code: CloseCode.abnormal, reason: "" };
 }

@@ -1,10 +1,12 @@
 // What the WHATWG's WebSocket does, over `connect()`; the interface in front of it is websocket.ts.
 //
-// 1. There each event is a task, so what awaits one event has run before the next. A task costs a timer here, so
-//    instead SETTLE_ROUNDS microtasks pass between two events; fewer than turn.ts waits, or replies would not be batched.
+// 1. There each event is a task, so what awaits one event has run before the next. A task costs a
+//    timer here, so instead SETTLE_ROUNDS microtasks pass between two events; fewer than turn.ts
+//    waits, or replies would not be batched.
 // 2. One loop dispatches message, error and close, so their order is that of the wire.
 // 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
-// 4. bufferedAmount counts payloads without headers and does not fall while the code that calls `send()` runs.
+// 4. bufferedAmount counts payloads without headers and does not fall while the code that calls
+//    `send()` runs.
 
 import { QUIET_ROUNDS } from "../connection/turn.ts";
 import { isBlob } from "../util/brands.ts";
@@ -27,8 +29,8 @@ export const readyStates = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = readyStates;
 
 /**
- * Awaiting a promise in a few functions inside each other takes up to so many microtasks. Fewer than those after which a
- * turn is over, or replies would not leave in one write.
+ * Awaiting a promise in a few functions inside each other takes up to so many microtasks. Fewer
+ * than those after which a turn is over, or replies would not leave in one write.
  */
 const SETTLE_ROUNDS = QUIET_ROUNDS - 2;
 

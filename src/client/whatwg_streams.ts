@@ -1,10 +1,13 @@
-// What the WHATWG's WebSocketStream does, over `connect()`; the interface in front of it is websocket_stream.ts.
+// What the WHATWG's WebSocketStream does, over `connect()`; the interface in front of it is
+// websocket_stream.ts.
 //
-// 1. Backpressure is real both ways: a message is received when it is read, not before (a high-water mark of 0), and
-//    `write()` waits as `send()` does. A Close frame behind a few messages that are not read is noticed all the same.
-// 2. `connection.closed` alone ends both streams, the readable behind the messages that came before: a pull or a write
-//    that meets the end leaves it to that.
-// 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one closing handshake.
+// 1. Backpressure is real both ways: a message is received when it is read, not before (a
+//    high-water mark of 0), and `write()` waits as `send()` does. A Close frame behind a few
+//    messages that are not read is noticed all the same.
+// 2. `connection.closed` alone ends both streams, the readable behind the messages that came
+//    before: a pull or a write that meets the end leaves it to that.
+// 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one
+//    closing handshake.
 
 import { abortReason, onAbort } from "../util/abort.ts";
 import { isError } from "../util/brands.ts";
@@ -105,7 +108,8 @@ export class Streams {
     const writable = new WritableStream<string | ArrayBuffer | ArrayBufferView>({
       start: (controller) => {
         this.#writable = controller;
-        // Not `abort()` of the sink, which is called only after the write in progress: the peer may never let it end.
+        // Not `abort()` of the sink, which is called only after the write in progress: the peer may
+        // never let it end.
         controller.signal.addEventListener("abort", () => this.#closeFor(controller.signal.reason));
       },
       write: async (chunk) => {

@@ -1,9 +1,10 @@
 // Messages that wait to be encoded, in order, where each can still be dropped.
 //
-// 1. Their octets are copied and lie one behind the other (byte_queue.ts): what waits keeps neither the caller's memory
-//    nor an object for each message. Only what many send, when it is worth it, and messages in chunks are kept as they are.
-// 2. Adding, taking and dropping one takes the same time however many wait: with `shift()` and `splice()` on an array,
-//    8 MB of messages of 20 octets took 23 s of CPU time.
+// 1. Their octets are copied and lie one behind the other (byte_queue.ts): what waits keeps neither
+//    the caller's memory nor an object for each message. Only what many send, when it is worth it,
+//    and messages in chunks are kept as they are.
+// 2. Adding, taking and dropping one takes the same time however many wait: with `shift()` and
+//    `splice()` on an array, 8 MB of messages of 20 octets took 23 s of CPU time.
 
 import { isOwnUint8Array } from "../util/brands.ts";
 import { ByteQueue } from "../util/byte_queue.ts";
@@ -71,7 +72,10 @@ export interface WaitingMessage {
   readonly compress: boolean;
 }
 
-/** What waits: the length of a message whose octets are in the queue, with two bits behind it, or what is kept as it is. */
+/**
+ * What waits: the length of a message whose octets are in the queue, with two bits behind it, or
+ * what is kept as it is.
+ */
 type Item<Stream> = number | WaitingMessage | Stream;
 
 const TEXT = 2;

@@ -1,8 +1,8 @@
 // What a handler may be, and which hooks there are: a hook that is misspelt would never be called.
 //
-// An object that was written as the hooks of a connection has no other functions; an instance of a class has methods of
-// its own, as a module has functions. So there only a name that looks like a hook's is refused, and only while that hook
-// is missing.
+// An object that was written as the hooks of a connection has no other functions; an instance of a
+// class has methods of its own, as a module has functions. So there only a name that looks like a
+// hook's is refused, and only while that hook is missing.
 
 import type { WebSocketHooks } from "./handler.ts";
 import {
@@ -30,7 +30,10 @@ export const HOOKS: OptionTable<WebSocketHooks> = {
 
 const NAMES = Object.keys(HOOKS) as (keyof WebSocketHooks)[];
 
-/** The prototypes of handlers that are all right. There is one for each class, however many instances. */
+/**
+ * The prototypes of handlers that are all right. There is one for each class, however many
+ * instances.
+ */
 const checked = new WeakSet<object>();
 
 /** A handler: a function or an object of hooks. */
@@ -80,8 +83,9 @@ function checkName(
 }
 
 /**
- * Whether a name is within two letters of a hook's: two more at either end, as in "onopen" and "opened", or two others in
- * a long one, as in "mesages". In a short one two others make another word: "poll" is no misspelt "pong".
+ * Whether a name is within two letters of a hook's: two more at either end, as in "onopen" and
+ * "opened", or two others in a long one, as in "mesages". In a short one two others make another
+ * word: "poll" is no misspelt "pong".
  */
 function isLike(key: string, hook: string): boolean {
   if (Math.abs(key.length - hook.length) > 2) return false;
@@ -90,7 +94,9 @@ function isLike(key: string, hook: string): boolean {
   return changes === 2 && (hook.length >= 6 || key.toLowerCase().includes(hook));
 }
 
-/** Whether an object was written as one, in whichever realm: no instance of a class, and no module. */
+/**
+ * Whether an object was written as one, in whichever realm: no instance of a class, and no module.
+ */
 function isPlain(value: object): boolean {
   if (Object.prototype.toString.call(value) === "[object Module]") return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,4 +1,5 @@
-// The close timer: a closing connection whose byte stream does not end in time is cut (RFC 6455 section 7.1.1).
+// The close timer: a closing connection whose byte stream does not end in time is cut (RFC 6455
+// section 7.1.1).
 
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
 

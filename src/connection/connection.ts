@@ -1,4 +1,5 @@
-// The public object of a connection, the same class on both ends. What it does is in endpoint.ts and hub.ts.
+// The public object of a connection, the same class on both ends. What it does is in endpoint.ts
+// and hub.ts.
 
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
@@ -36,7 +37,9 @@ const encoder = new TextEncoder();
 /** The BOM is part of a message. */
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing". */
+/**
+ * Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing".
+ */
 export type ConnectionState = "open" | "closing" | "closed";
 
 /** Makes the public object of a connection. */
@@ -49,10 +52,10 @@ export let createConnection: <Data>(
 /**
  * An open WebSocket connection, of a server or a client.
  *
- * A `message` hook, `receive()` or an iteration takes its messages. While that is behind, up to 16 messages of 65,536
- * octets together wait; then nothing more is read, and TCP slows the peer down. Pings and a Close frame behind messages
- * that wait are answered, and the messages are still given out, in order. A program that only sends calls
- * `ignoreMessages()`.
+ * A `message` hook, `receive()` or an iteration takes its messages. While that is behind, up to 16
+ * messages of 65,536 octets together wait; then nothing more is read, and TCP slows the peer down.
+ * Pings and a Close frame behind messages that wait are answered, and the messages are still given
+ * out, in order. A program that only sends calls `ignoreMessages()`.
  *
  * @typeParam Data What the server attached to the connection with `upgrade(handler, { data })`.
  *
@@ -133,24 +136,32 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#response = { status, statusText, headers: headers.toHeaders() };
   }
 
-  /** A name that no other connection has, of this process or another. Made when it is first read. */
+  /**
+   * A name that no other connection has, of this process or another. Made when it is first read.
+   */
   get id(): string {
     return this.#id ??= this.#hub.endpoint.tracer?.connection ?? nextId();
   }
 
-  /** Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how it ended. */
+  /**
+   * Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how
+   * it ended.
+   */
   get state(): ConnectionState {
     return this.#hub.endpoint.state;
   }
 
-  /** What is known about its TLS; undefined when it has none, and where the runtime's own engine has it (`adopt()`). */
+  /**
+   * What is known about its TLS; undefined when it has none, and where the runtime's own engine has
+   * it (`adopt()`).
+   */
   get tls(): TlsInfo | undefined {
     return this.#hub.endpoint.transport.tls;
   }
 
   /**
-   * This end's address; undefined when the byte stream has none, and where the runtime's own engine has it (`adopt()`).
-   * Some runtimes forget it when the connection ends.
+   * This end's address; undefined when the byte stream has none, and where the runtime's own engine
+   * has it (`adopt()`). Some runtimes forget it when the connection ends.
    */
   get localAddress(): Address | undefined {
     return this.#hub.endpoint.transport.localAddress;
@@ -162,10 +173,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Octets that were sent and still wait for the network, frame headers included; a message that can still be dropped, or
-   * waits behind one in chunks, counts 16 more, or 528 where it is kept as it is (in chunks, a large PreparedMessage).
-   * A Blob and an array count all that is still to come of them, texts as UTF-8; a generator only what it has given. 0
-   * once the connection has ended; `CloseInfo.unsent` says what was lost.
+   * Octets that were sent and still wait for the network, frame headers included; a message that
+   * can still be dropped, or waits behind one in chunks, counts 16 more, or 528 where it is kept as
+   * it is (in chunks, a large PreparedMessage). A Blob and an array count all that is still to come
+   * of them, texts as UTF-8; a generator only what it has given. 0 once the connection has ended;
+   * `CloseInfo.unsent` says what was lost.
    */
   get bufferedAmount(): number {
     return this.#hub.sender.bufferedAmount;
@@ -176,22 +188,33 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     return this.#hub.outbox?.dropped ?? 0;
   }
 
-  /** Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take none. */
+  /**
+   * Messages that were discarded: after `ignoreMessages()`, or because the handler's hooks take
+   * none.
+   */
   get ignored(): number {
     return this.#hub.endpoint.intake.ignored;
   }
 
-  /** The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds. */
+  /**
+   * The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds.
+   */
   get roundTrip(): number | undefined {
     return this.#hub.endpoint.roundTrip;
   }
 
-  /** The messages as a stream that reads no faster than it is read. Cancelling it closes the connection. */
+  /**
+   * The messages as a stream that reads no faster than it is read. Cancelling it closes the
+   * connection.
+   */
   get readable(): ReadableStream<Message> {
     return this.#readable ??= createReadable(this);
   }
 
-  /** A stream whose chunks are sent as messages, at the pace of the peer. Closing it closes the connection. */
+  /**
+   * A stream whose chunks are sent as messages, at the pace of the peer. Closing it closes the
+   * connection.
+   */
   get writable(): WritableStream<string | BinaryData> {
     return this.#writable ??= createWritable(this);
   }
@@ -199,24 +222,29 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
    *
-   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed, and nothing is dropped
-   * in silence: a message of any size is accepted while no more than `maxBufferedAmount` octets wait. While more do,
-   * `overflow` says what becomes of it; unless told the connection is cut, and what waits rejects with the reason.
+   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed,
+   * and nothing is dropped in silence: a message of any size is accepted while no more than
+   * `maxBufferedAmount` octets wait. While more do, `overflow` says what becomes of it; unless told
+   * the connection is cut, and what waits rejects with the reason.
    *
-   * @param data The message. Bytes are not read any more once the promise has settled: from then on they may change, and
-   * their buffer may be transferred or resized. A message in chunks, all strings or all bytes, is sent as fragments as
-   * they come, not compressed; other messages wait for its end. A chunk is not read any more when the next is asked for.
-   * When its source throws half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
-   * Blob is such a message too; as an array does, it counts against `maxBufferedAmount` with its whole size, a generator
-   * only with what it has given. For one that many are to get, a {@linkcode PreparedMessage}.
-   * @param options Whether to compress it, and whether it is text or binary; for messages that are not in chunks. What a
-   * PreparedMessage says of itself stands.
-   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when all has left; not
-   * before they have left for bytes of 64 KiB or more. It resolves for a message that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says how the connection ended, or what is known of that while it
-   * is closing. A rejection that nobody awaits is silent: it is reported nowhere and does not end the process.
-   * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or to be sent as text
-   * and not UTF-8; when an option is unknown or neither true nor false. An object or an array is sent by
-   * {@linkcode sendJson}.
+   * @param data The message. Bytes are not read any more once the promise has settled: from then on
+   * they may change, and their buffer may be transferred or resized. A message in chunks, all
+   * strings or all bytes, is sent as fragments as they come, not compressed; other messages wait
+   * for its end. A chunk is not read any more when the next is asked for. When its source throws
+   * half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
+   * Blob is such a message too; as an array does, it counts against `maxBufferedAmount` with its
+   * whole size, a generator only with what it has given. For one that many are to get, a
+   * {@linkcode PreparedMessage}.
+   * @param options Whether to compress it, and whether it is text or binary; for messages that are
+   * not in chunks. What a PreparedMessage says of itself stands.
+   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when
+   * all has left; not before they have left for bytes of 64 KiB or more. It resolves for a message
+   * that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says how the
+   * connection ended, or what is known of that while it is closing. A rejection that nobody awaits
+   * is silent: it is reported nowhere and does not end the process.
+   * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or
+   * to be sent as text and not UTF-8; when an option is unknown or neither true nor false. An
+   * object or an array is sent by {@linkcode sendJson}.
    *
    * @example
    * ```ts
@@ -263,9 +291,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a Ping (RFC 6455 section 5.5.2).
    *
-   * @param data The payload, at most 125 octets (as UTF-8 when it is a string); eight random ones unless told.
-   * @returns The round trip in milliseconds, once the Pong has come. Rejects with {@linkcode ConnectionClosed}
-   * when the connection ends first.
+   * @param data The payload, at most 125 octets (as UTF-8 when it is a string); eight random ones
+   * unless told.
+   * @returns The round trip in milliseconds, once the Pong has come. Rejects with
+   * {@linkcode ConnectionClosed} when the connection ends first.
    * @throws {RangeError} When the payload is too long.
    */
   ping(data?: string | BinaryData): Promise<number> {
@@ -275,8 +304,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or one that answers none.
-   * On a connection of `adopt()` the engine answers each Ping itself; Deno's has no other Pong, and there none is sent.
+   * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or one
+   * that answers none. On a connection of `adopt()` the engine answers each Ping itself; Deno's has
+   * no other Pong, and there none is sent.
    *
    * @param data The payload, at most 125 octets (as UTF-8 when it is a string). Default: empty.
    * @returns As {@linkcode WebSocketConnection.send}.
@@ -287,12 +317,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves, except for a message in
-   * chunks that is not complete and what waits behind it: their promises reject. Messages that come from now on are
-   * discarded. Does nothing when the connection is closing already.
+   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves,
+   * except for a message in chunks that is not complete and what waits behind it: their promises
+   * reject. Messages that come from now on are discarded. Does nothing when the connection is
+   * closing already.
    *
-   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close frame that says
-   * nothing, which the peer sees as 1005.
+   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close
+   * frame that says nothing, which the peer sees as 1005.
    * @param reason At most 123 octets of UTF-8.
    * @returns How the connection ended: the same as `closed`.
    * @throws {RangeError} When the code may not be sent or the reason is too long.
@@ -304,8 +335,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Lets the process end though the connection is open, as `unref()` of a socket does; it is then cut. For a client that
-   * only listens in. Without effect where the byte stream has no such thing: in memory, and with `adopt()`.
+   * Lets the process end though the connection is open, as `unref()` of a socket does; it is then
+   * cut. For a client that only listens in. Without effect where the byte stream has no such thing:
+   * in memory, and with `adopt()`.
    */
   unref(): void {
     this.#hub.unref();
@@ -317,7 +349,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Traces the connection from the next frame on, in place of who did before; see the option `trace`.
+   * Traces the connection from the next frame on, in place of who did before; see the option
+   * `trace`.
    *
    * @param to Told of each event; undefined for an end of it.
    * @throws {TypeError} When it is neither a function nor options.
@@ -328,8 +361,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Discards all messages from now on, however many come, and counts them in `ignored`: for a connection that only
-   * sends. It cannot be undone: `receive()` and iteration reject afterwards, and a `message` hook is not called any more.
+   * Discards all messages from now on, however many come, and counts them in `ignored`: for a
+   * connection that only sends. It cannot be undone: `receive()` and iteration reject afterwards,
+   * and a `message` hook is not called any more.
    *
    * @example
    * ```ts
@@ -356,12 +390,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Takes the next message. Not for a connection whose handler has a `message` hook.
    *
-   * Messages that came before the connection ended are still given out, unless this end closed or dropped it.
+   * Messages that came before the connection ended are still given out, unless this end closed or
+   * dropped it.
    *
    * @param options A signal that ends the wait; the message is then left for the next call.
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended and none is left, with
-   * the signal's reason when that fires first, and with a TypeError when a `message` hook or `ignoreMessages()` takes
-   * the messages.
+   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended
+   * and none is left, with the signal's reason when that fires first, and with a TypeError when a
+   * `message` hook or `ignoreMessages()` takes the messages.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
@@ -370,8 +405,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Takes the next message as its chunks, as soon as its first frame begins: of a message of any size no more than a
-   * chunk is in memory. Iterate it to its end before the next `receive()`.
+   * Takes the next message as its chunks, as soon as its first frame begins: of a message of any
+   * size no more than a chunk is in memory. Iterate it to its end before the next `receive()`.
    *
    * @param options A signal that ends the wait.
    * @returns The message. Rejects as `receive()` does.
@@ -383,9 +418,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Takes messages until the connection ends and none is left. Ends by itself after a clean close that this end began or that
-   * says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed} after any other end.
-   * Leaving the loop early does not close the connection.
+   * Takes messages until the connection ends and none is left. Ends by itself after a clean close
+   * that this end began or that says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed}
+   * after any other end. Leaving the loop early does not close the connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return iterateMessages(this);

@@ -1,13 +1,16 @@
-// One end of an open connection: protocol + intake + transport + close timer + the rule of when to write.
+// One end of an open connection: protocol + intake + transport + close timer + the rule of when to
+// write.
 //
-// 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the end of its turn
-//    (see turn.ts), or at once when the batch has reached the high-water mark. One write each was 13 to 18 times slower.
-// 2. Reading stops while a message has to wait for the consumer (receive_backpressure.ts). Once this end has begun to close, it goes
-//    on, and messages are discarded.
-// 3. The end of the byte stream is told at once, "finished" when no message waits any more: those that came before the
-//    peer's end are still given out.
-// 4. Nobody is told that a message was sent while its octets may still be read: small ones are copied when they are
-//    encoded, large ones, which are written from where they lie, have left by then.
+// 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the
+//    end of its turn (see turn.ts), or at once when the batch has reached the high-water mark. One
+//    write each was 13 to 18 times slower.
+// 2. Reading stops while a message has to wait for the consumer (receive_backpressure.ts). Once
+//    this end has begun to close, it goes on, and messages are discarded.
+// 3. The end of the byte stream is told at once, "finished" when no message waits any more: those
+//    that came before the peer's end are still given out.
+// 4. Nobody is told that a message was sent while its octets may still be read: small ones are
+//    copied when they are encoded, large ones, which are written from where they lie, have left by
+//    then.
 
 import type { Bytes } from "../util/bytes.ts";
 import { encodeCloseBody } from "../protocol/close_frame.ts";
@@ -166,7 +169,10 @@ export class Endpoint implements TransportSink {
     this.#guard?.sending();
   }
 
-  /** Whether more than `maxBufferedAmount` waits, with the `held` octets that wait elsewhere to be sent. */
+  /**
+   * Whether more than `maxBufferedAmount` waits, with the `held` octets that wait elsewhere to be
+   * sent.
+   */
   full(held = 0): boolean {
     const { maxBufferedAmount } = this.limits;
     if (held === 0 && !this.#protocol.congested && maxBufferedAmount >= UNCONGESTED) return false;
@@ -285,7 +291,8 @@ export class Endpoint implements TransportSink {
     if (info === undefined || this.finished || this.intake.draining) return;
     this.finished = true;
     this.#protocol.dispose();
-    // What was wrong with a message that waited is known already, unless the connection had ended by then.
+    // What was wrong with a message that waited is known already, unless the connection had ended
+    // by then.
     this.#consumer.finished(info, this.#protocol.violated ? undefined : this.intake.error);
   }
 
@@ -324,7 +331,9 @@ export class Endpoint implements TransportSink {
     this.tracer?.turned(this.state);
   }
 
-  /** Reads on when the chunk is used up; stops reading when a message has to wait for the consumer. */
+  /**
+   * Reads on when the chunk is used up; stops reading when a message has to wait for the consumer.
+   */
   #read(): void {
     const reading = !this.#protocol.blocked && !this.intake.yielding;
     if (reading === this.#reading) return;
@@ -358,7 +367,10 @@ export class Endpoint implements TransportSink {
     flushAtTurnEnd(this);
   }
 
-  /** Drops the connection because too much waits to be sent, with the `held` octets that wait elsewhere. */
+  /**
+   * Drops the connection because too much waits to be sent, with the `held` octets that wait
+   * elsewhere.
+   */
   overflow(held = 0): Promise<never> {
     this.terminate(tooMuchWaits(this.limits.maxBufferedAmount, held + this.bufferedAmount));
     return this.#rejected();
@@ -371,7 +383,9 @@ export class Endpoint implements TransportSink {
     return this.#wait();
   }
 
-  /** Resolves when more may be sent, and the octets of what was just encoded are not read any more. */
+  /**
+   * Resolves when more may be sent, and the octets of what was just encoded are not read any more.
+   */
   #left(data: Sendable): Promise<void> {
     if (typeof data === "string" || data.length < REFERENCE_FROM) return this.writable();
     if (!this.#protocol.congested) return RESOLVED;

@@ -16,13 +16,18 @@ export interface EndpointConsumer {
   ping(payload: Bytes): void;
   /** Takes the payload of a Pong. */
   pong(payload: Bytes): void;
-  /** Sends what it has held back: the transport takes bytes again, or with `all` a Close frame is next. */
+  /**
+   * Sends what it has held back: the transport takes bytes again, or with `all` a Close frame is
+   * next.
+   */
   refill(all: boolean): void;
   /** Told when all that had to wait has left. */
   drain(): void;
   /** The library's user has broken the connection, and it has been failed. */
   failed(error: Error): void;
-  /** The byte stream has ended; messages may still come, which waited for their consumer. Told once. */
+  /**
+   * The byte stream has ended; messages may still come, which waited for their consumer. Told once.
+   */
   closed(info: CloseInfo): void;
   /** Told last, and once: no more messages come. `error` is what was wrong with one that waited. */
   finished(info: CloseInfo, error: Error | undefined): void;

@@ -1,11 +1,12 @@
 // The two styles of a handler, run on one connection with one semantics.
 //
-// 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the next message is
-//    given out. `close` comes last, behind the last message, after whatever hook was running.
-// 2. A function owns its connection: returning closes it with 1000. One that returns at once without having used it
-//    was hardly meant to, and is reported once.
-// 3. A handler that throws closes its own connection with 1011 and is reported once; one that was only told
-//    that its connection has ended (ConnectionClosed) is not at fault.
+// 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the
+//    next message is given out. `close` comes last, behind the last message, after whatever hook
+//    was running.
+// 2. A function owns its connection: returning closes it with 1000. One that returns at once
+//    without having used it was hardly meant to, and is reported once.
+// 3. A handler that throws closes its own connection with 1011 and is reported once; one that was
+//    only told that its connection has ended (ConnectionClosed) is not at fault.
 
 import type { Bytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
@@ -18,24 +19,25 @@ import type { MessageTaker } from "./message_taker.ts";
 import { type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "../util/promises.ts";
 
-// The hooks are properties and not methods, whose parameters TypeScript compares both ways: a handler that needs `data`
-// would be taken where there is none.
+// The hooks are properties and not methods, whose parameters TypeScript compares both ways: a
+// handler that needs `data` would be taken where there is none.
 
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {
   /** The connection is open. Messages wait until a returned promise has settled. */
   open?: (ws: WebSocketConnection<Data>) => unknown;
   /**
-   * A message has come. The next one waits until a returned promise has settled. Without this hook and `stream` messages
-   * wait for `receive()`: up to 16, or 65,536 octets. What comes besides, before anybody has asked, is discarded and
-   * counted in `ws.ignored`. With this hook `receive()` rejects.
+   * A message has come. The next one waits until a returned promise has settled. Without this hook
+   * and `stream` messages wait for `receive()`: up to 16, or 65,536 octets. What comes besides,
+   * before anybody has asked, is discarded and counted in `ws.ignored`. With this hook `receive()`
+   * rejects.
    */
   message?: (ws: WebSocketConnection<Data>, data: Message) => unknown;
   /**
-   * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves of it is dropped; the
-   * next message waits until the returned promise has settled. Without this hook such messages go to `message`.
-   * Compressed messages always go there, whole. Without a `message` hook all messages come here, but for those that a
-   * `receive()` waits for.
+   * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves
+   * of it is dropped; the next message waits until the returned promise has settled. Without this
+   * hook such messages go to `message`. Compressed messages always go there, whole. Without a
+   * `message` hook all messages come here, but for those that a `receive()` waits for.
    */
   stream?: (ws: WebSocketConnection<Data>, message: MessageStream) => unknown;
   /** Messages of so many octets go to `stream`. Default: 65,536. */
@@ -58,7 +60,10 @@ export type ConnectHooks = Pick<
   "drain" | "ping" | "pong" | "close" | "error"
 >;
 
-/** A handler as one function for each connection; when it returns the connection is closed with 1000. */
+/**
+ * A handler as one function for each connection; when it returns the connection is closed with
+ * 1000.
+ */
 export type WebSocketFunction<Data = unknown> = (ws: WebSocketConnection<Data>) => unknown;
 
 /** What a server does with a connection. */
@@ -141,7 +146,10 @@ async function runFunction<Data>(
   watcher.done();
 }
 
-/** Calls the hooks of one connection: an object for each, and no closures, since many connections share a handler. */
+/**
+ * Calls the hooks of one connection: an object for each, and no closures, since many connections
+ * share a handler.
+ */
 class HookRunner<Data> implements HubHooks, MessageTaker {
   readonly #hooks: WebSocketHooks<Data>;
   readonly #ws: WebSocketConnection<Data>;

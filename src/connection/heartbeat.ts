@@ -1,7 +1,8 @@
 // Whether a connection still lives: heartbeat, idle time, lifetime.
 //
-// 1. Any traffic is a sign of life, not only a Pong; so are bytes that leave towards a peer that reads slowly. Nothing is
-//    held against a peer whose messages wait for a consumer that is behind, but it is pinged: TCP tells when it is gone.
+// 1. Any traffic is a sign of life, not only a Pong; so are bytes that leave towards a peer that
+//    reads slowly. Nothing is held against a peer whose messages wait for a consumer that is
+//    behind, but it is pinged: TCP tells when it is gone.
 // 2. One timer looks after all connections: nothing is set or cleared for a message, only a flag.
 //    It ticks four times in the shortest period asked for, at most once in a second.
 
@@ -16,14 +17,20 @@ export type LifeLimits = Pick<ResolvedLimits, "heartbeat" | "idleTimeout" | "max
 const LONGEST_TICK = 1000;
 const SHORTEST_TICK = 5;
 
-/** Each knows its place here: a Set takes a hundred octets for each of 5,000 on Bun, where this takes twelve. */
+/**
+ * Each knows its place here: a Set takes a hundred octets for each of 5,000 on Bun, where this
+ * takes twelve.
+ */
 const watched: Vitals[] = [];
 let timer: ReturnType<typeof setInterval> | undefined;
 /** How many of them let the process end. */
 let unreferenced = 0;
 let period = LONGEST_TICK;
 
-/** Looks after a connection until it has ended; `patience` is the time within which its peer has to get on. */
+/**
+ * Looks after a connection until it has ended; `patience` is the time within which its peer has to
+ * get on.
+ */
 export function watch(
   hub: Hub,
   limits: LifeLimits,

@@ -1,8 +1,11 @@
-// What joins the parts of a connection: the endpoint tells it what has come, and it knows who is to have that.
+// What joins the parts of a connection: the endpoint tells it what has come, and it knows who is to
+// have that.
 //
-// 1. A message goes to a hook when there is one, or else to the `receive()` that has waited longest. None waits here: the
-//    endpoint keeps it until it is asked for, also between two chunks of a message that is streamed.
-// 2. The parts that most connections never need are made when they are: those who wait, Pings, an outbox.
+// 1. A message goes to a hook when there is one, or else to the `receive()` that has waited
+//    longest. None waits here: the endpoint keeps it until it is asked for, also between two chunks
+//    of a message that is streamed.
+// 2. The parts that most connections never need are made when they are: those who wait, Pings, an
+//    outbox.
 
 import { abortReason } from "../util/abort.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -26,7 +29,10 @@ export interface HubHooks {
   drain?(): void;
   /** The connection has been failed for what its user did. */
   failed?(error: Error): void;
-  /** The connection has ended and no more messages come; `error` is what was wrong with one that waited. */
+  /**
+   * The connection has ended and no more messages come; `error` is what was wrong with one that
+   * waited.
+   */
   finished?(info: CloseInfo, error: Error | undefined): void;
 }
 
@@ -68,7 +74,10 @@ export class Hub implements EndpointConsumer {
   /** The message whose chunks are coming in. */
   #stream: MessageStream | undefined;
 
-  /** What sends; most connections never need an outbox. Here, for V8 calls a private getter by its runtime. */
+  /**
+   * What sends; most connections never need an outbox. Here, for V8 calls a private getter by its
+   * runtime.
+   */
   get sender(): Outbox | Endpoint {
     return this.outbox ?? this.endpoint;
   }
@@ -78,7 +87,9 @@ export class Hub implements EndpointConsumer {
     return this.outbox?.held ?? 0;
   }
 
-  /** Whether somebody has sent or asked for something, wants to know of the end, or has ended it. */
+  /**
+   * Whether somebody has sent or asked for something, wants to know of the end, or has ended it.
+   */
   get used(): boolean {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
       this.#receivers !== undefined || this.#pings !== undefined ||

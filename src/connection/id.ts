@@ -1,4 +1,5 @@
-// Names for connections, which differ over all processes: a random origin for each, and a number in it.
+// Names for connections, which differ over all processes: a random origin for each, and a number in
+// it.
 
 let origin: string | undefined;
 let count = 0;

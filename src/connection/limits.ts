@@ -17,52 +17,69 @@ export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
 /** The limits of a connection, and their defaults; each is an option. */
 export interface ConnectionLimits {
-  /** The most octets of a message; a larger one closes the connection with 1009. Default: 1,048,576. */
+  /**
+   * The most octets of a message; a larger one closes the connection with 1009. Default: 1,048,576.
+   */
   readonly maxMessageSize?: number;
   /** The most frames of one message, empty ones included. Default: 131,072. */
   readonly maxFragments?: number;
   /**
-   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a message of any size that
-   * comes while more do. So at most these and one message wait. Counted as in `bufferedAmount`: a Blob and an array
-   * of chunks with their size, other sources of chunks with what they have given. Default: 16,777,216.
+   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a
+   * message of any size that comes while more do. So at most these and one message wait. Counted as
+   * in `bufferedAmount`: a Blob and an array of chunks with their size, other sources of chunks
+   * with what they have given. Default: 16,777,216.
    */
   readonly maxBufferedAmount?: number;
   /**
-   * What happens to a message that is sent while more than `maxBufferedAmount` octets wait. "close" drops the connection.
-   * "drop-newest" drops the message; "drop-oldest" drops those that have waited longest until no more than the limit
-   * wait, and always keeps the newest; both drop whole messages, and count them in `dropped`. What the transport was given
-   * before it had to wait cannot be dropped. "wait" trusts the sender to await `send()`. Default: "close".
+   * What happens to a message that is sent while more than `maxBufferedAmount` octets wait. "close"
+   * drops the connection. "drop-newest" drops the message; "drop-oldest" drops those that have
+   * waited longest until no more than the limit wait, and always keeps the newest; both drop whole
+   * messages, and count them in `dropped`. What the transport was given before it had to wait
+   * cannot be dropped. "wait" trusts the sender to await `send()`. Default: "close".
    */
   readonly overflow?: Overflow;
   /**
-   * Pings a connection from which nothing has come for `interval` milliseconds, and drops it when nothing comes for
-   * `timeout` more; any traffic counts. False for none. Default: `{ interval: 25_000, timeout: 20_000 }`.
+   * Pings a connection from which nothing has come for `interval` milliseconds, and drops it when
+   * nothing comes for `timeout` more; any traffic counts. False for none. Default:
+   * `{ interval: 25_000, timeout: 20_000 }`.
    */
   readonly heartbeat?: false | HeartbeatOptions;
-  /** Milliseconds without a message in either direction after which the connection is closed with 1001. Default: Infinity. */
+  /**
+   * Milliseconds without a message in either direction after which the connection is closed with
+   * 1001. Default: Infinity.
+   */
   readonly idleTimeout?: number;
   /**
-   * Milliseconds after which a connection is closed with 1001, give or take a tenth, so that those that came together
-   * do not come back together. Default: Infinity.
+   * Milliseconds after which a connection is closed with 1001, give or take a tenth, so that those
+   * that came together do not come back together. Default: Infinity.
    */
   readonly maxLifetime?: number;
-  /** Milliseconds for the opening handshake: to send a request's head on a server, for all of it on a client. Default: 10,000. */
+  /**
+   * Milliseconds for the opening handshake: to send a request's head on a server, for all of it on
+   * a client. Default: 10,000.
+   */
   readonly handshakeTimeout?: number;
-  /** Milliseconds from the first Close frame to the end of the connection, which is then cut. Default: 10,000. */
+  /**
+   * Milliseconds from the first Close frame to the end of the connection, which is then cut.
+   * Default: 10,000.
+   */
   readonly closeTimeout?: number;
   /**
-   * Whether a Ping is answered with a Pong at once (RFC 6455 section 5.5.2). False leaves it to the `ping` hook, which
-   * must call `pong()`: for tests of a peer, and proxies that hand Pings on. Default: true.
+   * Whether a Ping is answered with a Pong at once (RFC 6455 section 5.5.2). False leaves it to the
+   * `ping` hook, which must call `pong()`: for tests of a peer, and proxies that hand Pings on.
+   * Default: true.
    */
   readonly autoPong?: boolean;
   /**
-   * Told of each frame, each state and the opening handshake of each connection, or `{ event, preview }`; see
-   * {@linkcode TraceEvent}. For looking at what happens: it copies what passes. Default: none.
+   * Told of each frame, each state and the opening handshake of each connection, or
+   * `{ event, preview }`; see {@linkcode TraceEvent}. For looking at what happens: it copies what
+   * passes. Default: none.
    */
   readonly trace?: TraceFunction | TraceOptions;
   /**
-   * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be transferred, or to be read as
-   * `new Float32Array(data.buffer)`. It costs a copy of each message that came in a chunk with others. Default: false.
+   * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be
+   * transferred, or to be read as `new Float32Array(data.buffer)`. It costs a copy of each message
+   * that came in a chunk with others. Default: false.
    */
   readonly ownBuffers?: boolean;
 }

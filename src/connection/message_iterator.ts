@@ -9,7 +9,10 @@ interface Source {
   receive(): Promise<Message>;
 }
 
-/** The messages of a connection until it ends: in order when it ended as intended, and with an error otherwise. */
+/**
+ * The messages of a connection until it ends: in order when it ended as intended, and with an error
+ * otherwise.
+ */
 export function iterateMessages(source: Source): AsyncIterableIterator<Message> {
   return {
     next: () => source.receive().then(toResult, finish),

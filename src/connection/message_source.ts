@@ -1,5 +1,5 @@
-// What `send()` makes fragments of: a Blob, or the chunks that a caller gives. What can be judged is judged before
-// anything is sent, for half a message cannot be taken back.
+// What `send()` makes fragments of: a Blob, or the chunks that a caller gives. What can be judged
+// is judged before anything is sent, for half a message cannot be taken back.
 
 import { isBytes, kindOf } from "../util/brands.ts";
 import type { BinaryData } from "../util/bytes.ts";
@@ -18,7 +18,10 @@ export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
   }
 }
 
-/** The octets of all chunks of an array; 0 for any other source, which may make them only when it is asked for them. */
+/**
+ * The octets of all chunks of an array; 0 for any other source, which may make them only when it is
+ * asked for them.
+ */
 export function knownSize(source: MessageSource): number {
   if (!Array.isArray(source)) return 0;
   return (source as Chunk[]).reduce((size, chunk) => size + chunkSize(chunk), 0);
@@ -33,7 +36,8 @@ export function chunkSize(chunk: Chunk): number {
  * Judges what is neither a string nor bytes as the chunks of one message.
  *
  * @returns The same value.
- * @throws {TypeError} When it gives no chunks, or is an array that has none, or not all of one type.
+ * @throws {TypeError} When it gives no chunks, or is an array that has none, or not all of one
+ * type.
  */
 export function checkSource(data: unknown): MessageSource {
   if (typeof data !== "object" || data === null || !isIterable(data)) {

@@ -7,8 +7,9 @@ import { defer, type Deferred } from "../util/promises.ts";
 type Chunk = string | Bytes;
 
 /**
- * A message that arrives in chunks: strings for a text, bytes for a binary message. Iterate it once, to its end:
- * the next message waits behind it, and the peer with it while the iteration is behind.
+ * A message that arrives in chunks: strings for a text, bytes for a binary message. Iterate it
+ * once, to its end: the next message waits behind it, and the peer with it while the iteration is
+ * behind.
  *
  * @example
  * ```ts
@@ -57,7 +58,10 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
     this.#deliver();
   }
 
-  /** Drops what nobody has read and what is still to come; the endpoint may go on. Called by the library. */
+  /**
+   * Drops what nobody has read and what is still to come; the endpoint may go on. Called by the
+   * library.
+   */
   discard(): void {
     this.#discarded = true;
     this.#chunks.length = 0;
@@ -81,7 +85,9 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
     return this.type === "text" ? text : concat(pieces);
   }
 
-  /** The chunks as they come. Throws ConnectionClosed when the connection ends before the message. */
+  /**
+   * The chunks as they come. Throws ConnectionClosed when the connection ends before the message.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Bytes> {
     return {
       next: () => this.#next(),

@@ -1,14 +1,19 @@
 // What is sent, in order: messages, streams of fragments, and what waits behind them.
 //
-// 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being sent, whatever else is
-//    sent waits for its end. Control frames do not pass through here, and go between.
-// 2. Where messages may be dropped they wait here (backlog.ts), not yet encoded, while the transport is congested: what is
-//    encoded counts in a compression context and cannot be taken back.
-// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one. What the transport has
-//    cannot be dropped any more, so with "drop-oldest" the newest message waits behind it, however much that is.
-// 4. Of a message in chunks counts what is known to be still to come, while it waits as while it is being sent: all of a
-//    Blob or an array. What a generator will make nobody knows, and it does not exist yet.
-// 5. Small messages that wait share a promise, as those in the transport do: one each would be most of what they cost.
+// 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being
+//    sent, whatever else is sent waits for its end. Control frames do not pass through here, and go
+//    between.
+// 2. Where messages may be dropped they wait here (backlog.ts), not yet encoded, while the
+//    transport is congested: what is encoded counts in a compression context and cannot be taken
+//    back.
+// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one.
+//    What the transport has cannot be dropped any more, so with "drop-oldest" the newest message
+//    waits behind it, however much that is.
+// 4. Of a message in chunks counts what is known to be still to come, while it waits as while it is
+//    being sent: all of a Blob or an array. What a generator will make nobody knows, and it does
+//    not exist yet.
+// 5. Small messages that wait share a promise, as those in the transport do: one each would be most
+//    of what they cost.
 
 import { Backlog, Deque } from "./backlog.ts";
 import { type BinaryData, toBytes } from "../util/bytes.ts";
@@ -36,7 +41,10 @@ export type MessageSource =
   | AsyncIterable<string | BinaryData>
   | Iterable<string | BinaryData>;
 
-/** The promise of messages that wait, which is settled when the last of them has been sent or dropped. */
+/**
+ * The promise of messages that wait, which is settled when the last of them has been sent or
+ * dropped.
+ */
 interface Waiters {
   /** How many of them wait. */
   count: number;
@@ -53,7 +61,10 @@ export function mayDrop({ overflow }: EndpointLimits): boolean {
   return overflow === "drop-oldest" || overflow === "drop-newest";
 }
 
-/** The sender of one endpoint, where messages may be dropped or one in chunks is sent; else `Endpoint.send()` does. */
+/**
+ * The sender of one endpoint, where messages may be dropped or one in chunks is sent; else
+ * `Endpoint.send()` does.
+ */
 export class Outbox {
   /** Messages that were dropped. */
   dropped = 0;
@@ -64,7 +75,10 @@ export class Outbox {
   /** Of the messages that wait, in order. */
   readonly #waiters = new Deque<Waiters>();
   #stream: WaitingStream | undefined;
-  /** Octets that waited behind a message in chunks when the connection began to close, and will not be sent. */
+  /**
+   * Octets that waited behind a message in chunks when the connection began to close, and will not
+   * be sent.
+   */
   #lost = 0;
 
   /** The sender for one endpoint. */
@@ -73,7 +87,9 @@ export class Outbox {
     this.#mayDrop = mayDrop(endpoint.limits);
   }
 
-  /** Octets that wait here, or did when the connection began to close; a message counts some more. */
+  /**
+   * Octets that wait here, or did when the connection began to close; a message counts some more.
+   */
   get held(): number {
     return this.#lost + this.#backlog.size;
   }

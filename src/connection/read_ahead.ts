@@ -1,10 +1,12 @@
-// What has been parsed ahead of a consumer that is behind, so that no message hides the control frames behind it.
+// What has been parsed ahead of a consumer that is behind, so that no message hides the control
+// frames behind it.
 //
-// 1. Bounded: 16 messages and 65,536 octets. Octets count as they came, and each message, or piece of one that is
-//    streamed, for 64 more. What does not fit is not parsed (`Protocol.allowance`), and the transport is paused.
+// 1. Bounded: 16 messages and 65,536 octets. Octets count as they came, and each message, or piece
+//    of one that is streamed, for 64 more. What does not fit is not parsed (`Protocol.allowance`),
+//    and the transport is paused.
 // 2. Nothing here keeps the chunk that it came in.
-// 3. A compressed message stays compressed, and is inflated when it is taken: the context of the next one needs that
-//    order, and a bomb stays small.
+// 3. A compressed message stays compressed, and is inflated when it is taken: the context of the
+//    next one needs that order, and a bomb stays small.
 
 import type { Bytes } from "../util/bytes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -29,7 +31,10 @@ export interface Waiting {
   readonly data: string | Bytes;
   /** Octets that it came in. */
   readonly size: number;
-  /** For a piece of a message that is streamed, whether it is the last; undefined for a whole message. */
+  /**
+   * For a piece of a message that is streamed, whether it is the last; undefined for a whole
+   * message.
+   */
   readonly last: boolean | undefined;
 }
 
@@ -70,7 +75,10 @@ export class ReadAhead {
     this.#size += waiting.size + OVERHEAD;
   }
 
-  /** Takes the first, plain; undefined when nothing waits, or it is not valid: then nothing waits any more. */
+  /**
+   * Takes the first, plain; undefined when nothing waits, or it is not valid: then nothing waits
+   * any more.
+   */
   take(): Waiting | undefined {
     const first = this.#shift();
     if (first === undefined || !isCompressed(first.data)) return first as Waiting | undefined;
@@ -80,8 +88,9 @@ export class ReadAhead {
   }
 
   /**
-   * Drops a message that comes behind those that wait. One that is compressed has to be inflated where the next one may
-   * refer to it, and before it what waits compressed; of that only what still fits is kept.
+   * Drops a message that comes behind those that wait. One that is compressed has to be inflated
+   * where the next one may refer to it, and before it what waits compressed; of that only what
+   * still fits is kept.
    *
    * @returns How many were dropped.
    */

@@ -1,10 +1,12 @@
-// The receiving half of an endpoint: from the protocol's events to the consumer, and where that stops for one that is
-// behind.
+// The receiving half of an endpoint: from the protocol's events to the consumer, and where that
+// stops for one that is behind.
 //
-// 1. A consumer that is behind has the rest of the turn to catch up: until then the chunk is left alone (`yielding`).
-// 2. Then messages are parsed ahead of it, to a bound (read_ahead.ts). They wait in order, also when the connection has
-//    ended meanwhile, unless this end ended it.
-// 3. A Ping behind them is answered at once, a Close frame at the end of the turn in which it was found.
+// 1. A consumer that is behind has the rest of the turn to catch up: until then the chunk is left
+//    alone (`yielding`).
+// 2. Then messages are parsed ahead of it, to a bound (read_ahead.ts). They wait in order, also
+//    when the connection has ended meanwhile, unless this end ended it.
+// 3. A Ping behind them is answered at once, a Close frame at the end of the turn in which it was
+//    found.
 // 4. User code is called from `run()` only, between two events.
 
 import { type Bytes, EMPTY, withOwnBuffer } from "../util/bytes.ts";
@@ -25,7 +27,9 @@ export class Intake {
   error: ProtocolError | undefined;
   /** A consumer that is behind has the rest of this turn before the chunk is looked at again. */
   yielding = false;
-  /** Whether bytes were given away that may lie in the chunk at hand; to be cleared before `run()`. */
+  /**
+   * Whether bytes were given away that may lie in the chunk at hand; to be cleared before `run()`.
+   */
   kept = false;
   /** Whether `run()` is at work. */
   running = false;
@@ -66,9 +70,10 @@ export class Intake {
   }
 
   /**
-   * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing is read then. Of one that
-   * is dropped nothing is kept, but for a compressed one that the next may refer to: it is collected, within what
-   * `maxMessageSize` lets a compressed message have, and inflated to at most `maxMessageSize`, at its end.
+   * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing
+   * is read then. Of one that is dropped nothing is kept, but for a compressed one that the next
+   * may refer to: it is collected, within what `maxMessageSize` lets a compressed message have, and
+   * inflated to at most `maxMessageSize`, at its end.
    */
   set dropsExcess(drops: boolean) {
     this.#dropsExcess = drops;
@@ -117,7 +122,10 @@ export class Intake {
     return true;
   }
 
-  /** Parses what is left of the chunk at hand and `rest`, whether it fits or not: it came before the byte stream ended. */
+  /**
+   * Parses what is left of the chunk at hand and `rest`, whether it fits or not: it came before the
+   * byte stream ended.
+   */
   runToEnd(rest: Bytes = EMPTY): void {
     const protocol = this.#protocol;
     if (protocol.state !== "open" || (protocol.input.empty && rest.length === 0)) return;
@@ -137,7 +145,10 @@ export class Intake {
     this.#allow();
   }
 
-  /** The peer's Close frame comes next. What is due before the answer goes first: what waits, and this turn's replies. */
+  /**
+   * The peer's Close frame comes next. What is due before the answer goes first: what waits, and
+   * this turn's replies.
+   */
   #meetClose(): void {
     if (this.#protocol.holding && !this.#closeSeen) {
       this.#closeSeen = true;
@@ -149,8 +160,8 @@ export class Intake {
   }
 
   /**
-   * The same as `#receive()` for a message of `nextMessage()`, which never has to wait or be dropped. By the way of all
-   * events each of 32 pipelined echoes of 20 octets cost Bun 15% more.
+   * The same as `#receive()` for a message of `nextMessage()`, which never has to wait or be
+   * dropped. By the way of all events each of 32 pipelined echoes of 20 octets cost Bun 15% more.
    */
   #receiveNext(message: string | Bytes): void {
     const violation = this.#guard?.message();
@@ -235,7 +246,10 @@ export class Intake {
     this.yielding = !input.empty && state === "open";
   }
 
-  /** Whoever was given a message has transferred the memory of others that have not been read: they are lost. */
+  /**
+   * Whoever was given a message has transferred the memory of others that have not been read: they
+   * are lost.
+   */
   #failTransferred(): void {
     const error = new Error(
       "The memory of a message was transferred with messages in it that had not been read: " +

@@ -1,9 +1,11 @@
-// Where `send()` waits. What is sent is taken at once; its promise is settled when less waits, or when all has left.
+// Where `send()` waits. What is sent is taken at once; its promise is settled when less waits, or
+// when all has left.
 //
-// 1. A message is sent without a wait while less than the high-water mark waits, and its octets have been copied.
+// 1. A message is sent without a wait while less than the high-water mark waits, and its octets
+//    have been copied.
 // 2. Those who wait share one promise until the transport has taken all.
-// 3. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any size can be sent while
-//    nothing waits: at most the limit and one message wait.
+// 3. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any
+//    size can be sent while nothing waits: at most the limit and one message wait.
 
 import { defer, type Deferred } from "../util/promises.ts";
 

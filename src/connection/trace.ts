@@ -36,11 +36,15 @@ export interface TraceFrame extends TraceStamp {
   /** Octets of its payload, as sent. */
   readonly size: number;
   /**
-   * For the last frame of a compressed message, the octets of the message when it is not compressed, as far as that is
-   * known: not of one that waits for its consumer, nor of a `PreparedMessage`.
+   * For the last frame of a compressed message, the octets of the message when it is not
+   * compressed, as far as that is known: not of one that waits for its consumer, nor of a
+   * `PreparedMessage`.
    */
   readonly plainSize?: number;
-  /** The beginning of its payload, unmasked; of a compressed message that of the message, where `plainSize` is known. */
+  /**
+   * The beginning of its payload, unmasked; of a compressed message that of the message, where
+   * `plainSize` is known.
+   */
   readonly preview: Uint8Array<ArrayBuffer>;
 }
 
@@ -58,7 +62,10 @@ export interface TraceHandshake extends TraceStamp {
   readonly type: "handshake";
   /** Whether it came or went. */
   readonly direction: "in" | "out";
-  /** The start line and the header fields; the values of fields that prove who somebody is are left out. */
+  /**
+   * The start line and the header fields; the values of fields that prove who somebody is are left
+   * out.
+   */
   readonly head: string;
 }
 
@@ -109,7 +116,8 @@ const NAMES: Readonly<Record<number, string>> = {
 const decoder = new TextDecoder();
 
 /**
- * One event as a line for a terminal: `< TEXT "hi" [2 octets]` for a frame that came, `>` for one that went.
+ * One event as a line for a terminal: `< TEXT "hi" [2 octets]` for a frame that came, `>` for one
+ * that went.
  *
  * @param event The event.
  * @returns The line; several for a handshake.
@@ -164,7 +172,10 @@ function showClose(body: Bytes): string {
     : `${status.code} ${JSON.stringify(status.reason)}`;
 }
 
-/** The text that the octets are, if a terminal can show it; a character that the preview cut is left out. */
+/**
+ * The text that the octets are, if a terminal can show it; a character that the preview cut is left
+ * out.
+ */
 function readable(preview: Bytes): string | undefined {
   const text = decoder.decode(preview).replace(/\ufffd$/, "");
   // deno-lint-ignore no-control-regex

@@ -1,10 +1,12 @@
-// Tells of the frames of one connection, of its states and of its handshake (trace.ts has the events).
+// Tells of the frames of one connection, of its states and of its handshake (trace.ts has the
+// events).
 //
-// 1. It reads the bytes themselves, as they come from the transport and go to it, with a decoder of its own in each
-//    direction: what is told is what was on the wire. A connection without a trace is asked for one once for each chunk and
-//    once for each batch.
-// 2. A frame is told when all of its payload has passed. Those that came wait until what they led to is sent, or until
-//    the chunk has been dealt with: by then a compressed message has been inflated, unless it waits for its consumer.
+// 1. It reads the bytes themselves, as they come from the transport and go to it, with a decoder of
+//    its own in each direction: what is told is what was on the wire. A connection without a trace
+//    is asked for one once for each chunk and once for each batch.
+// 2. A frame is told when all of its payload has passed. Those that came wait until what they led
+//    to is sent, or until the chunk has been dealt with: by then a compressed message has been
+//    inflated, unless it waits for its consumer.
 // 3. The payload is copied, since the protocol unmasks it in place.
 
 import { FrameDecoder } from "../protocol/frame_decoder.ts";

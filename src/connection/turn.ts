@@ -1,9 +1,9 @@
 // What is sent in one turn leaves in one write.
 //
-// A turn ends when the microtasks have gone round a few times and nobody has sent: that spans the `await`s
-// between two messages of an async handler, and needs no timer. One ring serves all connections, so a
-// broadcast costs a few microtasks, not a few for each receiver.
-// Measured on Node with 32 pipelined echoes by `for await`: 32 writes without the ring, 1 with it.
+// A turn ends when the microtasks have gone round a few times and nobody has sent: that spans the
+// `await`s between two messages of an async handler, and needs no timer. One ring serves all
+// connections, so a broadcast costs a few microtasks, not a few for each receiver. Measured on Node
+// with 32 pipelined echoes by `for await`: 32 writes without the ring, 1 with it.
 
 /** Something that holds bytes until the turn ends. */
 export interface Flushable {
@@ -11,7 +11,10 @@ export interface Flushable {
   flush(): void;
 }
 
-/** Rounds without a send after which the turn is over: an iteration with `await send()` needs 2 to 4. */
+/**
+ * Rounds without a send after which the turn is over: an iteration with `await send()` needs 2 to
+ * 4.
+ */
 export const QUIET_ROUNDS = 8;
 
 /** A turn is over after this many rounds, however much is sent. */

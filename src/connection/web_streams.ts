@@ -6,7 +6,9 @@ import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
 
-/** The messages of a connection, until it ends in order; any other end is an error of the stream. */
+/**
+ * The messages of a connection, until it ends in order; any other end is an error of the stream.
+ */
 export function createReadable(ws: WebSocketConnection): ReadableStream<Message> {
   const messages = ws[Symbol.asyncIterator]();
   return new ReadableStream<Message>({
@@ -29,7 +31,8 @@ export function createWritable(ws: WebSocketConnection): WritableStream<string |
       ws.closed.then((info) => {
         if (!info.orderly) controller.error(new ConnectionClosed(info));
       });
-      // Not only by `abort()` below, which is called after the write in progress: the peer may never let it end.
+      // Not only by `abort()` below, which is called after the write in progress: the peer may
+      // never let it end.
       controller.signal.addEventListener("abort", () => ws.close(CloseCode.internalError));
     },
     write: (message) => ws.send(message),

@@ -1,4 +1,5 @@
-// Asked of any connection, also one of another copy of the package, whose private members are not ours to read.
+// Asked of any connection, also one of another copy of the package, whose private members are not
+// ours to read.
 
 import type { ConnectionClosed } from "../protocol/errors.ts";
 import type { WebSocketConnection } from "./connection.ts";

@@ -1,8 +1,10 @@
-// What the core asks of a DEFLATE implementation: types only. The runtimes bring their own zlib (runtimes/shared/zlib.ts).
+// What the core asks of a DEFLATE implementation: types only. The runtimes bring their own zlib
+// (runtimes/shared/zlib.ts).
 //
-// Synchronous, one call for each message. Measured on 1 KiB of JSON with a window of 4 KiB, Node / Bun / Deno, in µs:
-// zlib's handle deflates in 6 / 3 / 4 and inflates in 2 / 2 / 2; its documented functions in 10 / 7 / 10 and 4 / 4 / 5;
-// a JavaScript port in 23 / 14 / 21 and 6 / 6 / 8, and at 16 KiB it falls behind 3 to 5 times.
+// Synchronous, one call for each message. Measured on 1 KiB of JSON with a window of 4 KiB, Node /
+// Bun / Deno, in µs: zlib's handle deflates in 6 / 3 / 4 and inflates in 2 / 2 / 2; its documented
+// functions in 10 / 7 / 10 and 4 / 4 / 5; a JavaScript port in 23 / 14 / 21 and 6 / 6 / 8, and at
+// 16 KiB it falls behind 3 to 5 times.
 
 import type { Bytes } from "../util/bytes.ts";
 
@@ -31,12 +33,13 @@ export interface DeflateBackend {
   /** Makes a deflater. With `takeover` a message may refer to those before it, and need not. */
   createDeflater(settings: DeflateSettings, takeover: boolean): Deflater;
   /**
-   * Decompresses a message whose final 00 00 ff ff was not sent (RFC 7692 section 7.2.2). It is "invalid" when it is
-   * cut short, and may have blocks with BFINAL set to 1 anywhere (section 7.2.3.4), as long as these do not cost more than
-   * half of what inflating may cost.
+   * Decompresses a message whose final 00 00 ff ff was not sent (RFC 7692 section 7.2.2). It is
+   * "invalid" when it is cut short, and may have blocks with BFINAL set to 1 anywhere (section
+   * 7.2.3.4), as long as these do not cost more than half of what inflating may cost.
    *
    * @param dictionary The plain bytes before, which matches may refer to; or undefined.
-   * @returns The plain bytes, at most `maxLength`; "too long" as soon as there are more, "invalid" when `data` is not DEFLATE.
+   * @returns The plain bytes, at most `maxLength`; "too long" as soon as there are more, "invalid"
+   * when `data` is not DEFLATE.
    */
   inflate(
     data: Uint8Array,

@@ -17,7 +17,9 @@ import { PerMessageDeflate } from "./permessage.ts";
 
 /** What was negotiated for one connection. */
 export interface NegotiatedCompression {
-  /** The elements of the response's Sec-WebSocket-Extensions; empty when there is no compression. */
+  /**
+   * The elements of the response's Sec-WebSocket-Extensions; empty when there is no compression.
+   */
   readonly extensions: readonly ExtensionOffer[];
   /** Compresses and decompresses the connection's messages. */
   readonly transform: PerMessageDeflate | undefined;
@@ -48,7 +50,10 @@ export class Compression {
     return offerDeflate(this.#options);
   }
 
-  /** The client's judgement of the server's answer; a reason to fail the connection when it is not valid. */
+  /**
+   * The client's judgement of the server's answer; a reason to fail the connection when it is not
+   * valid.
+   */
   judge(answers: readonly ExtensionOffer[]): NegotiatedCompression | { readonly reason: string } {
     const judged = judgeDeflate(answers, this.#options);
     if (judged === undefined) return NONE;

@@ -1,9 +1,11 @@
 // The negotiation of permessage-deflate, RFC 7692 sections 5 and 7.1, for both roles.
 //
-// 1. A server takes the first offer that it can honour. It declines one with an unknown parameter, a repeated one
-//    or a value that is not valid (7.1), and connects without compression when none is left.
-// 2. A client fails the connection for an answer that its offer does not cover (7.1, 5.1).
-// 3. "server" and "client" name who sends. Once settled, `DeflateParameters` says "send" and "receive".
+// 1. A server takes the first offer that it can honour. It declines one with an unknown parameter,
+//    a repeated one or a value that is not valid (section 7.1), and connects without compression
+//    when none is left.
+// 2. A client fails the connection for an answer that its offer does not cover (sections 7.1, 5.1).
+// 3. "server" and "client" name who sends. Once settled, `DeflateParameters` says "send" and
+//    "receive".
 
 import type { ExtensionOffer } from "../http/extension_header.ts";
 import type { ResolvedCompression } from "./options.ts";
@@ -40,7 +42,9 @@ export interface AcceptedDeflate {
   readonly parameters: DeflateParameters;
 }
 
-/** Takes the first offer of permessage-deflate that can be honoured; undefined when there is none. */
+/**
+ * Takes the first offer of permessage-deflate that can be honoured; undefined when there is none.
+ */
 export function acceptDeflate(
   offers: readonly ExtensionOffer[],
   options: ResolvedCompression,
@@ -57,8 +61,9 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
   const terms: Terms = {
     serverNoTakeover: offered.serverNoTakeover || !contextTakeover,
     clientNoTakeover: offered.clientNoTakeover || !contextTakeover,
-    // 7.1.2.1: a client that asks for a window must be told one, even the widest. Another is not told: some fail
-    // an answer that names what they did not, and a smaller window than theirs is no harm to them.
+    // 7.1.2.1: a client that asks for a window must be told one, even the widest. Another is not
+    // told: some fail an answer that names what they did not, and a smaller window than theirs is
+    // no harm to them.
     serverWindowBits: offered.serverWindowBits === undefined
       ? undefined
       : Math.min(windowBits, offered.serverWindowBits),
@@ -80,15 +85,17 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
   };
 }
 
-/** The smaller of two windows; undefined when that is the widest there is, which need not be said. */
+/**
+ * The smaller of two windows; undefined when that is the widest there is, which need not be said.
+ */
 function narrower(a: number, b: number): number | undefined {
   const bits = Math.min(a, b);
   return bits === MAX_WINDOW_BITS ? undefined : bits;
 }
 
 /**
- * The client's offer. It asks the server for a window only when the application does: there are servers that
- * decline such an offer, or ignore what it asks for.
+ * The client's offer. It asks the server for a window only when the application does: there are
+ * servers that decline such an offer, or ignore what it asks for.
  */
 export function offerDeflate(options: ResolvedCompression): ExtensionOffer {
   const { windowBits, limitsPeer, contextTakeover } = options;
@@ -104,7 +111,8 @@ export function offerDeflate(options: ResolvedCompression): ExtensionOffer {
 /**
  * Judges the server's answer to `offerDeflate()` of the same options.
  *
- * @returns What the client does; undefined when the server declined; or the reason to fail the connection.
+ * @returns What the client does; undefined when the server declined; or the reason to fail the
+ * connection.
  */
 export function judgeDeflate(
   answers: readonly ExtensionOffer[],

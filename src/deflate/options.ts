@@ -5,9 +5,9 @@ import { flag, number, type OptionTable, withDefaults } from "../util/check_opti
 /**
  * Options of permessage-deflate (RFC 7692). What is not given is as `compression: true` has it.
  *
- * What one idle connection costs a server in all, in KiB, measured with 1,000 of them that have exchanged 20 messages of
- * 1 KiB of JSON each (bench/memory.ts), and what is left of such a message; the second figure is that of Bun and Deno,
- * whose zlib trades size for speed:
+ * What one idle connection costs a server in all, in KiB, measured with 1,000 of them that have
+ * exchanged 20 messages of 1 KiB of JSON each (bench/memory.ts), and what is left of such a
+ * message; the second figure is that of Bun and Deno, whose zlib trades size for speed:
  *
  * | `compression`                        | Node | Deno | Bun | left     |
  * | ------------------------------------ | ---: | ---: | --: | -------: |
@@ -16,29 +16,35 @@ import { flag, number, type OptionTable, withDefaults } from "../util/check_opti
  * | `true`                               |   75 |  112 | 106 | 21%, 27% |
  * | `{ windowBits: 15, memoryLevel: 8 }` |  157 |  177 | 166 | 20%, 24% |
  *
- * Most of that is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) by `true`. At most 512 connections
- * of a process have one at a time, those that sent last: half of those measured. Any other keeps up to one window of
- * what it received, by default 4 KiB, and its next message is compressed by itself.
+ * Most of that is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) by `true`. At
+ * most 512 connections of a process have one at a time, those that sent last: half of those
+ * measured. Any other keeps up to one window of what it received, by default 4 KiB, and its next
+ * message is compressed by itself.
  */
 export interface CompressionOptions {
   /**
-   * The compression level, 0 (none) to 9 (best). Default: 1, for 1 KiB of JSON half the time of level 6, and an eighth
-   * more bytes.
+   * The compression level, 0 (none) to 9 (best). Default: 1, for 1 KiB of JSON half the time of
+   * level 6, and an eighth more bytes.
    */
   readonly level?: number;
-  /** zlib's memory level, 1 to 9: what it has for a message, and keeps with a context. Default: 5. */
+  /**
+   * zlib's memory level, 1 to 9: what it has for a message, and keeps with a context. Default: 5.
+   */
   readonly memoryLevel?: number;
   /**
-   * The base-2 logarithm of the LZ77 window, 8 to 15, of what is sent. A server also asks it of each client that lets
-   * it; a client asks it of the server only when told. Default: 12.
+   * The base-2 logarithm of the LZ77 window, 8 to 15, of what is sent. A server also asks it of
+   * each client that lets it; a client asks it of the server only when told. Default: 12.
    */
   readonly windowBits?: number;
   /**
-   * Whether a message may refer to those before it, which makes it smaller and takes memory. Without it each message
-   * stands alone, and an idle connection costs nothing more. Default: true.
+   * Whether a message may refer to those before it, which makes it smaller and takes memory.
+   * Without it each message stands alone, and an idle connection costs nothing more. Default: true.
    */
   readonly contextTakeover?: boolean;
-  /** Messages of fewer octets are not compressed; without context takeover fewer than 1,024. Default: 128. */
+  /**
+   * Messages of fewer octets are not compressed; without context takeover fewer than 1,024.
+   * Default: 128.
+   */
   readonly threshold?: number;
 }
 

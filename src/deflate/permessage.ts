@@ -1,8 +1,9 @@
 // Messages to compressed payload and back, RFC 7692 section 7.2.
 //
-// 1. One whole message for each call: what is compressed is collected first, within the limits of a message, so that
-//    inflating has one bound (rule 7 of the core) and text one validation.
-// 2. The context of what is received is the last window of plain bytes (window.ts); that of what is sent is the backend's.
+// 1. One whole message for each call: what is compressed is collected first, within the limits of a
+//    message, so that inflating has one bound (rule 7 of the core) and text one validation.
+// 2. The context of what is received is the last window of plain bytes (window.ts); that of what is
+//    sent is the backend's.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { DeflateBackend, Deflater, DeflateSettings } from "./backend.ts";
@@ -35,7 +36,8 @@ export class PerMessageDeflate {
     { sendTakeover, sendWindowBits, receiveTakeover, receiveWindowBits }: DeflateParameters,
     { level, memoryLevel, threshold }: ResolvedCompression,
   ) {
-    // Nothing is compressed to less than nothing; zlib would answer a second flush with no octet at all.
+    // Nothing is compressed to less than nothing; zlib would answer a second flush with no octet at
+    // all.
     this.threshold = Math.max(threshold, 1);
     this.#backend = backend;
     this.settings = (level << 8) | (memoryLevel << 4) | sendWindowBits;

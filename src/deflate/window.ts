@@ -1,4 +1,5 @@
-// The context that both ends share while a direction takes it over: the last plain bytes (RFC 7692 section 7.2.1).
+// The context that both ends share while a direction takes it over: the last plain bytes (RFC 7692
+// section 7.2.1).
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
 

@@ -1,10 +1,14 @@
-// Conditional and range requests for one representation (RFC 9110 sections 13 and 14), as pure functions.
+// Conditional and range requests for one representation (RFC 9110 sections 13 and 14), as pure
+// functions.
 //
-// 1. Preconditions come in the order of section 13.2.2, and Range only counts when all of them hold.
-// 2. Our validator is weak, so it never matches where a strong one is asked for: If-Match and If-Range with an
-//    entity tag. Last-Modified is strong enough for If-Range when it is exactly the same (section 13.1.5).
-// 3. What cannot be understood is ignored, as sections 13.1.3 and 14.2 ask. Of several ranges, too, none is served:
-//    a server may, and many small ones are a way to make it work for nothing (section 17.15).
+// 1. Preconditions come in the order of section 13.2.2, and Range only counts when all of them
+//    hold.
+// 2. Our validator is weak, so it never matches where a strong one is asked for: If-Match and
+//    If-Range with an entity tag. Last-Modified is strong enough for If-Range when it is exactly
+//    the same (section 13.1.5).
+// 3. What cannot be understood is ignored, as sections 13.1.3 and 14.2 ask. Of several ranges, too,
+//    none is served: a server may, and many small ones are a way to make it work for nothing
+//    (section 17.15).
 
 /** What is known of a representation. */
 export interface Validators {

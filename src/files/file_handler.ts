@@ -1,8 +1,9 @@
 // Files as Responses, for whichever file system.
 //
-// 1. A path is decoded once, split, and refused as a whole unless each segment is a plain name: nothing empty, nothing
-//    that begins with a dot, no backslash, no NUL. So neither `..`, however encoded, nor a dotfile ever gets
-//    to the file system, which still has to keep symbolic links inside the folder.
+// 1. A path is decoded once, split, and refused as a whole unless each segment is a plain name:
+//    nothing empty, nothing that begins with a dot, no backslash, no NUL. So neither `..`, however
+//    encoded, nor a dotfile ever gets to the file system, which still has to keep symbolic links
+//    inside the folder.
 // 2. What is refused looks like what is not there: 404.
 // 3. A file that was opened is closed, whether or not its body is asked for.
 
@@ -15,8 +16,9 @@ import { checkOptions, type OptionTable, text as textRule } from "../util/check_
 /** How files are found and named; see `serveFiles()`. */
 export interface FileOptions {
   /**
-   * What the paths begin with and the names of the files do not: with "/static/", "/static/a.css" is the file "a.css".
-   * As the route of a pattern that ends in `*` it needs none: what `*` stands for is the name. Default: "/".
+   * What the paths begin with and the names of the files do not: with "/static/", "/static/a.css"
+   * is the file "a.css". As the route of a pattern that ends in `*` it needs none: what `*` stands
+   * for is the name. Default: "/".
    */
   readonly prefix?: string;
   /** The name of the file for a path that ends in a slash. Default: "index.html". */
@@ -37,7 +39,8 @@ export type FileHandler = (
  *
  * @param folder The folder, opened when it is first needed.
  * @param options How files are found.
- * @throws {TypeError} When the prefix does not begin with a slash, or the index is no name of a file.
+ * @throws {TypeError} When the prefix does not begin with a slash, or the index is no name of a
+ * file.
  */
 export function createFileHandler(
   folder: () => Promise<Folder>,
@@ -66,7 +69,8 @@ export function createFileHandler(
     const file = names === undefined ? undefined : await (await folder()).open(names);
     if (names === undefined || file === undefined) return text(404, "Not found");
     if (file !== "folder") return await respond(request, names.at(-1) ?? "", file);
-    // Relative links in the index need the slash. No segment is empty, so the path is none of another host.
+    // Relative links in the index need the slash. No segment is empty, so the path is none of
+    // another host.
     return pathname.endsWith("/")
       ? text(404, "Not found")
       : text(301, "", { location: `${pathname}/${search}` });
@@ -124,7 +128,9 @@ async function respond(request: Request, name: string, file: OpenFile): Promise<
   return new Response(null, { status, headers });
 }
 
-/** Weak, for two versions of the same size within one tick of the file system's clock have the same. */
+/**
+ * Weak, for two versions of the same size within one tick of the file system's clock have the same.
+ */
 function validatorsOf({ size, modified }: OpenFile): Validators {
   const tag = `${size.toString(16)}-${Math.floor(modified).toString(16)}`;
   return { size, modified, etag: `W/"${tag}"` };

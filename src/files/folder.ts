@@ -1,4 +1,5 @@
-// The contract between serving files (file_handler.ts) and a file system (runtimes/shared/folder.ts): types only.
+// The contract between serving files (file_handler.ts) and a file system
+// (runtimes/shared/folder.ts): types only.
 
 /** A file that has been opened. */
 export interface OpenFile {
@@ -17,8 +18,10 @@ export interface Folder {
   /**
    * Opens a file.
    *
-   * @param names The names of the folders below this one and of the file: none empty, none with a dot before it.
-   * @returns The file; "folder" when it is one; undefined when there is none, or none inside this folder.
+   * @param names The names of the folders below this one and of the file: none empty, none with a
+   * dot before it.
+   * @returns The file; "folder" when it is one; undefined when there is none, or none inside this
+   * folder.
    */
   open(names: readonly string[]): Promise<OpenFile | "folder" | undefined>;
 }

@@ -44,7 +44,8 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
  * The media type of a file.
  *
  * @param name The name, with or without the path before it.
- * @returns The value for Content-Type; "application/octet-stream" for an extension that is not known.
+ * @returns The value for Content-Type; "application/octet-stream" for an extension that is not
+ * known.
  */
 export function mediaType(name: string): string {
   const extension = /\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? "";

@@ -1,7 +1,8 @@
 // Who may connect: limits on connections and on handshakes, in total and for each address.
 //
 // 1. What is refused in total gets 503, what one address did 429; both say when to come again.
-// 2. What is remembered of addresses is bounded: an open connection each, and the handshakes of one second.
+// 2. What is remembered of addresses is bounded: an open connection each, and the handshakes of one
+//    second.
 // 3. An IPv6 peer commands a whole /64, so that is its address here.
 
 import { addressKey } from "../util/ip_address.ts";

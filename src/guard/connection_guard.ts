@@ -1,9 +1,12 @@
-// The limits of one connection. The endpoint tells what happens and fails the connection with what it gets back.
+// The limits of one connection. The endpoint tells what happens and fails the connection with what
+// it gets back.
 //
-// 1. No timers: rates are token buckets, and whoever owns the connections calls `check()` now and then.
+// 1. No timers: rates are token buckets, and whoever owns the connections calls `check()` now and
+//    then.
 // 2. A rate that is off is one endless bucket, shared by all connections of the server.
-// 3. Cost of one message (`frame()` and `message()`) while no bucket has run out: 4 to 9 ns on Node and Bun, 2 to 4 ns
-//    on Deno (2 cores); 1 to 8 ns for `received()`, once for each chunk. The clock is read only when a bucket is empty.
+// 3. Cost of one message (`frame()` and `message()`) while no bucket has run out: 4 to 9 ns on Node
+//    and Bun, 2 to 4 ns on Deno (2 cores); 1 to 8 ns for `received()`, once for each chunk. The
+//    clock is read only when a bucket is empty.
 
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { Violation } from "../protocol/frame_header.ts";
@@ -14,7 +17,10 @@ import { type GuardOptions, type ResolvedGuard, resolveGuard } from "./options.t
 import type { ViolationCause } from "../protocol/violation.ts";
 import { Counters } from "./stats.ts";
 
-/** Fragments of fewer octets are tiny: their frame headers and handling cost more than what they carry. */
+/**
+ * Fragments of fewer octets are tiny: their frame headers and handling cost more than what they
+ * carry.
+ */
 const TINY = 128;
 /** The octets by which a message must grow within `frameTimeout`. */
 const GROWTH = 1_024;
@@ -53,7 +59,9 @@ export class ConnectionGuard {
   #controls: TokenBucket | undefined;
   #fragments: TokenBucket | undefined;
 
-  /** Data frames that have begun, and octets received: what `check()` compares with what they were. */
+  /**
+   * Data frames that have begun, and octets received: what `check()` compares with what they were.
+   */
   #frames = 0;
   #received = 0;
   #sent = 0;
@@ -85,7 +93,9 @@ export class ConnectionGuard {
     return this.#bytes.take(bytes) ? undefined : this.#exceeded("bytesPerSecond", "octets");
   }
 
-  /** Something has come: a message, the piece of one, which `last` completes, or a control frame. */
+  /**
+   * Something has come: a message, the piece of one, which `last` completes, or a control frame.
+   */
   judge(
     event: "message" | "compressed" | "chunk" | "ping" | "pong" | "close",
     last: boolean,
@@ -146,7 +156,8 @@ export class ConnectionGuard {
   /**
    * Whether the peer gets on; to be called several times within `patience`.
    *
-   * @param receiving Whether a message or a frame has begun and not ended, and the connection is being read.
+   * @param receiving Whether a message or a frame has begun and not ended, and the connection is
+   * being read.
    * @param waiting Octets that were sent and have not left.
    */
   check(receiving: boolean, waiting: number): Violation | undefined {

@@ -1,6 +1,7 @@
 // The limit on how far a message may inflate, around the transform that inflates it.
 //
-// It stops the inflating, rather than judging its result: what is above the limit is never there in memory.
+// It stops the inflating, rather than judging its result: what is above the limit is never there in
+// memory.
 
 import type { Bytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";

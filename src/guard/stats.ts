@@ -5,9 +5,9 @@ import type { RefusalCause } from "../handshake/refusal.ts";
 import type { ViolationCause } from "../protocol/violation.ts";
 
 /**
- * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the protocol or a
- * limit on messages; `lost`, the peer vanished or dropped it; `cut`, this end dropped it, as after a timeout; or
- * a limit of `guard`.
+ * Why a WebSocket connection ended: `clean`, a closing handshake; `failed`, the peer broke the
+ * protocol or a limit on messages; `lost`, the peer vanished or dropped it; `cut`, this end dropped
+ * it, as after a timeout; or a limit of `guard`.
  */
 export type CloseCause = "clean" | "failed" | "lost" | "cut" | ViolationCause;
 
@@ -27,9 +27,15 @@ export interface ServerStats {
   readonly bytesReceived: number;
   /** Octets sent on all WebSocket connections, frame headers included. */
   readonly bytesSent: number;
-  /** Connections, handshakes and requests that were refused, by cause; each is told to the `refused` option as well. */
+  /**
+   * Connections, handshakes and requests that were refused, by cause; each is told to the `refused`
+   * option as well.
+   */
   readonly refused: Readonly<Record<RefusalCause, number>>;
-  /** Responses to plain requests that were cut: their client took nothing of them any more, or their body failed. */
+  /**
+   * Responses to plain requests that were cut: their client took nothing of them any more, or their
+   * body failed.
+   */
   readonly responsesCut: number;
   /** WebSocket connections that have ended, by why they ended. */
   readonly closed: Readonly<Record<CloseCause, number>>;

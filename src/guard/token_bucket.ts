@@ -1,11 +1,15 @@
 // A token bucket without a timer, and without a look at the clock while it holds tokens.
 //
-// 1. It is filled only when it has run out, by the time since it was filled last, and to one second's worth at
-//    most. So it lets through at most two seconds' worth at once (a full bucket, and the refill behind it), and
-//    never more than that above its rate over any time.
-// 2. Integers only: a fraction of a token stays in the clock. A bucket that is off is an integer too.
+// 1. It is filled only when it has run out, by the time since it was filled last, and to one
+//    second's worth at most. So it lets through at most two seconds' worth at once (a full bucket,
+//    and the refill behind it), and never more than that above its rate over any time.
+// 2. Integers only: a fraction of a token stays in the clock. A bucket that is off is an integer
+//    too.
 
-/** As many as a small integer holds on every engine: an endless bucket counts down from here, again and again. */
+/**
+ * As many as a small integer holds on every engine: an endless bucket counts down from here, again
+ * and again.
+ */
 const ENDLESS = 0x3fff_ffff;
 
 /** Lets through so many a second. */
@@ -15,7 +19,9 @@ export class TokenBucket {
   #tokens: number;
   #filledAt: number;
 
-  /** A full bucket for `rate` a second, which `Infinity` makes endless; `now` tells milliseconds. */
+  /**
+   * A full bucket for `rate` a second, which `Infinity` makes endless; `now` tells milliseconds.
+   */
   constructor(rate: number, now: () => number) {
     this.#rate = Math.min(Math.floor(rate), ENDLESS);
     this.#now = now;

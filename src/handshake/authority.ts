@@ -1,14 +1,14 @@
 // The authority of a request: the host and port that the client believes it talks to.
 //
-// It comes from Host, except that an absolute-form request target overrules Host (RFC 9112 3.2.2).
-// Host is held to the grammar before it becomes part of a URL: "example.org/@evil" must not be
-// allowed to mean something else to a URL parser than to us.
+// It comes from Host, except that an absolute-form request target overrules Host (RFC 9112 section
+// 3.2.2). Host is held to the grammar before it becomes part of a URL: "example.org/@evil" must not
+// be allowed to mean something else to a URL parser than to us.
 
 import type { RequestHead } from "../http/head.ts";
 
 /**
- * Says whether a value is `uri-host [ ":" port ]` (RFC 9110 7.2, RFC 3986 3.2.2), with a host: a
- * WebSocket URI always has one (RFC 6455 3).
+ * Says whether a value is `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2),
+ * with a host: a WebSocket URI always has one (RFC 6455 section 3).
  *
  * @param value A value of the `Host` header field.
  * @returns Whether it names a host.
@@ -20,7 +20,7 @@ export function isAuthority(value: string): boolean {
 
 /**
  * Says whether a request target names a resource of a WebSocket server: origin-form, or the
- * absolute-form of an http(s) or ws(s) URI, and no fragment (RFC 6455 3, 4.2.1 item 1).
+ * absolute-form of an http(s) or ws(s) URI, and no fragment (RFC 6455 section 3, 4.2.1 item 1).
  *
  * @param target The request target.
  * @returns Whether it is one.
@@ -41,7 +41,7 @@ export function isResourceTarget(target: string): boolean {
  */
 export function requestAuthority(head: RequestHead): string | undefined {
   const host = head.headers.getOnly("host");
-  // RFC 9112 3.2: exactly one, also where the target overrules it
+  // RFC 9112 section 3.2: exactly one, also where the target overrules it
   if (host === undefined) return undefined;
   const authority = head.target.startsWith("/") ? host : targetAuthority(head.target);
   return authority !== undefined && isAuthority(authority) ? authority : undefined;
@@ -82,7 +82,7 @@ function endOfName(value: string): number {
   return value.length;
 }
 
-/** RFC 3986 3.2.3: port = *DIGIT, so that a lone ":" is allowed. */
+/** RFC 3986 section 3.2.3: port = *DIGIT, so that a lone ":" is allowed. */
 function isPortSuffix(value: string, start: number): boolean {
   if (start === value.length) return true;
   if (value[start] !== ":") return false;
@@ -96,7 +96,7 @@ function isPortSuffix(value: string, start: number): boolean {
   return true;
 }
 
-/** RFC 3986 2.2, 2.3: unreserved / sub-delims. */
+/** RFC 3986 section 2.2, 2.3: unreserved / sub-delims. */
 function isNameCharacter(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || // a-z A-Z
     (code >= 0x30 && code <= 0x39) || // 0-9

@@ -1,7 +1,7 @@
-// The client's side of the opening handshake (RFC 6455 4.1), as pure functions.
+// The client's side of the opening handshake (RFC 6455 section 4.1), as pure functions.
 //
 // 1. What the caller asks for wrongly is thrown before a byte is sent; what the server answers
-//    wrongly is a reason, for which the caller must fail the connection (4.1, 7.1.7).
+//    wrongly is a reason, for which the caller must fail the connection (sections 4.1, 7.1.7).
 // 2. The response is compared with what was sent: nothing may be accepted that was not offered.
 
 import {
@@ -39,7 +39,10 @@ export interface ClientHandshake {
 export interface EstablishedHandshake {
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
-  /** The extensions that the server accepts, as it says them. Whether their parameters fit is for them to judge. */
+  /**
+   * The extensions that the server accepts, as it says them. Whether their parameters fit is for
+   * them to judge.
+   */
   readonly extensions: readonly ExtensionOffer[];
 }
 
@@ -53,13 +56,13 @@ const VERSION = "13"; // 4.1, item 9 of the request
 const encoder = new TextEncoder();
 
 /**
- * Parses the URL of a WebSocket server (RFC 6455 3) as the WHATWG's WebSocket does: `http:` and
- * `https:` are taken for `ws:` and `wss:`.
+ * Parses the URL of a WebSocket server (RFC 6455 section 3) as the WHATWG's WebSocket does: `http:`
+ * and `https:` are taken for `ws:` and `wss:`.
  *
  * @param url An absolute URL. It is not changed.
  * @returns A URL with the scheme `ws:` or `wss:`.
  * @throws {SyntaxError} When it is not a URL, has another scheme, or has a fragment, which a
- * WebSocket URI must not have (RFC 6455 3).
+ * WebSocket URI must not have (RFC 6455 section 3).
  *
  * @example
  * ```ts
@@ -94,13 +97,13 @@ export function parseUrl(url: string | URL): URL {
 }
 
 /**
- * Creates the client's opening handshake (RFC 6455 4.1), with a fresh key.
+ * Creates the client's opening handshake (RFC 6455 section 4.1), with a fresh key.
  *
  * @param url What {@linkcode parseUrl} returned; its user name and password become `Authorization`.
  * @param options The subprotocols and more header fields.
  * @returns The bytes to send, and the key.
- * @throws {SyntaxError} When a subprotocol is not a token or is offered twice, or when the user name
- * contains a colon (RFC 7617 2).
+ * @throws {SyntaxError} When a subprotocol is not a token or is offered twice, or when the user
+ * name contains a colon (RFC 7617 section 2).
  * @throws {TypeError} When a header field is reserved for the handshake, malformed, or a second
  * `Host` or `Origin`.
  *
@@ -153,8 +156,8 @@ export function createRequest(url: URL, options: ClientHandshakeOptions): Client
 }
 
 /**
- * Judges the server's response to an opening handshake (RFC 6455 4.1, from "Once the client's opening
- * handshake has been sent").
+ * Judges the server's response to an opening handshake (RFC 6455 section 4.1, from "Once the
+ * client's opening handshake has been sent").
  *
  * @param head The response.
  * @param key The key that was sent.
@@ -182,8 +185,8 @@ export function judgeResponse(
   const { headers } = head;
   // Item 1
   if (head.status !== 101) return { reason: describeStatus(head) };
-  // Whatever its version: 4.1 asks for HTTP/1.1 of the request only, and old servers answer as HTTP/1.0.
-  // Item 2: the whole value, not one of a list
+  // Whatever its version: 4.1 asks for HTTP/1.1 of the request only, and old servers answer as
+  // HTTP/1.0. Item 2: the whole value, not one of a list
   const upgrade = headers.get("upgrade");
   if (upgrade?.toLowerCase() !== "websocket") return expected("Upgrade: websocket", field(upgrade));
   // Item 3
@@ -253,7 +256,7 @@ function checkProtocols(protocols: readonly string[]): readonly string[] {
   return protocols;
 }
 
-/** RFC 7617 2: base64 of user-id ":" password, in UTF-8 as URLs are. */
+/** RFC 7617 section 2: base64 of user-id ":" password, in UTF-8 as URLs are. */
 function formatBasic(username: string, password: string): string {
   const name = percentDecode(username);
   if (name.includes(":")) throw new SyntaxError("Expected a user name without a colon");

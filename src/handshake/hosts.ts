@@ -1,7 +1,9 @@
-// The names that a server is served under: a request for another one is misdirected (RFC 9110 7.4, 15.5.20).
+// The names that a server is served under: a request for another one is misdirected (RFC 9110
+// section 7.4, 15.5.20).
 //
-// This is what closes DNS rebinding: a page of attacker.example whose name has come to point at this server is of the same
-// origin as its requests, by everything that the origin rule can see. Only the server knows that this is none of its names.
+// This is what closes DNS rebinding: a page of attacker.example whose name has come to point at
+// this server is of the same origin as its requests, by everything that the origin rule can see.
+// Only the server knows that this is none of its names.
 
 import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";

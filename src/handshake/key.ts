@@ -1,5 +1,5 @@
-// Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 1.3, 4.1, 4.2.2). They prove that the peer
-// speaks WebSocket and that no cache answered in its place; they are no authentication.
+// Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 section 1.3, 4.1, 4.2.2). They prove that
+// the peer speaks WebSocket and that no cache answered in its place; they are no authentication.
 //
 // The key is hashed as the text that was sent, never decoded first (4.2.2 item 5.4).
 
@@ -15,7 +15,7 @@ export const ACCEPT_LENGTH = 28;
 
 /**
  * Creates a value for `Sec-WebSocket-Key`: 16 random bytes in base64, fresh for each connection
- * (RFC 6455 4.1, item 7 of the request).
+ * (RFC 6455 section 4.1, item 7 of the request).
  *
  * @returns 24 characters.
  *
@@ -31,9 +31,9 @@ export function createKey(): string {
 }
 
 /**
- * Says whether a value of `Sec-WebSocket-Key` decodes to exactly 16 bytes (RFC 6455 4.2.1 item 5):
- * 22 digits of base64 and the padding. The last digit carries two bits; its other four may be
- * anything, as in the example of RFC 6455 4.1, "AQIDBAUGBwgJCgsMDQ4PEC==".
+ * Says whether a value of `Sec-WebSocket-Key` decodes to exactly 16 bytes (RFC 6455 section 4.2.1
+ * item 5): 22 digits of base64 and the padding. The last digit carries two bits; its other four may
+ * be anything, as in the example of RFC 6455 section 4.1, "AQIDBAUGBwgJCgsMDQ4PEC==".
  *
  * @param value The field value.
  * @returns Whether it is a key.
@@ -54,8 +54,8 @@ export function isKey(value: string): boolean {
 }
 
 /**
- * Computes the `Sec-WebSocket-Accept` that answers a key: base64 of the SHA-1 of the key followed by
- * the protocol's GUID (RFC 6455 4.2.2 item 5.4).
+ * Computes the `Sec-WebSocket-Accept` that answers a key: base64 of the SHA-1 of the key followed
+ * by the protocol's GUID (RFC 6455 section 4.2.2 item 5.4).
  *
  * @param key The value of `Sec-WebSocket-Key` as it was sent.
  * @returns 28 characters.
@@ -73,7 +73,10 @@ export function computeAccept(key: string): string {
   return String.fromCharCode(...accept);
 }
 
-/** Writes what {@linkcode computeAccept} returns into `target` at `offset`; it makes no object on the way. */
+/**
+ * Writes what {@linkcode computeAccept} returns into `target` at `offset`; it makes no object on
+ * the way.
+ */
 export function writeAccept(key: string, target: Uint8Array, offset: number): void {
   const digest = sha1(key + GUID);
   // 160 bits are 26 digits, and 4 bits that two zeros fill up.

@@ -1,13 +1,17 @@
-// The origin rule (RFC 6455 4.2.2 item 4, 10.2): browsers let any page open a WebSocket to any host
-// and send the user's cookies along, so that the server has to look at Origin itself.
+// The origin rule (RFC 6455 section 4.2.2 item 4, 10.2): browsers let any page open a WebSocket to
+// any host and send the user's cookies along, so that the server has to look at Origin itself.
 //
-// 1. No Origin: not a browser, which could send what it likes; allowed, unless the server requires one.
-// 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be compared, since
-//    TLS may end in a proxy; it only gives a missing port its default. With TLS it is https: whoever can change
-//    a page that came by http must not get at what cookies open by https.
-// 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to say so as well: behind a
-//    proxy on the same machine both ends of the connection are loopback, whoever the client is.
-// 4. The rest, "null" included, has to be listed (origin_pattern.ts), or allowed by the server's function.
+// 1. No Origin: not a browser, which could send what it likes; allowed, unless the server requires
+//    one.
+// 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be
+//    compared, since TLS may end in a proxy; it only gives a missing port its default. With TLS it
+//    is https: whoever can change a page that came by http must not get at what cookies open by
+//    https.
+// 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to say
+//    so as well: behind a proxy on the same machine both ends of the connection are loopback,
+//    whoever the client is.
+// 4. The rest, "null" included, has to be listed (origin_pattern.ts), or allowed by the server's
+//    function.
 
 import type { RequestHead } from "../http/head.ts";
 import type { Address } from "../transport/transport.ts";
@@ -50,14 +54,14 @@ export function parseOrigins(entries: readonly string[]): OriginList {
 
 /**
  * Says whether the origin of a handshake may connect: no `Origin`, the same origin, loopback on all
- * sides, or listed. More than one `Origin` is never allowed (RFC 6454 7.3).
+ * sides, or listed. More than one `Origin` is never allowed (RFC 6454 section 7.3).
  *
  * @param head The request.
  * @param allowed More origins: `https://example.org`, `https://*.example.org` for its subdomains,
- * `https://.example.org` for both, `:*` for any port, `moz-extension:` for a whole scheme; without a
- * scheme for http and https; `"*"` for any, `"null"` for opaque origins.
+ * `https://.example.org` for both, `:*` for any port, `moz-extension:` for a whole scheme; without
+ * a scheme for http and https; `"*"` for any, `"null"` for opaque origins.
  * @param peers The addresses of both ends.
- * @returns Whether the handshake may go on; if not, answer 403 (RFC 6455 4.2.2 item 4).
+ * @returns Whether the handshake may go on; if not, answer 403 (RFC 6455 section 4.2.2 item 4).
  * @throws {TypeError} When an entry of `allowed` is malformed.
  *
  * @example
@@ -111,7 +115,10 @@ function isSameOriginOrLoopback(origin: string, authority: string, peers: Peers)
     isLoopbackAddress(peers.remote) && isLoopbackAddress(peers.local);
 }
 
-/** RFC 6454 6.2: scheme "://" host [ ":" port ], and at most a slash behind it, as React Native sends. */
+/**
+ * RFC 6454 section 6.2: scheme "://" host [ ":" port ], and at most a slash behind it, as React
+ * Native sends.
+ */
 function parseHttpOrigin(origin: string): URL | undefined {
   const start = origin.indexOf("://") + 3;
   if (start < 3) return undefined;
@@ -134,7 +141,7 @@ function parse(text: string): URL | undefined {
   }
 }
 
-/** RFC 6761 6.3 for the names; the URL parser has brought addresses into normal form. */
+/** RFC 6761 section 6.3 for the names; the URL parser has brought addresses into normal form. */
 function isLoopbackName(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
     isLoopbackIPv4(hostname);
@@ -147,7 +154,10 @@ function isLoopbackAddress(address: Address | undefined): boolean {
     isLoopbackIPv4(hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname);
 }
 
-/** 127.0.0.0/8 (RFC 1122 3.2.1.3); all digits, so that `127.0.0.1.example.org` is not taken for one. */
+/**
+ * 127.0.0.0/8 (RFC 1122 section 3.2.1.3); all digits, so that `127.0.0.1.example.org` is not taken
+ * for one.
+ */
 function isLoopbackIPv4(text: string): boolean {
   if (!text.startsWith("127.")) return false;
   let dots = 0;

@@ -1,10 +1,14 @@
-// Origins that a server lists (RFC 6455 10.2), as browsers and other clients send them, some of them as patterns.
+// Origins that a server lists (RFC 6455 section 10.2), as browsers and other clients send them,
+// some of them as patterns.
 //
-// 1. An entry is `scheme://host:port`, or less: without a scheme it is for http and https, without a port for the default
-//    one; `scheme:` alone is for all origins of that scheme. Case, a default port and a slash at the end say nothing.
-// 2. `*.` stands for one or more labels in front of a domain, `.` for none, one or more, `*` for any host; `:*` stands for
-//    any port. A path, which only clients that are no browsers send, is compared as it is.
-// 3. An entry that nothing could match is a mistake that would only show in production, so it is refused.
+// 1. An entry is `scheme://host:port`, or less: without a scheme it is for http and https, without
+//    a port for the default one; `scheme:` alone is for all origins of that scheme. Case, a default
+//    port and a slash at the end say nothing.
+// 2. `*.` stands for one or more labels in front of a domain, `.` for none, one or more, `*` for
+//    any host; `:*` stands for any port. A path, which only clients that are no browsers send, is
+//    compared as it is.
+// 3. An entry that nothing could match is a mistake that would only show in production, so it is
+//    refused.
 
 import { describe } from "../util/check_options.ts";
 
@@ -89,7 +93,8 @@ export function parseOriginPattern(entry: string): OriginPattern {
  * Reads what a client sent as its origin.
  *
  * @param origin The field value.
- * @returns Its parts; undefined when it is none, or opaque (RFC 6454 6.1), which is no host of the name "null".
+ * @returns Its parts; undefined when it is none, or opaque (RFC 6454 section 6.1), which is no host
+ * of the name "null".
  */
 export function parseOrigin(origin: string): SentOrigin | undefined {
   const match = SENT.exec(origin);
@@ -108,8 +113,9 @@ export function parseOrigin(origin: string): SentOrigin | undefined {
  *
  * @param pattern The entry.
  * @param sent What the client sent.
- * @param secure Whether the connection is known to be TLS: then an entry without a scheme is not for `http:`, since
- * whoever can change a page that came by http must not get at what cookies open by https.
+ * @param secure Whether the connection is known to be TLS: then an entry without a scheme is not
+ * for `http:`, since whoever can change a page that came by http must not get at what cookies open
+ * by https.
  */
 export function matchesOrigin(pattern: OriginPattern, sent: SentOrigin, secure = false): boolean {
   const { scheme } = sent;

@@ -1,8 +1,9 @@
-// What a server says about origins, as options: a list or a function, whether there must be one, and what is done about an
-// origin that may not connect.
+// What a server says about origins, as options: a list or a function, whether there must be one,
+// and what is done about an origin that may not connect.
 //
-// The function is asked last, about what no rule allows. Only `true` allows: one that throws denies, as does one that is
-// async, whose promise would otherwise pass for a yes. Both are reported.
+// The function is asked last, about what no rule allows. Only `true` allows: one that throws
+// denies, as does one that is async, whose promise would otherwise pass for a yes. Both are
+// reported.
 
 import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";
@@ -20,7 +21,10 @@ import { refuseOrigin } from "./server.ts";
  */
 export type OriginFunction = (origin: string, request: Request) => boolean;
 
-/** Which origins may connect besides the same one, as it is told: a list, or a function for what is in no list. */
+/**
+ * Which origins may connect besides the same one, as it is told: a list, or a function for what is
+ * in no list.
+ */
 export type Origins = readonly string[] | OriginFunction;
 
 /** The same, read. */
@@ -43,7 +47,10 @@ export interface OriginPolicy {
 
 /** What is known about who asks. */
 export interface OriginScene extends Peers {
-  /** The opening handshake, made when it is looked at; undefined where the function is not to be asked. */
+  /**
+   * The opening handshake, made when it is looked at; undefined where the function is not to be
+   * asked.
+   */
   readonly request: Request | undefined;
 }
 
@@ -86,7 +93,10 @@ export const originsRule: OptionRule = {
   },
 };
 
-/** Whether a function is seen to be async; one that returns a promise otherwise is found out when it is asked. */
+/**
+ * Whether a function is seen to be async; one that returns a promise otherwise is found out when it
+ * is asked.
+ */
 function isAsync(value: unknown): boolean {
   return Object.prototype.toString.call(value) === "[object AsyncFunction]";
 }
@@ -109,7 +119,7 @@ export function judgeOrigin(
   const { headers } = head;
   if (!headers.has("origin")) return policy.requireOrigin ? refuseOrigin(head) : undefined;
   const { list, decide } = own === undefined ? policy.origins : readOnce(own);
-  // Several are never allowed (RFC 6454 7.3).
+  // Several are never allowed (RFC 6454 section 7.3).
   const origin = headers.getOnly("origin");
   const isAllowed = origin !== undefined &&
     (mayConnect(origin, head, list, scene) ||

@@ -1,4 +1,5 @@
-// How a server turns a client away, and why, by name: types only. The texts stand where each refusal is made.
+// How a server turns a client away, and why, by name: types only. The texts stand where each
+// refusal is made.
 
 /**
  * Why a server refused a connection, a handshake or a request:
@@ -8,8 +9,10 @@
  * - `application`: `fetch` or a route answered a request for a WebSocket in another way;
  * - `error`: what had to decide on it failed, which `error` was told (500);
  * - `closing`: the server is shutting down (503);
- * - `request`: it is no request that can be answered: malformed, too large, or too late (400, 408, 413 and so on);
- * - `proxy`: what a proxy has to say is missing or malformed: the PROXY header, Forwarded, X-Forwarded-*;
+ * - `request`: it is no request that can be answered: malformed, too large, or too late (400, 408,
+ *   413 and so on);
+ * - `proxy`: what a proxy has to say is missing or malformed: the PROXY header, Forwarded,
+ *   X-Forwarded-*;
  * - `tls`: its TLS handshake failed;
  * - the limit of `guard` that has this name (503, 429).
  */

@@ -11,7 +11,7 @@ const FRAMING = [
 
 /**
  * Checks a header field that the application adds to a handshake: the fields that the handshake
- * itself is made of (RFC 6455 11.3) and those that frame the HTTP message cannot be set.
+ * itself is made of (RFC 6455 section 11.3) and those that frame the HTTP message cannot be set.
  *
  * @param name The field name, in any case.
  * @returns The name in lower case.

@@ -1,4 +1,4 @@
-// The server's side of the opening handshake (RFC 6455 4.2), as pure functions.
+// The server's side of the opening handshake (RFC 6455 section 4.2), as pure functions.
 //
 // 1. A request is judged as a whole before anything is answered; the first rule that it breaks says
 //    how it is refused. The rules stand in one table, in that order.
@@ -53,12 +53,13 @@ type Rule = (headers: HeaderFields, head: RequestHead) => HandshakeRefusal | und
 
 /** The rules for a request, in the order in which they are judged. */
 const RULES: readonly Rule[] = [
-  // 4.2.1 item 2; RFC 9112 3.2: 400 for any request whose Host is missing, repeated or malformed
+  // 4.2.1 item 2; RFC 9112 section 3.2: 400 for any request whose Host is missing, repeated or
+  // malformed
   (headers) => {
     if (isAuthority(headers.getOnly("host") ?? "")) return undefined;
     return badField(headers, "Host", "a host and an optional port");
   },
-  // 4.2.1 items 3 and 4; RFC 9110 15.5.22: the 426 says what to upgrade to
+  // 4.2.1 items 3 and 4; RFC 9110 section 15.5.22: the 426 says what to upgrade to
   (headers) => {
     const upgrade = headers.get("upgrade");
     if (hasToken(upgrade, "websocket")) return undefined;
@@ -113,7 +114,7 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * Judges a request as an opening handshake (RFC 6455 4.2.1).
+ * Judges a request as an opening handshake (RFC 6455 section 4.2.1).
  *
  * @param head The request.
  * @returns What it asks for, or how it has to be refused (the one with a `status`).
@@ -152,8 +153,8 @@ export function judgeRequest(head: RequestHead): HandshakeAcceptance | Handshake
 
 /**
  * Says whether a request asks for a WebSocket at all, well-formed or not: HTTP/1.1 with `websocket`
- * in `Upgrade` and `upgrade` in `Connection` (RFC 9110 7.8: an `Upgrade` in HTTP/1.0, or one that
- * `Connection` does not name, has no meaning).
+ * in `Upgrade` and `upgrade` in `Connection` (RFC 9110 section 7.8: an `Upgrade` in HTTP/1.0, or
+ * one that `Connection` does not name, has no meaning).
  *
  * @param head The request.
  * @returns Whether to judge it as an opening handshake.
@@ -164,11 +165,12 @@ export function isUpgradeRequest(head: RequestHead): boolean {
 }
 
 /**
- * Formats the response that completes the opening handshake (RFC 6455 4.2.2 item 5).
+ * Formats the response that completes the opening handshake (RFC 6455 section 4.2.2 item 5).
  *
  * @param acceptance What {@linkcode judgeRequest} returned.
  * @param options The server's decisions.
- * @param copy Copies the template that most responses are made of. To memory of its own unless told.
+ * @param copy Copies the template that most responses are made of. To memory of its own unless
+ * told.
  * @returns The head of the 101 response; frames follow it.
  * @throws {TypeError} When the subprotocol was not offered, or when a header field is
  * reserved for the handshake or malformed.
@@ -230,7 +232,7 @@ function slice(template: Bytes): Bytes {
 }
 
 /**
- * The refusal for an origin that is not allowed: 403 (RFC 6455 4.2.2 item 4).
+ * The refusal for an origin that is not allowed: 403 (RFC 6455 section 4.2.2 item 4).
  *
  * @param head The request.
  * @returns The refusal, whose reason says what was compared and what to set.
@@ -267,7 +269,8 @@ function whyNotOrigin(headers: HeaderFields): string {
  * Formats a refusal as a complete response with a text body, after which the connection ends.
  *
  * @param refusal What {@linkcode judgeRequest} returned.
- * @param method The method of the request: the response to HEAD has no body (RFC 9110 9.3.2).
+ * @param method The method of the request: the response to HEAD has no body (RFC 9110 section
+ * 9.3.2).
  * @returns The head and the body.
  *
  * @example
@@ -285,7 +288,7 @@ export function formatRefusal(
   const headers: (readonly [string, string])[] = [];
   let connection = "close";
   for (const field of refusal.headers) {
-    // RFC 9110 7.8 asks for "Upgrade" beside an Upgrade field
+    // RFC 9110 section 7.8 asks for "Upgrade" beside an Upgrade field
     if (field[0].toLowerCase() === "connection") connection = `${field[1]}, ${connection}`;
     else headers.push(field);
   }

@@ -1,7 +1,8 @@
-// The URLs of WebSocket servers on unix sockets, which no standard has; their form is that of the npm package `ws`:
-// `ws+unix:/path/of/the/socket:/resource?query`, and `wss+unix:` for TLS.
+// The URLs of WebSocket servers on unix sockets, which no standard has; their form is that of the
+// npm package `ws`: `ws+unix:/path/of/the/socket:/resource?query`, and `wss+unix:` for TLS.
 //
-// The first colon ends the path, since a resource may contain more of them; a colon of the path is written %3A.
+// The first colon ends the path, since a resource may contain more of them; a colon of the path is
+// written %3A.
 
 import { parseUrl } from "./client.ts";
 

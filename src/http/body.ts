@@ -1,10 +1,11 @@
-// Where a message body ends (RFC 9112 6 and 7).
-// Rule 1: framing that two readers could understand differently is refused, never repaired (request smuggling, RFC 9112 11.2).
+// Where a message body ends (RFC 9112 section 6 and 7). Rule 1: framing that two readers could
+// understand differently is refused, never repaired (request smuggling, RFC 9112 section 11.2).
 // Rule 2: "chunked" is the only transfer coding; whatever else a peer names cannot be decoded here.
-// Rule 3: nothing of the body is held; chunk-size lines and the trailer section are bounded. Of each chunk that is pushed
-// there is one piece of the body: a view of it, or a copy where it holds several HTTP chunks. Their number is the peer's
-// choice, and must not become the number of what anybody else has to handle.
-// Trap: an empty chunk is the last one, so encodeChunk() of no bytes must be no bytes.
+// Rule 3: nothing of the body is held; chunk-size lines and the trailer section are bounded. Of
+// each chunk that is pushed there is one piece of the body: a view of it, or a copy where it holds
+// several HTTP chunks. Their number is the peer's choice, and must not become the number of what
+// anybody else has to handle. Trap: an empty chunk is the last one, so encodeChunk() of no bytes
+// must be no bytes.
 
 import { type HeaderFields, isValueCode } from "./fields.ts";
 import { trimOws } from "./lists.ts";
@@ -12,7 +13,7 @@ import { createTrailerParser, type HeadParser } from "./head.ts";
 import type { HeadFault, RequestHead, ResponseHead } from "./head.ts";
 import { unexpected } from "./start_line.ts";
 
-/** How the end of a body is found (RFC 9112 6.3). */
+/** How the end of a body is found (RFC 9112 section 6.3). */
 export type BodyFraming =
   | { readonly kind: "none" }
   | { readonly kind: "length"; readonly length: number }
@@ -20,7 +21,7 @@ export type BodyFraming =
   | { readonly kind: "until-close" };
 
 /**
- * The framing of a request's body (RFC 9112 6.3).
+ * The framing of a request's body (RFC 9112 section 6.3).
  *
  * @param head The head of the request.
  * @returns The framing, or the fault to answer: 400, 413 or 501.
@@ -30,7 +31,7 @@ export function requestFraming(head: RequestHead): BodyFraming | HeadFault {
 }
 
 /**
- * The framing of a response's body (RFC 9112 6.3).
+ * The framing of a response's body (RFC 9112 section 6.3).
  *
  * @param head The head of the response.
  * @param requestMethod The method of the request that it answers.
@@ -54,7 +55,7 @@ function declaredFraming(
   const coding = head.headers.get("transfer-encoding");
   const lengths = head.headers.getAll("content-length");
   if (coding === undefined) return lengths.length === 0 ? undefined : contentLength(lengths);
-  // HTTP/1.0 has no transfer codings: its framing is faulty (RFC 9112 6.1)
+  // HTTP/1.0 has no transfer codings: its framing is faulty (RFC 9112 section 6.1)
   if (head.version === "1.0") {
     return { status: 400, reason: "Transfer-Encoding in an HTTP/1.0 message, expected none" };
   }
@@ -68,7 +69,7 @@ function declaredFraming(
   return { status: 501, reason: `Transfer-Encoding ${coding}, expected chunked` };
 }
 
-/** Equal members of a list may be taken as one value, others may not (RFC 9112 6.3). */
+/** Equal members of a list may be taken as one value, others may not (RFC 9112 section 6.3). */
 function contentLength(lines: readonly string[]): BodyFraming | HeadFault {
   const members = lines.join(",").split(",").map(trimOws);
   const value = members[0]!;
@@ -174,7 +175,8 @@ export class BodyDecoder {
   }
 
   /**
-   * Takes the next chunk. After a fault it gives that fault for ever; after the end everything is `rest`.
+   * Takes the next chunk. After a fault it gives that fault for ever; after the end everything is
+   * `rest`.
    *
    * @param chunk The bytes.
    * @returns The bytes of the body in it, or a fault.
@@ -208,7 +210,10 @@ export class BodyDecoder {
     return { data: data.joined(), done: this.#state === "done", rest: chunk.subarray(at) };
   }
 
-  /** One byte of the chunked coding that is not data: `chunk-size [ chunk-ext ] CRLF`, and the CRLF behind data (RFC 9112 7.1). */
+  /**
+   * One byte of the chunked coding that is not data: `chunk-size [ chunk-ext ] CRLF`, and the CRLF
+   * behind data (RFC 9112 section 7.1).
+   */
   #frame(state: State, byte: number): State | HeadFault {
     if (state === "data-cr") return byte === CR ? "data-lf" : unexpected(byte, "the chunk end");
     if (state === "data-lf") return byte === LF ? "size-start" : unexpected(byte, "the chunk end");
@@ -298,11 +303,11 @@ function hexDigit(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
-/** The last chunk and an empty trailer section (RFC 9112 7.1). */
+/** The last chunk and an empty trailer section (RFC 9112 section 7.1). */
 export const LAST_CHUNK: Uint8Array<ArrayBuffer> = new TextEncoder().encode("0\r\n\r\n");
 
 /**
- * Encodes bytes as one chunk (RFC 9112 7.1).
+ * Encodes bytes as one chunk (RFC 9112 section 7.1).
  *
  * @param data The bytes.
  * @returns The chunk; no bytes for no data, since an empty chunk would end the body.

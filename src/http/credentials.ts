@@ -1,5 +1,5 @@
-// What a request says about who sends it, read and not judged: whether a password, a token or a session is right, the
-// application knows.
+// What a request says about who sends it, read and not judged: whether a password, a token or a
+// session is right, the application knows.
 
 /** Who somebody says to be (RFC 7617), or a token that says it (RFC 6750). */
 export type Credentials =
@@ -7,8 +7,8 @@ export type Credentials =
   | { readonly scheme: "bearer"; readonly token: string };
 
 /**
- * Reads `Authorization`: `Basic` with a name and a password in UTF-8, or `Bearer` with a token. Browsers send neither
- * with a WebSocket, but what they have asked for on a page of the same host.
+ * Reads `Authorization`: `Basic` with a name and a password in UTF-8, or `Bearer` with a token.
+ * Browsers send neither with a WebSocket, but what they have asked for on a page of the same host.
  *
  * @param request The request.
  * @returns What it says; undefined when it says nothing, or nothing well-formed of these two.
@@ -43,8 +43,8 @@ export function readCredentials(request: Request): Credentials | undefined {
  * Reads `Cookie` (RFC 6265 section 5.4).
  *
  * @param request The request.
- * @returns Each cookie's value by its name, as it was sent: of two with one name the first, which browsers put there
- * for having the longer path.
+ * @returns Each cookie's value by its name, as it was sent: of two with one name the first, which
+ * browsers put there for having the longer path.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
-// Sec-WebSocket-Extensions (RFC 6455 9.1): the grammar only. What a name means, and whether an offer
-// is accepted, is decided elsewhere; an offer that nobody accepts is declined by leaving it out.
+// Sec-WebSocket-Extensions (RFC 6455 section 9.1): the grammar only. What a name means, and whether
+// an offer is accepted, is decided elsewhere; an offer that nobody accepts is declined by leaving
+// it out.
 //
-// The order of extensions and of parameters is significant (9.1), and a name may be offered more
-// than once (RFC 7692 5.1 uses that for fall-backs), so both are lists and never maps.
+// The order of extensions and of parameters is significant (section 9.1), and a name may be offered
+// more than once (RFC 7692 section 5.1 uses that for fall-backs), so both are lists and never maps.
 
 import { isToken } from "./fields.ts";
 import { parseParameterizedList } from "./lists.ts";
@@ -10,7 +11,9 @@ import { parseParameterizedList } from "./lists.ts";
 /** One parameter of an extension: its name, and its value or `true` when it has none. */
 export type ExtensionParameter = readonly [name: string, value: string | true];
 
-/** One element of a `Sec-WebSocket-Extensions` list: an offer (client) or an acceptance (server). */
+/**
+ * One element of a `Sec-WebSocket-Extensions` list: an offer (client) or an acceptance (server).
+ */
 export interface ExtensionOffer {
   /** The extension token, such as `permessage-deflate`. */
   readonly name: string;
@@ -19,8 +22,8 @@ export interface ExtensionOffer {
 }
 
 /**
- * Parses the value of `Sec-WebSocket-Extensions` (RFC 6455 9.1); values of several header fields are
- * joined by commas first.
+ * Parses the value of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1); values of several header
+ * fields are joined by commas first.
  *
  * @param value The field value.
  * @returns The extensions in order, or undefined when the value does not match the grammar, which
@@ -47,7 +50,7 @@ export function parseExtensions(value: string): readonly ExtensionOffer[] | unde
 }
 
 /**
- * Formats a list of extensions as the value of `Sec-WebSocket-Extensions` (RFC 6455 9.1).
+ * Formats a list of extensions as the value of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
  *
  * @param list The extensions in order.
  * @returns The field value; empty for an empty list, in which case the field must be left out.

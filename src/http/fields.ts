@@ -1,8 +1,9 @@
-// Header fields (RFC 9110 5). The list grammars of their values are in lists.ts.
-// Rule 1: names are compared in lower case; values are latin-1 code units, never decoded further.
-// Rule 2: nothing is validated on the way in: the parser has judged what arrives, the formatter judges what leaves.
-// Rule 3: of a head that was parsed, no name or value is a string before somebody asks for it.
-// Trap: a field sent twice is one comma list (5.3), so a rule on "the value" must look at all of them.
+// Header fields (RFC 9110 section 5). The list grammars of their values are in lists.ts. Rule 1:
+// names are compared in lower case; values are latin-1 code units, never decoded further. Rule 2:
+// nothing is validated on the way in: the parser has judged what arrives, the formatter judges what
+// leaves. Rule 3: of a head that was parsed, no name or value is a string before somebody asks for
+// it. Trap: a field sent twice is one comma list (section 5.3), so a rule on "the value" must look
+// at all of them.
 
 import { kindOf } from "../util/brands.ts";
 import type { HeadersSource } from "../util/platform.ts";
@@ -13,17 +14,17 @@ const CLASSES: Uint8Array = classes();
 
 function classes(): Uint8Array {
   const table = new Uint8Array(256);
-  // field-vchar = VCHAR / obs-text, with SP and HTAB between (RFC 9110 5.5)
+  // field-vchar = VCHAR / obs-text, with SP and HTAB between (RFC 9110 section 5.5)
   for (let code = 0x20; code < 256; code++) if (code !== 0x7f) table[code] = VALUE;
   table[0x09] = VALUE;
-  // tchar (RFC 9110 5.6.2)
+  // tchar (RFC 9110 section 5.6.2)
   const tchars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   for (let i = 0; i < tchars.length; i++) table[tchars.charCodeAt(i)]! |= TOKEN;
   return table;
 }
 
 /**
- * Tells whether a code unit is a tchar (RFC 9110 5.6.2).
+ * Tells whether a code unit is a tchar (RFC 9110 section 5.6.2).
  *
  * @param code A byte or a UTF-16 code unit.
  * @returns Whether it may stand in a token.
@@ -33,7 +34,8 @@ export function isTokenCode(code: number): boolean {
 }
 
 /**
- * Tells whether a code unit may stand in a field value: HTAB, SP, VCHAR or obs-text (RFC 9110 5.5).
+ * Tells whether a code unit may stand in a field value: HTAB, SP, VCHAR or obs-text (RFC 9110
+ * section 5.5).
  *
  * @param code A byte or a UTF-16 code unit.
  * @returns Whether it may stand in a field value.
@@ -43,7 +45,7 @@ export function isValueCode(code: number): boolean {
 }
 
 /**
- * Tells whether a string is a token (RFC 9110 5.6.2).
+ * Tells whether a string is a token (RFC 9110 section 5.6.2).
  *
  * @param value The string.
  * @returns Whether it is a token; the empty string is not.
@@ -53,14 +55,18 @@ export function isToken(value: string): boolean {
   return value.length > 0;
 }
 
-/** Field lines, in order: what a head is written from. Names keep their case, and may occur several times. */
+/**
+ * Field lines, in order: what a head is written from. Names keep their case, and may occur several
+ * times.
+ */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
 /**
- * The field lines that a caller asks for. A `Headers` would lower their names and join those of one name.
+ * The field lines that a caller asks for. A `Headers` would lower their names and join those of one
+ * name.
  *
- * @param init Pairs of name and value, an object or a `Headers`. A field that is undefined is absent, as are all when
- * `init` is.
+ * @param init Pairs of name and value, an object or a `Headers`. A field that is undefined is
+ * absent, as are all when `init` is.
  * @returns The lines, their values without white space around them. They are not validated.
  * @throws {TypeError} When `init` is none of these.
  */
@@ -112,7 +118,9 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
   /** The text of the head that they were read from, if they were. */
   readonly source: string | undefined;
 
-  /** Four for each field line of the source: start and end of the name, start and end of the value. */
+  /**
+   * Four for each field line of the source: start and end of the name, start and end of the value.
+   */
   #offsets: readonly number[] | undefined;
   /** The lines, once there are any that are not the source's. */
   #names: string[] = NONE;
@@ -165,7 +173,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
   }
 
   /**
-   * The value of a field, several lines joined by ", " (RFC 9110 5.3).
+   * The value of a field, several lines joined by ", " (RFC 9110 section 5.3).
    *
    * @param name The field name.
    * @returns The value, or undefined when the field is absent.

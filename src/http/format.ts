@@ -1,7 +1,7 @@
-// Writes the heads that the parser of head.ts reads.
-// Rule: nothing that could end a line early leaves here (header injection): names and methods are tokens, values have
-// no control character but HTAB. A bad argument is the caller's mistake, so it is an exception.
-// Trap: a code unit over 0xff must be refused, not cut to a byte: U+010A would become LF.
+// Writes the heads that the parser of head.ts reads. Rule: nothing that could end a line early
+// leaves here (header injection): names and methods are tokens, values have no control character
+// but HTAB. A bad argument is the caller's mistake, so it is an exception. Trap: a code unit over
+// 0xff must be refused, not cut to a byte: U+010A would become LF.
 
 import { isToken, isValueCode } from "./fields.ts";
 
@@ -69,7 +69,7 @@ export function formatResponseHead(
       }, expected no control characters and nothing over U+00FF`,
     );
   }
-  // The second SP is sent even when there is no phrase (RFC 9112 4)
+  // The second SP is sent even when there is no phrase (RFC 9112 section 4)
   return encode(`HTTP/1.1 ${status} ${phrase}\r\n${fieldLines(headers)}\r\n`);
 }
 
@@ -164,7 +164,7 @@ const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The reason phrase of a status code (RFC 9110 15, RFC 6585, RFC 7725, RFC 8297, RFC 8470).
+ * The reason phrase of a status code (RFC 9110 section 15, RFC 6585, RFC 7725, RFC 8297, RFC 8470).
  *
  * @param status The status code.
  * @returns The phrase, or the empty string for a code without one.

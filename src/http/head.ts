@@ -1,8 +1,9 @@
-// The head of an HTTP/1.1 message (RFC 9112 2 to 5), strict and incremental.
-// Rule 1: a line ends with CRLF and nothing else; no bare CR or LF, no NUL, no folded line, no space before ":".
+// The head of an HTTP/1.1 message (RFC 9112 section 2 to 5), strict and incremental. Rule 1: a line
+// ends with CRLF and nothing else; no bare CR or LF, no NUL, no folded line, no space before ":".
 // Rule 2: every byte is judged once, when it arrives; a dribble costs no more than one chunk does.
-// Rule 3: a head within one chunk is parsed in place; only an unfinished one is copied, up to maxHeadSize.
-// Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see latin1().
+// Rule 3: a head within one chunk is parsed in place; only an unfinished one is copied, up to
+// maxHeadSize. Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see
+// latin1().
 
 import { EMPTY } from "../util/bytes.ts";
 import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
@@ -70,12 +71,16 @@ export class HeadParser<Head> {
   #startLineEnd = 0;
   /** All bytes that may be obs-text, or-ed: below 0x80 the head is ASCII. */
   #seen = 0;
-  /** Four per field line: start and end of the name, start and end of the value. Filled again for each head. */
+  /**
+   * Four per field line: start and end of the name, start and end of the value. Filled again for
+   * each head.
+   */
   readonly #offsets: number[] = [];
   #count = 0;
 
   /**
-   * Prefer {@link createRequestParser}, {@link createResponseParser} and {@link createTrailerParser}.
+   * Prefer {@link createRequestParser}, {@link createResponseParser} and
+   * {@link createTrailerParser}.
    *
    * @param startLine The grammar of the first line.
    * @param limits The limits.
@@ -91,7 +96,8 @@ export class HeadParser<Head> {
    * Takes the next chunk; it is not kept, so the caller may use it again.
    *
    * @param chunk The bytes.
-   * @returns The head and the bytes behind it (a view of the chunk), a fault, or undefined when the head needs more.
+   * @returns The head and the bytes behind it (a view of the chunk), a fault, or undefined when the
+   * head needs more.
    */
   push(chunk: Uint8Array): HeadResult<Head> {
     if (this.#fault) return { fault: this.#fault };
@@ -156,7 +162,7 @@ export class HeadParser<Head> {
         case NAME:
           while (at < end && isTokenCode(bytes[at]!)) at++;
           if (at === end) break;
-          // "No whitespace is allowed between the field name and colon" (RFC 9112 5.1)
+          // "No whitespace is allowed between the field name and colon" (RFC 9112 section 5.1)
           if (bytes[at] !== COLON) return unexpected(bytes[at]!, "a field name");
           offsets[count++] = at++;
           state = LEADING_OWS;
@@ -177,7 +183,7 @@ export class HeadParser<Head> {
           state = LINE_LF;
           break;
         default:
-          // A bare CR is invalid (RFC 9112 2.2)
+          // A bare CR is invalid (RFC 9112 section 2.2)
           if (byte !== LF) return unexpected(byte, "a line end");
           state = state === LINE_LF ? LINE_START : DONE;
           at++;
@@ -200,7 +206,7 @@ export class HeadParser<Head> {
     for (let i = 2; i < offsets.length; i += 4) {
       const start = offsets[i]!;
       let end = offsets[i + 1]!;
-      // Trailing OWS is no part of the value (RFC 9112 5.1)
+      // Trailing OWS is no part of the value (RFC 9112 section 5.1)
       while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
       offsets[i + 1] = end;
     }
@@ -240,7 +246,7 @@ export class HeadParser<Head> {
 }
 
 function badLineStart(byte: number): HeadFault {
-  // A server refuses a folded line with 400 (RFC 9112 5.2)
+  // A server refuses a folded line with 400 (RFC 9112 section 5.2)
   return byte === SP || byte === HTAB
     ? { status: 400, reason: "Folded header line, expected one line for each field" }
     : unexpected(byte, "a field name");
@@ -279,7 +285,8 @@ export function createResponseParser(limits?: Partial<HeadLimits>): HeadParser<R
 }
 
 /**
- * Makes a parser of trailer sections (RFC 9112 7.1.2): field lines and an empty line, no start-line.
+ * Makes a parser of trailer sections (RFC 9112 section 7.1.2): field lines and an empty line, no
+ * start-line.
  *
  * @param limits Limits other than the defaults.
  * @returns A parser.

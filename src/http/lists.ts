@@ -1,9 +1,10 @@
-// The list grammars of header field values (RFC 9110 5.6.1, RFC 6455 9.1).
+// The list grammars of header field values (RFC 9110 section 5.6.1, RFC 6455 section 9.1).
 
 import { equalsLower, isToken, isTokenCode } from "./fields.ts";
 
 /**
- * Tells whether a comma list such as `Connection` or `Upgrade` has a member, without regard to case.
+ * Tells whether a comma list such as `Connection` or `Upgrade` has a member, without regard to
+ * case.
  *
  * @param value The field value, if there is one.
  * @param token The member to look for.
@@ -23,7 +24,7 @@ export function hasToken(value: string | undefined, token: string): boolean {
 }
 
 /**
- * Removes optional white space, SP and HTAB only, from both ends (RFC 9110 5.6.3).
+ * Removes optional white space, SP and HTAB only, from both ends (RFC 9110 section 5.6.3).
  *
  * @param value The string.
  * @returns The string without it.
@@ -41,7 +42,7 @@ function isOws(code: number): boolean {
 }
 
 /**
- * Parses `#token`; empty members are tolerated (RFC 9110 5.6.1.2).
+ * Parses `#token`; empty members are tolerated (RFC 9110 section 5.6.1.2).
  *
  * @param value The field value.
  * @returns The tokens, or undefined when a member is not a token.
@@ -74,9 +75,10 @@ export interface ListElement {
 }
 
 /**
- * Parses the grammar of Sec-WebSocket-Extensions (RFC 6455 9.1): a comma list of tokens with
- * parameters. Empty members are tolerated (RFC 9110 5.6.1.2), and so is white space around any
- * separator, "=" too (the implied LWS that RFC 6455 9.1 takes from RFC 2616 2.1).
+ * Parses the grammar of Sec-WebSocket-Extensions (RFC 6455 section 9.1): a comma list of tokens
+ * with parameters. Empty members are tolerated (RFC 9110 section 5.6.1.2), and so is white space
+ * around any separator, "=" too (the implied LWS that RFC 6455 section 9.1 takes from RFC 2616
+ * section 2.1).
  *
  * @param value The field value.
  * @returns The elements, or undefined when malformed.
@@ -138,7 +140,7 @@ class ListCursor {
     return this.#at === start ? undefined : this.#text.slice(start, this.#at);
   }
 
-  /** A quoted-string, which must be a token once unescaped (RFC 6455 9.1). */
+  /** A quoted-string, which must be a token once unescaped (RFC 6455 section 9.1). */
   quotedToken(): string | undefined {
     if (!this.take('"')) return undefined;
     let unescaped = "";

@@ -1,14 +1,14 @@
-// The request-line and the status-line (RFC 9112 3 and 4), one byte at a time, so that the first
-// impossible byte is refused when it arrives and not when a whole line, or a limit, is there.
+// The request-line and the status-line (RFC 9112 section 3 and 4), one byte at a time, so that the
+// first impossible byte is refused when it arrives and not when a whole line, or a limit, is there.
 // Rule: step() judges a byte, build() cuts a line that is already known to be good.
 
 import { type HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
 
 /** The head of a request. */
 export interface RequestHead {
-  /** The method, case-sensitive (RFC 9110 9.1). */
+  /** The method, case-sensitive (RFC 9110 section 9.1). */
   readonly method: string;
-  /** The request-target, as sent (RFC 9112 3.2). */
+  /** The request-target, as sent (RFC 9112 section 3.2). */
   readonly target: string;
   /** The HTTP version. */
   readonly version: "1.0" | "1.1";
@@ -97,14 +97,14 @@ const METHOD = 3;
 const TARGET_START = 4;
 const TARGET = 5;
 
-/** `request-line = method SP request-target SP HTTP-version` (RFC 9112 3). */
+/** `request-line = method SP request-target SP HTTP-version` (RFC 9112 section 3). */
 export const requestLine: StartLine<RequestHead> = {
   initial: START,
   overflow: { status: 414, reason: "Request-line too long" },
   step(state: number, byte: number): number | HeadFault {
     switch (state) {
       case START:
-        // One empty line before the request-line is ignored (RFC 9112 2.2)
+        // One empty line before the request-line is ignored (RFC 9112 section 2.2)
         if (byte === CR) return EMPTY_LINE_LF;
         return isTokenCode(byte) ? METHOD : unexpected(byte, "the method");
       case EMPTY_LINE_LF:
@@ -142,7 +142,10 @@ const STATUS = 20;
 const AFTER_STATUS = 23;
 const REASON = 24;
 
-/** `status-line = HTTP-version SP status-code [ SP reason-phrase ]` (RFC 9112 4); the second SP may be missing. */
+/**
+ * `status-line = HTTP-version SP status-code [ SP reason-phrase ]` (RFC 9112 section 4); the second
+ * SP may be missing.
+ */
 export const statusLine: StartLine<ResponseHead> = {
   initial: VERSION,
   overflow: { status: 431, reason: "Status-line too long" },
@@ -151,7 +154,7 @@ export const statusLine: StartLine<ResponseHead> = {
       case AFTER_VERSION:
         return byte === SP ? STATUS : unexpected(byte, "the HTTP version");
       case STATUS:
-        // No status code is below 100 (RFC 9110 15)
+        // No status code is below 100 (RFC 9110 section 15)
         return byte >= 0x31 && byte <= 0x39 ? STATUS + 1 : unexpected(byte, "the status code");
       case STATUS + 1:
       case STATUS + 2:

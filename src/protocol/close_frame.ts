@@ -63,7 +63,8 @@ export function isWireCloseCode(code: number): boolean {
 /**
  * The body of a Close frame; empty without a code.
  *
- * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of UTF-8.
+ * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of
+ * UTF-8.
  * @throws {TypeError} When there is a reason and no code.
  */
 export function encodeCloseBody(code: number | undefined, reason: string): Bytes {
@@ -105,7 +106,9 @@ export function readCloseCode(body: Uint8Array): number {
   return (body[0]! << 8) | body[1]!;
 }
 
-/** Why a connection fails whose peer sent a body that `decodeCloseBody()` refused with that code. */
+/**
+ * Why a connection fails whose peer sent a body that `decodeCloseBody()` refused with that code.
+ */
 export function invalidCloseBody(code: number, body: Uint8Array): Violation {
   if (code === CloseCode.invalidData) {
     return { code, kind: "invalid-close-reason", reason: "Close reason is not valid UTF-8" };

@@ -1,4 +1,5 @@
-// How a connection ends: who was first, which Close frames were exchanged, what went wrong (RFC 6455 section 7.1).
+// How a connection ends: who was first, which Close frames were exchanged, what went wrong (RFC
+// 6455 section 7.1).
 
 import {
   CloseCode,
@@ -48,7 +49,10 @@ export class Ending {
     this.initiator ??= endedBy === "transport" ? "remote" : "local";
   }
 
-  /** This end fails the connection, for what the peer did or with 1011 for an error of its own; what to tell the peer. */
+  /**
+   * This end fails the connection, for what the peer did or with 1011 for an error of its own; what
+   * to tell the peer.
+   */
   fail(why: Violation | Error): CloseStatus {
     const isViolation = "kind" in why;
     const { code, reason } = isViolation ? why : { code: CloseCode.internalError, reason: "" };
@@ -72,7 +76,8 @@ export class Ending {
   }
 
   /**
-   * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that has left.
+   * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that
+   * has left.
    *
    * @param error What ended it, if it did not end in order.
    * @param unsent Octets that had not left by then.

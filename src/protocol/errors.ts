@@ -8,8 +8,8 @@ import type { Violation, ViolationCode } from "./violation.ts";
 /**
  * What ended a connection:
  *
- * - `local`, `remote`: a Close frame of this end or of the peer; `local` also for `terminate()`, for a handler that
- *   failed, and for too much that waited to be sent.
+ * - `local`, `remote`: a Close frame of this end or of the peer; `local` also for `terminate()`,
+ *   for a handler that failed, and for too much that waited to be sent.
  * - `violation`: the peer broke the protocol or a limit; `CloseInfo.violation` says how.
  * - `timeout`: nothing came from the peer, or it did not close, in time.
  * - `transport`: the byte stream ended without a closing handshake.
@@ -42,10 +42,11 @@ export interface CloseInfo {
   /** What ended the connection, when it was not a closing handshake. */
   readonly cause: Error | undefined;
   /**
-   * Octets that were sent and had not left when the connection ended, counted as by `bufferedAmount`: with the frame
-   * headers, and the Close frame if it had not left either. What the system had taken counts as left, whether it has
-   * arrived or not. What a source of chunks had still to give does not count. 0 behind a clean end, unless messages
-   * waited behind one in chunks.
+   * Octets that were sent and had not left when the connection ended, counted as by
+   * `bufferedAmount`: with the frame headers, and the Close frame if it had not left either. What
+   * the system had taken counts as left, whether it has arrived or not. What a source of chunks had
+   * still to give does not count. 0 behind a clean end, unless messages waited behind one in
+   * chunks.
    */
   readonly unsent: number;
   /** The last round trip of a Ping, in milliseconds; undefined when none was answered. */
@@ -111,9 +112,9 @@ export class HandshakeError extends Error {
   /** The class's name. */
   override readonly name = "HandshakeError";
   /**
-   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:` met TLS or a server
-   * that ended in place of an answer, as most for TLS do, or that of
-   * the cause, such as `ECONNRESET`.
+   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:`
+   * met TLS or a server that ended in place of an answer, as most for TLS do, or that of the cause,
+   * such as `ECONNRESET`.
    */
   readonly code: string | undefined;
   /** The status that the server answered with; undefined when there was no valid answer. */

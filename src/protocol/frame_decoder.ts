@@ -1,10 +1,11 @@
 // Chunks in, frame headers and pieces of payload out, in place.
 //
-// The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are those of a
-// header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks 10 times slower).
-// A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say where, so that no view has to be made.
-// A chunk that is only lent is copied from where somebody keeps a piece of it on, once: texts and small messages, and
-// what is put together elsewhere, need no memory of the chunk's size.
+// The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are
+// those of a header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks
+// 10 times slower). A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say
+// where, so that no view has to be made. A chunk that is only lent is copied from where somebody
+// keeps a piece of it on, once: texts and small messages, and what is put together elsewhere, need
+// no memory of the chunk's size.
 
 import { allocate, type Bytes, concat, EMPTY, JSC, part, SMALL } from "../util/bytes.ts";
 import {
@@ -29,8 +30,9 @@ const UNZEROED_FROM = 4_096;
 const SMALL_CHUNK = 1_500;
 
 /**
- * Where such a message is unmasked on JavaScriptCore. The first view of new memory costs it 130 to 260 ns, and as much
- * again for the words to unmask by: an echo of 125 octets takes 320 ns in place of 520, of 1 KiB 640 in place of 770.
+ * Where such a message is unmasked on JavaScriptCore. The first view of new memory costs it 130 to
+ * 260 ns, and as much again for the words to unmask by: an echo of 125 octets takes 320 ns in place
+ * of 520, of 1 KiB 640 in place of 770.
  */
 const shared = new Uint8Array(SMALL_CHUNK);
 /** What was lent last: the next chunk is often as long. */
@@ -53,7 +55,10 @@ export class FrameDecoder {
   #size = 0;
   /** Whether the chunk's memory is somebody else's, and lost when it has been read. */
   #lent = false;
-  /** What the last chunk cut short, so far: a header, or within a frame the payload of a control frame; a few octets. */
+  /**
+   * What the last chunk cut short, so far: a header, or within a frame the payload of a control
+   * frame; a few octets.
+   */
   #partial = EMPTY;
 
   /** The header last read. Made when one is read: idle connections and short ways need none. */
@@ -72,8 +77,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Lets go of a chunk whose memory was transferred by whoever was given a view on it; whether that took octets with it
-   * that have not been read.
+   * Lets go of a chunk whose memory was transferred by whoever was given a view on it; whether that
+   * took octets with it that have not been read.
    */
   dropTransferred(): boolean {
     if (this.bytes.length === this.#size) return false;
@@ -88,8 +93,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next chunk, which becomes the decoder's own unless it is `lent`: then `own()` must be called before its
-   * memory goes. The one before must have been read to its end.
+   * Takes the next chunk, which becomes the decoder's own unless it is `lent`: then `own()` must be
+   * called before its memory goes. The one before must have been read to its end.
    */
   push(chunk: Bytes, lent = false): void {
     if (!this.empty) throw new Error("Chunk pushed before the last one was read");
@@ -99,7 +104,10 @@ export class FrameDecoder {
     this.#lent = lent;
   }
 
-  /** Has a lent chunk from `from` on, with the header in front of it, or what is unread of it, in memory of its own. */
+  /**
+   * Has a lent chunk from `from` on, with the header in front of it, or what is unread of it, in
+   * memory of its own.
+   */
   own(from: number = this.#cursor): void {
     if (!this.#lent) return;
     forgetReceived();
@@ -164,11 +172,13 @@ export class FrameDecoder {
   }
 
   /**
-   * Reads a whole message that is one data frame, if that is what comes next, it lies in the chunk and it has at most
-   * `most` octets: its payload, unmasked, is from `start` to `end`, and whether it is a text the answer. Undefined for
-   * anything else, of which nothing has been read. This is nearly every frame, and needs no header to be judged: it
-   * takes only what is valid in its bits (with slab.ts, 6 to 18% less for each of 32 pipelined echoes of 20 octets).
-   * With `borrows` it may lie in memory of all decoders, and nobody else may see `bytes` until `keep()` or `decode()`.
+   * Reads a whole message that is one data frame, if that is what comes next, it lies in the chunk
+   * and it has at most `most` octets: its payload, unmasked, is from `start` to `end`, and whether
+   * it is a text the answer. Undefined for anything else, of which nothing has been read. This is
+   * nearly every frame, and needs no header to be judged: it takes only what is valid in its bits
+   * (with slab.ts, 6 to 18% less for each of 32 pipelined echoes of 20 octets). With `borrows` it
+   * may lie in memory of all decoders, and nobody else may see `bytes` until `keep()` or
+   * `decode()`.
    */
   readMessage(masked: boolean, most: number, borrows = false): boolean | undefined {
     const { bytes } = this;
@@ -230,8 +240,9 @@ export class FrameDecoder {
   }
 
   /**
-   * Reads as much of the payload as the chunk holds: afterwards `bytes`, `start` and `end` tell the piece.
-   * False when payload is due and the chunk has none; a frame without payload gives one empty piece.
+   * Reads as much of the payload as the chunk holds: afterwards `bytes`, `start` and `end` tell the
+   * piece. False when payload is due and the chunk has none; a frame without payload gives one
+   * empty piece.
    */
   readPayload(): boolean {
     const available = this.bytes.length - this.#cursor;
@@ -251,7 +262,10 @@ export class FrameDecoder {
     return true;
   }
 
-  /** Adds the piece last read to the payload of a control frame; the payload, apart from the chunk, once it is complete. */
+  /**
+   * Adds the piece last read to the payload of a control frame; the payload, apart from the chunk,
+   * once it is complete.
+   */
   takeControl(): Bytes | undefined {
     const { bytes, start, end } = this;
     const payload = this.#partial.length === 0

@@ -1,11 +1,13 @@
 // Frames out, as one batch of bytes for each write.
 //
-// Frames are written one behind the other into a slab that all connections share (slab.ts). When another connection has
-// written behind a batch, the batch moves to where it has room of its own, and more than it needs: a message to each of
-// many connections, eight times over, is one write for each of them, and one move.
+// Frames are written one behind the other into a slab that all connections share (slab.ts). When
+// another connection has written behind a batch, the batch moves to where it has room of its own,
+// and more than it needs: a message to each of many connections, eight times over, is one write for
+// each of them, and one move.
 //
-// Only a transport of ours gets a slab's memory, or its caller's (see `lendBatches()`). Whatever else is taken is in
-// memory of its own: its taker may change it or transfer it, and a slab that is transferred takes all connections along.
+// Only a transport of ours gets a slab's memory, or its caller's (see `lendBatches()`). Whatever
+// else is taken is in memory of its own: its taker may change it or transfer it, and a slab that is
+// transferred takes all connections along.
 
 import { isArrayBuffer } from "../util/brands.ts";
 import { type Bytes, put } from "../util/bytes.ts";
@@ -16,7 +18,10 @@ import { commit, open, release, type Slab, SLAB_SIZE, view } from "../util/slab.
 import { receivedFrame, receivedOctets } from "./last_received.ts";
 import { encodeUtf8, encodeUtf8Into } from "../util/utf8.ts";
 
-/** Payloads from this size on are not copied where they need no mask and the batches are lent: they are written as they are. */
+/**
+ * Payloads from this size on are not copied where they need no mask and the batches are lent: they
+ * are written as they are.
+ */
 export const REFERENCE_FROM = 65_536;
 
 /** The first octet of a binary message in one frame. */
@@ -26,8 +31,8 @@ const PLAIN = FIN | Opcode.binary;
 const MOVE_TO = 16_384;
 
 /**
- * From now on what `take()` gives may lie in a slab, to be given back (slab.ts), and a large payload is its caller's until
- * it has been written.
+ * From now on what `take()` gives may lie in a slab, to be given back (slab.ts), and a large
+ * payload is its caller's until it has been written.
  */
 export let lendBatches: (encoder: FrameEncoder) => void;
 
@@ -91,7 +96,8 @@ export class FrameEncoder {
     if (most > SLAB_SIZE) return this.binary(opcode, encodeUtf8(text), fin);
     const slab = this.#reserve(most);
     const { bytes } = slab;
-    // The header's length depends on the text's: guess ASCII, and move the text when that was wrong.
+    // The header's length depends on the text's: guess ASCII, and move the text when that was
+    // wrong.
     const guess = this.#end + headerLength(text.length, this.#masked);
     const length = encodeUtf8Into(text, bytes, guess);
     const maskingKey = this.#masked ? createMaskingKey() : undefined;
@@ -103,7 +109,10 @@ export class FrameEncoder {
     this.#commit(slab, offset + length);
   }
 
-  /** Adds a frame that others send too: where nothing waits, or the one before it, it is sent as it lies. */
+  /**
+   * Adds a frame that others send too: where nothing waits, or the one before it, it is sent as it
+   * lies.
+   */
   prepared(frame: PreparedFrame): void {
     const { payload } = frame;
     if (this.#masked || payload.length >= REFERENCE_FROM) {
@@ -126,8 +135,8 @@ export class FrameEncoder {
   }
 
   /**
-   * Takes the next batch of what waits, or undefined when nothing does; nearly always one holds all. Its memory is the
-   * taker's.
+   * Takes the next batch of what waits, or undefined when nothing does; nearly always one holds
+   * all. Its memory is the taker's.
    */
   take(): Bytes | undefined {
     if (this.byteLength === 0) return undefined;
@@ -140,7 +149,8 @@ export class FrameEncoder {
   #large(first: number, payload: Uint8Array): void {
     const { length } = payload;
     if (this.#lends && !this.#masked && isSteady(payload)) {
-      // Only the header that any answer has: sent once more, the same octets are written where they are.
+      // Only the header that any answer has: sent once more, the same octets are written where they
+      // are.
       const frame = first === PLAIN
         ? receivedFrame(payload, headerLength(length, false))
         : undefined;
@@ -160,7 +170,9 @@ export class FrameEncoder {
     this.#push(bytes);
   }
 
-  /** A slab with room for `size` octets behind `#end`: the one of the open segment, or of a new one. */
+  /**
+   * A slab with room for `size` octets behind `#end`: the one of the open segment, or of a new one.
+   */
   #reserve(size: number): Slab {
     const slab = this.#slab;
     if (slab !== undefined) {
@@ -225,7 +237,10 @@ export class FrameEncoder {
   }
 }
 
-/** Whether bytes stay where they are: no other thread changes them, and their buffer cannot be resized. */
+/**
+ * Whether bytes stay where they are: no other thread changes them, and their buffer cannot be
+ * resized.
+ */
 function isSteady({ buffer }: Uint8Array): boolean {
   return isArrayBuffer(buffer) && !(buffer as { resizable?: boolean }).resizable;
 }

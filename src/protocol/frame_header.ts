@@ -28,7 +28,10 @@ export const Opcode = {
 /** The bit of a first octet that says that the frame is its message's last. */
 export const FIN = 0x80;
 
-/** RSV1 as one of the three reserved bits: on the first frame of a compressed message (RFC 7692 section 6). */
+/**
+ * RSV1 as one of the three reserved bits: on the first frame of a compressed message (RFC 7692
+ * section 6).
+ */
 export const RSV1 = 4;
 
 /** The longest header: 2 octets, an 8-octet length, a masking key. */
@@ -86,7 +89,10 @@ export function createFrameHeader(): FrameHeader {
   };
 }
 
-/** Reads the header at `offset` into `header`; returns its length, or 0 when `end` comes before its last octet. */
+/**
+ * Reads the header at `offset` into `header`; returns its length, or 0 when `end` comes before its
+ * last octet.
+ */
 export function readHeader(
   bytes: Uint8Array,
   offset: number,
@@ -163,8 +169,9 @@ function protocolError(kind: ViolationCode, reason: string): Violation {
 }
 
 /**
- * Whether the reserved bits of a header are as they may be. RSV1 marks a message that an extension has transformed,
- * on its first frame: not on a continuation, nor on a control frame (RFC 7692 section 6). RSV2 and RSV3 have no meaning.
+ * Whether the reserved bits of a header are as they may be. RSV1 marks a message that an extension
+ * has transformed, on its first frame: not on a continuation, nor on a control frame (RFC 7692
+ * section 6). RSV2 and RSV3 have no meaning.
  */
 function areReservedBitsAllowed({ reserved, opcode }: FrameHeader, transforms: boolean): boolean {
   if (reserved === 0) return true;
@@ -176,7 +183,8 @@ function areReservedBitsAllowed({ reserved, opcode }: FrameHeader, transforms: b
  *
  * @param role Which end reads it.
  * @param fragmented Whether a fragmented message is in progress.
- * @param transforms Whether an extension was negotiated that marks messages with RSV1, such as permessage-deflate.
+ * @param transforms Whether an extension was negotiated that marks messages with RSV1, such as
+ * permessage-deflate.
  * @returns What is wrong, or undefined.
  */
 export function checkHeader(

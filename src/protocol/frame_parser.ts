@@ -1,6 +1,8 @@
-// Whole frames out of chunks of any size, for those who look at frames: an inspector, a proxy, a test.
+// Whole frames out of chunks of any size, for those who look at frames: an inspector, a proxy, a
+// test.
 //
-// A payload grows as its bytes arrive: a declared length alone allocates nothing, and a chunk of one octet keeps one octet.
+// A payload grows as its bytes arrive: a declared length alone allocates nothing, and a chunk of
+// one octet keeps one octet.
 
 import { type BinaryData, type Bytes, EMPTY } from "../util/bytes.ts";
 import { type ProtocolError, toProtocolError } from "./errors.ts";
@@ -17,7 +19,8 @@ import {
 } from "./single_frame.ts";
 
 /**
- * Reads frames from chunks of any size, each frame whole, and judges their order too (RFC 6455 section 5.4).
+ * Reads frames from chunks of any size, each frame whole, and judges their order too (RFC 6455
+ * section 5.4).
  *
  * @example
  * ```ts
@@ -64,8 +67,8 @@ export class FrameParser {
    * @returns The frames that end in the chunk, in order. Take all of them before the next chunk.
    * @throws {TypeError} When `chunk` is no bytes.
    * @throws {Error} When frames of the chunk before have not been taken.
-   * @throws {ProtocolError} By the iteration, behind the frames before it: a frame breaks a rule. Nothing can be read from
-   * then on.
+   * @throws {ProtocolError} By the iteration, behind the frames before it: a frame breaks a rule.
+   * Nothing can be read from then on.
    */
   push(chunk: BinaryData): Generator<DecodedFrame, void, undefined> {
     if (this.#error === undefined) this.#decoder.push(new Uint8Array(checkBytes(chunk)));
@@ -96,7 +99,9 @@ export class FrameParser {
     if (header.opcode < Opcode.close) this.#fragmented = !header.fin;
   }
 
-  /** At least doubles, up to what was declared: when the payload is complete it fills its memory. */
+  /**
+   * At least doubles, up to what was declared: when the payload is complete it fills its memory.
+   */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;
     if (needed > this.#payload.length || needed === 0) {

@@ -1,9 +1,9 @@
 // Client-to-server masking, RFC 6455 section 5.3.
 //
-// A masking key is held as one 32-bit integer in network order: its first octet is the highest. It is signed, for half of
-// the unsigned ones are objects to V8.
-// Masking is XOR, so the same function masks and unmasks, in place or on the way to another place.
-// Trap: words are XORed in the machine's byte order, so the key goes through memory once to match it.
+// A masking key is held as one 32-bit integer in network order: its first octet is the highest. It
+// is signed, for half of the unsigned ones are objects to V8. Masking is XOR, so the same function
+// masks and unmasks, in place or on the way to another place. Trap: words are XORed in the
+// machine's byte order, so the key goes through memory once to match it.
 
 import { JSC, LARGE } from "../util/bytes.ts";
 
@@ -13,8 +13,8 @@ const WORDS_FROM = 48;
 const WIDE_FROM = 256;
 
 /**
- * Whether 64-bit words are XORed as integers: V8 does, in half the time of 32-bit ones (64 KiB: 3 to 6 µs against 6 to
- * 11); JavaScriptCore makes an object of each, and takes 50 times as long.
+ * Whether 64-bit words are XORed as integers: V8 does, in half the time of 32-bit ones (64 KiB: 3
+ * to 6 µs against 6 to 11); JavaScriptCore makes an object of each, and takes 50 times as long.
  */
 const WIDE = !JSC;
 
@@ -27,15 +27,18 @@ const keyWord = new Int32Array(keyOctets.buffer);
 const keyWide = new BigInt64Array(keyOctets.buffer);
 
 /**
- * The memory masked last, as words: frames that came in one chunk share the view (20 to 50 ns each). Large messages have
- * memory of their own, which is not held on to.
+ * The memory masked last, as words: frames that came in one chunk share the view (20 to 50 ns
+ * each). Large messages have memory of their own, which is not held on to.
  */
 let viewed: ArrayBufferLike = keyOctets.buffer;
 let words: Int32Array = keyWord;
 let wideViewed: ArrayBufferLike = keyOctets.buffer;
 let wide: BigInt64Array = keyWide;
 
-/** A fresh masking key from Web Crypto's random numbers (RFC 6455 section 5.3: unpredictable, new for each frame). */
+/**
+ * A fresh masking key from Web Crypto's random numbers (RFC 6455 section 5.3: unpredictable, new
+ * for each frame).
+ */
 export function createMaskingKey(): number {
   if (unused === 0) {
     crypto.getRandomValues(pool);
@@ -85,7 +88,10 @@ export function applyMask(
   if (i + 2 < end) bytes[i + 2]! ^= k2;
 }
 
-/** XORs whole words from an offset that is one of a word; returns the octets done. Eight a turn: up to 1.5 times as fast. */
+/**
+ * XORs whole words from an offset that is one of a word; returns the octets done. Eight a turn: up
+ * to 1.5 times as fast.
+ */
 function maskWords(buffer: ArrayBufferLike, offset: number, length: number): number {
   const view = wordsOf(buffer);
   const word = keyWord[0]!;
@@ -106,8 +112,9 @@ function maskWords(buffer: ArrayBufferLike, offset: number, length: number): num
 }
 
 /**
- * The same with 64-bit words; the octets before the first of them are half of one. Four a turn, up to an end that is
- * known: one a turn, or eight, takes two to three times as long, and five times up to the length of a view of its own.
+ * The same with 64-bit words; the octets before the first of them are half of one. Four a turn, up
+ * to an end that is known: one a turn, or eight, takes two to three times as long, and five times
+ * up to the length of a view of its own.
  */
 function maskWide(buffer: ArrayBufferLike, offset: number, length: number): number {
   const view = wideOf(buffer);

@@ -1,15 +1,20 @@
-// Frames of payload in, whole messages out: fragmentation (RFC 6455 section 5.4), limits, and text (section 8.1).
+// Frames of payload in, whole messages out: fragmentation (RFC 6455 section 5.4), limits, and text
+// (section 8.1).
 //
-// 1. A message that lies whole in one chunk is not put together: binary data is a view on the chunk, text is decoded from it.
-// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. Where the transport reads
-//    into memory that it is given (`room()`), the rest of a large message is read to where it belongs.
-// 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the message ends.
-// 4. Whether a message is compressed belongs to the message in progress. Its payload is collected, then inflated
-//    within the limit for messages (RFC 7692 section 7.2.2).
-// 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far as it has whole
-//    characters.
-// 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when it is taken. One that is
-//    dropped is not even collected where none refers to those before it; else it is, within the limit for messages.
+// 1. A message that lies whole in one chunk is not put together: binary data is a view on the
+//    chunk, text is decoded from it.
+// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. Where
+//    the transport reads into memory that it is given (`room()`), the rest of a large message is
+//    read to where it belongs.
+// 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the
+//    message ends.
+// 4. Whether a message is compressed belongs to the message in progress. Its payload is collected,
+//    then inflated within the limit for messages (RFC 7692 section 7.2.2).
+// 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far
+//    as it has whole characters.
+// 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when
+//    it is taken. One that is dropped is not even collected where none refers to those before it;
+//    else it is, within the limit for messages.
 
 import { allocate, type Bytes, EMPTY, viewPart } from "../util/bytes.ts";
 import { CloseCode } from "./close_frame.ts";
@@ -41,7 +46,10 @@ export const invalidText: Violation = {
 
 /** Decompresses the payload of a message. */
 export interface MessageDecoder {
-  /** Whether no message refers to those before it, so that one which is dropped need not be decoded. Default: false. */
+  /**
+   * Whether no message refers to those before it, so that one which is dropped need not be decoded.
+   * Default: false.
+   */
   readonly independent?: boolean;
   /** The plain bytes, at most `maxLength`, or what is wrong. */
   decode(payload: Uint8Array, maxLength: number): Bytes | "too long" | "invalid" | Violation;
@@ -55,7 +63,10 @@ export interface MessageTransform extends MessageDecoder {
   encode(data: Uint8Array): Bytes;
   /** Stands for all that `encodeApart()` depends on, but for the data. */
   readonly settings: number;
-  /** The payload to send instead, on any connection with the same `settings`: it refers to nothing before it. */
+  /**
+   * The payload to send instead, on any connection with the same `settings`: it refers to nothing
+   * before it.
+   */
   encodeApart(data: Uint8Array): Bytes;
   /** What is encoded from now on refers to nothing before it. */
   forget(): void;
@@ -76,7 +87,10 @@ export function encodeMessage(
   return bytes.length < threshold ? undefined : transform.encode(bytes);
 }
 
-/** A compressed message that is complete and not inflated yet. What its payload refers to must be inflated before it. */
+/**
+ * A compressed message that is complete and not inflated yet. What its payload refers to must be
+ * inflated before it.
+ */
 export interface CompressedMessage {
   /** Whether it is a text. */
   readonly text: boolean;
@@ -98,8 +112,8 @@ const invalidData: Violation = {
 };
 
 /**
- * How many times as much as has come is allocated at once, as far as it was declared: then 1 MiB grows once in place of
- * twice or more, and takes 0.6 of the CPU time on Deno and 0.8 on Node.
+ * How many times as much as has come is allocated at once, as far as it was declared: then 1 MiB
+ * grows once in place of twice or more, and takes 0.6 of the CPU time on Deno and 0.8 on Node.
  */
 const AHEAD = 16;
 
@@ -131,10 +145,14 @@ export class MessageAssembler {
     this.#decoder = decoder;
   }
 
-  /** The message last completed, or the piece of it last streamed, which is the caller's from now on. */
+  /**
+   * The message last completed, or the piece of it last streamed, which is the caller's from now
+   * on.
+   */
   take(): string | Bytes {
     const message = this.#message;
-    // Kept here it would be memory of an idle connection; on Bun 1 MiB took 1.7 times as long, for it lived too long.
+    // Kept here it would be memory of an idle connection; on Bun 1 MiB took 1.7 times as long, for
+    // it lived too long.
     this.#message = EMPTY;
     return message;
   }
@@ -155,8 +173,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding` a message has to wait: it must not
-   * keep the chunk that it came in, and stays compressed.
+   * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding` a message
+   * has to wait: it must not keep the chunk that it came in, and stays compressed.
    */
   read(
     decoder: FrameDecoder,
@@ -173,7 +191,10 @@ export class MessageAssembler {
       : this.push(bytes, start, end, last, !holding);
   }
 
-  /** Where the next `remaining` octets of the message belong, when they are many and there is room for some of them. */
+  /**
+   * Where the next `remaining` octets of the message belong, when they are many and there is room
+   * for some of them.
+   */
   room(remaining: number): Bytes | undefined {
     const length = this.#length;
     const most = Math.min(this.#buffer.length - length, remaining);
@@ -197,7 +218,8 @@ export class MessageAssembler {
   frame(payloadLength: number): Violation | undefined {
     const { maxMessageSize, maxFragments } = this.#limits;
     this.#declared += payloadLength;
-    // Data that cannot be compressed grows: zlib's own bound, for any of its settings, is an eighth.
+    // Data that cannot be compressed grows: zlib's own bound, for any of its settings, is an
+    // eighth.
     const most = this.#compressed
       ? maxMessageSize + Math.ceil(maxMessageSize / 7) + 64
       : maxMessageSize;
@@ -220,8 +242,9 @@ export class MessageAssembler {
   }
 
   /**
-   * Adds a piece of payload. `last` says that it completes the message, which `take()` then returns; without `inflate`
-   * one that is compressed stays so, and is returned by `takeCompressed()`.
+   * Adds a piece of payload. `last` says that it completes the message, which `take()` then
+   * returns; without `inflate` one that is compressed stays so, and is returned by
+   * `takeCompressed()`.
    */
   push(
     bytes: Bytes,
@@ -245,14 +268,18 @@ export class MessageAssembler {
     return this.#complete(buffer, 0, length, inflate);
   }
 
-  /** Inflates a message that has waited; `take()` then returns it. A message in progress is not touched. */
+  /**
+   * Inflates a message that has waited; `take()` then returns it. A message in progress is not
+   * touched.
+   */
   inflate({ text, payload }: CompressedMessage): Violation | undefined {
     return this.#inflate(text, payload);
   }
 
   /**
-   * Hands a piece of a streamed message on, which `take()` then returns; the first one with what was collected before.
-   * `last` says that it completes the message. Of one that is compressed, and so dropped, nothing is handed on.
+   * Hands a piece of a streamed message on, which `take()` then returns; the first one with what
+   * was collected before. `last` says that it completes the message. Of one that is compressed, and
+   * so dropped, nothing is handed on.
    */
   stream(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
     if (this.#compressed) {
@@ -332,8 +359,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Makes room for what has arrived, and AHEAD for what was declared; but at least doubles, or many small fragments
-   * would each copy all that went before.
+   * Makes room for what has arrived, and AHEAD for what was declared; but at least doubles, or many
+   * small fragments would each copy all that went before.
    */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;

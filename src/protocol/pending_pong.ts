@@ -1,4 +1,5 @@
-// The Pong that waits while the transport takes nothing (RFC 6455 section 5.5.3): one at most, for the newest Ping.
+// The Pong that waits while the transport takes nothing (RFC 6455 section 5.5.3): one at most, for
+// the newest Ping.
 //
 // A peer may send Pings without end and read nothing: what it is owed must not grow.
 
@@ -10,7 +11,10 @@ import { Opcode } from "./frame_header.ts";
 export class PendingPong {
   #payload: Bytes | undefined;
 
-  /** Takes the payload of a Ping. One that waits already is dropped: an answer to the newest Ping answers all. */
+  /**
+   * Takes the payload of a Ping. One that waits already is dropped: an answer to the newest Ping
+   * answers all.
+   */
   replace(payload: Bytes): void {
     this.#payload = payload;
   }

@@ -1,11 +1,14 @@
 // What one message is sent from, and the message that is encoded once for many connections.
 //
-// 1. Its frame lies in a slab for such frames alone, one behind the other, where any number of connections take it to be
-//    written (see `openShared()`). Several in one turn are one piece of that slab: one write, and nothing is copied.
-// 2. A frame knows its place by the generation of the slab, not by the slab: a message that is kept for long keeps no
-//    memory but its own, and is written once more where the slab has become another.
-// 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to what the others did
-//    not get: a connection that takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
+// 1. Its frame lies in a slab for such frames alone, one behind the other, where any number of
+//    connections take it to be written (see `openShared()`). Several in one turn are one piece of
+//    that slab: one write, and nothing is copied.
+// 2. A frame knows its place by the generation of the slab, not by the slab: a message that is kept
+//    for long keeps no memory but its own, and is written once more where the slab has become
+//    another.
+// 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to
+//    what the others did not get: a connection that takes the context over forgets it (RFC 7692
+//    section 7.1.1 lets a sender do so).
 
 import { brand, isUint8Array } from "../util/brands.ts";
 import { type BinaryData, type Bytes, copyBytes } from "../util/bytes.ts";
@@ -17,7 +20,10 @@ import { openShared, type Slab } from "../util/slab.ts";
 import { receivedOctets } from "./last_received.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
-/** Writes a frame, not masked, to the shared slab unless it is there; its payload must be smaller than the slab. */
+/**
+ * Writes a frame, not masked, to the shared slab unless it is there; its payload must be smaller
+ * than the slab.
+ */
 export let placeFrame: (frame: PreparedFrame) => Slab;
 
 /** A frame that many connections send. */
@@ -68,13 +74,14 @@ export type Sendable = string | Uint8Array | PreparedMessage;
 /** How to send one message. */
 export interface SendOptions {
   /**
-   * Whether to compress the message, where the connection negotiated that and the message reaches the threshold.
-   * Default: true. Say false for what is compressed already, or mixes a secret with what an attacker chose.
+   * Whether to compress the message, where the connection negotiated that and the message reaches
+   * the threshold. Default: true. Say false for what is compressed already, or mixes a secret with
+   * what an attacker chose.
    */
   readonly compress?: boolean;
   /**
-   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a text. For
-   * peers that expect the other one. Default: by the type of the data.
+   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a
+   * text. For peers that expect the other one. Default: by the type of the data.
    */
   readonly binary?: boolean;
 }
@@ -83,8 +90,8 @@ export interface SendOptions {
 export const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
 
 /**
- * Checks the options of a message that is sent. They come with each message that has some: this costs 13 ns where
- * the whole check costs 73 (Node; Deno 12 and 65, Bun 11 and 35).
+ * Checks the options of a message that is sent. They come with each message that has some: this
+ * costs 13 ns where the whole check costs 73 (Node; Deno 12 and 65, Bun 11 and 35).
  *
  * @throws {TypeError} When an option is unknown, or neither true nor false.
  */
@@ -99,14 +106,20 @@ export function checkSendOptions(owner: string, options: SendOptions): void {
   if (!right) checkOptions(owner, options, SEND_OPTIONS);
 }
 
-/** What another copy of this package makes its own message of: payload, opcode, and whether to compress it. */
+/**
+ * What another copy of this package makes its own message of: payload, opcode, and whether to
+ * compress it.
+ */
 type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
 /** The method of a PreparedMessage that gives it. */
 const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
 /** Messages of other copies, as messages of this one. */
 const twins = new WeakMap<object, PreparedMessage>();
 
-/** The message, or the same as a message of this copy of the package: the slabs of another are not ours. */
+/**
+ * The message, or the same as a message of this copy of the package: the slabs of another are not
+ * ours.
+ */
 let ownPrepared: (message: PreparedMessage) => PreparedMessage;
 
 /** The frame of a message for a connection with this transform, or without one. */
@@ -117,14 +130,17 @@ export let contentOf: (
   message: PreparedMessage,
 ) => { readonly payload: Bytes; readonly text: boolean; readonly compresses: boolean };
 
-/** Encodes a message, as a text or not, compressed where there is a transform and it is worth it. */
+/**
+ * Encodes a message, as a text or not, compressed where there is a transform and it is worth it.
+ */
 export function encodeSendable(
   output: FrameEncoder,
   data: Sendable,
   transform: MessageTransform | undefined,
   text: boolean = typeof data === "string",
 ): void {
-  // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their prototypes.
+  // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their
+  // prototypes.
   if (typeof data !== "string" && !isUint8Array(data)) {
     return output.prepared(frameFor(ownPrepared(data), transform));
   }
@@ -137,11 +153,12 @@ export function encodeSendable(
 /**
  * A message for many connections: encoded once, and compressed once for all that compress alike.
  *
- * Give it to `send()` of each. A server's connections get the same frame, without a copy; what is due to one of them in
- * one turn is still one write. It can be sent at any time, as often as wanted, on servers and clients.
+ * Give it to `send()` of each. A server's connections get the same frame, without a copy; what is
+ * due to one of them in one turn is still one write. It can be sent at any time, as often as
+ * wanted, on servers and clients.
  *
- * With compression, a connection that takes the context over forgets it: the next message of its own is compressed as
- * if it were the first.
+ * With compression, a connection that takes the context over forgets it: the next message of its
+ * own is compressed as if it were the first.
  *
  * @example
  * ```ts
@@ -176,8 +193,8 @@ export class PreparedMessage {
    *
    * @param data The message; bytes are copied, and may change from now on.
    * @param options Whether to compress it, and whether it is text or binary.
-   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not UTF-8, or an option is
-   * unknown or neither true nor false.
+   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not
+   * UTF-8, or an option is unknown or neither true nor false.
    */
   constructor(data: string | BinaryData, options?: SendOptions) {
     if (options !== undefined) checkSendOptions("PreparedMessage", options);

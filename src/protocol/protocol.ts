@@ -1,16 +1,17 @@
-// The WebSocket protocol of one connection behind the opening handshake, RFC 6455 sections 5 to 7: bytes in,
-// events out; commands in, bytes out. No I/O, no time.
+// The WebSocket protocol of one connection behind the opening handshake, RFC 6455 sections 5 to 7:
+// bytes in, events out; commands in, bytes out. No I/O, no time.
 //
-// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. For a consumer that is behind,
-//    `holding` stops it at the next data frame of a message of more than `allowance` octets; control frames before that
-//    are still answered. What is parsed while holding lies in memory of its own.
-// 2. State is one value, and every way to stop reading is a state:
-//      open        -> closing      we sent a Close frame and wait for the peer's; its messages are discarded
-//      open        -> discarding   the peer sent its Close frame and got ours, or we failed the connection
-//      closing     -> discarding   the peer answered, or sent something that fails the connection
-//      any         -> closed       the byte stream is gone
-// 3. Pings and Close frames are answered here. While the transport takes nothing one Pong waits (pending_pong.ts). With
-//    `announcesClose` a Close frame is first announced, so that what is due before the answer can be sent.
+// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. For a
+//    consumer that is behind, `holding` stops it at the next data frame of a message of more than
+//    `allowance` octets; control frames before that are still answered. What is parsed while
+//    holding lies in memory of its own.
+// 2. State is one value, and every way to stop reading is a state: open -> closing we sent a Close
+//      frame and wait for the peer's; its messages are discarded open -> discarding the peer sent
+//      its Close frame and got ours, or we failed the connection closing -> discarding the peer
+//      answered, or sent something that fails the connection any -> closed the byte stream is gone
+// 3. Pings and Close frames are answered here. While the transport takes nothing one Pong waits
+//    (pending_pong.ts). With `announcesClose` a Close frame is first announced, so that what is due
+//    before the answer can be sent.
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
 import { CloseCode, encodeCloseBody } from "./close_frame.ts";
@@ -46,7 +47,10 @@ export class Protocol extends ProtocolSettings {
   readonly role: Role;
   /** Where the connection stands. */
   state: ProtocolState = "open";
-  /** What the last event carries: the message or the piece of it, or the payload of the Ping or Pong. */
+  /**
+   * What the last event carries: the message or the piece of it, or the payload of the Ping or
+   * Pong.
+   */
   data: string | Bytes = EMPTY;
   /** The message of the last event "compressed", to be given to `inflate()`. */
   compressed: CompressedMessage | undefined;
@@ -72,7 +76,10 @@ export class Protocol extends ProtocolSettings {
   /** What is known of the end, once there is something to know. */
   #ending: Ending | undefined;
 
-  /** The protocol for one end, with its limits, the extension that was negotiated, and who watches for abuse. */
+  /**
+   * The protocol for one end, with its limits, the extension that was negotiated, and who watches
+   * for abuse.
+   */
   constructor(
     role: Role,
     limits: MessageLimits,
@@ -97,20 +104,29 @@ export class Protocol extends ProtocolSettings {
     return this.state === "closing" || this.state === "discarding";
   }
 
-  /** Whether this end must end the byte stream once the output is written: the server is first (section 7.1.1), and whoever fails. */
+  /**
+   * Whether this end must end the byte stream once the output is written: the server is first
+   * (section 7.1.1), and whoever fails.
+   */
   get endDue(): boolean {
     return this.state === "discarding" &&
       (this.role === "server" || this.#ending?.broken === true);
   }
 
-  /** Whether a data frame has to wait for a consumer that is behind: nothing may be read until it is not. */
+  /**
+   * Whether a data frame has to wait for a consumer that is behind: nothing may be read until it is
+   * not.
+   */
   get blocked(): boolean {
     return this.holding && this.#inFrame && this.state === "open" &&
       this.input.header.opcode < Opcode.close &&
       (this.#streaming ? this.input.available : this.declared) > this.allowance;
   }
 
-  /** Octets that the frames of the message at hand declare so far; what it came in when it is complete. */
+  /**
+   * Octets that the frames of the message at hand declare so far; what it came in when it is
+   * complete.
+   */
   get declared(): number {
     return this.#assembler?.declared ?? 0;
   }
@@ -120,18 +136,27 @@ export class Protocol extends ProtocolSettings {
     return this.#ending?.cause instanceof ProtocolError;
   }
 
-  /** Where the transport may read the next bytes to, when they belong to a large message; it fills it from its start. */
+  /**
+   * Where the transport may read the next bytes to, when they belong to a large message; it fills
+   * it from its start.
+   */
   get room(): Bytes | undefined {
     const { remaining } = this.input;
     return remaining === 0 || this.state !== "open" ? undefined : this.#assembler?.room(remaining);
   }
 
-  /** Stores a chunk, which is the protocol's, or lent until `input.own()`. The one before must be parsed to its end. */
+  /**
+   * Stores a chunk, which is the protocol's, or lent until `input.own()`. The one before must be
+   * parsed to its end.
+   */
   receive(chunk: Bytes, lent = false): void {
     if (this.state === "open" || this.state === "closing") this.input.push(chunk, lent);
   }
 
-  /** Parses as far as the next event; undefined when the chunk is used up or the protocol is blocked. */
+  /**
+   * Parses as far as the next event; undefined when the chunk is used up or the protocol is
+   * blocked.
+   */
   nextEvent(): ProtocolEvent | undefined {
     const message = this.nextMessage();
     if (message === undefined) return this.nextOther();
@@ -139,7 +164,10 @@ export class Protocol extends ProtocolSettings {
     return "message";
   }
 
-  /** `nextEvent()` for a caller that has just asked `nextMessage()`: any event, by the way that judges everything. */
+  /**
+   * `nextEvent()` for a caller that has just asked `nextMessage()`: any event, by the way that
+   * judges everything.
+   */
   nextOther(): ProtocolEvent | undefined {
     const { input: decoder } = this;
     forgetReceived();
@@ -190,9 +218,10 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * The message that comes next, if it comes in the way of nearly all (see `FrameDecoder.readMessage()`); undefined for
-   * anything else, which is left to `nextOther()`. To ask both in turn is `nextEvent()`, which stores the message: that
-   * costs V8 10 of the 250 ns that an echo of 20 octets takes.
+   * The message that comes next, if it comes in the way of nearly all (see
+   * `FrameDecoder.readMessage()`); undefined for anything else, which is left to `nextOther()`. To
+   * ask both in turn is `nextEvent()`, which stores the message: that costs V8 10 of the 250 ns
+   * that an echo of 20 octets takes.
    */
   nextMessage(): string | Bytes | undefined {
     forgetReceived();
@@ -256,12 +285,18 @@ export class Protocol extends ProtocolSettings {
     return "close";
   }
 
-  /** Whether a compressed message that is dropped need not be inflated: see `MessageDecoder.independent`. */
+  /**
+   * Whether a compressed message that is dropped need not be inflated: see
+   * `MessageDecoder.independent`.
+   */
   get independent(): boolean {
     return this.#transform?.independent === true;
   }
 
-  /** Inflates a message that was parsed while holding: each once, in their order, also behind the end; or why it failed. */
+  /**
+   * Inflates a message that was parsed while holding: each once, in their order, also behind the
+   * end; or why it failed.
+   */
   inflate(message: CompressedMessage): string | Bytes | ProtocolError {
     const assembler = this.#assembler!;
     const violation = assembler.inflate(message);
@@ -273,7 +308,10 @@ export class Protocol extends ProtocolSettings {
     return error;
   }
 
-  /** Fails the connection for what the peer did, or with 1011 for an error of this end: says so if it can, and reads no more. */
+  /**
+   * Fails the connection for what the peer did, or with 1011 for an error of this end: says so if
+   * it can, and reads no more.
+   */
   fail(why: Violation | Error): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
     const { code, reason } = this.#known.fail(why);
@@ -298,13 +336,19 @@ export class Protocol extends ProtocolSettings {
     this.#pendingPong?.drop();
   }
 
-  /** Encodes a message, compressed where that was negotiated and is worth it; `text` for UTF-8. The state must be open. */
+  /**
+   * Encodes a message, compressed where that was negotiated and is worth it; `text` for UTF-8. The
+   * state must be open.
+   */
   send(data: Sendable, compress = true, text: boolean = typeof data === "string"): void {
     if (this.state !== "open") throw notOpen(this.state);
     encodeSendable(this.output, data, compress ? this.#transform : undefined, text);
   }
 
-  /** Encodes a fragment of a message, not compressed; between two only control frames may stand. The state must be open. */
+  /**
+   * Encodes a fragment of a message, not compressed; between two only control frames may stand. The
+   * state must be open.
+   */
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
     if (this.state !== "open") throw notOpen(this.state);
     this.output.message(first ? messageOpcode(data) : Opcode.continuation, data, fin);
@@ -332,7 +376,8 @@ export class Protocol extends ProtocolSettings {
   /**
    * Starts the closing handshake (section 7.1.2); does nothing when it has begun.
    *
-   * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of UTF-8.
+   * @throws {RangeError} When the code may not be sent or the reason is longer than 123 octets of
+   * UTF-8.
    */
   close(code: number | undefined, reason: string): void {
     encodeCloseBody(code, reason);
@@ -342,7 +387,10 @@ export class Protocol extends ProtocolSettings {
     this.state = "closing";
   }
 
-  /** The peer has ended its side of the byte stream. Without a Close frame the connection was dropped (section 7.1.5). */
+  /**
+   * The peer has ended its side of the byte stream. Without a Close frame the connection was
+   * dropped (section 7.1.5).
+   */
   receiveEnd(): void {
     if (this.state === "open" || this.state === "closing") {
       this.abort(new Error("The peer ended the connection without a Close frame"), "transport");
@@ -357,8 +405,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see `Ending.end()`; `roundTrip`
-   * is told as it is.
+   * The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see
+   * `Ending.end()`; `roundTrip` is told as it is.
    */
   end(
     error: Error | undefined,
@@ -378,7 +426,10 @@ export class Protocol extends ProtocolSettings {
     return this.#known.toInfo(this.state === "closed");
   }
 
-  /** Frees what inflates messages. `end()` does so where none can wait to be inflated: without an `allowance`. */
+  /**
+   * Frees what inflates messages. `end()` does so where none can wait to be inflated: without an
+   * `allowance`.
+   */
   dispose(): void {
     this.#transform?.close();
   }

@@ -1,9 +1,9 @@
 // One frame in one call (RFC 6455 section 5.2): what a tool, a test or a tutorial needs of frames.
 //
-// 1. Nothing is kept and nothing is changed: payloads are copied. Connections have `FrameDecoder` and `FrameEncoder`, which
-//    read and write in place.
-// 2. What a frame alone can break is judged by the table that connections use (frame_header.ts). What depends on the
-//    frames around it is not: `FrameParser` sees those.
+// 1. Nothing is kept and nothing is changed: payloads are copied. Connections have `FrameDecoder`
+//    and `FrameEncoder`, which read and write in place.
+// 2. What a frame alone can break is judged by the table that connections use (frame_header.ts).
+//    What depends on the frames around it is not: `FrameParser` sees those.
 
 import { isBytes, kindOf } from "../util/brands.ts";
 import { type BinaryData, type Bytes, toBytes, viewBytes } from "../util/bytes.ts";
@@ -37,11 +37,17 @@ import { applyMask, createMaskingKey } from "./mask.ts";
 export interface DecodedFrame {
   /** Whether it is the last of its message. */
   readonly fin: boolean;
-  /** RSV1: whether an extension has transformed the message that begins here. RSV2 and RSV3 are never set. */
+  /**
+   * RSV1: whether an extension has transformed the message that begins here. RSV2 and RSV3 are
+   * never set.
+   */
   readonly rsv1: boolean;
   /** The opcode; see {@linkcode Opcode}. */
   readonly opcode: number;
-  /** The masking key as a number, its first octet the highest: `0x37fa213d`. Undefined when it was not masked. */
+  /**
+   * The masking key as a number, its first octet the highest: `0x37fa213d`. Undefined when it was
+   * not masked.
+   */
   readonly maskingKey: number | undefined;
   /** The payload, unmasked, in memory of its own. */
   readonly payload: Bytes;
@@ -52,13 +58,19 @@ export interface DecodedFrame {
 /** What is known of the connection that a frame comes from. */
 export interface DecodeFrameOptions {
   /**
-   * Which end reads: frames to a server must be masked, frames to a client must not be (section 5.1). Default: either is
-   * taken.
+   * Which end reads: frames to a server must be masked, frames to a client must not be (section
+   * 5.1). Default: either is taken.
    */
   readonly role?: Role;
-  /** Whether an extension was negotiated that marks messages with RSV1, such as permessage-deflate. Default: false. */
+  /**
+   * Whether an extension was negotiated that marks messages with RSV1, such as permessage-deflate.
+   * Default: false.
+   */
   readonly rsv1?: boolean;
-  /** The most octets of payload; a longer one is refused as soon as its header is there. Default: 1,048,576. */
+  /**
+   * The most octets of payload; a longer one is refused as soon as its header is there. Default:
+   * 1,048,576.
+   */
   readonly maxPayloadLength?: number;
 }
 
@@ -81,7 +93,10 @@ export function resolveDecoding(owner: string, options: DecodeFrameOptions): Res
   return { role, rsv1, maxPayloadLength };
 }
 
-/** What is wrong with a header, by the options; `fragmented` says whether a fragmented message is in progress. */
+/**
+ * What is wrong with a header, by the options; `fragmented` says whether a fragmented message is in
+ * progress.
+ */
 export function judgeHeader(
   header: FrameHeader,
   { role, rsv1, maxPayloadLength }: ResolvedDecoding,
@@ -126,8 +141,8 @@ export function checkBytes(bytes: BinaryData): Uint8Array {
  * @param bytes What was received so far; it is not changed. What follows the frame is left alone.
  * @param options Which end reads, whether RSV1 may be set, and the longest payload.
  * @returns The frame; undefined when its last octet has not come: ask again with more bytes.
- * @throws {ProtocolError} When the frame breaks a rule: its `violation` says which one, and `code` is the close code
- * that the connection has to fail with (section 7.1.7).
+ * @throws {ProtocolError} When the frame breaks a rule: its `violation` says which one, and `code`
+ * is the close code that the connection has to fail with (section 7.1.7).
  * @throws {TypeError} When `bytes` are none, or an option is unknown or of the wrong kind.
  *
  * @example
@@ -171,8 +186,8 @@ export interface FrameToEncode {
   /** Whether an extension has transformed the message that begins here. Default: false. */
   readonly rsv1?: boolean;
   /**
-   * Whether to mask it, as a client must (section 5.1): true by a fresh random key, a number by that key (`0x37fa213d`),
-   * false not at all, as a server must not. Default: false.
+   * Whether to mask it, as a client must (section 5.1): true by a fresh random key, a number by
+   * that key (`0x37fa213d`), false not at all, as a server must not. Default: false.
    */
   readonly mask?: boolean | number;
 }
@@ -195,9 +210,10 @@ const FRAME: OptionTable<FrameToEncode> = {
  *
  * @param frame What it carries, and how.
  * @returns The bytes to send.
- * @throws {RangeError} When no such frame may be sent: a reserved opcode, a control frame in fragments or of more than
- * 125 octets, or RSV1 elsewhere than where a message begins.
- * @throws {TypeError} When the payload is neither a string nor bytes, or a field is unknown or of the wrong kind.
+ * @throws {RangeError} When no such frame may be sent: a reserved opcode, a control frame in
+ * fragments or of more than 125 octets, or RSV1 elsewhere than where a message begins.
+ * @throws {TypeError} When the payload is neither a string nor bytes, or a field is unknown or of
+ * the wrong kind.
  *
  * @example
  * ```ts

@@ -1,7 +1,8 @@
-// Forwarded (RFC 7239) and the X-Forwarded-* fields that came before it, as lists with one entry for each proxy.
+// Forwarded (RFC 7239) and the X-Forwarded-* fields that came before it, as lists with one entry
+// for each proxy.
 //
-// An entry is added at the end by each proxy, so the last was written by the one that is connected to us, and
-// whatever stands before the proxies that are trusted may be the client's invention.
+// An entry is added at the end by each proxy, so the last was written by the one that is connected
+// to us, and whatever stands before the proxies that are trusted may be the client's invention.
 
 import type { HeaderFields } from "../http/fields.ts";
 import { isTokenCode } from "../http/fields.ts";
@@ -74,12 +75,12 @@ export function parseForwardedList(headers: HeaderFields, name: string): readonl
 }
 
 /**
- * Reads a node: an IP address with or without a port (RFC 7239 section 6); IPv6 in brackets, or bare, as
- * `X-Forwarded-For` has it.
+ * Reads a node: an IP address with or without a port (RFC 7239 section 6); IPv6 in brackets, or
+ * bare, as `X-Forwarded-For` has it.
  *
  * @param text The node.
- * @returns The address, with port 0 when none was given; undefined for `unknown`, an obfuscated identifier
- * (`_hidden`) and anything else.
+ * @returns The address, with port 0 when none was given; undefined for `unknown`, an obfuscated
+ * identifier (`_hidden`) and anything else.
  */
 export function parseNode(text: string): Address | undefined {
   const bare = parseIpAddress(text);

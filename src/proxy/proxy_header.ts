@@ -1,10 +1,13 @@
-// The header of the PROXY protocol, versions 1 and 2, which a load balancer sends before anything of the client's.
-// https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt, sections 2.1 and 2.2
+// The header of the PROXY protocol, versions 1 and 2, which a load balancer sends before anything
+// of the client's. https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt, sections 2.1 and
+// 2.2
 //
-// 1. It is mandatory where it is configured: "the receiver MUST be configured to only receive the protocol",
-//    so what does not begin with it is cut, never taken for HTTP.
-// 2. It is bounded: 107 octets for version 1, as the text says; 4,096 for version 2, whose length field could say 65,551.
-// 3. The bytes are refused as soon as they differ from what they must be, so a peer that dribbles garbage is cut at once.
+// 1. It is mandatory where it is configured: "the receiver MUST be configured to only receive the
+//    protocol", so what does not begin with it is cut, never taken for HTTP.
+// 2. It is bounded: 107 octets for version 1, as the text says; 4,096 for version 2, whose length
+//    field could say 65,551.
+// 3. The bytes are refused as soon as they differ from what they must be, so a peer that dribbles
+//    garbage is cut at once.
 
 import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
 import type { Address } from "../transport/transport.ts";
@@ -13,8 +16,8 @@ import { formatIpAddress, parseIpAddress } from "../util/ip_address.ts";
 /** What the header said. */
 export interface ProxyHeader {
   /**
-   * The client's address; undefined when the header has none (LOCAL, UNSPEC, a UNIX socket): the connection's own
-   * stands then.
+   * The client's address; undefined when the header has none (LOCAL, UNSPEC, a UNIX socket): the
+   * connection's own stands then.
    */
   readonly source: Address | undefined;
   /** The bytes behind the header. */

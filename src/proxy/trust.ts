@@ -1,10 +1,12 @@
-// Who the client is behind proxies that are trusted: its address, and the scheme and host that it used.
+// Who the client is behind proxies that are trusted: its address, and the scheme and host that it
+// used.
 //
-// 1. Walk from the connection's peer towards the client, as long as the one we stand at is trusted: only its
-//    word about who is before it counts. The first that is not trusted is the client.
-// 2. Scheme and host are read from as deep in their lists as the walk went, or from the deepest entry there is.
-// 3. A proxy sets Forwarded or X-Forwarded-For and passes the other on as the client sent it. So where both are there,
-//    they must name the same client.
+// 1. Walk from the connection's peer towards the client, as long as the one we stand at is trusted:
+//    only its word about who is before it counts. The first that is not trusted is the client.
+// 2. Scheme and host are read from as deep in their lists as the walk went, or from the deepest
+//    entry there is.
+// 3. A proxy sets Forwarded or X-Forwarded-For and passes the other on as the client sent it. So
+//    where both are there, they must name the same client.
 
 import { isAuthority } from "../handshake/authority.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
@@ -19,12 +21,15 @@ import {
 } from "./forwarded.ts";
 
 /**
- * Which proxies to believe: true for all, a number for so many in front of the server, or the addresses and
- * ranges (`10.0.0.0/8`) that they connect from.
+ * Which proxies to believe: true for all, a number for so many in front of the server, or the
+ * addresses and ranges (`10.0.0.0/8`) that they connect from.
  */
 export type TrustProxy = boolean | number | readonly string[];
 
-/** Whether to believe what a peer says of the one before it; `hop` counts from 0, the connection's peer. */
+/**
+ * Whether to believe what a peer says of the one before it; `hop` counts from 0, the connection's
+ * peer.
+ */
 export type Trust = (hostname: string | undefined, hop: number) => boolean;
 
 /** What the proxies say. */

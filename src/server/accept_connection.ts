@@ -1,4 +1,5 @@
-// Whoever comes to a server that listens: let in or turned away, and given to what reads the first request.
+// Whoever comes to a server that listens: let in or turned away, and given to what reads the first
+// request.
 
 import type { Address, Arrival, Transport } from "../transport/transport.ts";
 import type { ServerContext } from "./context.ts";
@@ -43,8 +44,8 @@ export class Reception {
   }
 
   /**
-   * One has come that has a TLS handshake before it, which is work: it is counted now, and if it is one too many it is
-   * not told why.
+   * One has come that has a TLS handshake before it, which is work: it is counted now, and if it is
+   * one too many it is not told why.
    */
   arrive(remoteAddress: Address | undefined): Arrival | undefined {
     if (this.stopped) return undefined;

@@ -1,4 +1,5 @@
-// From a handshake that was judged good to an open connection, at once: the same for whoever has read the request.
+// From a handshake that was judged good to an open connection, at once: the same for whoever has
+// read the request.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -36,7 +37,8 @@ import { requestLater } from "./request.ts";
  * @param peer Who makes it.
  * @param transport Its byte stream.
  * @param origins Which origins may connect, when that is not for the server to say.
- * @param ask Whether a function that decides on origins may be asked; without it what is for that to decide is refused.
+ * @param ask Whether a function that decides on origins may be asked; without it what is for that
+ * to decide is refused.
  */
 export function judgeHandshake(
   head: RequestHead,
@@ -50,7 +52,10 @@ export function judgeHandshake(
   return judgeUpgrade(head, context, origins, new Scene(peer, transport, ask ? head : undefined));
 }
 
-/** Who asks. What only the origin rule wants to know, and seldom, is found out then: an address costs a call. */
+/**
+ * Who asks. What only the origin rule wants to know, and seldom, is found out then: an address
+ * costs a call.
+ */
 class Scene implements OriginScene {
   readonly remote: Address | undefined;
   readonly secure: boolean | undefined;
@@ -89,7 +94,8 @@ export interface AcceptedRequest {
 /**
  * Answers with 101 and runs the handler.
  *
- * @returns Why it must be refused instead. Otherwise the session is over, and has become a connection.
+ * @returns Why it must be refused instead. Otherwise the session is over, and has become a
+ * connection.
  */
 export function accept(
   context: ServerContext,
@@ -110,7 +116,8 @@ export function accept(
     );
     const headers = toFields(options.headers);
     const extensions = compression?.extensions ?? [];
-    // In a slab where it may be: on Node memory of its own made a handshake and its close cost 7% more.
+    // In a slab where it may be: on Node memory of its own made a handshake and its close cost 7%
+    // more.
     const copy = transport.borrows ? place : undefined;
     response = formatAcceptance(acceptance, { protocol, headers, extensions }, copy);
   } catch (error) {
@@ -148,7 +155,10 @@ export function traceHandshake(
   return tracer;
 }
 
-/** Opens a connection and runs its handler; it is counted until it has ended, and is at work until the handler is done. */
+/**
+ * Opens a connection and runs its handler; it is counted until it has ended, and is at work until
+ * the handler is done.
+ */
 export function openConnection(
   context: ServerContext,
   peer: SessionPeer,

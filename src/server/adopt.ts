@@ -1,5 +1,6 @@
-// WebSocket connections over a runtime's own engine, where a framework owns the server: the decision is ours, as for
-// serve(), and so is what is done with the messages; the frames are the engine's.
+// WebSocket connections over a runtime's own engine, where a framework owns the server: the
+// decision is ours, as for serve(), and so is what is done with the messages; the frames are the
+// engine's.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -108,7 +109,10 @@ export class Adoption {
     }
   }
 
-  /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */
+  /**
+   * Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is
+   * refused with 503.
+   */
   close(options?: ServerCloseOptions): Promise<void> {
     return this.#sessions.close(options);
   }

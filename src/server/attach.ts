@@ -1,7 +1,9 @@
-// WebSocket connections of a server that is somebody else's: it has read a request's head and gives the socket away.
+// WebSocket connections of a server that is somebody else's: it has read a request's head and gives
+// the socket away.
 //
-// The request is then judged and answered by the same session as one of serve(): it differs only in who read the head.
-// A head that came through another parser is not re-parsed, so nothing here may rely on its syntax but the judgement.
+// The request is then judged and answered by the same session as one of serve(): it differs only in
+// who read the head. A head that came through another parser is not re-parsed, so nothing here may
+// rely on its syntax but the judgement.
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
@@ -46,7 +48,8 @@ export class Attachment {
   }
 
   /**
-   * Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else it is upgraded.
+   * Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else
+   * it is upgraded.
    *
    * @returns Why it was refused, when that was so at once and not by `fetch`.
    */
@@ -82,13 +85,19 @@ export class Attachment {
     this.#context.refused({ cause: "handshake", status: 426, reason }, remoteAddress, toHead(head));
   }
 
-  /** Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is refused with 503. */
+  /**
+   * Closes the connections and waits for them, as `Server.close()`; from now on every upgrade is
+   * refused with 503.
+   */
   close(options?: ServerCloseOptions): Promise<void> {
     return this.#sessions.close(options);
   }
 }
 
-/** Whether a request asks for a WebSocket: its Upgrade field may list several protocols (RFC 9110 section 7.8). */
+/**
+ * Whether a request asks for a WebSocket: its Upgrade field may list several protocols (RFC 9110
+ * section 7.8).
+ */
 export function asksForWebSocket(upgrade: string | undefined): boolean {
   return hasToken(upgrade, "websocket");
 }

@@ -1,4 +1,5 @@
-// What `fetch` makes of a request: a Response that it returns or throws, an upgrade, or a failure that becomes one.
+// What `fetch` makes of a request: a Response that it returns or throws, an upgrade, or a failure
+// that becomes one.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isResponse } from "../util/brands.ts";
@@ -73,7 +74,10 @@ export async function callFetch(
     : { response: sendable };
 }
 
-/** What has to be told of an answer: it refuses a handshake, or is another answer to a request for a WebSocket. */
+/**
+ * What has to be told of an answer: it refuses a handshake, or is another answer to a request for a
+ * WebSocket.
+ */
 export function refusalIn(
   { response: { status }, refusal, error }: Answer,
   head: RequestHead,

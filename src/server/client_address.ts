@@ -1,10 +1,11 @@
-// Who is at the other end of a connection: what the socket says, or a PROXY header, or the proxies in each request;
-// and whether that one may connect.
+// Who is at the other end of a connection: what the socket says, or a PROXY header, or the proxies
+// in each request; and whether that one may connect.
 //
-// 1. The address of a connection is known when it begins, or with `trustProxy` with each request. There the
-//    limit for each address counts WebSocket connections: one connection of a proxy may carry the requests of many.
-// 2. Whoever was counted is counted out once, when the session or its WebSocket connection ends, whichever is first:
-//    a handler that never returns must not hold a place.
+// 1. The address of a connection is known when it begins, or with `trustProxy` with each request.
+//    There the limit for each address counts WebSocket connections: one connection of a proxy may
+//    carry the requests of many.
+// 2. Whoever was counted is counted out once, when the session or its WebSocket connection ends,
+//    whichever is first: a handler that never returns must not hold a place.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isUpgradeRequest } from "../handshake/server.ts";
@@ -20,7 +21,10 @@ import type { ServerContext } from "./context.ts";
 export class SessionPeer {
   /** The address of the client of the request at hand. */
   remoteAddress: Address | undefined;
-  /** Whether the client of the request at hand used TLS; undefined when neither the connection nor a proxy says so. */
+  /**
+   * Whether the client of the request at hand used TLS; undefined when neither the connection nor a
+   * proxy says so.
+   */
   secure: boolean | undefined;
 
   readonly #context: ServerContext;
@@ -42,7 +46,10 @@ export class SessionPeer {
     this.#context = context;
   }
 
-  /** Reads the PROXY header where one must come; what is wrong when it is not there and the connection has to be cut. */
+  /**
+   * Reads the PROXY header where one must come; what is wrong when it is not there and the
+   * connection has to be cut.
+   */
   async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
     const parser = new ProxyHeaderParser();
     const { handshakeTimeout } = this.#context;

@@ -24,9 +24,15 @@ import { createRefuse, type Refuse } from "./report_refusal.ts";
 export interface FetchTools {
   /** Makes a WebSocket connection of the request. */
   readonly upgrade: Upgrade;
-  /** The address of the client, as far as it is known; behind proxies that are trusted, what they say. */
+  /**
+   * The address of the client, as far as it is known; behind proxies that are trusted, what they
+   * say.
+   */
   readonly remoteAddress?: Address | undefined;
-  /** The TLS of the connection: the name that the client asked for, and its certificate. Undefined without TLS. */
+  /**
+   * The TLS of the connection: the name that the client asked for, and its certificate. Undefined
+   * without TLS.
+   */
   readonly tls?: TlsInfo | undefined;
 }
 
@@ -85,7 +91,8 @@ export interface ServerContext extends
 }
 
 /**
- * Fills in the defaults; the same for a server of our own and for one that is attached to. The options have been checked.
+ * Fills in the defaults; the same for a server of our own and for one that is attached to. The
+ * options have been checked.
  *
  * @throws {TypeError} When there is to be compression, and no DEFLATE to do it with.
  */

@@ -1,10 +1,13 @@
-// A WebSocket of a runtime's own engine as a Transport, so that a connection on it is one like any other: the same
-// class, the same hooks, the same order.
+// A WebSocket of a runtime's own engine as a Transport, so that a connection on it is one like any
+// other: the same class, the same hooks, the same order.
 //
-// 1. The engine has read frames and gives messages: they are put into frames again, masked with a key of zeros, which
-//    changes no octet. What our end writes is read again, and given to the engine a message at a time.
-// 2. The engine answers Pings and closes itself. So a Pong that our end writes is one that the application sends.
-// 3. It cannot be paused. What comes while nobody takes it is kept, to a bound; above it the connection is dropped.
+// 1. The engine has read frames and gives messages: they are put into frames again, masked with a
+//    key of zeros, which changes no octet. What our end writes is read again, and given to the
+//    engine a message at a time.
+// 2. The engine answers Pings and closes itself. So a Pong that our end writes is one that the
+//    application sends.
+// 3. It cannot be paused. What comes while nobody takes it is kept, to a bound; above it the
+//    connection is dropped.
 
 import { type Bytes, concat, EMPTY, put } from "../util/bytes.ts";
 import {
@@ -18,15 +21,24 @@ import { FIN, headerLength, Opcode, writeHeader } from "../protocol/frame_header
 import type { Address, Transport, TransportSink } from "../transport/transport.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
-/** Why an end that our end began is not clean where the engine does not tell the peer's Close frame from its absence. */
+/**
+ * Why an end that our end began is not clean where the engine does not tell the peer's Close frame
+ * from its absence.
+ */
 export const ANSWER_UNKNOWN: string = "Whether the peer answered the Close frame is not known: " +
   "the runtime's engine does not tell";
 
 /** What a runtime's own WebSocket can do. */
 export interface NativeSocket {
-  /** Sends a message; false when it waits in the engine, and `NativeTransport.drained()` will follow. */
+  /**
+   * Sends a message; false when it waits in the engine, and `NativeTransport.drained()` will
+   * follow.
+   */
   send(data: string | Bytes): boolean;
-  /** Sends a Ping. An engine without it looks after the peer by itself: each Ping counts as answered. */
+  /**
+   * Sends a Ping. An engine without it looks after the peer by itself: each Ping counts as
+   * answered.
+   */
   readonly ping?: (payload: Bytes) => void;
   /** Sends a Pong that answers no Ping. Without it there is none. */
   readonly pong?: (payload: Bytes) => void;
@@ -52,7 +64,9 @@ export class NativeTransport implements Transport {
   readonly #decoder = new FrameDecoder();
   #opcode = 0;
   #pieces: Bytes[] = [];
-  /** Of a control frame, which may stand between the fragments of a message (RFC 6455 section 5.4). */
+  /**
+   * Of a control frame, which may stand between the fragments of a message (RFC 6455 section 5.4).
+   */
   #controlPieces: Bytes[] = [];
   /** Frames that wait for our end to read. */
   #waiting: Bytes[] = [];
@@ -147,7 +161,10 @@ export class NativeTransport implements Transport {
     if (!this.#over) this.sink.drain();
   }
 
-  /** The engine's connection has ended; 1005 is a Close frame without a code, 1006 that there was none. */
+  /**
+   * The engine's connection has ended; 1005 is a Close frame without a code, 1006 that there was
+   * none.
+   */
   closed(code: number, reason: string, error?: Error): void {
     if (this.#over) return;
     // Deno says 0 where there was no Close frame.
@@ -233,7 +250,8 @@ export class NativeTransport implements Transport {
     }
     if (!this.#over || this.#told || this.sink === unowned) return;
     this.#told = true;
-    // The end is told at once. What our end has not read goes with it, unless it has given the connection up.
+    // The end is told at once. What our end has not read goes with it, unless it has given the
+    // connection up.
     const rest = this.#ended ? EMPTY : join(this.#waiting);
     this.#drop();
     this.sink.closed(this.#error, rest);

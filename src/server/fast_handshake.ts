@@ -1,11 +1,12 @@
-// The first request of a connection, answered at once when it is an opening handshake that nobody has to think about.
+// The first request of a connection, answered at once when it is an opening handshake that nobody
+// has to think about.
 //
-// 1. Nearly every connection of a WebSocket server is one chunk with a good handshake for a socket whose handler is known
-//    from the address alone: it is judged, answered and opened here within the chunk, without a promise, a Request or a
-//    timer of its own. With what is made later, a handshake and its close cost Node half, and an idle connection 10 KB
-//    where it was 17.
-// 2. Anything else (a page, a fault, a refusal, a `fetch` that decides, a head in pieces that is late) is handed over to
-//    `HttpSession` as it stands: this file answers nothing but 101.
+// 1. Nearly every connection of a WebSocket server is one chunk with a good handshake for a socket
+//    whose handler is known from the address alone: it is judged, answered and opened here within
+//    the chunk, without a promise, a Request or a timer of its own. With what is made later, a
+//    handshake and its close cost Node half, and an idle connection 10 KB where it was 17.
+// 2. Anything else (a page, a fault, a refusal, a `fetch` that decides, a head in pieces that is
+//    late) is handed over to `HttpSession` as it stands: this file answers nothing but 101.
 
 import type { Bytes } from "../util/bytes.ts";
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";

@@ -1,7 +1,8 @@
 // Pages by template literals: what is put into one is escaped, unless it is HTML already.
 //
-// Escaped are the five characters that mean something in text and in quoted attributes. Nothing makes a value safe in a
-// script, a style, an attribute without quotes or a URL: those are not for values of others.
+// Escaped are the five characters that mean something in text and in quoted attributes. Nothing
+// makes a value safe in a script, a style, an attribute without quotes or a URL: those are not for
+// values of others.
 
 import { brand } from "../util/brands.ts";
 
@@ -44,8 +45,8 @@ export class Html {
 }
 
 /**
- * Makes HTML of a template literal. Values are escaped for text and quoted attributes; what `html` made is put in as it
- * is, a list item by item, and undefined, null and false as nothing.
+ * Makes HTML of a template literal. Values are escaped for text and quoted attributes; what `html`
+ * made is put in as it is, a list item by item, and undefined, null and false as nothing.
  *
  * @param parts The literal's own text, taken as HTML.
  * @param values What stands between.

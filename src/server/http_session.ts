@@ -1,13 +1,16 @@
 // One accepted connection while it speaks HTTP/1.1: requests in turn until it is upgraded or ends.
 //
-// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each silence within a body, which as
-//    a whole has `requestTimeout`. A response may take as long as the peer takes something of it within `stallTimeout`.
-// 2. Bytes are never guessed at: after a fault, or a body that was not read to its end, the connection ends.
-// 3. To end is to end our side, then to drop what still comes for a while: closing with bytes unread would
-//    reset the connection, and the answer with it (RFC 9112 section 9.6).
-// 4. The stream is read while `fetch` runs and a response leaves, or nobody would hear that the client has gone. Then the
-//    session is over at once, whatever the application still does; a client that has only ended its side gets its answer,
-//    as long as that gets on within `requestTimeout`.
+// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each silence
+//    within a body, which as a whole has `requestTimeout`. A response may take as long as the peer
+//    takes something of it within `stallTimeout`.
+// 2. Bytes are never guessed at: after a fault, or a body that was not read to its end, the
+//    connection ends.
+// 3. To end is to end our side, then to drop what still comes for a while: closing with bytes
+//    unread would reset the connection, and the answer with it (RFC 9112 section 9.6).
+// 4. The stream is read while `fetch` runs and a response leaves, or nobody would hear that the
+//    client has gone. Then the session is over at once, whatever the application still does; a
+//    client that has only ended its side gets its answer, as long as that gets on within
+//    `requestTimeout`.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
@@ -120,15 +123,18 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     this.#departure?.tell(`${why} before the answer was there`);
   }
 
-  /** Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never rejects. */
+  /**
+   * Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never
+   * rejects.
+   */
   async run(first?: FirstHead, refusal?: HandshakeRefusal): Promise<void> {
     const outcome = await this.#serve(first, refusal);
     if (outcome !== "upgraded") this.#end();
   }
 
   /**
-   * Answers the one request whose head has been read, with the bytes behind it, and ends the connection after it. Never
-   * rejects.
+   * Answers the one request whose head has been read, with the bytes behind it, and ends the
+   * connection after it. Never rejects.
    */
   async runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
     this.#reader.unread(rest);
@@ -210,7 +216,10 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     return "close";
   }
 
-  /** What comes before the first request: false when no request will be answered. `refusal` has been told. */
+  /**
+   * What comes before the first request: false when no request will be answered. `refusal` has been
+   * told.
+   */
   async #begin(
     first: FirstHead | undefined,
     refusal: HandshakeRefusal | undefined,
@@ -336,7 +345,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     request?: Request,
   ): "upgraded" | Promise<"close"> {
     const { transport } = this.#reader;
-    // The peer has gone while the decision was made: who has ended its side can answer no Close frame.
+    // The peer has gone while the decision was made: who has ended its side can answer no Close
+    // frame.
     if (this.#reader.hasEnded || this.#over) return Promise.resolve("close");
     const rest = this.#reader.release();
     const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);

@@ -1,4 +1,5 @@
-// Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to a URL.
+// Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to
+// a URL.
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
 import type { Address, ListenOptions } from "../transport/transport.ts";

@@ -1,8 +1,11 @@
-// The options of a server, each declared once: its type and meaning, its default, and what it may be.
+// The options of a server, each declared once: its type and meaning, its default, and what it may
+// be.
 //
-// 1. `attach()` and `adopt()` pick from those of `serve()`, types and table alike, and add what is theirs alone.
-// 2. What both ends have is declared with the limits of a connection (connection/limits.ts), and what is inside a group
-//    beside what judges it: guard/options.ts, deflate/options.ts, transport/tls.ts.
+// 1. `attach()` and `adopt()` pick from those of `serve()`, types and table alike, and add what is
+//    theirs alone.
+// 2. What both ends have is declared with the limits of a connection (connection/limits.ts), and
+//    what is inside a group beside what judges it: guard/options.ts, deflate/options.ts,
+//    transport/tls.ts.
 // 3. docs/options.md is written from these docstrings and tables: `npm run docs`.
 
 import { handler } from "../connection/check_handler.ts";
@@ -35,37 +38,44 @@ export interface ListeningOptions {
   /** The TCP port; 0 lets the system choose one. Default: 8000. */
   readonly port?: number;
   /**
-   * The address to listen on: "0.0.0.0" for all of the machine's, "::" for those of IPv6 as well. Of a name such as
-   * "localhost" it is the first address that the system knows. Default: "127.0.0.1".
+   * The address to listen on: "0.0.0.0" for all of the machine's, "::" for those of IPv6 as well.
+   * Of a name such as "localhost" it is the first address that the system knows. Default:
+   * "127.0.0.1".
    */
   readonly hostname?: string;
   /**
-   * A unix socket to listen on, in place of `port` and `hostname`: for a server behind a proxy on the same machine. The
-   * file must not exist, and is removed at the end. Default: none.
+   * A unix socket to listen on, in place of `port` and `hostname`: for a server behind a proxy on
+   * the same machine. The file must not exist, and is removed at the end. Default: none.
    */
   readonly path?: string;
   /**
-   * Whether other processes may listen on the same port, so that the system spreads connections over them
-   * (SO_REUSEPORT): for one process on each core. Linux knows it, and Node from 22.12 on. Default: false.
+   * Whether other processes may listen on the same port, so that the system spreads connections
+   * over them (SO_REUSEPORT): for one process on each core. Linux knows it, and Node from 22.12 on.
+   * Default: false.
    */
   readonly reusePort?: boolean;
   /**
-   * TLS, so that clients connect to `wss:` and browsers to `https:`: for a server without a proxy that does it. See
-   * {@linkcode createDevelopmentCertificate} for a certificate to develop with. Default: none.
+   * TLS, so that clients connect to `wss:` and browsers to `https:`: for a server without a proxy
+   * that does it. See {@linkcode createDevelopmentCertificate} for a certificate to develop with.
+   * Default: none.
    */
   readonly tls?: TlsServerOptions;
 }
 
-/** The options that every server has. `attach()` and `adopt()` take those of them that apply there. */
+/**
+ * The options that every server has. `attach()` and `adopt()` take those of them that apply there.
+ */
 export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   /**
-   * Whether to compress messages where the client can (permessage-deflate, RFC 7692), and how. It costs time for each
-   * message, and memory for each connection: see {@linkcode CompressionOptions}. Default: false.
+   * Whether to compress messages where the client can (permessage-deflate, RFC 7692), and how. It
+   * costs time for each message, and memory for each connection: see
+   * {@linkcode CompressionOptions}. Default: false.
    */
   readonly compression?: boolean | CompressionOptions;
   /**
-   * Origins whose pages may open a WebSocket (RFC 6455 section 10.2), for pages from other hosts. Default: none. These may
-   * always: pages of the same host and port, clients that send no Origin, and loopback pages on a loopback host.
+   * Origins whose pages may open a WebSocket (RFC 6455 section 10.2), for pages from other hosts.
+   * Default: none. These may always: pages of the same host and port, clients that send no Origin,
+   * and loopback pages on a loopback host.
    *
    * - `"https://example.org"`, or `"example.org:8080"` for http and https alike;
    * - `"https://*.example.org"` for its subdomains, `"https://.example.org"` for both;
@@ -73,17 +83,22 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    * - `"moz-extension:"` for a whole scheme, `"file://"` for applications that send that;
    * - `"null"` for pages that have no origin, such as files, `"*"` for all.
    *
-   * Or a function, which is asked about what is not allowed already, and returns true or false at once. One that throws
-   * denies, and is reported to `error`. A route or `upgrade()` may have `origins` of its own in place of these.
+   * Or a function, which is asked about what is not allowed already, and returns true or false at
+   * once. One that throws denies, and is reported to `error`. A route or `upgrade()` may have
+   * `origins` of its own in place of these.
    */
   readonly origins?: Origins;
-  /** Whether a handshake without Origin is refused: all browsers send one, few other clients do. Default: false. */
+  /**
+   * Whether a handshake without Origin is refused: all browsers send one, few other clients do.
+   * Default: false.
+   */
   readonly requireOrigin?: boolean;
   /**
-   * The names that are served, as `Host` has them: `"example.org"`, `".example.org"` with its subdomains,
-   * `"*.example.org"` for these alone, `"127.0.0.1"`; with a port only that one. A request for any other name, for a page
-   * or a socket, is answered with 421 (RFC 9110 section 15.5.20). For servers that rely on the network to keep others out:
-   * a page can have its own name point at them (DNS rebinding), and is of the same origin then. Default: any.
+   * The names that are served, as `Host` has them: `"example.org"`, `".example.org"` with its
+   * subdomains, `"*.example.org"` for these alone, `"127.0.0.1"`; with a port only that one. A
+   * request for any other name, for a page or a socket, is answered with 421 (RFC 9110 section
+   * 15.5.20). For servers that rely on the network to keep others out: a page can have its own name
+   * point at them (DNS rebinding), and is of the same origin then. Default: any.
    */
   readonly hosts?: readonly string[];
   /** The most octets of a request's head; a larger one is answered with 431. Default: 16,384. */
@@ -91,35 +106,39 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   /** The most octets of a request's body; a larger one is answered with 413. Default: 1,048,576. */
   readonly maxBodySize?: number;
   /**
-   * Milliseconds for the whole of a request's body, from the end of its head; one that takes longer is answered with
+   * Milliseconds for the whole of a request's body, from the end of its head; one that takes longer
+   * is answered with
    * 408. Each silence within it has `handshakeTimeout`. Default: 300,000.
    */
   readonly requestTimeout?: number;
   /** Limits against abuse: see {@linkcode GuardOptions}. Default: that of each limit. */
   readonly guard?: GuardOptions;
   /**
-   * The proxies whose word about the client is taken, from `Forwarded` (RFC 7239) or `X-Forwarded-For`, `-Proto` and
-   * `-Host`: true for all, a number for so many in front of the server, or the addresses and ranges that they
-   * connect from. It settles `remoteAddress`, the URL of a request, the origin rule, and whom `guard` counts. For a server
-   * behind a proxy, which must set the fields itself, or clients can say what they like. Default: none.
+   * The proxies whose word about the client is taken, from `Forwarded` (RFC 7239) or
+   * `X-Forwarded-For`, `-Proto` and `-Host`: true for all, a number for so many in front of the
+   * server, or the addresses and ranges that they connect from. It settles `remoteAddress`, the URL
+   * of a request, the origin rule, and whom `guard` counts. For a server behind a proxy, which must
+   * set the fields itself, or clients can say what they like. Default: none.
    */
   readonly trustProxy?: TrustProxy;
   /**
-   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which says who the client is;
-   * one that does not is cut. For a server behind a load balancer that sends it, and that alone can connect. Default:
-   * false.
+   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which says
+   * who the client is; one that does not is cut. For a server behind a load balancer that sends it,
+   * and that alone can connect. Default: false.
    */
   readonly proxyProtocol?: boolean;
   /**
-   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut, what is wrong with
-   * `tls.sni`, and when the system cannot accept connections any more, where the runtime tells (Deno). What it throws or
-   * rejects with goes to `console.error`. Default: `console.error`.
+   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut,
+   * what is wrong with `tls.sni`, and when the system cannot accept connections any more, where the
+   * runtime tells (Deno). What it throws or rejects with goes to `console.error`. Default:
+   * `console.error`.
    */
   readonly error?: (error: unknown) => void;
   /**
-   * Told of each connection, handshake and request that is refused: why, with which status, and who it was. It shows that
-   * a page is of a foreign origin, or that clients are too many; `stats().refused` has the counts. What it throws or
-   * rejects with goes to `error`. Default: none.
+   * Told of each connection, handshake and request that is refused: why, with which status, and who
+   * it was. It shows that a page is of a foreign origin, or that clients are too many;
+   * `stats().refused` has the counts. What it throws or rejects with goes to `error`. Default:
+   * none.
    */
   readonly refused?: (refusal: Refusal) => void;
 }
@@ -169,8 +188,8 @@ export type ServeOptions<Table = Record<string, unknown>> =
   | RouteServerOptions<Table>;
 
 /**
- * What the connections on another server can be told: the options of `serve()`, but for those on listening and on
- * requests, which are the business of that server.
+ * What the connections on another server can be told: the options of `serve()`, but for those on
+ * listening and on requests, which are the business of that server.
  */
 export interface AttachmentOptions extends
   Omit<
@@ -183,15 +202,18 @@ export interface AttachmentOptions extends
   > {}
 
 /**
- * What connections on a runtime's own engine can be told: what `attach()` can, but for what would do nothing, as the
- * engine reads requests and frames.
+ * What connections on a runtime's own engine can be told: what `attach()` can, but for what would
+ * do nothing, as the engine reads requests and frames.
  */
 export interface AdoptionOptions extends
   Omit<
     AttachmentOptions,
     "maxFragments" | "handshakeTimeout" | "autoPong" | "compression" | "guard"
   > {
-  /** Limits against abuse, but for those on frames: see {@linkcode GuardOptions}. Default: that of each limit. */
+  /**
+   * Limits against abuse, but for those on frames: see {@linkcode GuardOptions}. Default: that of
+   * each limit.
+   */
   readonly guard?: Omit<
     GuardOptions,
     "tinyFragmentsPerSecond" | "frameTimeout" | "maxInflateRatio"

@@ -24,7 +24,10 @@ export interface Refusal {
   readonly status: number | undefined;
   /** What was expected, and what was got: as a rule what the client was told. */
   readonly reason: string;
-  /** The address of the client, as far as it is known; behind proxies that are trusted, what they say. */
+  /**
+   * The address of the client, as far as it is known; behind proxies that are trusted, what they
+   * say.
+   */
   readonly remoteAddress: Address | undefined;
   /** The request, when it came so far. */
   readonly request: RefusedRequest | undefined;

@@ -16,7 +16,10 @@ const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n"
 /** Methods that a Request cannot have (WHATWG Fetch section 2.2.1). */
 const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 
-/** The URL of a request, with https when it came over TLS; undefined when its Host or target is malformed (RFC 9112 section 3.2). */
+/**
+ * The URL of a request, with https when it came over TLS; undefined when its Host or target is
+ * malformed (RFC 9112 section 3.2).
+ */
 export function requestUrl(head: RequestHead, secure = false): string | undefined {
   // `OPTIONS *` asks about the server as a whole (RFC 9112 section 3.2.4).
   const target = head.target === "*" && head.method === "OPTIONS" ? "/" : head.target;
@@ -147,8 +150,9 @@ export class RequestBody {
   }
 
   /**
-   * Reads what the application left of the body; false when it did not end, or is still to be read: the application is at
-   * it, or answers with it. A client that waits for leave to send it has sent nothing.
+   * Reads what the application left of the body; false when it did not end, or is still to be read:
+   * the application is at it, or answers with it. A client that waits for leave to send it has sent
+   * nothing.
    */
   async discard(answer: ReadableStream<Uint8Array> | null): Promise<boolean> {
     const { stream } = this;
@@ -159,7 +163,9 @@ export class RequestBody {
     return this.#done;
   }
 
-  /** Waits for an application that reads on behind its answer, for `timeout` milliseconds at most. */
+  /**
+   * Waits for an application that reads on behind its answer, for `timeout` milliseconds at most.
+   */
   async left(timeout: number): Promise<void> {
     if (this.#taken && !this.#done && this.fault === undefined) {
       const timer = setTimeout(() => this.#settled.resolve(), timeout);
@@ -220,7 +226,10 @@ export function hasBody(framing: BodyFraming): boolean {
   return framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0);
 }
 
-/** The fault of an expectation: "100-continue" is the only one, and HTTP/1.0 has none (RFC 9110 section 10.1.1). */
+/**
+ * The fault of an expectation: "100-continue" is the only one, and HTTP/1.0 has none (RFC 9110
+ * section 10.1.1).
+ */
 export function unmetExpectation(head: RequestHead): HeadFault | undefined {
   const expected = head.version === "1.0" ? undefined : head.headers.get("expect");
   if (expected === undefined || expected.toLowerCase() === "100-continue") return undefined;
@@ -228,16 +237,18 @@ export function unmetExpectation(head: RequestHead): HeadFault | undefined {
 }
 
 /**
- * Whether a request asks for a WebSocket, whatever is wrong with it: a proxy that has passed it on may take it for one.
- * Such a proxy may look for the word alone, so any value of `Upgrade` that has it counts.
+ * Whether a request asks for a WebSocket, whatever is wrong with it: a proxy that has passed it on
+ * may take it for one. Such a proxy may look for the word alone, so any value of `Upgrade` that has
+ * it counts.
  */
 export function mentionsWebSocket(head: RequestHead): boolean {
   return /websocket/i.test(head.headers.get("upgrade") ?? "");
 }
 
 /**
- * Whether the connection may live on (RFC 9112 section 9.3). Not behind a request for a WebSocket: a proxy may take what
- * follows it for frames and look at it no more, so it must never be executed as a request.
+ * Whether the connection may live on (RFC 9112 section 9.3). Not behind a request for a WebSocket:
+ * a proxy may take what follows it for frames and look at it no more, so it must never be executed
+ * as a request.
  */
 export function mayKeepAlive(head: RequestHead): boolean {
   const connection = head.headers.get("connection");
@@ -245,7 +256,10 @@ export function mayKeepAlive(head: RequestHead): boolean {
   return head.version === "1.1" || hasToken(connection, "keep-alive");
 }
 
-/** Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its text is kept, not its fields. */
+/**
+ * Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its
+ * text is kept, not its fields.
+ */
 export function requestLater(head: RequestHead, secure: boolean | undefined): LateRequest {
   const { source } = head.headers;
   return source === undefined

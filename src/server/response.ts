@@ -1,12 +1,14 @@
 // From the Response that `fetch` returned to HTTP/1.1 on the wire (RFC 9112 section 6).
 //
-// 1. A body whose Content-Length is given is held to it; any other is chunked for HTTP/1.1 and ended by the
-//    connection for HTTP/1.0.
-// 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not copied.
-// 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer must not take it for whole.
-//    Where the last chunk or octets are missing, what was written before is let out first.
-// 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer that has gone is no
-//    mistake of ours: the body is told so, and nothing is thrown.
+// 1. A body whose Content-Length is given is held to it; any other is chunked for HTTP/1.1 and
+//    ended by the connection for HTTP/1.0.
+// 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not
+//    copied.
+// 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer
+//    must not take it for whole. Where the last chunk or octets are missing, what was written
+//    before is let out first.
+// 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer
+//    that has gone is no mistake of ours: the body is told so, and nothing is thrown.
 
 import { brand, isUint8Array, kindOf } from "../util/brands.ts";
 import { type Bytes, concat } from "../util/bytes.ts";
@@ -27,7 +29,10 @@ export interface Exchange {
   readonly keepAlive: boolean;
   /** Milliseconds for which the peer may take nothing of what waits. */
   readonly stallTimeout: number;
-  /** Told what the application's body failed with, if the peer sees by itself that the rest is missing. */
+  /**
+   * Told what the application's body failed with, if the peer sees by itself that the rest is
+   * missing.
+   */
   readonly failed: (error: unknown) => void;
 }
 

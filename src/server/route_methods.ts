@@ -1,7 +1,9 @@
 // Which methods a route answers (RFC 9110 section 9).
 //
-// 1. HEAD is answered as GET, without the body, which whoever writes the response leaves out (section 9.3.2).
-// 2. OPTIONS is answered with the methods there are, unless the route does so itself (section 9.3.7).
+// 1. HEAD is answered as GET, without the body, which whoever writes the response leaves out
+//    (section 9.3.2).
+// 2. OPTIONS is answered with the methods there are, unless the route does so itself (section
+//    9.3.7).
 // 3. Any other method is 405, with those that there are (sections 10.2.1 and 15.5.6).
 
 import { kind, type OptionTable } from "../util/check_options.ts";
@@ -13,8 +15,9 @@ import type { RouteFunction } from "./routes.ts";
 export type RouteMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
 
 /**
- * A route with an answer for each method: a function, or always the same Response. HEAD is answered by GET, OPTIONS with
- * the methods there are, and any other method with 405 and the same in `Allow`.
+ * A route with an answer for each method: a function, or always the same Response. HEAD is answered
+ * by GET, OPTIONS with the methods there are, and any other method with 405 and the same in
+ * `Allow`.
  */
 export type MethodRoute<Path extends string = string> = {
   readonly [Method in RouteMethod]?: Response | RouteFunction<Path>;

@@ -1,11 +1,12 @@
 // Patterns of paths, and which of several fits best.
 //
-// 1. A pattern is a path whose segments are literal, `:name` (one segment that is not empty) or, as the last one,
-//    `*` (all that follows, which may be empty or have slashes).
-// 2. The best match is the most specific one, whatever the order: from the left, literal before `:name` before `*`.
-//    Patterns in that order need no backtracking: the first that fits is the best.
-// 3. A path is split at its slashes before it is decoded, so an encoded slash belongs to its segment
-//    (RFC 3986 section 2.2).
+// 1. A pattern is a path whose segments are literal, `:name` (one segment that is not empty) or, as
+//    the last one, `*` (all that follows, which may be empty or have slashes).
+// 2. The best match is the most specific one, whatever the order: from the left, literal before
+//    `:name` before `*`. Patterns in that order need no backtracking: the first that fits is the
+//    best.
+// 3. A path is split at its slashes before it is decoded, so an encoded slash belongs to its
+//    segment (RFC 3986 section 2.2).
 
 /** The names of the parameters of a pattern: those of `"/rooms/:room/*"` are `"room" | "*"`. */
 export type RouteParamName<Pattern extends string> = Pattern extends
@@ -15,7 +16,8 @@ export type RouteParamName<Pattern extends string> = Pattern extends
   : never;
 
 /**
- * The parameters that a pattern finds in a path: those of `"/rooms/:room/*"` are `{ room: string; "*": string }`.
+ * The parameters that a pattern finds in a path: those of `"/rooms/:room/*"` are
+ * `{ room: string; "*": string }`.
  *
  * @typeParam Pattern The pattern, as a literal type; of a mere `string` nothing is known.
  */
@@ -38,7 +40,8 @@ export interface Pattern {
 /**
  * Reads a pattern.
  *
- * @throws {TypeError} When no path can match it, a name is repeated, or `*` is not the last segment.
+ * @throws {TypeError} When no path can match it, a name is repeated, or `*` is not the last
+ * segment.
  */
 export function parsePattern(text: string): Pattern {
   const invalid = (expected: string): TypeError =>
@@ -84,7 +87,9 @@ export function comparePatterns(a: Pattern, b: Pattern): number {
   return 0;
 }
 
-/** Literal 0, `:name` 1, `*` 2, nothing 3: more than a `*` at the same place matches less than it. */
+/**
+ * Literal 0, `:name` 1, `*` 2, nothing 3: more than a `*` at the same place matches less than it.
+ */
 function rank({ segments, open }: Pattern, index: number): number {
   if (index >= segments.length) return 3;
   if (segments[index] !== undefined) return 0;

@@ -1,9 +1,12 @@
 // Routes: one object of patterns, made into the function that answers every request.
 //
-// 1. The best pattern wins (route_pattern.ts), whatever the order; without one the fallback answers, or 404.
-// 2. A route that is a Response is read once and answered with a new Response each time: cloning would put one more
-//    layer on its stream for each request, and the layers would keep what they have read.
-// 3. Such a route answers GET and HEAD alone: who posts to a page must not be told that all is well.
+// 1. The best pattern wins (route_pattern.ts), whatever the order; without one the fallback
+//    answers, or 404.
+// 2. A route that is a Response is read once and answered with a new Response each time: cloning
+//    would put one more layer on its stream for each request, and the layers would keep what they
+//    have read.
+// 3. Such a route answers GET and HEAD alone: who posts to a page must not be told that all is
+//    well.
 // 4. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
 //    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
 
@@ -27,24 +30,34 @@ import {
 
 /** What a route's function is given besides the request. */
 export interface RouteTools<Path extends string = string> extends FetchTools {
-  /** What the pattern found in the path, percent-decoded; all that `*` stands for is under `"*"`. */
+  /**
+   * What the pattern found in the path, percent-decoded; all that `*` stands for is under `"*"`.
+   */
   readonly params: RouteParams<Path>;
 }
 
-/** Answers the requests of a route with a Response: one that it makes, or the one that `upgrade()` returns. */
+/**
+ * Answers the requests of a route with a Response: one that it makes, or the one that `upgrade()`
+ * returns.
+ */
 export type RouteFunction<Path extends string = string> = (
   request: Request,
   tools: RouteTools<Path>,
 ) => Response | Promise<Response>;
 
-/** The `data` of the connections of a socket route that does not say: its parameters, when it has some. */
+/**
+ * The `data` of the connections of a socket route that does not say: its parameters, when it has
+ * some.
+ */
 export type RouteData<Path extends string> = keyof RouteParams<Path> extends never ? undefined
   : RouteParams<Path>;
 
 /** A route whose requests become WebSocket connections. */
 export interface SocketRoute<Path extends string = string, Data = unknown>
   extends UpgradeOptions<Data> {
-  /** What to do with each connection. Its `data` is the route's, or else the parameters of the path. */
+  /**
+   * What to do with each connection. Its `data` is the route's, or else the parameters of the path.
+   */
   readonly websocket: WebSocketHandler<unknown extends Data ? RouteData<Path> : NoInfer<Data>>;
   /** Answers what is no opening handshake; without it that gets 426. */
   readonly fetch?: RouteFunction<Path>;
@@ -64,7 +77,10 @@ const ROUTE_OPTIONS: OptionTable<SocketRoute & Required<MethodRoute>> = {
   ...METHODS,
 };
 
-/** What a pattern leads to: always the same Response, a function, an answer for each method, or a socket. */
+/**
+ * What a pattern leads to: always the same Response, a function, an answer for each method, or a
+ * socket.
+ */
 export type Route<Path extends string = string, Data = unknown> =
   | Response
   | RouteFunction<Path>
@@ -72,8 +88,8 @@ export type Route<Path extends string = string, Data = unknown> =
   | SocketRoute<Path, Data>;
 
 /**
- * Patterns and what they lead to. A pattern is a path whose segments may be `:name`, and the last one `*`; the most
- * specific one that matches wins, whatever the order.
+ * Patterns and what they lead to. A pattern is a path whose segments may be `:name`, and the last
+ * one `*`; the most specific one that matches wins, whatever the order.
  *
  * @typeParam Table From each pattern to the type of its `data`; inferred.
  */
@@ -95,7 +111,10 @@ interface Entry {
   readonly answer: Answer;
 }
 
-/** The path of a target that is its own normal form: what a URL would change, or another form, takes the long way. */
+/**
+ * The path of a target that is its own normal form: what a URL would change, or another form, takes
+ * the long way.
+ */
 const PLAIN_TARGET = /^(?:\/(?!\.)[\w.~!$&'()*+,;=:@-]*)+(?=\?|$)/;
 
 type Params = Readonly<Record<string, string>>;
@@ -105,7 +124,8 @@ type Params = Readonly<Record<string, string>>;
  *
  * @param routes The routes.
  * @param fallback Answers what no pattern matches; 404 unless told.
- * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is none of the four.
+ * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is
+ * none of the four.
  */
 export function createRouter(routes: Routes, fallback: FetchHandler = notFound): Router {
   const table: Entry[] = [];

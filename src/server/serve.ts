@@ -21,33 +21,35 @@ export interface Server extends AsyncDisposal {
   /** The address that it listens on; "localhost" on a unix socket. */
   readonly hostname: string;
   /**
-   * Where a client on this machine finds it: "http://127.0.0.1:8000/", with TLS "https://127.0.0.1:8000/", on a unix
-   * socket "ws+unix:/path:/". `connect()` takes it as it is.
+   * Where a client on this machine finds it: "http://127.0.0.1:8000/", with TLS
+   * "https://127.0.0.1:8000/", on a unix socket "ws+unix:/path:/". `connect()` takes it as it is.
    */
   readonly url: string;
   /** The open WebSocket connections. */
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
-   * What the server has counted since it began to listen: connections, messages, octets, refusals and how
-   * connections ended.
+   * What the server has counted since it began to listen: connections, messages, octets, refusals
+   * and how connections ended.
    *
    * @returns The figures of this moment.
    */
   stats(): ServerStats;
   /**
-   * Lets the process end though the server listens, as `unref()` of `node:net` does; connections still keep it alive.
-   * For a server that is there only while something else is, such as one for debugging.
+   * Lets the process end though the server listens, as `unref()` of `node:net` does; connections
+   * still keep it alive. For a server that is there only while something else is, such as one for
+   * debugging.
    */
   unref(): void;
   /**
-   * Stops: answers new handshakes with 503, closes each WebSocket connection once what was sent to it has left, lets
-   * requests in progress finish, and cuts what is not done after `timeout`.
+   * Stops: answers new handshakes with 503, closes each WebSocket connection once what was sent to
+   * it has left, lets requests in progress finish, and cuts what is not done after `timeout`.
    *
    * @param options With which code, how long, and how far apart.
-   * @returns A promise that resolves when all has ended and every handler is done, or after `timeout`, when all has been
-   * cut and the `close` hooks have been called; a handler that is still at work then is not waited for.
-   * Called again, the same promise. Rejects, and does nothing, with a RangeError when the code or the reason cannot be
-   * sent or a time is not in its range, and with a TypeError when an option is unknown or of the wrong kind.
+   * @returns A promise that resolves when all has ended and every handler is done, or after
+   * `timeout`, when all has been cut and the `close` hooks have been called; a handler that is
+   * still at work then is not waited for. Called again, the same promise. Rejects, and does
+   * nothing, with a RangeError when the code or the reason cannot be sent or a time is not in its
+   * range, and with a TypeError when an option is unknown or of the wrong kind.
    */
   close(options?: ServerCloseOptions): Promise<void>;
 }

@@ -1,9 +1,10 @@
 // The Request that `fetch` gets. It is one like any other, but for two things that a server knows.
 //
-// 1. What `json()` and `formData()` reject with when the body is neither is known again: it is the client's mistake, and a
-//    handler that lets it through need not know the difference.
-// 2. `signal` aborts when the client goes. It is made when somebody asks for it: to give one to each Request costs Node 20
-//    four times as much as the Request (38 µs and 10), Deno 1.6 and Bun 2.2 times as much.
+// 1. What `json()` and `formData()` reject with when the body is neither is known again: it is the
+//    client's mistake, and a handler that lets it through need not know the difference.
+// 2. `signal` aborts when the client goes. It is made when somebody asks for it: to give one to
+//    each Request costs Node 20 four times as much as the Request (38 µs and 10), Deno 1.6 and Bun
+//    2.2 times as much.
 
 /** What reading a body failed with. */
 const mistakes = new WeakMap<object, string>();

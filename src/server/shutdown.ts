@@ -1,9 +1,11 @@
-// The connections of one server, and how they end: serve(), attach() and adopt() stop in the same way.
+// The connections of one server, and how they end: serve(), attach() and adopt() stop in the same
+// way.
 //
-// 1. A connection that has ended is let go of at once, though its handler may run on. What is left is a count of those
-//    that are still at work, for close(): a handler that never settles holds nothing that the application does not hold.
-// 2. `timeout` bounds the whole of close(). A handler that is not done by then is not waited for; but whatever was cut
-//    has been told so, since the process may end next.
+// 1. A connection that has ended is let go of at once, though its handler may run on. What is left
+//    is a count of those that are still at work, for close(): a handler that never settles holds
+//    nothing that the application does not hold.
+// 2. `timeout` bounds the whole of close(). A handler that is not done by then is not waited for;
+//    but whatever was cut has been told so, since the process may end next.
 
 import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
 import { LONGEST_TIMER } from "../connection/limits.ts";
@@ -24,11 +26,15 @@ export interface ServerCloseOptions {
   /** The reason, at most 123 octets of UTF-8. Default: "". */
   readonly reason?: string;
   /**
-   * Milliseconds from the last close after which what has not ended is cut, and no handler is waited for any more; a
-   * WebSocket is cut after `closeTimeout` in any case. Default: that of `closeTimeout`.
+   * Milliseconds from the last close after which what has not ended is cut, and no handler is
+   * waited for any more; a WebSocket is cut after `closeTimeout` in any case. Default: that of
+   * `closeTimeout`.
    */
   readonly timeout?: number;
-  /** Milliseconds over which the closes are spread, so that clients do not come back all at once. Default: 0. */
+  /**
+   * Milliseconds over which the closes are spread, so that clients do not come back all at once.
+   * Default: 0.
+   */
   readonly spread?: number;
 }
 
@@ -124,7 +130,10 @@ export class Sessions {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  /** Drops connections that wait for a request, or have been answered for the last time: they have nothing to finish. */
+  /**
+   * Drops connections that wait for a request, or have been answered for the last time: they have
+   * nothing to finish.
+   */
   #dropIdle(): void {
     for (const session of this.#open) {
       if (!session.answering) session.destroy();

@@ -1,7 +1,8 @@
 // What `fetch` answers with: a Response, or one that stands for an upgrade.
 //
-// Frameworks hand on copies of a Response, and middleware adds header fields to it. So a stand-in is known by a field
-// with a value that nobody can guess, and what was added to it goes with the 101.
+// Frameworks hand on copies of a Response, and middleware adds header fields to it. So a stand-in
+// is known by a field with a value that nobody can guess, and what was added to it goes with the
+// 101.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isResponse, kindOf } from "../util/brands.ts";
@@ -55,8 +56,8 @@ export class StandIns {
 }
 
 /**
- * The header fields of a 101: those that middleware has set on a response, as far as a 101 may have them, then those of
- * the upgrade, which win. Set-Cookie is never replaced.
+ * The header fields of a 101: those that middleware has set on a response, as far as a 101 may have
+ * them, then those of the upgrade, which win. Set-Cookie is never replaced.
  */
 export function mergeForUpgrade(
   response: Iterable<readonly [string, string]>,

@@ -1,7 +1,9 @@
-// The decision to upgrade a request, as `fetch` sees it: `upgrade()` returns a Response like any other.
+// The decision to upgrade a request, as `fetch` sees it: `upgrade()` returns a Response like any
+// other.
 //
-// A request that cannot be upgraded gets the refusal as that Response. One that can gets a stand-in, and
-// the upgrade happens when `fetch` returns the stand-in itself: a Response with status 101 cannot be made.
+// A request that cannot be upgraded gets the refusal as that Response. One that can gets a
+// stand-in, and the upgrade happens when `fetch` returns the stand-in itself: a Response with
+// status 101 cannot be made.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -37,16 +39,20 @@ export type ProtocolChooser = (
 /** What goes with an upgrade. */
 export interface UpgradeOptions<Data = unknown> {
   /**
-   * The subprotocol, or several in order of preference: the first that the client offers is chosen, and
-   * none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses: one that returns what the
-   * client has not offered is reported, and the client gets 500. Default: none.
+   * The subprotocol, or several in order of preference: the first that the client offers is chosen,
+   * and none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses: one
+   * that returns what the client has not offered is reported, and the client gets 500. Default:
+   * none.
    */
   readonly protocol?: string | readonly string[] | ProtocolChooser;
   /** The `data` of the connection. Default: undefined, or what the pattern of a route found. */
   readonly data?: Data;
   /** Header fields of the 101 response; `Set-Cookie` may be given several times. Default: none. */
   readonly headers?: HeadersSource;
-  /** Which origins may connect, in place of the `origins` of the server. Default: those of the server. */
+  /**
+   * Which origins may connect, in place of the `origins` of the server. Default: those of the
+   * server.
+   */
   readonly origins?: Origins;
 }
 
@@ -79,20 +85,22 @@ export function checkUpgrade(handler: unknown, options: unknown): void {
 }
 
 /**
- * Makes a WebSocket connection of a request. It is the same for `serve()`, `attach()` and `adopt()`, but for what the
- * platform has of the request, which comes first. The handler's `data` is of the type of what it is given, and a handler
- * that is declared to need `data` has to be given some.
+ * Makes a WebSocket connection of a request. It is the same for `serve()`, `attach()` and
+ * `adopt()`, but for what the platform has of the request, which comes first. The handler's `data`
+ * is of the type of what it is given, and a handler that is declared to need `data` has to be given
+ * some.
  *
- * @typeParam Platform What the platform has of the request; nothing for `serve()`, which knows the request at hand.
+ * @typeParam Platform What the platform has of the request; nothing for `serve()`, which knows the
+ * request at hand.
  */
 export interface Upgrade<Platform extends readonly unknown[] = []> {
   /**
    * With `data`.
    *
-   * @param args What the platform has of the request, the handler, and the options: the `data`, and perhaps the
-   * subprotocol and header fields.
-   * @returns A Response: the upgrade, or the refusal with status 400, 403, 405, 426, 429 or 503 and the reason as its
-   * body. Return it from `fetch`; `attach()` has answered with it already.
+   * @param args What the platform has of the request, the handler, and the options: the `data`, and
+   * perhaps the subprotocol and header fields.
+   * @returns A Response: the upgrade, or the refusal with status 400, 403, 405, 426, 429 or 503 and
+   * the reason as its body. Return it from `fetch`; `attach()` has answered with it already.
    * @throws {TypeError} When an argument, an option or a hook is unknown or of the wrong kind.
    */
   <Data>(
@@ -134,8 +142,9 @@ export function judgeUpgrade(
 }
 
 /**
- * Says whether a request asks for a WebSocket, well-formed or not: `websocket` in `Upgrade` and `upgrade` in
- * `Connection` (RFC 6455 section 4.2.1). For one address that serves a page and a socket.
+ * Says whether a request asks for a WebSocket, well-formed or not: `websocket` in `Upgrade` and
+ * `upgrade` in `Connection` (RFC 6455 section 4.2.1). For one address that serves a page and a
+ * socket.
  *
  * @param request The request.
  * @returns Whether to call `upgrade()`, which judges the rest of the handshake.

@@ -1,5 +1,5 @@
-// How many connections are still at work, for a server that waits for the last: a count, for a promise of each would
-// cost more memory than most of what a connection has.
+// How many connections are still at work, for a server that waits for the last: a count, for a
+// promise of each would cost more memory than most of what a connection has.
 
 import { defer, type Deferred } from "../util/promises.ts";
 

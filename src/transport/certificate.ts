@@ -1,10 +1,13 @@
-// A self-signed certificate for development (RFC 5280), as Web Crypto makes keys but no runtime makes certificates.
+// A self-signed certificate for development (RFC 5280), as Web Crypto makes keys but no runtime
+// makes certificates.
 //
-// 1. It only writes DER, of one fixed shape, and reads nothing a peer sent: that is why it is our own and no
-//    dependency (a library for X.509 is a hundred times larger, `openssl` is not on every machine).
-// 2. It is no authority (no `CA: TRUE`): rustls refuses one as a server's certificate, and whoever trusts it
-//    trusts one server and nobody that it might have signed.
-// 3. Web Crypto signs to r and s of 32 octets each; X.509 wants them as a sequence of two integers (RFC 3279 2.2.3).
+// 1. It only writes DER, of one fixed shape, and reads nothing a peer sent: that is why it is our
+//    own and no dependency (a library for X.509 is a hundred times larger, `openssl` is not on
+//    every machine).
+// 2. It is no authority (no `CA: TRUE`): rustls refuses one as a server's certificate, and whoever
+//    trusts it trusts one server and nobody that it might have signed.
+// 3. Web Crypto signs to r and s of 32 octets each; X.509 wants them as a sequence of two integers
+//    (RFC 3279 section 2.2.3).
 
 import type { Bytes } from "../util/bytes.ts";
 import { checkOptions, type OptionTable, texts } from "../util/check_options.ts";
@@ -20,7 +23,9 @@ export interface DevelopmentCertificateOptions {
 /** What each of these may be. */
 export const CERTIFICATE_OPTIONS: OptionTable<DevelopmentCertificateOptions> = { hostnames: texts };
 
-/** Long enough for a day's work on a machine whose clock is off, too short to end up in production. */
+/**
+ * Long enough for a day's work on a machine whose clock is off, too short to end up in production.
+ */
 const VALID_DAYS = 30;
 const DAY = 86_400_000;
 
@@ -33,7 +38,7 @@ const UTC_TIME = 0x17;
 const GENERALIZED_TIME = 0x18;
 const SEQUENCE = 0x30;
 const SET = 0x31;
-const DNS_NAME = 0x82; // [2], RFC 5280 4.2.1.6
+const DNS_NAME = 0x82; // [2], RFC 5280 section 4.2.1.6
 const IP_ADDRESS = 0x87; // [7]
 
 /** Object identifiers in their encoded form. */
@@ -47,12 +52,14 @@ const CLIENT_AUTH = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 const encoder = new TextEncoder();
 
 /**
- * Makes a key (ECDSA P-256) and a self-signed certificate for 30 days, for a server on a developer's machine. Nothing
- * trusts it by itself: give it to `connect()` as `tls.ca`, or to a browser by accepting its warning.
+ * Makes a key (ECDSA P-256) and a self-signed certificate for 30 days, for a server on a
+ * developer's machine. Nothing trusts it by itself: give it to `connect()` as `tls.ca`, or to a
+ * browser by accepting its warning.
  *
  * @param options The names of the server.
  * @returns Both as PEM: what `serve()` takes as `tls`.
- * @throws {TypeError} When a name is neither a host name nor an IP address, or an option is unknown.
+ * @throws {TypeError} When a name is neither a host name nor an IP address, or an option is
+ * unknown.
  *
  * @example
  * ```ts
@@ -89,10 +96,11 @@ export async function createDevelopmentCertificate(
   return { key: pem("PRIVATE KEY", pkcs8), cert: pem("CERTIFICATE", certificate) };
 }
 
-/** TBSCertificate (RFC 5280 4.1). */
+/** TBSCertificate (RFC 5280 section 4.1). */
 function certificateBody(names: readonly Bytes[], spki: Bytes, now: number): Bytes {
   const serial = crypto.getRandomValues(new Uint8Array(16));
-  // Self-signed certificates are found by their name: the same one twice, and a client may try the wrong key.
+  // Self-signed certificates are found by their name: the same one twice, and a client may try the
+  // wrong key.
   const label = `Development certificate ${hex(serial.subarray(0, 4))}`;
   const commonName = der(UTF8_STRING, encoder.encode(label));
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, identifier(COMMON_NAME), commonName)));
@@ -123,19 +131,19 @@ function extension(id: readonly number[], value: Bytes): Bytes {
   return der(SEQUENCE, identifier(id), der(OCTET_STRING, value));
 }
 
-/** RFC 5280 4.2.1.6. */
+/** RFC 5280 section 4.2.1.6. */
 function generalName(hostname: string): Bytes {
   const bare = hostname.replace(/^\[(.*)\]$/, "$1");
   const address = parseIpAddress(bare);
   if (address !== undefined) return der(IP_ADDRESS, address.slice());
-  // A name whose last label is all digits is an IPv4 address gone wrong (RFC 1123 2.1).
+  // A name whose last label is all digits is an IPv4 address gone wrong (RFC 1123 section 2.1).
   if (/^(?:\*\.)?(?:[\w-]+\.)*[\w-]*[a-z_-][\w-]*$/i.test(bare)) {
     return der(DNS_NAME, encoder.encode(bare.toLowerCase()));
   }
   throw new TypeError(`Expected a host name or an IP address, got ${JSON.stringify(hostname)}`);
 }
 
-/** RFC 5280 4.1.2.5: two digits of the year until 2049. */
+/** RFC 5280 section 4.1.2.5: two digits of the year until 2049. */
 function time(milliseconds: number): Bytes {
   const digits = new Date(milliseconds).toISOString().replace(/[-:T]|\.\d+/g, "");
   return digits < "2050"

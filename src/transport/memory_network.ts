@@ -1,7 +1,7 @@
 // A network in memory: byte streams joined end to end, for tests that need no port.
 //
-// It keeps the contract of transport.ts. Each end holds what it was sent until it reads, and `write()` says so
-// from 64 KiB on, as a socket's buffers would.
+// It keeps the contract of transport.ts. Each end holds what it was sent until it reads, and
+// `write()` says so from 64 KiB on, as a socket's buffers would.
 
 import { ByteQueue } from "../util/byte_queue.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -26,7 +26,10 @@ class MemoryTransport implements Transport {
   #ended = false;
   #awaitsDrain = false;
   #destroyed = false;
-  /** Octets that were dropped: this end's when it was destroyed, or that the peer does not take any more. */
+  /**
+   * Octets that were dropped: this end's when it was destroyed, or that the peer does not take any
+   * more.
+   */
   #lost = 0;
   #closeTold = false;
 
@@ -68,7 +71,8 @@ class MemoryTransport implements Transport {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    // What the peer has not read is lost to it, and to this end what exceeds the buffers between them.
+    // What the peer has not read is lost to it, and to this end what exceeds the buffers between
+    // them.
     this.peer.#lost = this.peer.bufferedAmount;
     this.#incoming.clear();
     this.#lost = this.bufferedAmount;

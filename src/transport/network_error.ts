@@ -1,5 +1,5 @@
-// One vocabulary for what the system refuses: the codes that Node has, and one wording for each, whichever runtime
-// told it. Each says what to do.
+// One vocabulary for what the system refuses: the codes that Node has, and one wording for each,
+// whichever runtime told it. Each says what to do.
 
 import type { Address } from "./transport.ts";
 

@@ -1,9 +1,10 @@
 // A transport read by pull, for the part of a connection that is HTTP: one chunk for each `read()`.
 //
-// 1. Without a watcher the transport is paused whenever nobody reads, so that the bytes behind a handshake, and the end of
-//    the stream, wait in the socket: `release()` can hand the transport over without losing any.
-// 2. With one it is read ahead, for only who reads hears that the peer has gone. What comes is held, up to a bound, behind
-//    which a peer that goes is heard of later.
+// 1. Without a watcher the transport is paused whenever nobody reads, so that the bytes behind a
+//    handshake, and the end of the stream, wait in the socket: `release()` can hand the transport
+//    over without losing any.
+// 2. With one it is read ahead, for only who reads hears that the peer has gone. What comes is
+//    held, up to a bound, behind which a peer that goes is heard of later.
 
 import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
 import type { Transport, TransportSink } from "./transport.ts";
@@ -70,7 +71,10 @@ export class TransportReader implements TransportSink {
     this.#heldSize += rest.length + OVERHEAD;
   }
 
-  /** Takes the bytes that were put back or read ahead, and stops watching the transport: its next owner sets the sink. */
+  /**
+   * Takes the bytes that were put back or read ahead, and stops watching the transport: its next
+   * owner sets the sink.
+   */
   release(): Bytes {
     if (this.#watcher !== undefined) this.transport.pause();
     if (this.#held.length === 0) return EMPTY;
@@ -110,8 +114,9 @@ export class TransportReader implements TransportSink {
   }
 
   /**
-   * Writes, and waits until the bytes have left when they had to be buffered. False when the stream is gone, or none of
-   * them left for `timeout` milliseconds: how long all of them take is the peer's business.
+   * Writes, and waits until the bytes have left when they had to be buffered. False when the stream
+   * is gone, or none of them left for `timeout` milliseconds: how long all of them take is the
+   * peer's business.
    */
   async write(bytes: Bytes, timeout: number): Promise<boolean> {
     if (this.#closed) return false;
@@ -141,8 +146,9 @@ export class TransportReader implements TransportSink {
   }
 
   /**
-   * Ends the stream in order: our side first, then what still comes is dropped until the peer's side has ended too, for
-   * `timeout` milliseconds at most. What still waits to leave is waited for as by `write()`, with `patience`.
+   * Ends the stream in order: our side first, then what still comes is dropped until the peer's
+   * side has ended too, for `timeout` milliseconds at most. What still waits to leave is waited for
+   * as by `write()`, with `patience`.
    *
    * @returns Whether all that was written has left, as far as this end can tell.
    */

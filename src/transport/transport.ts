@@ -3,9 +3,10 @@
 // 1. A transport starts paused. Its owner assigns `sink`, then calls `resume()`.
 // 2. No method of a transport calls the sink before it has returned.
 // 3. After `pause()` has returned, neither `data()` nor `end()` is called until `resume()`.
-// 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again. One that is lent is
-//    the sink's until `data()` returns: the transport reads into the same memory again.
-//    A chunk given to `write()` belongs to the transport; one that `borrows` is given memory of others.
+// 4. A chunk given to the sink belongs to the sink: nobody else reads or writes its bytes again.
+//    One that is lent is the sink's until `data()` returns: the transport reads into the same
+//    memory again. A chunk given to `write()` belongs to the transport; one that `borrows` is given
+//    memory of others.
 // 5. `closed()` is called exactly once and is the last call, however the stream ended.
 
 import type { DeflateBackend } from "../deflate/backend.ts";
@@ -23,11 +24,15 @@ export interface Address {
 export interface TransportSink {
   /** Whether it may be lent chunks. Without this each is in memory of its own. */
   readonly borrows?: boolean;
-  /** Memory that the next bytes belong in, if there is any: a transport may read into it, from its start. */
+  /**
+   * Memory that the next bytes belong in, if there is any: a transport may read into it, from its
+   * start.
+   */
   readonly room?: Uint8Array<ArrayBuffer> | undefined;
   /**
-   * Bytes from the peer, at least one; those that are `lent` only until this returns, which what lies in `room` never is.
-   * True says that nothing of the chunk was kept, and its memory may be used again.
+   * Bytes from the peer, at least one; those that are `lent` only until this returns, which what
+   * lies in `room` never is. True says that nothing of the chunk was kept, and its memory may be
+   * used again.
    */
   data(chunk: Uint8Array<ArrayBuffer>, lent?: boolean): boolean | void;
   /** The peer has sent its last byte (half-close). Writing still works. */
@@ -35,15 +40,18 @@ export interface TransportSink {
   /** All that was written has left, after a `write()` that returned false. */
   drain(): void;
   /**
-   * The stream is gone, with the error that ended it if it was not an orderly end, and with what came before that and was
-   * not given to `data()`, as far as the transport has it.
+   * The stream is gone, with the error that ended it if it was not an orderly end, and with what
+   * came before that and was not given to `data()`, as far as the transport has it.
    */
   closed(error?: Error, rest?: Uint8Array<ArrayBuffer>): void;
 }
 
 /** A full-duplex byte stream: what a shim makes of a runtime's socket. */
 export interface Transport {
-  /** Whom to tell; assigned by the owner before the first `resume()`, and again when the owner changes. */
+  /**
+   * Whom to tell; assigned by the owner before the first `resume()`, and again when the owner
+   * changes.
+   */
   sink: TransportSink;
   /** The peer's address, when the stream has one. */
   readonly remoteAddress: Address | undefined;
@@ -54,20 +62,22 @@ export interface Transport {
   /** Whether somebody else answers the peer's Close frame: the engine below. */
   readonly answersClose?: boolean;
   /**
-   * Whether chunks may be in memory of others, which the transport only reads: of all connections (slab.ts), to be given
-   * back once it has left, and copied where it has to wait; or of whoever sent it, from 64 KiB on, until it has left.
-   * For the library's own; without this each chunk is in memory of its own.
+   * Whether chunks may be in memory of others, which the transport only reads: of all connections
+   * (slab.ts), to be given back once it has left, and copied where it has to wait; or of whoever
+   * sent it, from 64 KiB on, until it has left. For the library's own; without this each chunk is
+   * in memory of its own.
    */
   readonly borrows?: boolean;
   /**
-   * Bytes given to `write()` that have not yet been handed to the operating system. Once the stream has ended or been
-   * destroyed: those that never will be, which stays.
+   * Bytes given to `write()` that have not yet been handed to the operating system. Once the stream
+   * has ended or been destroyed: those that never will be, which stays.
    */
   readonly bufferedAmount: number;
   /**
    * Accepts all of `chunk`, in order. Returns false when some of it had to be buffered: `drain()`
-   * follows when that has left, or `closed()` when the stream is lost. Less than 64 KiB may be buffered and true be
-   * returned all the same, but not for a chunk of 64 KiB or more. Bytes written after `end()` or `destroy()` are dropped.
+   * follows when that has left, or `closed()` when the stream is lost. Less than 64 KiB may be
+   * buffered and true be returned all the same, but not for a chunk of 64 KiB or more. Bytes
+   * written after `end()` or `destroy()` are dropped.
    */
   write(chunk: Uint8Array<ArrayBuffer>): boolean;
   /** Stops reading. */
@@ -84,7 +94,10 @@ export interface Transport {
 
 /** A listening socket. */
 export interface Listener {
-  /** The address it listens on, with the port that the system chose for port 0; as asked for on a unix socket. */
+  /**
+   * The address it listens on, with the port that the system chose for port 0; as asked for on a
+   * unix socket.
+   */
   readonly address: Address;
   /** Stops accepting. Connections that were accepted live on. */
   close(): Promise<void>;
@@ -102,7 +115,10 @@ export interface Arrival {
 
 /** Where and how to listen. */
 export interface ListenOptions extends Address {
-  /** Told of an accept that failed, as without file descriptors (EMFILE); the listener goes on all the same. */
+  /**
+   * Told of an accept that failed, as without file descriptors (EMFILE); the listener goes on all
+   * the same.
+   */
   readonly failed?: ((error: unknown) => void) | undefined;
   /** A unix socket, in place of `hostname` and `port`. */
   readonly path?: string | undefined;
@@ -113,8 +129,8 @@ export interface ListenOptions extends Address {
   /** Told what `sni` of `tls` throws, and what is wrong with a certificate that it gives. */
   readonly sniFailed?: ((error: unknown) => void) | undefined;
   /**
-   * With `tls`, asked about each TCP connection before its TLS handshake: undefined cuts it, and otherwise one of the two
-   * is called once, in place of `accept`.
+   * With `tls`, asked about each TCP connection before its TLS handshake: undefined cuts it, and
+   * otherwise one of the two is called once, in place of `accept`.
    */
   readonly arrive?: ((remoteAddress: Address | undefined) => Arrival | undefined) | undefined;
   /** Milliseconds that a TLS handshake may take; the connection is cut then. */
@@ -136,8 +152,8 @@ export interface Runtime {
   /** DEFLATE, for permessage-deflate; without it nothing is compressed. */
   readonly deflate?: DeflateBackend;
   /**
-   * Listens and calls `accept` with each new connection, paused; rejects when it cannot listen, with a TypeError when
-   * it has no way to do what was asked.
+   * Listens and calls `accept` with each new connection, paused; rejects when it cannot listen,
+   * with a TypeError when it has no way to do what was asked.
    */
   listen(options: ListenOptions, accept: (transport: Transport) => void): Promise<Listener>;
   /** Connects; rejects when it cannot, or with the signal's reason when that fires first. */

@@ -1,5 +1,6 @@
-// Waiting for an AbortSignal: one listener for each signal, however many wait for it. Node warns of a leak from the
-// eleventh listener on, and a program may well hand one signal to all that it waits for.
+// Waiting for an AbortSignal: one listener for each signal, however many wait for it. Node warns of
+// a leak from the eleventh listener on, and a program may well hand one signal to all that it waits
+// for.
 
 /** Why a signal that has fired did so; the signals of older polyfills do not say. */
 export function abortReason(signal: AbortSignal): unknown {

@@ -1,18 +1,22 @@
 // Octets that wait to be sent, first in, first out.
 //
-// 1. They are copied into blocks, one behind the other: what waits keeps no memory but its own, and small chunks leave
-//    together. A block is at most half as large as all that waits, so memory stays within 1.5 of `size`. The first has
-//    just its chunk, which nearly always leaves before there is another: with room for more, a handshake and its close
-//    on a network in memory took 12% longer on Node.
-// 2. A large chunk that is its sender's until it has left can be kept as it is, unless it would keep memory of much more.
-//    Trap: its sender may transfer or resize it all the same, and must not take the process along. That is found when its
-//    turn comes.
+// 1. They are copied into blocks, one behind the other: what waits keeps no memory but its own, and
+//    small chunks leave together. A block is at most half as large as all that waits, so memory
+//    stays within 1.5 of `size`. The first has just its chunk, which nearly always leaves before
+//    there is another: with room for more, a handshake and its close on a network in memory took
+//    12% longer on Node.
+// 2. A large chunk that is its sender's until it has left can be kept as it is, unless it would
+//    keep memory of much more. Trap: its sender may transfer or resize it all the same, and must
+//    not take the process along. That is found when its turn comes.
 //
 // Bound: none here. The connection above counts `size` and has a limit of its own.
 
 import type { Bytes } from "./bytes.ts";
 
-/** Chunks of so many octets have a block of their own. One write of 32 KiB costs little more than one of 32 octets. */
+/**
+ * Chunks of so many octets have a block of their own. One write of 32 KiB costs little more than
+ * one of 32 octets.
+ */
 const LARGEST = 32_768;
 const SMALLEST = 512;
 
@@ -76,7 +80,8 @@ export class ByteQueue {
   }
 
   /**
-   * The octets that come next, as far as they lie together: at most `most`, and nothing when none wait.
+   * The octets that come next, as far as they lie together: at most `most`, and nothing when none
+   * wait.
    *
    * @throws {TypeError} When their memory is not there any more.
    */
@@ -92,7 +97,10 @@ export class ByteQueue {
     return bytes.subarray(this.#start, Math.min(end, this.#start + most));
   }
 
-  /** The `count` octets that come next, which must be there: as they lie, or a copy where they lie apart. */
+  /**
+   * The `count` octets that come next, which must be there: as they lie, or a copy where they lie
+   * apart.
+   */
   take(count: number): Bytes {
     let taken = this.next(count) as Bytes;
     this.drop(taken.length);

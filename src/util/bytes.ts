@@ -2,21 +2,24 @@
 
 import { isBytes, isOwnUint8Array, kindOf } from "./brands.ts";
 
-/** Bytes over memory of their own kind: never shared between threads, so the platform's I/O takes them. */
+/**
+ * Bytes over memory of their own kind: never shared between threads, so the platform's I/O takes
+ * them.
+ */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Bytes that can be sent: a buffer, or a view of one. */
 export type BinaryData = ArrayBufferLike | ArrayBufferView;
 
 /**
- * No bytes. Whoever is given them may transfer their buffer, and then nothing may be read or copied from them but their
- * length, which stays 0.
+ * No bytes. Whoever is given them may transfer their buffer, and then nothing may be read or copied
+ * from them but their length, which stays 0.
  */
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /**
- * Memory that is filled before anybody else sees it. Zeros, unless the platform has memory that is not zeroed (see
- * `allocateBy()`).
+ * Memory that is filled before anybody else sees it. Zeros, unless the platform has memory that is
+ * not zeroed (see `allocateBy()`).
  */
 export let allocate: (size: number) => Bytes = (size) => new Uint8Array(size);
 
@@ -26,12 +29,15 @@ export function allocateBy(make: (size: number) => Bytes): void {
 }
 
 /**
- * Whether the engine is JavaScriptCore, which is known by where its errors say that they were made. Other ways are fast
- * there; nothing else depends on it.
+ * Whether the engine is JavaScriptCore, which is known by where its errors say that they were made.
+ * Other ways are fast there; nothing else depends on it.
  */
 export const JSC: boolean = ["line", "lineNumber"].some((name) => name in new Error());
 
-/** Up to so many octets JavaScriptCore is faster with a loop than with a view or `set()`: 30 against 70 and 40 ns. */
+/**
+ * Up to so many octets JavaScriptCore is faster with a loop than with a view or `set()`: 30 against
+ * 70 and 40 ns.
+ */
 export const SMALL = 32;
 
 // Called so, it is not looked up anew each time: 28 ns in place of 39 for 20 octets on Node 20.
@@ -54,8 +60,9 @@ let partedBuffer: ArrayBuffer | undefined;
 let partedOffset = 0;
 
 /**
- * The part of `source` from `start` to `end`: a view, or a copy where that costs less. Of pipelined messages each view
- * but the first two costs V8 37 ns in place of 66, of which to ask for `buffer` is 25.
+ * The part of `source` from `start` to `end`: a view, or a copy where that costs less. Of pipelined
+ * messages each view but the first two costs V8 37 ns in place of 66, of which to ask for `buffer`
+ * is 25.
  */
 export function part(source: Bytes, start: number, end: number): Bytes {
   const length = end - start;
@@ -73,7 +80,10 @@ export function part(source: Bytes, start: number, end: number): Bytes {
   return new Uint8Array(partedBuffer, partedOffset + start, length);
 }
 
-/** A view of `source` from `start` to `end` to be given away: what is empty does not lead to memory of others. */
+/**
+ * A view of `source` from `start` to `end` to be given away: what is empty does not lead to memory
+ * of others.
+ */
 export function viewPart(source: Bytes, start: number, end: number): Bytes {
   return start === end ? new Uint8Array() : source.subarray(start, end);
 }
@@ -84,7 +94,10 @@ function copyPart(source: Bytes, start: number, length: number): Bytes {
   return copy;
 }
 
-/** Views the bytes of any buffer source, without a copy; those of another realm become a view of this one. */
+/**
+ * Views the bytes of any buffer source, without a copy; those of another realm become a view of
+ * this one.
+ */
 export function viewBytes(source: BinaryData): Uint8Array {
   if (isOwnUint8Array(source)) return source;
   return ArrayBuffer.isView(source)

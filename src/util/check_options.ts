@@ -1,7 +1,9 @@
 // How options are checked: each name must be one that there is, and each value of the right kind.
 //
-// 1. A misspelt option would do nothing, in silence. So an unknown name is refused, together with the nearest right one.
-// 2. `undefined` counts as absent under any name: options are often put together from parts that may be missing.
+// 1. A misspelt option would do nothing, in silence. So an unknown name is refused, together with
+//    the nearest right one.
+// 2. `undefined` counts as absent under any name: options are often put together from parts that
+//    may be missing.
 // 3. A table has a line for each option of a type, and `OptionTable` makes the compiler hold that.
 
 import { nearest } from "./spelling.ts";
@@ -100,8 +102,9 @@ function checkGroup(
       throw new TypeError(unknown(path, name, table, scope));
     }
   }
-  // By the table, so that the values of accessors count too, which no loop over an instance of a class would find. A plain
-  // object has none but its own: to ask it for each name in the table was 5% of connect() and close() on Node.
+  // By the table, so that the values of accessors count too, which no loop over an instance of a
+  // class would find. A plain object has none but its own: to ask it for each name in the table was
+  // 5% of connect() and close() on Node.
   const isPlain = Object.getPrototypeOf(options) === Object.prototype;
   for (const name of isPlain ? Object.getOwnPropertyNames(options) : Object.keys(table)) {
     const value = options[name];

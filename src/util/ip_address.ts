@@ -1,7 +1,8 @@
-// IP addresses and ranges of them (RFC 4291 section 2.2, RFC 4632), as octets so that they can be compared.
+// IP addresses and ranges of them (RFC 4291 section 2.2, RFC 4632), as octets so that they can be
+// compared.
 //
-// An IPv4 address mapped into IPv6 (::ffff:192.0.2.1) is the IPv4 address: a socket that listens on "::" reports
-// IPv4 peers so, and a rule on 192.0.2.1 must find them.
+// An IPv4 address mapped into IPv6 (::ffff:192.0.2.1) is the IPv4 address: a socket that listens on
+// "::" reports IPv4 peers so, and a rule on 192.0.2.1 must find them.
 
 /**
  * Reads an IP address.
@@ -15,7 +16,10 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   return octets !== undefined && isMapped(octets) ? octets.slice(12) : octets;
 }
 
-/** RFC 6943 section 3.1.1: the strict form only; "010.0.0.1" and "127.1" mean different hosts to different parsers. */
+/**
+ * RFC 6943 section 3.1.1: the strict form only; "010.0.0.1" and "127.1" mean different hosts to
+ * different parsers.
+ */
 function parseIpv4(text: string): Uint8Array | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
@@ -81,8 +85,8 @@ export function formatIpAddress(octets: Uint8Array): string {
 }
 
 /**
- * What stands for a peer when peers are counted: an IPv4 address, or the /64 of an IPv6 address, which is what one
- * subscriber gets (RFC 6177).
+ * What stands for a peer when peers are counted: an IPv4 address, or the /64 of an IPv6 address,
+ * which is what one subscriber gets (RFC 6177).
  *
  * @param hostname The peer's address.
  * @returns The same text for the same peer; `hostname` when it is no IP address.

@@ -3,14 +3,18 @@
 /** Resolved, and shared by all that need not wait. */
 export const RESOLVED: Promise<void> = Promise.resolve();
 
-/** Marks a rejection as handled: one that nobody awaits is no accident, and must not end the process. */
+/**
+ * Marks a rejection as handled: one that nobody awaits is no accident, and must not end the
+ * process.
+ */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
 
 /**
- * Calls what a user brought only to be told something, and whose promise, if it returns one, nobody awaits.
+ * Calls what a user brought only to be told something, and whose promise, if it returns one, nobody
+ * awaits.
  *
  * @param hook What is called.
  * @param value What it is told.

@@ -1,19 +1,25 @@
-// Memory for what is written: slabs that all connections share, and use again once their bytes have left.
+// Memory for what is written: slabs that all connections share, and use again once their bytes have
+// left.
 //
-// 1. A region belongs to whoever reserved it until a transport gives it back, with the number of its octets. A slab
-//    whose octets have all come back is filled from its start again: on sockets that take a batch at once that is
-//    the same few kilobytes for every batch, hot in the cache, and nothing is zeroed, faulted in or collected (64 KiB of
-//    new memory cost 3 to 11 µs).
-// 2. Trap: octets given back twice would be written over while they wait. Each octet has one owner at a time: the
-//    encoder, then the transport, which gives back what it was given and nothing else. Only a transport that says that
-//    it `borrows` is given any.
-// 3. What waits for its peer waits in memory of its own, or a slab would live as long as the slowest peer wants. What
-//    cannot be had back, since the system has it, stays: the slab is filled from behind it.
-// 4. In the shared slab an octet has as many owners as took it, and is counted and given back once by each.
+// 1. A region belongs to whoever reserved it until a transport gives it back, with the number of
+//    its octets. A slab whose octets have all come back is filled from its start again: on sockets
+//    that take a batch at once that is the same few kilobytes for every batch, hot in the cache,
+//    and nothing is zeroed, faulted in or collected (64 KiB of new memory cost 3 to 11 µs).
+// 2. Trap: octets given back twice would be written over while they wait. Each octet has one owner
+//    at a time: the encoder, then the transport, which gives back what it was given and nothing
+//    else. Only a transport that says that it `borrows` is given any.
+// 3. What waits for its peer waits in memory of its own, or a slab would live as long as the
+//    slowest peer wants. What cannot be had back, since the system has it, stays: the slab is
+//    filled from behind it.
+// 4. In the shared slab an octet has as many owners as took it, and is counted and given back once
+//    by each.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 
-/** The size of a slab, and of the largest region: four messages of 64 KiB with their headers, and no rest. */
+/**
+ * The size of a slab, and of the largest region: four messages of 64 KiB with their headers, and no
+ * rest.
+ */
 export const SLAB_SIZE = 262_400;
 
 /** So many slabs that have come back are kept for later. */
@@ -38,7 +44,10 @@ let current: Slab | undefined;
 const full = new WeakMap<ArrayBufferLike, Slab>();
 const spare: Slab[] = [];
 
-/** The slab to write into, with room for `size` octets behind `used`. Reserve them with `commit()` once they are written. */
+/**
+ * The slab to write into, with room for `size` octets behind `used`. Reserve them with `commit()`
+ * once they are written.
+ */
 export function open(size: number): Slab {
   if (current !== undefined && current.used + size <= SLAB_SIZE) return current;
   if (current !== undefined) full.set(current.bytes.buffer, current);
@@ -55,9 +64,9 @@ let shared: Slab | undefined;
 let generation = 0;
 
 /**
- * The slab whose octets any number may take, with room for `size` octets behind `used`. Move `used` on when they are
- * written; whoever takes octets adds them to `live`. When it is full another takes its place, and it is used again once
- * all that was taken has come back.
+ * The slab whose octets any number may take, with room for `size` octets behind `used`. Move `used`
+ * on when they are written; whoever takes octets adds them to `live`. When it is full another takes
+ * its place, and it is used again once all that was taken has come back.
  */
 export function openShared(size: number): Slab {
   if (shared !== undefined && shared.used + size <= SLAB_SIZE) return shared;
@@ -77,7 +86,10 @@ let latestSlab: Slab | undefined;
 let latestStart = 0;
 let latestEnd = 0;
 
-/** A view of octets that were handed out, to be written. The same as the last time where it is on the same octets. */
+/**
+ * A view of octets that were handed out, to be written. The same as the last time where it is on
+ * the same octets.
+ */
 export function view(slab: Slab, start: number, end: number): Bytes {
   if (slab === latestSlab && start === latestStart && end === latestEnd) return latest;
   latestSlab = slab;
@@ -112,8 +124,8 @@ export function giveBack(chunk: Uint8Array): void {
 }
 
 /**
- * Leaves octets where they are, for whoever still reads them: they do not come back, and keep no others from being used
- * again. What is no slab's is ignored.
+ * Leaves octets where they are, for whoever still reads them: they do not come back, and keep no
+ * others from being used again. What is no slab's is ignored.
  */
 export function abandon(chunk: Uint8Array): void {
   const slab = current;

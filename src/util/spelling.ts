@@ -1,8 +1,8 @@
 // How far apart two names are, to say what was probably meant.
 
 /**
- * The letters that were left out, put in, replaced, or swapped with their neighbour, to make one name of another: the
- * optimal string alignment distance. Upper and lower case are the same.
+ * The letters that were left out, put in, replaced, or swapped with their neighbour, to make one
+ * name of another: the optimal string alignment distance. Upper and lower case are the same.
  *
  * @param a A name.
  * @param b Another.
@@ -32,7 +32,8 @@ export function distance(a: string, b: string): number {
  *
  * @param name What was written.
  * @param names The right names.
- * @returns The nearest of them; undefined when more than a third of the letters would have to change.
+ * @returns The nearest of them; undefined when more than a third of the letters would have to
+ * change.
  */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let found: string | undefined;

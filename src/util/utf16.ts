@@ -1,5 +1,6 @@
-// UTF-8 (RFC 3629) to UTF-16 code units: for engines that take several times as long to decode it (V8 before 13: 1 KiB
-// of mixed text 6.7 µs on Node 20 and 7.1 on 22, where this takes 1.5 to 2.4 with making the string, and V8 of Node 24 0.7).
+// UTF-8 (RFC 3629) to UTF-16 code units: for engines that take several times as long to decode it
+// (V8 before 13: 1 KiB of mixed text 6.7 µs on Node 20 and 7.1 on 22, where this takes 1.5 to 2.4
+// with making the string, and V8 of Node 24 0.7).
 
 /**
  * Writes the code units of a complete text.

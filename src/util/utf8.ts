@@ -1,8 +1,8 @@
 // UTF-8, RFC 3629, as RFC 6455 section 8.1 asks: invalid text fails the connection with 1007.
 //
-// The validator is incremental and fails at the first octet that cannot be part of a valid text, so an
-// unfinished message is refused at once (Autobahn 6.4.*); TextDecoder reports later, or only at the end.
-// `ignoreBOM: true` keeps a leading U+FEFF, which is part of the message.
+// The validator is incremental and fails at the first octet that cannot be part of a valid text, so
+// an unfinished message is refused at once (Autobahn 6.4.*); TextDecoder reports later, or only at
+// the end. `ignoreBOM: true` keeps a leading U+FEFF, which is part of the message.
 
 import { toUtf16 } from "./utf16.ts";
 
@@ -13,17 +13,24 @@ const encoder = new TextEncoder();
 /** ASCII runs are skipped four octets at a time from this many on. */
 const WORDS_FROM = 64;
 
-/** Up to this many ASCII octets, joining char codes beats a call of TextDecoder (it costs 60 to 250 ns). */
+/**
+ * Up to this many ASCII octets, joining char codes beats a call of TextDecoder (it costs 60 to 250
+ * ns).
+ */
 export const SHORT = 24;
 
-/** Where code units are written to become a string, on platforms where that is faster; no longer texts. */
+/**
+ * Where code units are written to become a string, on platforms where that is faster; no longer
+ * texts.
+ */
 let units: Uint16Array | undefined;
 let textOf: (length: number) => string;
 
 /**
  * From now on texts that are not ASCII are decoded by this library.
  *
- * @param target Takes the code units of one text at a time; undefined for the platform to decode again.
+ * @param target Takes the code units of one text at a time; undefined for the platform to decode
+ * again.
  * @param make Makes a string of the first units in `target`.
  */
 export function decodeThroughUtf16(
@@ -50,8 +57,9 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
     const length = toUtf16(bytes, start, end, units);
     return length < 0 ? undefined : textOf(length);
   }
-  // What is not valid becomes U+FFFD: a text without one is valid, and one with it is looked at again. On Deno the
-  // decoder that throws takes twice as long for what is valid (1 KiB of mixed text: 1,150 ns against 550).
+  // What is not valid becomes U+FFFD: a text without one is valid, and one with it is looked at
+  // again. On Deno the decoder that throws takes twice as long for what is valid (1 KiB of mixed
+  // text: 1,150 ns against 550).
   const octets = bytes.subarray(start, end);
   const text = decoder.decode(octets);
   if (!text.includes("\ufffd")) return text;
@@ -67,7 +75,10 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** Encodes into `target` at `offset`, which must have room for three octets a code unit; returns the octets written. */
+/**
+ * Encodes into `target` at `offset`, which must have room for three octets a code unit; returns the
+ * octets written.
+ */
 export function encodeUtf8Into(text: string, target: Uint8Array, offset: number): number {
   const { length } = text;
   if (length <= SHORT) {
@@ -89,8 +100,8 @@ const COUNTED = 4_096;
 let counted: Uint8Array<ArrayBuffer> | undefined;
 
 /**
- * The octets that `encodeUtf8()` gives for a text, without keeping them. 100 KiB of ASCII take 3 to 5 µs on the three
- * runtimes; a loop over the code units takes more than 20 times as long.
+ * The octets that `encodeUtf8()` gives for a text, without keeping them. 100 KiB of ASCII take 3 to
+ * 5 µs on the three runtimes; a loop over the code units takes more than 20 times as long.
  */
 export function utf8Length(text: string): number {
   counted ??= new Uint8Array(3 * COUNTED);
@@ -108,7 +119,10 @@ export function utf8Length(text: string): number {
 export class Utf8Validator {
   /** Continuation octets that the character in progress still needs. */
   #missing = 0;
-  /** The range of the next continuation octet: narrower after E0, ED, F0 and F4 (RFC 3629 section 4). */
+  /**
+   * The range of the next continuation octet: narrower after E0, ED, F0 and F4 (RFC 3629 section
+   * 4).
+   */
   #lower = 0x80;
   #upper = 0xbf;
 

@@ -16,10 +16,7 @@ const heldCode: readonly string[] = [
 ];
 
 /** The folders, or files, whose module-level constants are held. */
-const heldConstants: readonly string[] = [
-  // "src",
-  // "runtimes",
-];
+const heldConstants: readonly string[] = ["src", "runtimes"];
 
 interface Ban {
   readonly pattern: RegExp;
