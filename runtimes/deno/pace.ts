@@ -24,7 +24,7 @@ const BUDGET = 128;
  */
 const FEW_CONNECTIONS = 1_500;
 /** A read that finds bytes is followed by a write, as a rule, and both count. */
-const readsAtOnce = BUDGET / 2;
+const READS_AT_ONCE = BUDGET / 2;
 
 /** Operations that wait, first in, first out. */
 class Line {
@@ -138,7 +138,7 @@ export class Pace {
    */
   readonly #look = (): void => {
     const state = this.#state;
-    const crowded = this.#brought >= (state === "watched" ? BUDGET : readsAtOnce);
+    const crowded = this.#brought >= (state === "watched" ? BUDGET : READS_AT_ONCE);
     this.#brought = 0;
     if (crowded) this.#lookLater("draining");
     else if (state === "watched") this.#state = "free";
@@ -151,9 +151,9 @@ export class Pace {
     // fewer of these.
     const others = this.#brought - this.#released;
     this.#brought = this.#released = 0;
-    if (others >= readsAtOnce) return this.#lookLater("draining");
+    if (others >= READS_AT_ONCE) return this.#lookLater("draining");
     this.#state = "releasing";
-    this.#released = this.#reads.begin(readsAtOnce);
+    this.#released = this.#reads.begin(READS_AT_ONCE);
     if (this.#released > 0) setImmediate(this.#release);
     else this.#state = "free";
   };
