@@ -16,7 +16,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { Hub, HubHooks } from "./hub.ts";
 import type { MessageTaker } from "./message_taker.ts";
-import { type MessageStream, streamOf } from "./message_stream.ts";
+import { discardRest, type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "../util/promises.ts";
 
 // The hooks are properties and not methods, whose parameters TypeScript compares both ways: a
@@ -225,7 +225,7 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
       try {
         await hooks.stream?.(this.#ws, message);
       } finally {
-        message.discard();
+        discardRest(message);
       }
     });
   }

@@ -12,7 +12,14 @@ import type { Bytes } from "../util/bytes.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { EndpointConsumer } from "./endpoint_consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { MessageStream, streamOf } from "./message_stream.ts";
+import {
+  createStream,
+  failStream,
+  isWanted,
+  MessageStream,
+  pushChunk,
+  streamOf,
+} from "./message_stream.ts";
 import { Ignorer, type MessageTaker } from "./message_taker.ts";
 import { PendingPings } from "./pending_pings.ts";
 import { Receivers } from "./receivers.ts";
@@ -121,15 +128,15 @@ export class Hub implements EndpointConsumer {
     const stream = this.#stream;
     if (stream !== undefined) {
       if (last) this.#stream = undefined;
-      stream.push(data, last);
-      return last ? this.#wanted() : stream.wanted;
+      pushChunk(stream, data, last);
+      return last ? this.#wanted() : isWanted(stream);
     }
-    const begun = new MessageStream(typeof data === "string", () => this.endpoint.proceed());
+    const begun = createStream(typeof data === "string", () => this.endpoint.proceed());
     if (!last) this.#stream = begun;
-    begun.push(data, last);
+    pushChunk(begun, data, last);
     const { taker } = this;
     const next = taker !== undefined && !this.#awaited ? taker.stream(begun) : this.#give(begun);
-    return last ? next : begun.wanted;
+    return last ? next : isWanted(begun);
   }
 
   /** Gives a message to whoever has waited longest; true when the next is wanted. */
@@ -204,7 +211,8 @@ export class Hub implements EndpointConsumer {
   /** One that waited does no more. */
   #unasked(): void {
     this.aim();
-    if (!this.#wanted() && !this.#stream?.wanted) this.endpoint.hold();
+    if (this.#wanted() || (this.#stream !== undefined && isWanted(this.#stream))) return;
+    this.endpoint.hold();
   }
 
   /** Sends a Ping and resolves with the round trip when its Pong comes. */
@@ -261,7 +269,7 @@ export class Hub implements EndpointConsumer {
     if (this.#awaited || this.#stream !== undefined) {
       const reason = error ?? new ConnectionClosed(info);
       this.#receivers?.reject(reason);
-      this.#stream?.fail(reason);
+      if (this.#stream !== undefined) failStream(this.#stream, reason);
     }
     this.owner?.drained();
     this.#tellFinished(info, error);

@@ -6,6 +6,19 @@ import { defer, type Deferred } from "../util/promises.ts";
 
 type Chunk = string | Bytes;
 
+// What only the library does with a stream, which its users do not see.
+
+/** Makes the stream of a message; `proceed` asks for more of it. */
+export let createStream: (text: boolean, proceed: () => void) => MessageStream;
+/** Whether the next chunk may come. */
+export let isWanted: (stream: MessageStream) => boolean;
+/** Adds a chunk. */
+export let pushChunk: (stream: MessageStream, data: string | Bytes, last: boolean) => void;
+/** Drops the chunks that have not been read and those still to come; the endpoint may go on. */
+export let discardRest: (stream: MessageStream) => void;
+/** Ends the stream with an error, unless it has ended. */
+export let failStream: (stream: MessageStream, error: Error) => void;
+
 /**
  * A message that arrives in chunks: strings for a text, bytes for a binary message. Iterate it
  * once, to its end: the next message waits behind it, and the peer with it while the iteration is
@@ -36,40 +49,37 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
   #error: Error | undefined;
   readonly #readers: Deferred<IteratorResult<Chunk>>[] = [];
 
-  /** Made by the library. */
-  constructor(text: boolean, proceed: () => void) {
+  private constructor(text: boolean, proceed: () => void) {
     this.type = text ? "text" : "binary";
     this.#proceed = proceed;
   }
 
   static {
     brand(this, "MessageStream");
+    createStream = (text, proceed) => new MessageStream(text, proceed);
+    isWanted = (stream) => stream.#wanted;
+    pushChunk = (stream, data, last) => stream.#push(data, last);
+    discardRest = (stream) => stream.#discard();
+    failStream = (stream, error) => stream.#fail(error);
   }
 
-  /** Whether the next chunk may come. */
-  get wanted(): boolean {
+  get #wanted(): boolean {
     return this.#discarded || this.#readers.length > 0;
   }
 
-  /** Adds a chunk. Called by the library. */
-  push(data: string | Bytes, last: boolean): void {
+  #push(data: string | Bytes, last: boolean): void {
     this.#ended = last;
     if (data.length > 0 && !this.#discarded) this.#chunks.push(data);
     this.#deliver();
   }
 
-  /**
-   * Drops what nobody has read and what is still to come; the endpoint may go on. Called by the
-   * library.
-   */
-  discard(): void {
+  #discard(): void {
     this.#discarded = true;
     this.#chunks.length = 0;
     this.#deliver();
   }
 
-  /** Ends with an error, unless it has ended. Called by the library. */
-  fail(error: Error): void {
+  #fail(error: Error): void {
     if (!this.#ended && !this.#discarded) this.#error ??= error;
     this.#deliver();
   }
@@ -93,7 +103,7 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
       next: () => this.#next(),
       // What nobody wants any more must not hold up what comes behind it.
       return: () => {
-        this.discard();
+        this.#discard();
         if (!this.#ended) this.#proceed();
         return Promise.resolve({ done: true, value: undefined });
       },
@@ -125,7 +135,7 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
 
 /** A message that came whole as a stream of it. */
 export function streamOf(message: string | Bytes): MessageStream {
-  const stream = new MessageStream(typeof message === "string", () => {});
-  stream.push(message, true);
+  const stream = createStream(typeof message === "string", () => {});
+  pushChunk(stream, message, true);
   return stream;
 }

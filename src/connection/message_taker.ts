@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../util/bytes.ts";
 import type { Intake } from "./receive_backpressure.ts";
-import type { MessageStream } from "./message_stream.ts";
+import { discardRest, type MessageStream } from "./message_stream.ts";
 
 /** Takes messages: the hooks of a handler, or what discards them. */
 export interface MessageTaker {
@@ -33,7 +33,7 @@ export class Ignorer implements MessageTaker {
   }
 
   stream(message: MessageStream): boolean {
-    message.discard();
+    discardRest(message);
     return this.message();
   }
 

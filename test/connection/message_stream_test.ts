@@ -3,14 +3,19 @@
 import {
   assert,
   assertEquals,
-  assertInstanceOf,
   assertLessOrEqual,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
 import { connect, ConnectionClosed, serve, type WebSocketConnection } from "@sansocket/ws";
 import process from "node:process";
-import { MessageStream } from "../../src/connection/message_stream.ts";
+import {
+  createStream,
+  failStream,
+  isWanted,
+  MessageStream,
+  pushChunk,
+} from "../../src/connection/message_stream.ts";
 import { isPending, open, settled, withResolvers } from "../support/connections.ts";
 import { backends, createCompressingNetwork, json } from "../support/deflate.ts";
 import { openFake, utf8 } from "../support/established.ts";
@@ -22,9 +27,9 @@ type Chunk = string | Uint8Array<ArrayBuffer>;
 
 const TEXT = "Grüße ☎ 𝄞";
 
-function createStream(text = true): { stream: MessageStream; asked: () => number } {
+function setUpStream(text = true): { stream: MessageStream; asked: () => number } {
   let asked = 0;
-  return { stream: new MessageStream(text, () => void asked++), asked: () => asked };
+  return { stream: createStream(text, () => void asked++), asked: () => asked };
 }
 
 /** The chunks that come. */
@@ -35,18 +40,18 @@ async function list(stream: MessageStream): Promise<Chunk[]> {
 }
 
 test("MessageStream gives chunks in order, and asks for each that is not there", async () => {
-  const { stream, asked } = createStream();
-  stream.push("a", false);
-  assertEquals([stream.type, stream.wanted, asked()], ["text", false, 0]);
+  const { stream, asked } = setUpStream();
+  pushChunk(stream, "a", false);
+  assertEquals([stream.type, isWanted(stream), asked()], ["text", false, 0]);
   const chunks = stream[Symbol.asyncIterator]();
   assertEquals(await chunks.next(), { done: false, value: "a" });
-  assertEquals([stream.wanted, asked()], [false, 0]);
+  assertEquals([isWanted(stream), asked()], [false, 0]);
   const second = chunks.next();
-  assertEquals([stream.wanted, asked()], [true, 1]);
-  stream.push("b", false);
-  assertEquals(stream.wanted, false);
+  assertEquals([isWanted(stream), asked()], [true, 1]);
+  pushChunk(stream, "b", false);
+  assertEquals(isWanted(stream), false);
   assertEquals(await second, { done: false, value: "b" });
-  stream.push("c", true);
+  pushChunk(stream, "c", true);
   assertEquals(await chunks.next(), { done: false, value: "c" });
   assertEquals(await chunks.next(), { done: true, value: undefined });
   assertEquals(await chunks.next(), { done: true, value: undefined });
@@ -54,20 +59,20 @@ test("MessageStream gives chunks in order, and asks for each that is not there",
 });
 
 test("MessageStream gives no empty chunk", async () => {
-  const { stream } = createStream();
+  const { stream } = setUpStream();
   for (const [data, last] of [["", false], ["a", false], ["", false], ["", true]] as const) {
-    stream.push(data, last);
+    pushChunk(stream, data, last);
   }
   assertEquals(await list(stream), ["a"]);
 });
 
 test("MessageStream serves calls of next() that overlap in order", async () => {
-  const { stream } = createStream(false);
+  const { stream } = setUpStream(false);
   const chunks = stream[Symbol.asyncIterator]();
   const results = Promise.all([chunks.next(), chunks.next(), chunks.next()]);
-  stream.push(Uint8Array.of(1), false);
-  assertEquals(stream.wanted, true);
-  stream.push(Uint8Array.of(2), true);
+  pushChunk(stream, Uint8Array.of(1), false);
+  assertEquals(isWanted(stream), true);
+  pushChunk(stream, Uint8Array.of(2), true);
   assertEquals((await results).map(({ done, value }) => [done, value?.[0]]), [
     [false, 1],
     [false, 2],
@@ -76,23 +81,23 @@ test("MessageStream serves calls of next() that overlap in order", async () => {
 });
 
 test("MessageStream collect() joins what is left", async () => {
-  const { stream: text } = createStream();
-  for (const [i, data] of ["a", "b", "c"].entries()) text.push(data, i === 2);
+  const { stream: text } = setUpStream();
+  for (const [i, data] of ["a", "b", "c"].entries()) pushChunk(text, data, i === 2);
   assertEquals(await text.collect(), "abc");
-  const { stream: binary } = createStream(false);
-  binary.push(Uint8Array.of(1, 2), false);
-  binary.push(Uint8Array.of(3), true);
+  const { stream: binary } = setUpStream(false);
+  pushChunk(binary, Uint8Array.of(1, 2), false);
+  pushChunk(binary, Uint8Array.of(3), true);
   assertEquals(await binary.collect(), Uint8Array.of(1, 2, 3));
-  const { stream: empty } = createStream(false);
-  empty.push(new Uint8Array(), true);
+  const { stream: empty } = setUpStream(false);
+  pushChunk(empty, new Uint8Array(), true);
   assertEquals(await empty.collect(), new Uint8Array());
 });
 
 test("MessageStream fails behind what has come", async () => {
-  const { stream } = createStream();
+  const { stream } = setUpStream();
   const error = new Error("gone");
-  stream.push("a", false);
-  stream.fail(error);
+  pushChunk(stream, "a", false);
+  failStream(stream, error);
   const chunks = stream[Symbol.asyncIterator]();
   assertEquals(await chunks.next(), { done: false, value: "a" });
   assertStrictEquals(await assertRejects(() => chunks.next()), error);
@@ -100,20 +105,20 @@ test("MessageStream fails behind what has come", async () => {
 });
 
 test("MessageStream that is left early drops the rest, and does not wait for it", async () => {
-  const { stream, asked } = createStream();
-  stream.push("a", false);
-  stream.push("b", false);
+  const { stream, asked } = setUpStream();
+  pushChunk(stream, "a", false);
+  pushChunk(stream, "b", false);
   for await (const chunk of stream) {
     assertEquals(chunk, "a");
     break;
   }
-  assertEquals([stream.wanted, asked()], [true, 1]);
-  stream.push("c", false);
-  assertEquals([stream.wanted, await list(stream)], [true, []]);
+  assertEquals([isWanted(stream), asked()], [true, 1]);
+  pushChunk(stream, "c", false);
+  assertEquals([isWanted(stream), await list(stream)], [true, []]);
 });
 
 test("MessageStream return() ends a next() that waits", async () => {
-  const { stream } = createStream();
+  const { stream } = setUpStream();
   const chunks = stream[Symbol.asyncIterator]();
   const waiting = chunks.next();
   assertEquals(await chunks.return?.(), { done: true, value: undefined });
@@ -121,8 +126,8 @@ test("MessageStream return() ends a next() that waits", async () => {
 });
 
 test("MessageStream that is left at its end asks for nothing", async () => {
-  const { stream, asked } = createStream();
-  stream.push("a", true);
+  const { stream, asked } = setUpStream();
+  pushChunk(stream, "a", true);
   await stream[Symbol.asyncIterator]().return?.();
   assertEquals(asked(), 0);
 });
@@ -298,7 +303,7 @@ test("receiveStream() and receive() each get what they asked for, in order", asy
   fake.receiveFrames(frame("d", 0));
   assertEquals(await second, "cd");
   fake.receiveFrames(frame("e"));
-  assertInstanceOf(await third, MessageStream);
+  assert(await third instanceof MessageStream);
   assertEquals(await (await third).collect(), "e");
 });
 
