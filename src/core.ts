@@ -9,7 +9,7 @@ import { checkRuntime } from "./util/requirements.ts";
 
 checkRuntime();
 
-export type { HandshakeRefusal, RefusalCause } from "./handshake/refusal.ts";
+export { formatRefusal, type HandshakeRefusal, type RefusalCause } from "./handshake/refusal.ts";
 export type { BinaryData, Bytes } from "./util/bytes.ts";
 export {
   CloseCode,
@@ -21,7 +21,7 @@ export {
 export type { DeflateBackend, Deflater, DeflateSettings } from "./deflate/backend.ts";
 export { FrameDecoder } from "./protocol/frame_decoder.ts";
 export { FrameEncoder } from "./protocol/frame_encoder.ts";
-export { FrameParser } from "./protocol/frame_parser.ts";
+export { FrameParser } from "./protocol/whole_frames.ts";
 export {
   type DecodedFrame,
   decodeFrame,
@@ -68,7 +68,6 @@ export { isOriginAllowed, type Peers } from "./handshake/origin.ts";
 export {
   type AcceptanceOptions,
   formatAcceptance,
-  formatRefusal,
   type HandshakeAcceptance,
   isUpgradeRequest,
   judgeRequest,

@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import type { Address, DialOptions, Transport } from "../../src/transport/transport.ts";
 import { open } from "../shared/node_net.ts";
 import { NodeTransport } from "../shared/node_transport.ts";
-import { hooks } from "./hooks.ts";
+import { hooks } from "./socket_callbacks.ts";
 import type { BunSocket, BunSocketHandler } from "./namespace.ts";
 import { BunTransport } from "./transport.ts";
 

@@ -1,4 +1,4 @@
-// Listening with `Bun.listen`; dialling is dial.ts, TLS is tls.ts.
+// Listening with `Bun.listen`; dialling is dial.ts, TLS is shared/node_tls.ts.
 
 import type {
   Address,
@@ -12,7 +12,7 @@ import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { dialTcp } from "./dial.ts";
-import { hooks } from "./hooks.ts";
+import { hooks } from "./socket_callbacks.ts";
 import { bun } from "./namespace.ts";
 import type { BunTarget } from "./namespace.ts";
 

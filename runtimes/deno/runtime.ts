@@ -1,4 +1,4 @@
-// Listening and dialling with `Deno.listen` and `Deno.connect`; TLS is tls.ts.
+// Listening and dialling with `Deno.listen` and `Deno.connect`; TLS is shared/node_tls.ts.
 //
 // 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is
 //    out of file descriptors (EMFILE): then it is tried again, after a short wait so as not to

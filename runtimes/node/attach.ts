@@ -27,7 +27,7 @@ import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import { checkUpgrade, type Upgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
 import { zlibBackend } from "../shared/zlib.ts";
-import { addressOf, NodeTransport } from "./transport.ts";
+import { addressOf, NodeTransport } from "../shared/node_transport.ts";
 
 /**
  * The options of {@linkcode attach}. With `websocket`, each request is upgraded for that handler;

@@ -12,7 +12,9 @@
 // 4. Of a message in chunks counts what is known to be still to come, while it waits as while it is
 //    being sent: all of a Blob or an array. What a generator will make nobody knows, and it does
 //    not exist yet.
-// 5. Small messages that wait share a promise, as those in the transport do: one each would be most
+// 5. A Close frame does not wait: a message in chunks that is not complete is given up, with what
+//    waits behind it, and the promises reject. Whole messages before it are sent first (`refill()`).
+// 6. Small messages that wait share a promise, as those in the transport do: one each would be most
 //    of what they cost.
 
 import { Backlog, Deque } from "./backlog.ts";

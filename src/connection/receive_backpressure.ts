@@ -7,7 +7,9 @@
 //    when the connection has ended meanwhile, unless this end ended it.
 // 3. A Ping behind them is answered at once, a Close frame at the end of the turn in which it was
 //    found.
-// 4. User code is called from `run()` only, between two events.
+// 4. `Endpoint.#read()` pauses the transport while `yielding` is set, or `Protocol.blocked` says
+//    that a frame has to wait.
+// 5. User code is called from `run()` only, between two events.
 
 import { type Bytes, EMPTY, withOwnBuffer } from "../util/bytes.ts";
 import type { EndpointConsumer } from "./endpoint_consumer.ts";

@@ -1,5 +1,8 @@
-// How a server turns a client away, and why, by name: types only. The texts stand where each
-// refusal is made.
+// How a server turns a client away: the causes by name, and the responses that say why.
+
+import type { HeaderFields } from "../http/fields.ts";
+import { formatResponseHead } from "../http/format.ts";
+import { printable } from "./printable.ts";
 
 /**
  * Why a server refused a connection, a handshake or a request:
@@ -41,4 +44,79 @@ export interface HandshakeRefusal {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Why, by a name that does not change. Default: "handshake". */
   readonly cause?: RefusalCause;
+}
+
+const encoder = new TextEncoder();
+
+/** The fields that ask for an upgrade, or offer one. */
+export const UPGRADE: readonly (readonly [string, string])[] = [
+  ["Upgrade", "websocket"],
+  ["Connection", "Upgrade"],
+];
+
+/** A refusal with the fields that its status asks for. */
+export function refuse(
+  status: number,
+  reason: string,
+  headers: HandshakeRefusal["headers"] = [],
+): HandshakeRefusal {
+  return { status, reason, headers };
+}
+
+/** The 426 says what to upgrade to (RFC 9110 section 15.5.22). */
+export function upgradeRequired(
+  reason: string,
+  ...more: (readonly [string, string])[]
+): HandshakeRefusal {
+  return refuse(426, reason, [...UPGRADE, ...more]);
+}
+
+/** The 400 for a field that is not what it must be. */
+export function badField(headers: HeaderFields, name: string, expected: string): HandshakeRefusal {
+  return refuse(400, `Expected ${name} to be ${expected}, got ${field(headers.get(name))}`);
+}
+
+/** The value of a field, to be repeated in a reason. */
+export function field(value: string | undefined): string {
+  return value === undefined ? "none" : `"${printable(value)}"`;
+}
+
+/**
+ * Formats a refusal as a complete response with a text body, after which the connection ends.
+ *
+ * @param refusal What {@linkcode judgeRequest} returned.
+ * @param method The method of the request: the response to HEAD has no body (RFC 9110 section
+ * 9.3.2).
+ * @returns The head and the body.
+ *
+ * @example
+ * ```ts
+ * import { formatRefusal } from "@sansocket/ws/core";
+ *
+ * formatRefusal({ status: 404, reason: "Expected path /chat, got /", headers: [] });
+ * ```
+ */
+export function formatRefusal(
+  refusal: HandshakeRefusal,
+  method: string = "GET",
+): Uint8Array<ArrayBuffer> {
+  const body = encoder.encode(refusal.reason);
+  const headers: (readonly [string, string])[] = [];
+  let connection = "close";
+  for (const field of refusal.headers) {
+    // RFC 9110 section 7.8 asks for "Upgrade" beside an Upgrade field
+    if (field[0].toLowerCase() === "connection") connection = `${field[1]}, ${connection}`;
+    else headers.push(field);
+  }
+  headers.push(
+    ["Connection", connection],
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Content-Length", String(body.length)],
+  );
+  const head = formatResponseHead(refusal.status, "", headers);
+  if (method === "HEAD") return head;
+  const response = new Uint8Array(head.length + body.length);
+  response.set(head);
+  response.set(body, head.length);
+  return response;
 }

@@ -19,7 +19,14 @@ import type { RequestHead } from "../http/head.ts";
 import { isAuthority, isResourceTarget } from "./authority.ts";
 import { ACCEPT_LENGTH, computeAccept, isKey, writeAccept } from "./key.ts";
 import { printable } from "./printable.ts";
-import type { HandshakeRefusal } from "./refusal.ts";
+import {
+  badField,
+  field,
+  type HandshakeRefusal,
+  refuse,
+  UPGRADE,
+  upgradeRequired,
+} from "./refusal.ts";
 import { checkNotReserved } from "./reserved_fields.ts";
 
 /** What a valid opening handshake asks for. */
@@ -43,11 +50,6 @@ export interface AcceptanceOptions {
 }
 
 const VERSION = "13"; // 4.1, item 9 of the request
-const UPGRADE: readonly (readonly [string, string])[] = [
-  ["Upgrade", "websocket"],
-  ["Connection", "Upgrade"],
-];
-const encoder = new TextEncoder();
 
 type Rule = (headers: HeaderFields, head: RequestHead) => HandshakeRefusal | undefined;
 
@@ -265,46 +267,6 @@ function whyNotOrigin(headers: HeaderFields): string {
   );
 }
 
-/**
- * Formats a refusal as a complete response with a text body, after which the connection ends.
- *
- * @param refusal What {@linkcode judgeRequest} returned.
- * @param method The method of the request: the response to HEAD has no body (RFC 9110 section
- * 9.3.2).
- * @returns The head and the body.
- *
- * @example
- * ```ts
- * import { formatRefusal } from "@sansocket/ws/core";
- *
- * formatRefusal({ status: 404, reason: "Expected path /chat, got /", headers: [] });
- * ```
- */
-export function formatRefusal(
-  refusal: HandshakeRefusal,
-  method: string = "GET",
-): Uint8Array<ArrayBuffer> {
-  const body = encoder.encode(refusal.reason);
-  const headers: (readonly [string, string])[] = [];
-  let connection = "close";
-  for (const field of refusal.headers) {
-    // RFC 9110 section 7.8 asks for "Upgrade" beside an Upgrade field
-    if (field[0].toLowerCase() === "connection") connection = `${field[1]}, ${connection}`;
-    else headers.push(field);
-  }
-  headers.push(
-    ["Connection", connection],
-    ["Content-Type", "text/plain; charset=utf-8"],
-    ["Content-Length", String(body.length)],
-  );
-  const head = formatResponseHead(refusal.status, "", headers);
-  if (method === "HEAD") return head;
-  const response = new Uint8Array(head.length + body.length);
-  response.set(head);
-  response.set(body, head.length);
-  return response;
-}
-
 /** 4.2.1 item 8: undefined when malformed, empty (1#token, 4.3) or not unique (4.1 item 10). */
 function parseProtocols(value: string | undefined): readonly string[] | undefined {
   if (value === undefined) return [];
@@ -313,27 +275,4 @@ function parseProtocols(value: string | undefined): readonly string[] | undefine
   return protocols.length === 1 || new Set(protocols).size === protocols.length
     ? protocols
     : undefined;
-}
-
-function refuse(
-  status: number,
-  reason: string,
-  headers: HandshakeRefusal["headers"] = [],
-): HandshakeRefusal {
-  return { status, reason, headers };
-}
-
-function upgradeRequired(
-  reason: string,
-  ...more: (readonly [string, string])[]
-): HandshakeRefusal {
-  return refuse(426, reason, [...UPGRADE, ...more]);
-}
-
-function badField(headers: HeaderFields, name: string, expected: string): HandshakeRefusal {
-  return refuse(400, `Expected ${name} to be ${expected}, got ${field(headers.get(name))}`);
-}
-
-function field(value: string | undefined): string {
-  return value === undefined ? "none" : `"${printable(value)}"`;
 }

@@ -1,11 +1,12 @@
-// Where a message body ends (RFC 9112 section 6 and 7). Rule 1: framing that two readers could
-// understand differently is refused, never repaired (request smuggling, RFC 9112 section 11.2).
-// Rule 2: "chunked" is the only transfer coding; whatever else a peer names cannot be decoded here.
-// Rule 3: nothing of the body is held; chunk-size lines and the trailer section are bounded. Of
-// each chunk that is pushed there is one piece of the body: a view of it, or a copy where it holds
-// several HTTP chunks. Their number is the peer's choice, and must not become the number of what
-// anybody else has to handle. Trap: an empty chunk is the last one, so encodeChunk() of no bytes
-// must be no bytes.
+// Where a message body ends (RFC 9112 section 6 and 7).
+//
+// 1. Framing that two readers could understand differently is refused, never repaired: that is
+//    request smuggling (RFC 9112 section 11.2).
+// 2. "chunked" is the only transfer coding. Any other that a peer names cannot be decoded here.
+// 3. The decoder holds nothing of the body. Chunk-size lines and the trailer section are bounded.
+//    Each chunk that is pushed gives one piece of the body: a view of it, or a copy where it holds
+//    several HTTP chunks. Their number is the peer's choice, and no other code has to handle each.
+// 4. Trap: an empty chunk is the last one, so encodeChunk() of no bytes must be no bytes.
 
 import { type HeaderFields, isValueCode } from "./fields.ts";
 import { trimOws } from "./lists.ts";

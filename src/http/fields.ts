@@ -1,9 +1,11 @@
-// Header fields (RFC 9110 section 5). The list grammars of their values are in lists.ts. Rule 1:
-// names are compared in lower case; values are latin-1 code units, never decoded further. Rule 2:
-// nothing is validated on the way in: the parser has judged what arrives, the formatter judges what
-// leaves. Rule 3: of a head that was parsed, no name or value is a string before somebody asks for
-// it. Trap: a field sent twice is one comma list (section 5.3), so a rule on "the value" must look
-// at all of them.
+// Header fields (RFC 9110 section 5). The list grammars of their values are in lists.ts.
+//
+// 1. Names are compared in lower case. Values are latin-1 code units, never decoded further.
+// 2. Nothing is validated on the way in: the parser has judged what arrives, the formatter judges
+//    what leaves.
+// 3. Of a head that was parsed, a name or value becomes a string when it is asked for.
+// 4. Trap: a field sent twice is one comma list (section 5.3), so a rule on "the value" must look at
+//    all of them.
 
 import { kindOf } from "../util/brands.ts";
 import type { HeadersSource } from "../util/platform.ts";

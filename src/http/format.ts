@@ -1,7 +1,9 @@
-// Writes the heads that the parser of head.ts reads. Rule: nothing that could end a line early
-// leaves here (header injection): names and methods are tokens, values have no control character
-// but HTAB. A bad argument is the caller's mistake, so it is an exception. Trap: a code unit over
-// 0xff must be refused, not cut to a byte: U+010A would become LF.
+// Writes the heads that the parser of head.ts reads.
+//
+// 1. Nothing that could end a line early leaves here (header injection): names and methods are
+//    tokens, values have no control character except HTAB.
+// 2. A bad argument is the caller's mistake, so it is an exception.
+// 3. Trap: a code unit over 0xff must be refused, not cut to a byte: U+010A would become LF.
 
 import { isToken, isValueCode } from "./fields.ts";
 

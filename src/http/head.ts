@@ -1,9 +1,11 @@
-// The head of an HTTP/1.1 message (RFC 9112 section 2 to 5), strict and incremental. Rule 1: a line
-// ends with CRLF and nothing else; no bare CR or LF, no NUL, no folded line, no space before ":".
-// Rule 2: every byte is judged once, when it arrives; a dribble costs no more than one chunk does.
-// Rule 3: a head within one chunk is parsed in place; only an unfinished one is copied, up to
-// maxHeadSize. Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see
-// latin1().
+// The head of an HTTP/1.1 message (RFC 9112 section 2 to 5), strict and incremental.
+//
+// 1. A line ends with CRLF and nothing else: no bare CR or LF, no NUL, no folded line, no space
+//    before ":".
+// 2. Each byte is judged once, when it arrives: a dribble costs no more than one chunk does.
+// 3. A head within one chunk is parsed in place. Only an unfinished one is copied, up to
+//    maxHeadSize.
+// 4. Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see latin1().
 
 import { EMPTY } from "../util/bytes.ts";
 import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";

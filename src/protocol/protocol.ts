@@ -5,10 +5,13 @@
 //    consumer that is behind, `holding` stops it at the next data frame of a message of more than
 //    `allowance` octets; control frames before that are still answered. What is parsed while
 //    holding lies in memory of its own.
-// 2. State is one value, and every way to stop reading is a state: open -> closing we sent a Close
-//      frame and wait for the peer's; its messages are discarded open -> discarding the peer sent
-//      its Close frame and got ours, or we failed the connection closing -> discarding the peer
-//      answered, or sent something that fails the connection any -> closed the byte stream is gone
+// 2. State is one value, and every way to stop reading is a state:
+//
+//        open    -> closing     this end sent a Close frame; messages of the peer are discarded
+//        open    -> discarding  the peer sent its Close frame and got ours, or this end failed it
+//        closing -> discarding  the peer answered, or did something that fails the connection
+//        any     -> closed      the byte stream is gone
+//
 // 3. Pings and Close frames are answered here. While the transport takes nothing one Pong waits
 //    (pending_pong.ts). With `announcesClose` a Close frame is first announced, so that what is due
 //    before the answer can be sent.

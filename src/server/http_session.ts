@@ -14,7 +14,7 @@
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
-import { formatRefusal } from "../handshake/server.ts";
+import { formatRefusal } from "../handshake/refusal.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
 import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";

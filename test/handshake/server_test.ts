@@ -2,7 +2,6 @@ import type { HandshakeRefusal } from "../../src/handshake/refusal.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   formatAcceptance,
-  formatRefusal,
   type HandshakeAcceptance,
   isUpgradeRequest,
   judgeRequest,
@@ -261,34 +260,6 @@ test("formatAcceptance rejects reserved and malformed header fields", () => {
       TypeError,
     );
   }
-});
-
-test("formatRefusal is a complete response that ends the connection", () => {
-  assertEquals(
-    text(formatRefusal(refusal("Sec-WebSocket-Version: 8"))),
-    "HTTP/1.1 426 Upgrade Required\r\n" +
-      "Upgrade: websocket\r\n" +
-      "Sec-WebSocket-Version: 13\r\n" +
-      "Connection: Upgrade, close\r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      "Content-Length: 40\r\n\r\n" +
-      "Expected Sec-WebSocket-Version 13, got 8",
-  );
-  assertEquals(
-    text(formatRefusal({ status: 403, reason: "N\u00e3o", headers: [["Date", "today"]] })),
-    "HTTP/1.1 403 Forbidden\r\n" +
-      "Date: today\r\n" +
-      "Connection: close\r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      "Content-Length: 4\r\n\r\n" +
-      "N\u00e3o",
-  );
-});
-
-test("formatRefusal sends no body to HEAD (RFC 9110 9.3.2)", () => {
-  const refused: HandshakeRefusal = { status: 400, reason: "Bad", headers: [] };
-  const whole = text(formatRefusal(refused, "GET"));
-  assertEquals(text(formatRefusal(refused, "HEAD")) + "Bad", whole);
 });
 
 test("refuseOrigin says what was got and what to set (RFC 6455 4.2.2 item 4)", () => {

@@ -34,8 +34,6 @@ const testedElsewhere: Record<string, string> = {
   "src/connection/send_backpressure.ts":
     "test/connection/endpoint_test.ts and test/connection/sending_test.ts drive it through an endpoint",
   "src/protocol/protocol_event.ts": "types only; test/protocol/protocol_test.ts has each event",
-  "src/handshake/refusal.ts":
-    "types only; test/handshake/server_test.ts has a case for each cause of a handshake",
   "src/deflate/backend.ts":
     "types only; test/runtimes/shared/zlib_test.ts drives both implementations of them",
   "src/files/folder.ts":

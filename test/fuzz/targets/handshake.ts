@@ -1,13 +1,13 @@
 // The opening handshake of both ends: whatever is accepted keeps the rules of RFC 6455 section 4, and whatever is
 // refused is answered with a response that can be read.
 
+import { formatRefusal } from "../../../src/handshake/refusal.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type Bytes, concat } from "../../../src/util/bytes.ts";
 import { judgeResponse } from "../../../src/handshake/client.ts";
 import {
   formatAcceptance,
-  formatRefusal,
   type HandshakeAcceptance,
   isUpgradeRequest,
   judgeRequest,

@@ -1,1 +1,0 @@
-export { addressOf, NodeTransport } from "../shared/node_transport.ts";
