@@ -1,8 +1,8 @@
 // Messages that wait to be encoded, in order, where each can still be dropped.
 //
-// 1. Their octets are copied and lie one behind the other (byte_queue.ts): what waits keeps neither
-//    the caller's memory nor an object for each message. Only what many send, when it is worth it,
-//    and messages in chunks are kept as they are.
+// 1. Their octets are copied and lie one behind the other (byte_queue.ts): a message that waits
+//    keeps neither the caller's memory nor an object of its own. Only messages in chunks, and large
+//    ones prepared for many connections, are kept as they are.
 // 2. Adding, taking and dropping one takes the same time however many wait: with `shift()` and
 //    `splice()` on an array, 8 MB of messages of 20 octets took 23 s of CPU time.
 
@@ -16,10 +16,10 @@ import { encodeUtf8 } from "../util/utf8.ts";
 /** What each message counts besides its octets: a frame header, and its place here. */
 const OVERHEAD = 16;
 
-/** What is kept as it is counts so many more: an object, and what belongs to it. */
+/** What a message that is kept as it is counts besides: an object, and what belongs to it. */
 const OBJECT = 512;
 
-/** A message for many of fewer octets is copied: as it is it would take more memory. */
+/** A prepared message of fewer octets is copied: kept as it is, it would take more memory. */
 const KEPT_FROM = 1_024;
 
 /** A queue in which adding and taking one takes the same time however many there are. */
@@ -62,7 +62,7 @@ export class Deque<Item> {
 
 /** A message that waits. */
 export interface WaitingMessage {
-  /** Tells it from what else waits. */
+  /** Distinguishes it from a message in chunks. */
   readonly kind: "message";
   /** What to send. */
   readonly data: Sendable;
@@ -117,7 +117,7 @@ export class Backlog<Stream extends { readonly kind: "stream"; readonly size: nu
     return { kind: "message", data, text: (item & TEXT) > 0, compress: (item & COMPRESS) > 0 };
   }
 
-  /** Drops the first; given back if it is a message in chunks. */
+  /** Drops the first, and returns it if it is a message in chunks. */
   drop(): Stream | undefined {
     const item = this.#next();
     if (typeof item === "number") this.#octets.drop(Math.floor(item / 4));

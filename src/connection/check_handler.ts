@@ -1,8 +1,8 @@
 // What a handler may be, and which hooks there are: a hook that is misspelt would never be called.
 //
-// An object that was written as the hooks of a connection has no other functions; an instance of a
-// class has methods of its own, as a module has functions. So there only a name that looks like a
-// hook's is refused, and only while that hook is missing.
+// An object literal of hooks has no other functions. An instance of a class has methods of its own,
+// and a module has functions of its own: there only a name that looks like a hook's is refused, and
+// only while that hook is missing.
 
 import type { WebSocketHooks } from "./handler.ts";
 import {
@@ -31,7 +31,7 @@ export const HOOKS: OptionTable<WebSocketHooks> = {
 const NAMES = Object.keys(HOOKS) as (keyof WebSocketHooks)[];
 
 /**
- * The prototypes of handlers that are all right. There is one for each class, however many
+ * The prototypes of handlers that have passed the check: one for each class, however many
  * instances.
  */
 const checked = new WeakSet<object>();
@@ -58,7 +58,7 @@ export const handler: OptionRule = {
   },
 };
 
-/** Methods of a class cannot be enumerated. Nothing is read that could be an accessor. */
+/** Methods of a class cannot be enumerated. It reads descriptors, so that it calls no accessor. */
 function checkPrototypes(name: string, first: object, hooks: Readonly<Record<string, unknown>>) {
   for (let one = first; !isRoot(one); one = Object.getPrototypeOf(one)) {
     for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(one))) {
@@ -94,9 +94,7 @@ function isLike(key: string, hook: string): boolean {
   return changes === 2 && (hook.length >= 6 || key.toLowerCase().includes(hook));
 }
 
-/**
- * Whether an object was written as one, in whichever realm: no instance of a class, and no module.
- */
+/** Whether a value is a plain object, of any realm: no instance of a class, and no module. */
 function isPlain(value: object): boolean {
   if (Object.prototype.toString.call(value) === "[object Module]") return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,4 +1,4 @@
-// The close timer: a closing connection whose byte stream does not end in time is cut (RFC 6455
+// The close timer cuts a closing connection whose byte stream does not end in time (RFC 6455
 // section 7.1.1).
 
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
@@ -14,7 +14,7 @@ export class CloseTimer implements Bounded {
   readonly #target: Cuttable;
   readonly #timeout: number;
 
-  /** Starts it: after `timeout` milliseconds `target` is given up. */
+  /** Starts it: after `timeout` milliseconds it gives `target` up. */
   constructor(target: Cuttable, timeout: number) {
     this.#target = target;
     this.#timeout = timeout;

@@ -38,7 +38,8 @@ const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Where a connection stands: a Close frame, or an end without one, leads from "open" to "closing".
+ * The state of a connection. A Close frame, or an end without one, changes it from "open" to
+ * "closing".
  */
 export type ConnectionState = "open" | "closing" | "closed";
 
@@ -52,10 +53,11 @@ export let createConnection: <Data>(
 /**
  * An open WebSocket connection, of a server or a client.
  *
- * A `message` hook, `receive()` or an iteration takes its messages. While that is behind, up to 16
- * messages of 65,536 octets together wait; then nothing more is read, and TCP slows the peer down.
- * Pings and a Close frame behind messages that wait are answered, and the messages are still given
- * out, in order. A program that only sends calls `ignoreMessages()`.
+ * A `message` hook, `receive()` or an iteration takes its messages. While that consumer is behind,
+ * up to 16 messages wait, of 65,536 octets together. Then the connection reads nothing more, and
+ * TCP slows the peer down. The connection answers Pings and a Close frame behind messages that
+ * wait, and still gives out the messages, in order. A program that only sends calls
+ * `ignoreMessages()`.
  *
  * @typeParam Data What the server attached to the connection with `upgrade(handler, { data })`.
  *
@@ -85,7 +87,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       },
     });
     createConnection = (hub, result, data) => new WebSocketConnection(hub, result, data);
-    // Declared by AsyncDisposal below, for the types of a program need not know the symbol.
+    // Declared by AsyncDisposal below, because the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {
         await this.close();
@@ -101,7 +103,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   readonly extensions: string;
   /** The peer's address; undefined when the byte stream has none. */
   readonly remoteAddress: Address | undefined;
-  /** Yours. On a server, what `upgrade()` was given as `data`. */
+  /** For the program's own use. On a server, it begins as the `data` that `upgrade()` was given. */
   data: Data;
 
   readonly #hub: Hub;
@@ -137,31 +139,32 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * A name that no other connection has, of this process or another. Made when it is first read.
+   * A name that no other connection has, in this process or another. It is made when it is first
+   * read.
    */
   get id(): string {
     return this.#id ??= this.#hub.endpoint.tracer?.connection ?? nextId();
   }
 
   /**
-   * Where the connection stands, now: messages can be sent while it is "open"; `closed` tells how
-   * it ended.
+   * The state of the connection now. Messages can be sent while it is "open"; `closed` tells how it
+   * ended.
    */
   get state(): ConnectionState {
     return this.#hub.endpoint.state;
   }
 
   /**
-   * What is known about its TLS; undefined when it has none, and where the runtime's own engine has
-   * it (`adopt()`).
+   * What is known about the connection's TLS. Undefined when it has none, and with `adopt()`, where
+   * only the runtime's own engine knows it.
    */
   get tls(): TlsInfo | undefined {
     return this.#hub.endpoint.transport.tls;
   }
 
   /**
-   * This end's address; undefined when the byte stream has none, and where the runtime's own engine
-   * has it (`adopt()`). Some runtimes forget it when the connection ends.
+   * This end's address. Undefined when the byte stream has none, and with `adopt()`, where only the
+   * runtime's own engine knows it. Some runtimes forget it when the connection ends.
    */
   get localAddress(): Address | undefined {
     return this.#hub.endpoint.transport.localAddress;
@@ -173,11 +176,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Octets that were sent and still wait for the network, frame headers included; a message that
-   * can still be dropped, or waits behind one in chunks, counts 16 more, or 528 where it is kept as
-   * it is (in chunks, a large PreparedMessage). A Blob and an array count all that is still to come
-   * of them, texts as UTF-8; a generator only what it has given. 0 once the connection has ended;
-   * `CloseInfo.unsent` says what was lost.
+   * Octets that were sent and still wait for the network, frame headers included. A message that
+   * can still be dropped, or that waits behind one in chunks, counts 16 more. It counts 528 more
+   * instead where it is kept as it is: a message in chunks, a large PreparedMessage. A Blob and an
+   * array count all that is still to come of them, texts as UTF-8; a generator counts only what it
+   * has given. The value is 0 once the connection has ended; `CloseInfo.unsent` says what was lost.
    */
   get bufferedAmount(): number {
     return this.#hub.sender.bufferedAmount;
@@ -204,8 +207,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * The messages as a stream that reads no faster than it is read. Cancelling it closes the
-   * connection.
+   * The messages as a stream. It takes messages no faster than its reader reads them. Cancelling it
+   * closes the connection.
    */
   get readable(): ReadableStream<Message> {
     return this.#readable ??= createReadable(this);
@@ -222,29 +225,30 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a message (RFC 6455 section 6.1): a string as text, bytes or a Blob as a binary message.
    *
-   * Awaiting the promise is how a sender keeps pace with a slow peer. Not awaiting it is allowed,
-   * and nothing is dropped in silence: a message of any size is accepted while no more than
-   * `maxBufferedAmount` octets wait. While more do, `overflow` says what becomes of it; unless told
-   * the connection is cut, and what waits rejects with the reason.
+   * A sender that awaits the promise keeps pace with a slow peer. A sender need not await it, and
+   * nothing is dropped in silence: a message of any size is accepted while no more than
+   * `maxBufferedAmount` octets wait. While more wait, the option `overflow` decides about the
+   * message. By default the connection is cut, and the promises of what waits reject with the
+   * reason.
    *
-   * @param data The message. Bytes are not read any more once the promise has settled: from then on
-   * they may change, and their buffer may be transferred or resized. A message in chunks, all
-   * strings or all bytes, is sent as fragments as they come, not compressed; other messages wait
-   * for its end. A chunk is not read any more when the next is asked for. When its source throws
-   * half-way, the connection is closed with 1011, and the promise rejects with what was thrown. A
-   * Blob is such a message too; as an array does, it counts against `maxBufferedAmount` with its
-   * whole size, a generator only with what it has given. For one that many are to get, a
-   * {@linkcode PreparedMessage}.
-   * @param options Whether to compress it, and whether it is text or binary; for messages that are
-   * not in chunks. What a PreparedMessage says of itself stands.
-   * @returns A promise that is resolved already while less than 64 KiB wait, or else resolves when
-   * all has left; not before they have left for bytes of 64 KiB or more. It resolves for a message
-   * that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says how the
-   * connection ended, or what is known of that while it is closing. A rejection that nobody awaits
-   * is silent: it is reported nowhere and does not end the process.
-   * @throws {TypeError} When `data` is none of these, an array that is empty or of mixed chunks, or
-   * to be sent as text and not UTF-8; when an option is unknown or neither true nor false. An
-   * object or an array is sent by {@linkcode sendJson}.
+   * @param data The message. The connection does not read its bytes any more once the promise has
+   * settled: from then on they may change, and their buffer may be transferred or resized. A
+   * message in chunks, all strings or all bytes, is sent as fragments as the chunks come, not
+   * compressed; other messages wait for its end. The connection does not read a chunk any more when
+   * it asks for the next one. When the source throws half-way, the connection is closed with 1011,
+   * and the promise rejects with what was thrown. A Blob is also sent in chunks. A Blob and an
+   * array count against `maxBufferedAmount` with their whole size, a generator only with what it
+   * has given. To send one message to many connections, give a {@linkcode PreparedMessage}.
+   * @param options Whether to compress the message, and whether it is text or binary; for messages
+   * that are not in chunks. The options of a PreparedMessage itself take precedence.
+   * @returns A promise. While less than 64 KiB wait it is resolved already; else it resolves when
+   * all has left. For bytes of 64 KiB or more it never resolves before they have left. It resolves
+   * for a message that is dropped, too. It rejects with {@linkcode ConnectionClosed}, which says
+   * how the connection ended, or what is known of that while it is closing. A rejection that the
+   * caller does not await is silent: it is not reported, and it does not end the process.
+   * @throws {TypeError} When `data` is none of these; when it is an array that is empty or has
+   * chunks of both kinds; when it is to be sent as text and is not UTF-8; when an option is unknown
+   * or neither true nor false. {@linkcode sendJson} sends an object or an array.
    *
    * @example
    * ```ts
@@ -291,8 +295,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Sends a Ping (RFC 6455 section 5.5.2).
    *
-   * @param data The payload, at most 125 octets (as UTF-8 when it is a string); eight random ones
-   * unless told.
+   * @param data The payload, at most 125 octets (as UTF-8 when it is a string). Default: eight
+   * random octets.
    * @returns The round trip in milliseconds, once the Pong has come. Rejects with
    * {@linkcode ConnectionClosed} when the connection ends first.
    * @throws {RangeError} When the payload is too long.
@@ -304,9 +308,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or one
-   * that answers none. On a connection of `adopt()` the engine answers each Ping itself; Deno's has
-   * no other Pong, and there none is sent.
+   * Sends a Pong (RFC 6455 section 5.5.3): the answer to a Ping where `autoPong` is off, or an
+   * unsolicited Pong. On a connection of `adopt()` the engine answers each Ping itself. Deno's
+   * engine can send no other Pong, so this sends none there.
    *
    * @param data The payload, at most 125 octets (as UTF-8 when it is a string). Default: empty.
    * @returns As {@linkcode WebSocketConnection.send}.
@@ -317,13 +321,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before still leaves,
-   * except for a message in chunks that is not complete and what waits behind it: their promises
-   * reject. Messages that come from now on are discarded. Does nothing when the connection is
-   * closing already.
+   * Starts the closing handshake (RFC 6455 section 7.1.2). Messages that were sent before still
+   * leave, except a message in chunks that is not complete and what waits behind it: their promises
+   * reject. This end discards messages that come from now on. A call does nothing when the
+   * connection is closing already.
    *
-   * @param code 1000 unless told; 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close
-   * frame that says nothing, which the peer sees as 1005.
+   * @param code 1000 to 1003, 1007 to 1014 or 3000 to 4999; null for a Close frame without a code,
+   * which the peer sees as 1005. Default: 1000.
    * @param reason At most 123 octets of UTF-8.
    * @returns How the connection ended: the same as `closed`.
    * @throws {RangeError} When the code may not be sent or the reason is too long.
@@ -335,9 +339,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Lets the process end though the connection is open, as `unref()` of a socket does; it is then
-   * cut. For a client that only listens in. Without effect where the byte stream has no such thing:
-   * in memory, and with `adopt()`.
+   * Lets the process end while the connection is open, as `unref()` of a socket does; the
+   * connection is then cut. For a client that only listens. It has no effect where the byte stream
+   * has no `unref()`: in memory, and with `adopt()`.
    */
   unref(): void {
     this.#hub.unref();
@@ -349,10 +353,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Traces the connection from the next frame on, in place of who did before; see the option
-   * `trace`.
+   * Traces the connection from the next frame on, and replaces a trace that was set before; see the
+   * option `trace`.
    *
-   * @param to Told of each event; undefined for an end of it.
+   * @param to The function that is called with each event, or options; undefined ends the trace.
    * @throws {TypeError} When it is neither a function nor options.
    */
   trace(to: TraceFunction | TraceOptions | undefined): void {
@@ -361,9 +365,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Discards all messages from now on, however many come, and counts them in `ignored`: for a
-   * connection that only sends. It cannot be undone: `receive()` and iteration reject afterwards,
-   * and a `message` hook is not called any more.
+   * Discards all messages from now on, and counts them in `ignored`: for a connection that only
+   * sends. It cannot be undone: `receive()` and iteration reject afterwards, and the `message` hook
+   * is not called any more.
    *
    * @example
    * ```ts
@@ -378,7 +382,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    *   },
    * });
    * const ws = await connect(server.url);
-   * await ws.send("nobody reads this");
+   * await ws.send("this is ignored");
    * console.log(await ws.receive()); // tick
    * await ws.close();
    * ```
@@ -390,13 +394,13 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /**
    * Takes the next message. Not for a connection whose handler has a `message` hook.
    *
-   * Messages that came before the connection ended are still given out, unless this end closed or
-   * dropped it.
+   * It still gives out messages that came before the connection ended, unless this end closed or
+   * dropped the connection.
    *
    * @param options A signal that ends the wait; the message is then left for the next call.
    * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended
-   * and none is left, with the signal's reason when that fires first, and with a TypeError when a
-   * `message` hook or `ignoreMessages()` takes the messages.
+   * and no message is left, with the signal's reason when the signal fires first, and with a
+   * TypeError when a `message` hook or `ignoreMessages()` takes the messages.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
@@ -405,8 +409,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Takes the next message as its chunks, as soon as its first frame begins: of a message of any
-   * size no more than a chunk is in memory. Iterate it to its end before the next `receive()`.
+   * Takes the next message as its chunks, as soon as its first frame begins. No more than a chunk
+   * of it is in memory, however large it is. Iterate it to its end before the next `receive()`.
    *
    * @param options A signal that ends the wait.
    * @returns The message. Rejects as `receive()` does.
@@ -418,9 +422,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * Takes messages until the connection ends and none is left. Ends by itself after a clean close
-   * that this end began or that says 1000, 1001 or nothing; throws {@linkcode ConnectionClosed}
-   * after any other end. Leaving the loop early does not close the connection.
+   * Takes messages until the connection ends and none is left. The iteration ends normally after a
+   * clean close that this end began, or that has the code 1000, 1001 or none. It throws
+   * {@linkcode ConnectionClosed} after any other end. Leaving the loop early does not close the
+   * connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return iterateMessages(this);

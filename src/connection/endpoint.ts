@@ -1,16 +1,18 @@
 // One end of an open connection: protocol + intake + transport + close timer + the rule of when to
 // write.
 //
-// 1. All replies to one chunk leave in one write at its end; whatever else is sent leaves at the
-//    end of its turn (see turn.ts), or at once when the batch has reached the high-water mark. One
-//    write each was 13 to 18 times slower.
-// 2. Reading stops while a message has to wait for the consumer (receive_backpressure.ts). Once
-//    this end has begun to close, it goes on, and messages are discarded.
-// 3. The end of the byte stream is told at once, "finished" when no message waits any more: those
-//    that came before the peer's end are still given out.
-// 4. Nobody is told that a message was sent while its octets may still be read: small ones are
-//    copied when they are encoded, large ones, which are written from where they lie, have left by
-//    then.
+// 1. All replies to one chunk leave in one write at its end. Everything else that is sent leaves at
+//    the end of its turn (see turn.ts), or at once when the batch has reached the high-water mark.
+//    One write for each message was 13 to 18 times slower.
+// 2. The endpoint stops reading while a message has to wait for the consumer
+//    (receive_backpressure.ts). Once this end has begun to close, the endpoint reads on and
+//    discards messages.
+// 3. The endpoint calls `closed()` of its consumer as soon as the byte stream ends, and
+//    `finished()` when no message waits any more: messages that came before the peer's end are
+//    still given out.
+// 4. The promise of a message does not resolve while the endpoint may still read its octets. Small
+//    messages are copied when they are encoded. Large ones are written from the caller's memory,
+//    and have left by then.
 
 import type { Bytes } from "../util/bytes.ts";
 import { encodeCloseBody } from "../protocol/close_frame.ts";
@@ -37,20 +39,23 @@ import { extendTurn, flushAtTurnEnd } from "./turn.ts";
 export class Endpoint implements TransportSink {
   /** How the connection ended, once it has. */
   info: CloseInfo | undefined;
-  /** Set by each chunk that arrives; whoever looks for signs of life clears it. */
+  /** Each chunk that arrives sets it; the heartbeat clears it. */
   alive = true;
-  /** The last round trip of a Ping, in milliseconds; whoever counts them says so. */
+  /** The last round trip of a Ping, in milliseconds; the hub sets it. */
   roundTrip: number | undefined;
   /** Messages sent. */
   messagesSent = 0;
-  /** Who traces it. One that comes later begins with the next chunk that begins with a frame. */
+  /**
+   * Traces the connection. A tracer that is set later begins with the next chunk that begins with a
+   * frame.
+   */
   tracer: Tracer | undefined;
   /** Whether all is over: the byte stream has ended, and no message waits any more. */
   finished = false;
   /** Its bounds. */
   readonly limits: EndpointLimits;
 
-  /** Its byte stream, to be asked only. */
+  /** Its byte stream; others only read its properties. */
   readonly transport: Transport;
   /** Its receiving half. */
   readonly intake: Intake;
@@ -58,7 +63,7 @@ export class Endpoint implements TransportSink {
   readonly #protocol: Protocol;
   readonly #consumer: EndpointConsumer;
   readonly #guard: ConnectionGuard | undefined;
-  /** Whether the transport reads; it goes on as it was until this is known. */
+  /** Whether the transport reads; undefined until this end has first said so. */
   #reading: boolean | undefined;
   #flushScheduled = false;
   #ended = false;
@@ -66,7 +71,7 @@ export class Endpoint implements TransportSink {
   #closeTimer: CloseTimer | undefined;
   #backpressure: SendBackpressure | undefined;
 
-  /** Takes a transport over. `rest` is what came behind the handshake. */
+  /** Takes over a transport. `rest` is what came behind the handshake. */
   constructor(
     protocol: Protocol,
     transport: Transport,
@@ -114,7 +119,7 @@ export class Endpoint implements TransportSink {
   get open(): boolean {
     return this.#protocol.state === "open";
   }
-  /** Where it stands, as its user sees it. */
+  /** The state, as the user of the connection sees it. */
   get state(): "open" | "closing" | "closed" {
     return this.open ? "open" : this.info === undefined ? "closing" : "closed";
   }
@@ -155,7 +160,7 @@ export class Endpoint implements TransportSink {
     return this.transmit(data, compress);
   }
 
-  /** Sends a message whatever waits; as octets when it is a text that was encoded before. */
+  /** Sends a message, however much waits; as octets when it is a text that was encoded before. */
   transmit(data: Sendable, compress: boolean, text?: boolean): Promise<void> {
     const protocol = this.#protocol;
     protocol.send(data, compress, text);
@@ -177,7 +182,7 @@ export class Endpoint implements TransportSink {
     const { maxBufferedAmount } = this.limits;
     if (held === 0 && !this.#protocol.congested && maxBufferedAmount >= UNCONGESTED) return false;
     if (held + this.bufferedAmount <= maxBufferedAmount) return false;
-    // What waits for the end of the turn only may not have to wait at all.
+    // What only waits for the end of the turn can be written now.
     this.flush();
     return held + this.bufferedAmount > maxBufferedAmount;
   }
@@ -273,10 +278,10 @@ export class Endpoint implements TransportSink {
     const before = this.#consumer.held + this.bufferedAmount;
     this.intake.runToEnd(rest);
     this.#closeTimer?.stop();
-    // What was answered since then has not left either, unless the engine below has answered it.
+    // Replies since then have not left either, unless the engine below has sent them.
     const unsent = answersClose ? before : this.#consumer.held + this.bufferedAmount;
     const closeLeft = answersClose || this.bufferedAmount === 0;
-    // Behind the peer's orderly end an error says no more than that it takes nothing.
+    // After the peer's orderly end an error only says that the peer takes nothing more.
     const cause = this.#peerEnded ? undefined : error;
     this.info = this.#protocol.end(cause, unsent, closeLeft, this.roundTrip);
     this.#backpressure?.lost(new ConnectionClosed(this.info));
@@ -285,7 +290,9 @@ export class Endpoint implements TransportSink {
     this.#finish();
   }
 
-  /** The byte stream has ended: if no message waits either, that is told. */
+  /**
+   * Tells the consumer that the connection has ended, if the byte stream has and no message waits.
+   */
   #finish(): void {
     const { info } = this;
     if (info === undefined || this.finished || this.intake.draining) return;
@@ -303,12 +310,12 @@ export class Endpoint implements TransportSink {
     if (violation !== undefined) this.#protocol.fail(violation);
   }
 
-  /** Fails a peer that does not get on; see `ConnectionGuard.check()`. */
+  /** Fails a peer that makes no progress; see `ConnectionGuard.check()`. */
   checkProgress(): void {
     const waiting = this.transport.bufferedAmount;
     const violation = this.#guard?.check(!!this.#reading && this.#protocol.receiving, waiting);
     if (violation === undefined) return;
-    // Where nothing leaves, no Close frame will.
+    // While nothing leaves, a Close frame cannot leave either.
     if (waiting > 0) {
       const { code, reason, kind } = violation;
       return this.terminate(new ProtocolError(code, reason, kind));
@@ -317,7 +324,9 @@ export class Endpoint implements TransportSink {
     this.#pump();
   }
 
-  /** Parses as far as it may. `atOnce` writes the replies now: they are all that the chunk gave. */
+  /**
+   * Parses as far as it may. `atOnce` writes the replies now, when the whole chunk has been parsed.
+   */
   #pump(atOnce = false): void {
     if (!this.intake.run()) return;
     const protocol = this.#protocol;
@@ -355,7 +364,7 @@ export class Endpoint implements TransportSink {
     this.transport.end();
   }
 
-  /** Sees to it that what was encoded is written in time. */
+  /** Ensures that what was encoded is written in time. */
   #written(): void {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
     else if (!this.intake.running) this.#flushLater();
@@ -384,7 +393,7 @@ export class Endpoint implements TransportSink {
   }
 
   /**
-   * Resolves when more may be sent, and the octets of what was just encoded are not read any more.
+   * Resolves when more may be sent, and the endpoint does not read the octets of `data` any more.
    */
   #left(data: Sendable): Promise<void> {
     if (typeof data === "string" || data.length < REFERENCE_FROM) return this.writable();

@@ -1,10 +1,10 @@
-// What an endpoint is given: who takes what arrives, and its bounds.
+// What an endpoint is given: the consumer of what arrives, and its bounds.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { ConnectionLimits, ResolvedLimits } from "./limits.ts";
 
-/** Who takes what arrives. */
+/** Takes what arrives. */
 export interface EndpointConsumer {
   /** Octets that it holds back; see `refill()`. */
   readonly held: number;
@@ -21,15 +21,18 @@ export interface EndpointConsumer {
    * next.
    */
   refill(all: boolean): void;
-  /** Told when all that had to wait has left. */
+  /** Called when all that had to wait has left. */
   drain(): void;
-  /** The library's user has broken the connection, and it has been failed. */
+  /** The program has broken the connection, and it has been failed. */
   failed(error: Error): void;
   /**
-   * The byte stream has ended; messages may still come, which waited for their consumer. Told once.
+   * The byte stream has ended. Messages that waited for their consumer may still come. Called once.
    */
   closed(info: CloseInfo): void;
-  /** Told last, and once: no more messages come. `error` is what was wrong with one that waited. */
+  /**
+   * No more messages come. Called last, and once. `error` says what was wrong with a message that
+   * waited.
+   */
   finished(info: CloseInfo, error: Error | undefined): void;
 }
 

@@ -35,15 +35,15 @@ export interface HandshakeOutcome {
   readonly rest: Bytes;
   /** The compression that was agreed on. */
   readonly compression: NegotiatedCompression | undefined;
-  /** What the connection can be asked about the handshake. */
+  /** What the connection can tell about the handshake. */
   readonly result: Omit<HandshakeResult, "extensions" | "remoteAddress">;
-  /** Who traces the connection, and has been told of the handshake. */
+  /** Traces the connection, and has already traced the handshake. */
   readonly tracer?: Tracer | undefined;
-  /** The peer's address, where it is not the transport's: behind a proxy. */
+  /** The peer's address, where it differs from the transport's: behind a proxy. */
   readonly remoteAddress?: Address | undefined;
 }
 
-/** Opens the connection; `guard` watches for abuse, and clients are on their own. */
+/** Opens the connection. `guard` watches for abuse; a client has none. */
 export function establish<Data>(
   outcome: HandshakeOutcome,
   limits: ResolvedLimits,

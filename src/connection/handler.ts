@@ -1,12 +1,13 @@
 // The two styles of a handler, run on one connection with one semantics.
 //
 // 1. Hooks are called in order, one at a time: a promise that a hook returns is awaited before the
-//    next message is given out. `close` comes last, behind the last message, after whatever hook
+//    next message is given out. `close` comes last, behind the last message and after the hook that
 //    was running.
-// 2. A function owns its connection: returning closes it with 1000. One that returns at once
-//    without having used it was hardly meant to, and is reported once.
-// 3. A handler that throws closes its own connection with 1011 and is reported once; one that was
-//    only told that its connection has ended (ConnectionClosed) is not at fault.
+// 2. A function owns its connection: when it returns, the connection is closed with 1000. A
+//    function that returns at once without having used its connection is probably a mistake, and is
+//    reported once.
+// 3. A handler that throws closes its own connection with 1011 and is reported once; a handler that
+//    throws the ConnectionClosed of a connection that has ended is not at fault.
 
 import type { Bytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
@@ -28,25 +29,28 @@ export interface WebSocketHooks<Data = unknown> {
   open?: (ws: WebSocketConnection<Data>) => unknown;
   /**
    * A message has come. The next one waits until a returned promise has settled. Without this hook
-   * and `stream` messages wait for `receive()`: up to 16, or 65,536 octets. What comes besides,
-   * before anybody has asked, is discarded and counted in `ws.ignored`. With this hook `receive()`
-   * rejects.
+   * and `stream`, messages wait for `receive()`: up to 16, or 65,536 octets. Until the first call
+   * of `receive()`, messages beyond that are discarded and counted in `ws.ignored`. With this hook
+   * `receive()` rejects.
    */
   message?: (ws: WebSocketConnection<Data>, data: Message) => unknown;
   /**
-   * A message of at least `streamFrom` octets has begun: iterate its chunks. What the hook leaves
-   * of it is dropped; the next message waits until the returned promise has settled. Without this
-   * hook such messages go to `message`. Compressed messages always go there, whole. Without a
-   * `message` hook all messages come here, but for those that a `receive()` waits for.
+   * A message of at least `streamFrom` octets has begun: iterate its chunks. The rest that the hook
+   * does not read is dropped; the next message waits until the returned promise has settled.
+   * Without this hook such messages go to `message`. Compressed messages always go there, whole.
+   * Without a `message` hook all messages come here, except those that a `receive()` waits for.
    */
   stream?: (ws: WebSocketConnection<Data>, message: MessageStream) => unknown;
   /** Messages of so many octets go to `stream`. Default: 65,536. */
   readonly streamFrom?: number;
-  /** All that had to wait for the network has left; more may be sent. Not waited for. */
+  /**
+   * All that had to wait for the network has left; more may be sent. A returned promise is not
+   * awaited.
+   */
   drain?: (ws: WebSocketConnection<Data>) => unknown;
-  /** A Ping has come; it is answered already. Not waited for. */
+  /** A Ping has come; it is answered already. A returned promise is not awaited. */
   ping?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
-  /** A Pong has come. Not waited for. */
+  /** A Pong has come. A returned promise is not awaited. */
   pong?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
   /** The connection has ended. */
   close?: (ws: WebSocketConnection<Data>, info: CloseInfo) => unknown;
@@ -79,9 +83,9 @@ export interface HandlerScene<Data> {
   readonly hub: Hub;
 }
 
-/** Who wants to know about a handler. */
+/** What a handler reports to: the server or the client that runs it. */
 export interface HandlerWatcher {
-  /** Told what a handler without an `error` hook throws. */
+  /** Called with what a handler without an `error` hook throws. */
   report(error: unknown): void;
   /** The connection has ended and the handler is done. */
   done(): void;
@@ -116,7 +120,7 @@ const UNUSED =
 /** Functions that were reported for that. */
 const unused = new WeakSet<object>();
 
-/** Whether a function has returned in order, without waiting for anything but microtasks. */
+/** Whether a function has returned normally, and awaited only microtasks. */
 async function isDone(result: unknown): Promise<boolean> {
   if (!isPending(result)) return true;
   let done = false;
@@ -147,15 +151,15 @@ async function runFunction<Data>(
 }
 
 /**
- * Calls the hooks of one connection: an object for each, and no closures, since many connections
- * share a handler.
+ * Calls the hooks of one connection. Each connection has such an object, and no closures, since
+ * many connections share a handler.
  */
 class HookRunner<Data> implements HubHooks, MessageTaker {
   readonly #hooks: WebSocketHooks<Data>;
   readonly #ws: WebSocketConnection<Data>;
   readonly #endpoint: Endpoint;
   readonly #watcher: HandlerWatcher;
-  /** The hook that is running, when it is not done; from the start on, until `open` is. */
+  /** The hook that is running, until it is done; set from the start until `open` is done. */
   #running: Promise<void> | undefined = RESOLVED;
 
   constructor(
@@ -184,7 +188,7 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
     return this.#hooks.message === undefined ? undefined : CLAIM;
   }
 
-  /** Nothing is run before the messages. */
+  /** Runs no `open` hook before the messages. */
   attend(): void {
     this.#running = undefined;
   }
@@ -199,7 +203,7 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
     this.#proceed();
   }
 
-  /** The next message may come, if it is for a hook. */
+  /** Asks for the next message, if it is for a hook. */
   #proceed(): void {
     if (this.#takes) this.#endpoint.proceed();
     else this.#endpoint.start();
@@ -209,7 +213,8 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
     const hooks = this.#hooks;
     if (hooks.message === undefined) return this.stream(streamOf(data));
     try {
-      // The common case without a closure: a hook that is done, or that returned what `send()` did.
+      // The common case without a closure: a hook that is done, or that returned the promise of
+      // `send()`.
       const result = hooks.message(this.#ws, data);
       return isPending(result) ? this.#call(() => result) : true;
     } catch (error) {

@@ -1,9 +1,9 @@
-// What the opening handshake left of itself with an open connection.
+// What an open connection keeps of its opening handshake.
 
 import type { ResponseHead } from "../http/head.ts";
 import type { Address } from "../transport/transport.ts";
 
-/** What a request can be made of: an object, where a closure would keep more memory. */
+/** What a request can be made from later: an object, because a closure would keep more memory. */
 export interface LateRequest {
   /** Makes the request. */
   make(): Request;
@@ -30,9 +30,9 @@ export interface HandshakeResult {
   readonly protocol: string;
   /** The extensions in use, in the form of Sec-WebSocket-Extensions; empty when there are none. */
   readonly extensions: string;
-  /** The request, or what makes it when somebody asks for it: most never do. */
+  /** The request, or what makes it when the program asks for it: most never do. */
   readonly request: Request | LateRequest;
-  /** The answer that a client got; its `Headers` are made when somebody asks for them. */
+  /** The answer that a client got; its `Headers` are made when the program asks for them. */
   readonly response?: ResponseHead | undefined;
   /** The peer's address. */
   readonly remoteAddress: Address | undefined;

@@ -1,35 +1,38 @@
 // Whether a connection still lives: heartbeat, idle time, lifetime.
 //
 // 1. Any traffic is a sign of life, not only a Pong; so are bytes that leave towards a peer that
-//    reads slowly. Nothing is held against a peer whose messages wait for a consumer that is
-//    behind, but it is pinged: TCP tells when it is gone.
-// 2. One timer looks after all connections: nothing is set or cleared for a message, only a flag.
-//    It ticks four times in the shortest period asked for, at most once in a second.
+//    reads slowly. A peer whose messages wait for a consumer that is behind is not cut for its
+//    silence. It still gets Pings: TCP tells when it is gone.
+// 2. One timer looks after all connections: a message sets only a flag, and no timer. The timer
+//    ticks four times in the shortest period asked for, at most once in a second.
 
 import { EMPTY } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { Hub } from "./hub.ts";
 import type { ResolvedLimits } from "./limits.ts";
 
-/** When a connection counts as dead, idle or old, in milliseconds; Infinity for never. */
+/**
+ * The times after which a connection counts as dead, idle or old, in milliseconds; Infinity for
+ * never.
+ */
 export type LifeLimits = Pick<ResolvedLimits, "heartbeat" | "idleTimeout" | "maxLifetime">;
 
 const LONGEST_TICK = 1000;
 const SHORTEST_TICK = 5;
 
 /**
- * Each knows its place here: a Set takes a hundred octets for each of 5,000 on Bun, where this
- * takes twelve.
+ * Each connection knows its index here. On Bun, with 5,000 connections, a Set takes a hundred
+ * octets for each, and this array takes twelve.
  */
 const watched: Vitals[] = [];
 let timer: ReturnType<typeof setInterval> | undefined;
-/** How many of them let the process end. */
+/** How many of the connections let the process end. */
 let unreferenced = 0;
 let period = LONGEST_TICK;
 
 /**
- * Looks after a connection until it has ended; `patience` is the time within which its peer has to
- * get on.
+ * Watches a connection until it has ended. `patience` is the time within which its peer has to make
+ * progress.
  */
 export function watch(
   hub: Hub,
@@ -54,16 +57,17 @@ export function watch(
   hold();
 }
 
-/** The timer keeps the process alive while it looks after a connection that does. */
+/** Lets the timer keep the process alive while one of the connections does. */
 function hold(): void {
   const { ref, unref } = Object(timer) as { ref?: () => void; unref?: () => void };
   (watched.length > unreferenced ? ref : unref)?.call(timer);
 }
 
 function tick(): void {
-  // In whole milliseconds: V8 makes an object of each other number that an object holds.
+  // In whole milliseconds: V8 makes an object for a fraction that an object holds.
   const now = Math.trunc(performance.now());
-  // From the last on: one that stops now is replaced by one that has been looked at.
+  // From the last to the first: a connection that stops now is replaced by one that has been
+  // checked.
   for (let i = watched.length - 1; i >= 0; i--) watched[i]?.check(now);
 }
 
@@ -129,7 +133,8 @@ class Vitals {
       this.#lastSign = now;
       this.#pinged = false;
     } else if (endpoint.blocked) {
-      // Its silence is ours: nothing is read. But what cannot be delivered shows that it is gone.
+      // The peer seems silent because this end does not read. A Ping that cannot be delivered shows
+      // that the peer is gone.
       if (now - this.#lastSign < interval) return;
       this.#lastSign = now;
       endpoint.control("ping", EMPTY);
@@ -146,7 +151,7 @@ class Vitals {
     const activity = this.#activity;
     if (activity === undefined) return false;
     const { messages, draining } = this.#hub.endpoint;
-    // Messages that wait for their consumer are no silence of the peer's.
+    // The peer is not idle while its messages wait for their consumer.
     if (messages === activity.messages && !draining) {
       return now - activity.lastMessage >= this.#limits.idleTimeout;
     }

@@ -1,10 +1,10 @@
-// What joins the parts of a connection: the endpoint tells it what has come, and it knows who is to
-// have that.
+// What joins the parts of a connection: the endpoint gives it what has come, and it passes that on
+// to the hook, the call or the stream that gets it.
 //
 // 1. A message goes to a hook when there is one, or else to the `receive()` that has waited
-//    longest. None waits here: the endpoint keeps it until it is asked for, also between two chunks
-//    of a message that is streamed.
-// 2. The parts that most connections never need are made when they are: those who wait, Pings, an
+//    longest. No message waits here: the endpoint keeps it until the hub asks for it, also between
+//    two chunks of a message that is streamed.
+// 2. The parts that most connections never need are made when they are needed: receivers, Pings, an
 //    outbox.
 
 import { abortReason } from "../util/abort.ts";
@@ -26,7 +26,7 @@ import { Receivers } from "./receivers.ts";
 import type { Outbox } from "./outbox.ts";
 import { defer, type Deferred, handled } from "../util/promises.ts";
 
-/** What a handler wants to be told. */
+/** The calls that a handler gets, apart from messages. */
 export interface HubHooks {
   /** A Ping has come. */
   ping?(payload: Bytes): void;
@@ -34,22 +34,22 @@ export interface HubHooks {
   pong?(payload: Bytes): void;
   /** All that had to wait has left. */
   drain?(): void;
-  /** The connection has been failed for what its user did. */
+  /** The connection has been failed because of a mistake of the program. */
   failed?(error: Error): void;
   /**
-   * The connection has ended and no more messages come; `error` is what was wrong with one that
-   * waited.
+   * The connection has ended and no more messages come; `error` says what was wrong with a message
+   * that waited.
    */
   finished?(info: CloseInfo, error: Error | undefined): void;
 }
 
-/** Whoever opened the connection, and counts it out. */
+/** The server or the client that opened the connection, and stops counting it when it ends. */
 export interface Owner {
-  /** The connection has ended; whether messages wait that its handler has still to get. */
+  /** The connection has ended; `draining` says whether messages still wait for its handler. */
   closed(info: CloseInfo, draining: boolean): void;
   /** No message waits any more. */
   drained(): void;
-  /** Told what goes wrong where no hook is. */
+  /** Called with an error that no hook takes. */
   report(error: unknown): void;
 }
 
@@ -57,22 +57,22 @@ const NO_HOOKS: HubHooks = Object.freeze({});
 
 /** The consumer of one endpoint. */
 export class Hub implements EndpointConsumer {
-  /** What the handler wants to be told. */
+  /** The calls that the handler gets. */
   hooks: HubHooks = NO_HOOKS;
-  /** Who takes messages; without it they wait for `receive()`. */
+  /** Takes messages; without it they wait for `receive()`. */
   taker: MessageTaker | undefined;
   /** Messages of so many octets go to the taker in chunks. */
   takerStreamFrom: number = Infinity;
-  /** Who looks after the connection until it has ended. */
+  /** The heartbeat and the timeouts of the connection, until it has ended. */
   vitals: { stop(): void; unref(): void } | undefined;
-  /** Who is told of the end before the handler is. */
+  /** The owner, which is called at the end before the handler is. */
   owner: Owner | undefined;
-  /** What is sent, and waits; told of its chances. Made when something has to. */
+  /** Holds messages that wait to be sent. Made when the first one has to wait. */
   outbox: Outbox | undefined;
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
 
-  /** Made when somebody asks how the connection ended. */
+  /** Made when the program asks how the connection ended. */
   #closed: Deferred<CloseInfo> | undefined;
   /** Made by the first `receive()`. */
   #receivers: Receivers | undefined;
@@ -82,8 +82,8 @@ export class Hub implements EndpointConsumer {
   #stream: MessageStream | undefined;
 
   /**
-   * What sends; most connections never need an outbox. Here, for V8 calls a private getter by its
-   * runtime.
+   * What sends; most connections never need an outbox. It is not private, because V8 calls a
+   * private getter by its runtime.
    */
   get sender(): Outbox | Endpoint {
     return this.outbox ?? this.endpoint;
@@ -95,7 +95,8 @@ export class Hub implements EndpointConsumer {
   }
 
   /**
-   * Whether somebody has sent or asked for something, wants to know of the end, or has ended it.
+   * Whether the program has sent a message or a Ping, has asked for a message or for the end, or
+   * has ended the connection.
    */
   get used(): boolean {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
@@ -139,7 +140,7 @@ export class Hub implements EndpointConsumer {
     return last ? next : isWanted(begun);
   }
 
-  /** Gives a message to whoever has waited longest; true when the next is wanted. */
+  /** Gives a message to the call that has waited longest; true when the next one is wanted. */
   #give(message: string | Bytes | MessageStream): boolean {
     this.#receivers?.give(message);
     this.aim();
@@ -156,7 +157,7 @@ export class Hub implements EndpointConsumer {
     return this.#receivers !== undefined && this.#receivers.count > 0;
   }
 
-  /** The next message comes as whoever gets it wants it. */
+  /** Sets whether the next message comes whole or in chunks, as its receiver wants it. */
   aim(): void {
     const streamed = this.#receivers?.streamed;
     this.endpoint.streamFrom = streamed === undefined
@@ -202,13 +203,13 @@ export class Hub implements EndpointConsumer {
     this.#receivers ??= new Receivers(() => this.#unasked());
     const taken = this.#receivers.add(streamed, signal);
     this.aim();
-    // Whoever has asked once takes all that comes.
+    // A program that has called `receive()` once gets all messages.
     endpoint.intake.dropsExcess = false;
     endpoint.proceed();
     return taken;
   }
 
-  /** One that waited does no more. */
+  /** A call that waited has been given up. */
   #unasked(): void {
     this.aim();
     if (this.#wanted() || (this.#stream !== undefined && isWanted(this.#stream))) return;

@@ -1,5 +1,4 @@
-// Names for connections, which differ over all processes: a random origin for each, and a number in
-// it.
+// Names for connections, unique over all processes: a random part for each process, and a number.
 
 let origin: string | undefined;
 let count = 0;

@@ -1,7 +1,6 @@
-// Messages that are JSON. What is none is the peer's mistake, and has a close code (RFC 6455
-// section 7.4.1): 1003 for a binary message, 1007 for a text that is no JSON. It ends the
-// connection and is no fault of the handler, which sees ConnectionClosed as it does for any other
-// end.
+// Messages that are JSON. A message that is not JSON is the peer's mistake, and closes the
+// connection (RFC 6455 section 7.4.1): with 1003 for a binary message, with 1007 for a text that is
+// not JSON. The handler is not at fault, and gets ConnectionClosed as it does for any other end.
 
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -13,10 +12,10 @@ import type { SendOptions } from "../protocol/prepared_message.ts";
  * Sends a value as JSON, in a text message.
  *
  * @param ws The connection.
- * @param value What JSON can say.
+ * @param value A value that JSON can express.
  * @param options See `send()`.
  * @returns The promise of `send()`.
- * @throws {TypeError} When JSON cannot say it: a function or undefined, a cycle, a bigint.
+ * @throws {TypeError} When JSON cannot express it: a function or undefined, a cycle, a bigint.
  *
  * @example
  * ```ts
@@ -45,14 +44,14 @@ export function sendJson(
 }
 
 /**
- * Takes the next message as JSON. One that is none closes the connection: with 1003 when it is
- * binary, with 1007 when it is malformed.
+ * Takes the next message as JSON. A message that is not JSON closes the connection: with 1003 when
+ * it is binary, with 1007 when it is malformed.
  *
  * @param ws The connection; not one whose handler has a `message` hook.
  * @param options A signal that ends the wait.
- * @returns The value. It can be anything: look at it before it is used. Rejects with
- * {@linkcode ConnectionClosed} when the message is no JSON or the connection has ended, and with
- * the signal's reason when that fires first.
+ * @returns The value. It can be anything: check it before you use it. Rejects with
+ * {@linkcode ConnectionClosed} when the message is not JSON or the connection has ended, and with
+ * the signal's reason when the signal fires first.
  */
 export async function receiveJson(
   ws: WebSocketConnection,
@@ -62,14 +61,14 @@ export async function receiveJson(
 }
 
 /**
- * Reads a message as JSON, in a `message` hook. One that is none closes the connection, as
- * `receiveJson()` does.
+ * Reads a message as JSON, in a `message` hook. A message that is not JSON closes the connection,
+ * as `receiveJson()` does.
  *
- * @param ws The connection that it came from.
+ * @param ws The connection that the message came from.
  * @param data The message.
- * @returns The value. It can be anything: look at it before it is used.
- * @throws {ConnectionClosed} When it is no JSON. A hook need not catch it: its `error` hook is not
- * called for that.
+ * @returns The value. It can be anything: check it before you use it.
+ * @throws {ConnectionClosed} When the message is not JSON. The `message` hook need not catch this:
+ * the `error` hook is not called for it.
  *
  * @example
  * ```ts

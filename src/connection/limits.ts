@@ -12,7 +12,7 @@ import {
 } from "../util/check_options.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 
-/** What a timer can wait, in milliseconds; for more it would fire at once. */
+/** The longest time for a timer, in milliseconds; with a longer one it would fire at once. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
 /** The limits of a connection, and their defaults; each is an option. */
@@ -24,24 +24,24 @@ export interface ConnectionLimits {
   /** The most frames of one message, empty ones included. Default: 131,072. */
   readonly maxFragments?: number;
   /**
-   * Octets that may wait to be sent before one more message is: `overflow` says what happens to a
-   * message of any size that comes while more do. So at most these and one message wait. Counted as
-   * in `bufferedAmount`: a Blob and an array of chunks with their size, other sources of chunks
-   * with what they have given. Default: 16,777,216.
+   * Octets that may wait to be sent. While no more wait, a message of any size is accepted, so at
+   * most this limit and one message wait. While more wait, `overflow` says what happens to the next
+   * message. Octets are counted as in `bufferedAmount`: a Blob and an array of chunks count with
+   * their size, other sources of chunks with what they have given. Default: 16,777,216.
    */
   readonly maxBufferedAmount?: number;
   /**
    * What happens to a message that is sent while more than `maxBufferedAmount` octets wait. "close"
-   * drops the connection. "drop-newest" drops the message; "drop-oldest" drops those that have
-   * waited longest until no more than the limit wait, and always keeps the newest; both drop whole
-   * messages, and count them in `dropped`. What the transport was given before it had to wait
-   * cannot be dropped. "wait" trusts the sender to await `send()`. Default: "close".
+   * drops the connection. "drop-newest" drops the message. "drop-oldest" drops the messages that
+   * have waited longest until no more than the limit wait, and always keeps the newest. Both drop
+   * whole messages, and count them in `dropped`. A message that the transport already has cannot be
+   * dropped. "wait" trusts the sender to await `send()`. Default: "close".
    */
   readonly overflow?: Overflow;
   /**
-   * Pings a connection from which nothing has come for `interval` milliseconds, and drops it when
-   * nothing comes for `timeout` more; any traffic counts. False for none. Default:
-   * `{ interval: 25_000, timeout: 20_000 }`.
+   * Sends a Ping when the peer has sent nothing for `interval` milliseconds, and drops the
+   * connection when the peer sends nothing for `timeout` more; any traffic counts. False turns it
+   * off. Default: `{ interval: 25_000, timeout: 20_000 }`.
    */
   readonly heartbeat?: false | HeartbeatOptions;
   /**
@@ -50,13 +50,13 @@ export interface ConnectionLimits {
    */
   readonly idleTimeout?: number;
   /**
-   * Milliseconds after which a connection is closed with 1001, give or take a tenth, so that those
-   * that came together do not come back together. Default: Infinity.
+   * Milliseconds after which a connection is closed with 1001, give or take a tenth, so that
+   * clients that connected together do not reconnect together. Default: Infinity.
    */
   readonly maxLifetime?: number;
   /**
-   * Milliseconds for the opening handshake: to send a request's head on a server, for all of it on
-   * a client. Default: 10,000.
+   * Milliseconds for the opening handshake: on a server, for the client to send the head of its
+   * request; on a client, for the whole handshake. Default: 10,000.
    */
   readonly handshakeTimeout?: number;
   /**
@@ -66,29 +66,31 @@ export interface ConnectionLimits {
   readonly closeTimeout?: number;
   /**
    * Whether a Ping is answered with a Pong at once (RFC 6455 section 5.5.2). False leaves it to the
-   * `ping` hook, which must call `pong()`: for tests of a peer, and proxies that hand Pings on.
+   * `ping` hook, which must call `pong()`: for tests of a peer, and for proxies that pass Pings on.
    * Default: true.
    */
   readonly autoPong?: boolean;
   /**
-   * Told of each frame, each state and the opening handshake of each connection, or
-   * `{ event, preview }`; see {@linkcode TraceEvent}. For looking at what happens: it copies what
-   * passes. Default: none.
+   * A function that is called with each frame, each state and the opening handshake of each
+   * connection, or `{ event, preview }`; see {@linkcode TraceEvent}. For debugging: a trace copies
+   * what passes. Default: none.
    */
   readonly trace?: TraceFunction | TraceOptions;
   /**
-   * Whether each binary message has an ArrayBuffer of its own, which begins with it: to be
-   * transferred, or to be read as `new Float32Array(data.buffer)`. It costs a copy of each message
-   * that came in a chunk with others. Default: false.
+   * Whether each binary message has an ArrayBuffer of its own, which begins with it. The program
+   * can then transfer it, or read it as `new Float32Array(data.buffer)`. This costs a copy of each
+   * message that came in a chunk with others. Default: false.
    */
   readonly ownBuffers?: boolean;
 }
 
-/** When a connection is pinged, and when it is given up. */
+/** When to send a Ping, and when to give the connection up. */
 export interface HeartbeatOptions {
-  /** Milliseconds without anything from the peer after which it is pinged. Default: 25,000. */
+  /**
+   * Milliseconds without anything from the peer after which this end sends a Ping. Default: 25,000.
+   */
   readonly interval?: number;
-  /** Milliseconds for it to send anything then. Default: 20,000. */
+  /** Milliseconds that the peer then has to send anything. Default: 20,000. */
   readonly timeout?: number;
 }
 

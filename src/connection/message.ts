@@ -1,4 +1,4 @@
-// What a message is to those who send and receive it: types only.
+// The type of a message that was received.
 
 /**
  * A message: a text is a string, a binary message its bytes.
@@ -7,11 +7,12 @@
  * with other messages of the same connection before and behind them, and begin at any offset of its
  * buffer. So:
  *
- * - keep a `slice()` of a small message that is to live long: the view keeps all of the chunk;
- * - read numbers by `new DataView(data.buffer, data.byteOffset, data.byteLength)`, not by
- *   `new Float32Array(data.buffer)`;
- * - transfer the buffer of a `slice()`. To transfer `data.buffer` takes the messages around it
- *   away; if some of them have not been given out yet, the connection fails with 1011, and the
+ * - keep a `slice()` of a small message that is to live long: the view keeps the whole chunk in
+ *   memory;
+ * - read numbers by `new DataView(data.buffer, data.byteOffset, data.byteLength)`, not by `new
+ *   Float32Array(data.buffer)`;
+ * - transfer the buffer of a `slice()`. Transferring `data.buffer` also takes away the messages
+ *   around it. If some of them have not been given out yet, the connection fails with 1011, and the
  *   error is reported.
  *
  * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.

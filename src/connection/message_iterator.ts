@@ -10,8 +10,8 @@ interface Source {
 }
 
 /**
- * The messages of a connection until it ends: in order when it ended as intended, and with an error
- * otherwise.
+ * The messages of a connection until it ends. The iteration ends normally when the connection ended
+ * as intended, and throws otherwise.
  */
 export function iterateMessages(source: Source): AsyncIterableIterator<Message> {
   return {

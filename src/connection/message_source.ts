@@ -1,5 +1,5 @@
-// What `send()` makes fragments of: a Blob, or the chunks that a caller gives. What can be judged
-// is judged before anything is sent, for half a message cannot be taken back.
+// What `send()` makes fragments of: a Blob, or the chunks that a caller gives. They are checked as
+// far as possible before anything is sent, because half a message cannot be taken back.
 
 import { isBytes, kindOf } from "../util/brands.ts";
 import type { BinaryData } from "../util/bytes.ts";
@@ -11,7 +11,10 @@ type Chunk = string | BinaryData;
 /** Octets of a Blob that are read at a time. */
 const PIECE = 65_536;
 
-/** The chunks of a Blob. Not by iterating `blob.stream()`, which not every runtime's type knows. */
+/**
+ * The chunks of a Blob. It does not iterate `blob.stream()`, which the types of some runtimes do
+ * not allow.
+ */
 export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for (let start = 0; start < blob.size; start += PIECE) {
     yield new Uint8Array(await blob.slice(start, start + PIECE).arrayBuffer());
@@ -19,8 +22,8 @@ export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
 }
 
 /**
- * The octets of all chunks of an array; 0 for any other source, which may make them only when it is
- * asked for them.
+ * The octets of all chunks of an array; 0 for any other source, which may make its chunks on
+ * demand.
  */
 export function knownSize(source: MessageSource): number {
   if (!Array.isArray(source)) return 0;
@@ -33,11 +36,11 @@ export function chunkSize(chunk: Chunk): number {
 }
 
 /**
- * Judges what is neither a string nor bytes as the chunks of one message.
+ * Checks that a value that is neither a string nor bytes gives the chunks of one message.
  *
  * @returns The same value.
- * @throws {TypeError} When it gives no chunks, or is an array that has none, or not all of one
- * type.
+ * @throws {TypeError} When it gives no chunks, or is an array that is empty or has chunks of both
+ * types.
  */
 export function checkSource(data: unknown): MessageSource {
   if (typeof data !== "object" || data === null || !isIterable(data)) {

@@ -21,8 +21,8 @@ export let failStream: (stream: MessageStream, error: Error) => void;
 
 /**
  * A message that arrives in chunks: strings for a text, bytes for a binary message. Iterate it
- * once, to its end: the next message waits behind it, and the peer with it while the iteration is
- * behind.
+ * once, to its end: the next message waits behind it. While the iteration is behind, the peer has
+ * to wait too.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
   readonly type: "text" | "binary";
 
   readonly #proceed: () => void;
-  /** Chunks that nobody has asked for yet; more are held back by the endpoint. */
+  /** Chunks that no reader has asked for yet; the endpoint holds back more. */
   readonly #chunks: Chunk[] = [];
   #ended = false;
   #discarded = false;
@@ -101,7 +101,7 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Bytes> {
     return {
       next: () => this.#next(),
-      // What nobody wants any more must not hold up what comes behind it.
+      // The rest of a message that its reader gave up must not hold up the messages behind it.
       return: () => {
         this.#discard();
         if (!this.#ended) this.#proceed();
@@ -133,7 +133,7 @@ export class MessageStream implements AsyncIterable<string | Bytes> {
   }
 }
 
-/** A message that came whole as a stream of it. */
+/** Makes a stream of a message that came whole. */
 export function streamOf(message: string | Bytes): MessageStream {
   const stream = createStream(typeof message === "string", () => {});
   pushChunk(stream, message, true);

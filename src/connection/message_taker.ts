@@ -1,4 +1,4 @@
-// Who takes the messages of a connection that no `receive()` waits for.
+// What takes the messages of a connection that no `receive()` waits for.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { Intake } from "./receive_backpressure.ts";

@@ -1,21 +1,21 @@
 // What is sent, in order: messages, streams of fragments, and what waits behind them.
 //
 // 1. The fragments of two messages must not mix (RFC 6455 section 5.4): while a stream is being
-//    sent, whatever else is sent waits for its end. Control frames do not pass through here, and go
-//    between.
+//    sent, other messages wait for its end. Control frames do not pass through here, and go between
+//    the fragments.
 // 2. Where messages may be dropped they wait here (backlog.ts), not yet encoded, while the
-//    transport is congested: what is encoded counts in a compression context and cannot be taken
-//    back.
-// 3. What waits here counts: `overflow` is applied to it and to what waits in the transport as one.
-//    What the transport has cannot be dropped any more, so with "drop-oldest" the newest message
-//    waits behind it, however much that is.
-// 4. Of a message in chunks counts what is known to be still to come, while it waits as while it is
-//    being sent: all of a Blob or an array. What a generator will make nobody knows, and it does
-//    not exist yet.
+//    transport is congested: an encoded message is part of a compression context and cannot be
+//    taken back.
+// 3. The option `overflow` applies to the sum of what waits here and in the transport. What the
+//    transport has cannot be dropped any more, so with "drop-oldest" the newest message waits
+//    behind it, however much that is.
+// 4. A message in chunks counts with the octets that are known to be still to come, while it waits
+//    and while it is being sent: all of a Blob or an array. The chunks that a generator will make
+//    are not known, and do not exist yet.
 // 5. A Close frame does not wait: a message in chunks that is not complete is given up, with what
 //    waits behind it, and the promises reject. Whole messages before it are sent first (`refill()`).
-// 6. Small messages that wait share a promise, as those in the transport do: one each would be most
-//    of what they cost.
+// 6. Small messages that wait share a promise, as those in the transport do: a promise for each
+//    would be most of what they cost.
 
 import { Backlog, Deque } from "./backlog.ts";
 import { type BinaryData, toBytes } from "../util/bytes.ts";
@@ -50,7 +50,7 @@ export type MessageSource =
 interface Waiters {
   /** How many of them wait. */
   count: number;
-  /** Octets of those that have waited. */
+  /** Octets of all that have waited. */
   size: number;
   readonly sent: Deferred<void>;
 }
@@ -58,7 +58,7 @@ interface Waiters {
 /** Messages of so many octets share a promise, which takes some 400. */
 const SHARED = 4_096;
 
-/** Whether messages may be dropped, and so wait where they still can be. */
+/** Whether messages may be dropped, and therefore wait here. */
 export function mayDrop({ overflow }: EndpointLimits): boolean {
   return overflow === "drop-oldest" || overflow === "drop-newest";
 }
@@ -74,7 +74,7 @@ export class Outbox {
   readonly #endpoint: Endpoint;
   readonly #mayDrop: boolean;
   readonly #backlog = new Backlog<WaitingStream>();
-  /** Of the messages that wait, in order. */
+  /** The promises of the messages that wait, in order. */
   readonly #waiters = new Deque<Waiters>();
   #stream: WaitingStream | undefined;
   /**
@@ -180,11 +180,11 @@ export class Outbox {
     if (stream !== undefined) stream.size = 0;
     while (this.#waiters.count > 0) this.#waiters.shift()!.sent.reject(error);
     while (this.#backlog.count > 0) this.#giveUp(this.#backlog.drop(), error);
-    // The source may never come to its next chunk.
+    // The source may never give its next chunk.
     this.#giveUp(stream, error);
   }
 
-  /** What is returned for a message that is not accepted, because too much waits. */
+  /** The promise for a message that is not accepted because too much waits. */
   #refuse(): Promise<void> | undefined {
     const { limits } = this.#endpoint;
     if (limits.overflow === "wait" || !this.#endpoint.full(this.#waiting)) return undefined;

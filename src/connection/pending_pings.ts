@@ -12,7 +12,7 @@ interface PendingPing {
 export class PendingPings {
   #pings: PendingPing[] = [];
 
-  /** One more has been sent: resolves with its round trip in milliseconds. */
+  /** Adds a Ping that has been sent. Resolves with its round trip in milliseconds. */
   add(payload: Uint8Array): Promise<number> {
     const roundTrip = defer<number>();
     this.#pings.push({ payload, sentAt: performance.now(), roundTrip });

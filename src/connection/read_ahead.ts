@@ -1,12 +1,12 @@
-// What has been parsed ahead of a consumer that is behind, so that no message hides the control
-// frames behind it.
+// What has been parsed ahead of a consumer that is behind, so that this end still sees the control
+// frames behind its messages.
 //
 // 1. Bounded: 16 messages and 65,536 octets. Octets count as they came, and each message, or piece
-//    of one that is streamed, for 64 more. What does not fit is not parsed (`Protocol.allowance`),
-//    and the transport is paused.
-// 2. Nothing here keeps the chunk that it came in.
-// 3. A compressed message stays compressed, and is inflated when it is taken: the context of the
-//    next one needs that order, and a bomb stays small.
+//    of one that is streamed, for 64 more. A message that does not fit is not parsed
+//    (`Protocol.allowance`), and the transport is paused.
+// 2. No message here keeps the chunk that it came in.
+// 3. A compressed message stays compressed until it is taken, and is inflated then: the compression
+//    context of the next one needs that order, and a decompression bomb stays small.
 
 import type { Bytes } from "../util/bytes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
@@ -47,7 +47,7 @@ type MaybeCompressed = Waiting | {
 
 /** The messages of one connection that wait for their consumer. */
 export class ReadAhead {
-  /** Why the messages end here: one that was compressed is not valid. */
+  /** Why no more messages come: a compressed message is not valid. */
   error: ProtocolError | undefined;
 
   readonly #protocol: Protocol;
@@ -76,21 +76,21 @@ export class ReadAhead {
   }
 
   /**
-   * Takes the first, plain; undefined when nothing waits, or it is not valid: then nothing waits
-   * any more.
+   * Takes the first, inflated. Undefined when nothing waits, or when it is not valid: then nothing
+   * waits any more.
    */
   take(): Waiting | undefined {
     const first = this.#shift();
     if (first === undefined || !isCompressed(first.data)) return first as Waiting | undefined;
     const data = this.#inflate(first.data);
-    // Below what is ever streamed: what came compressed is given out whole.
+    // With a size below any `streamFrom`: a message that came compressed is given out whole.
     return data === undefined ? undefined : { data, size: -1, last: undefined };
   }
 
   /**
-   * Drops a message that comes behind those that wait. One that is compressed has to be inflated
-   * where the next one may refer to it, and before it what waits compressed; of that only what
-   * still fits is kept.
+   * Drops a message that comes behind those that wait. A compressed message has to be inflated
+   * where the next one may refer to it. The compressed messages that wait have to be inflated
+   * before it, and only those that still fit are kept.
    *
    * @returns How many were dropped.
    */

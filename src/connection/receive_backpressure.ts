@@ -1,12 +1,12 @@
-// The receiving half of an endpoint: from the protocol's events to the consumer, and where that
-// stops for one that is behind.
+// The receiving half of an endpoint: it gives the protocol's events to the consumer, and stops for
+// a consumer that is behind.
 //
 // 1. A consumer that is behind has the rest of the turn to catch up: until then the chunk is left
 //    alone (`yielding`).
-// 2. Then messages are parsed ahead of it, to a bound (read_ahead.ts). They wait in order, also
-//    when the connection has ended meanwhile, unless this end ended it.
-// 3. A Ping behind them is answered at once, a Close frame at the end of the turn in which it was
-//    found.
+// 2. Then messages are parsed ahead of the consumer, to a bound (read_ahead.ts). They wait in
+//    order, also when the connection has ended meanwhile, unless this end ended it.
+// 3. This end answers a Ping behind them at once, and a Close frame at the end of the turn in which
+//    it was found.
 // 4. `Endpoint.#read()` pauses the transport while `yielding` is set, or `Protocol.blocked` says
 //    that a frame has to wait.
 // 5. User code is called from `run()` only, between two events.
@@ -23,9 +23,9 @@ import { FIRST_ALLOWANCE, ReadAhead } from "./read_ahead.ts";
 export class Intake {
   /** Messages received. */
   messages = 0;
-  /** Messages that were discarded because nobody wanted them. */
+  /** Messages that were discarded because the program takes none. */
   ignored = 0;
-  /** Why the messages end before those that came: one that was compressed is not valid. */
+  /** Why no more messages are given out: a compressed message is not valid. */
   error: ProtocolError | undefined;
   /** A consumer that is behind has the rest of this turn before the chunk is looked at again. */
   yielding = false;
@@ -45,12 +45,12 @@ export class Intake {
   #dropsExcess = false;
   /** Whether what comes of a message is dropped, up to its end. */
   #dropping = false;
-  /** Whether the byte stream has ended, so that no more can come than what is at hand. */
+  /** Whether the byte stream has ended: no more comes than what is at hand. */
   #unbounded = false;
   /** Whether the consumer has had the turn in which the peer's Close frame was found. */
   #closeSeen = false;
 
-  /** Takes a protocol over. */
+  /** Takes over a protocol. */
   constructor(
     protocol: Protocol,
     consumer: EndpointConsumer,
@@ -72,10 +72,10 @@ export class Intake {
   }
 
   /**
-   * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else nothing
-   * is read then. Of one that is dropped nothing is kept, but for a compressed one that the next
-   * may refer to: it is collected, within what `maxMessageSize` lets a compressed message have, and
-   * inflated to at most `maxMessageSize`, at its end.
+   * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else the
+   * endpoint reads nothing then. Nothing is kept of a message that is dropped, except of a
+   * compressed one that the next may refer to. That one is collected, within what `maxMessageSize`
+   * lets a compressed message have, and inflated at its end, to at most `maxMessageSize`.
    */
   set dropsExcess(drops: boolean) {
     this.#dropsExcess = drops;
@@ -88,7 +88,10 @@ export class Intake {
     this.yielding = false;
   }
 
-  /** Parses and gives as far as it may; false when it is called by what it calls. */
+  /**
+   * Parses and gives out as far as it may; false when the consumer calls it from within a call of
+   * this.
+   */
   run(): boolean {
     if (this.running) return false;
     this.running = true;
@@ -148,8 +151,8 @@ export class Intake {
   }
 
   /**
-   * The peer's Close frame comes next. What is due before the answer goes first: what waits, and
-   * this turn's replies.
+   * The peer's Close frame comes next. The messages that wait and this turn's replies leave before
+   * the answer.
    */
   #meetClose(): void {
     if (this.#protocol.holding && !this.#closeSeen) {
@@ -163,7 +166,7 @@ export class Intake {
 
   /**
    * The same as `#receive()` for a message of `nextMessage()`, which never has to wait or be
-   * dropped. By the way of all events each of 32 pipelined echoes of 20 octets cost Bun 15% more.
+   * dropped. Through `nextOther()` each of 32 pipelined echoes of 20 octets cost Bun 15% more.
    */
   #receiveNext(message: string | Bytes): void {
     const violation = this.#guard?.message();
@@ -184,7 +187,7 @@ export class Intake {
     this.#give(data, last);
   }
 
-  /** A message that nobody asked for, and that may not wait, has come to its end. */
+  /** A message that no `receive()` asked for, and that may not wait, has ended. */
   #dropped(): void {
     this.messages++;
     this.ignored++;
@@ -249,8 +252,8 @@ export class Intake {
   }
 
   /**
-   * Whoever was given a message has transferred the memory of others that have not been read: they
-   * are lost.
+   * The program has transferred the memory of a message, with other messages in it that have not
+   * been read: they are lost.
    */
   #failTransferred(): void {
     const error = new Error(

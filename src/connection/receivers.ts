@@ -19,7 +19,7 @@ export class Receivers {
   #receivers: Receiver[] = [];
   readonly #changed: () => void;
 
-  /** @param changed Called when one has gone whose signal has fired. */
+  /** @param changed Called when a call has been removed because its signal fired. */
   constructor(changed: () => void) {
     this.#changed = changed;
   }
@@ -34,7 +34,7 @@ export class Receivers {
     return this.#receivers[0]?.streamed;
   }
 
-  /** Waits for a message, until `signal` fires: that message is then the next one's. */
+  /** Waits for a message, until `signal` fires: the next call then gets that message. */
   add(streamed: boolean, signal: AbortSignal | undefined): Promise<Taken> {
     const receiver: Receiver = { streamed, taken: defer() };
     this.#receivers.push(receiver);

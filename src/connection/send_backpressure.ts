@@ -1,9 +1,9 @@
-// Where `send()` waits. What is sent is taken at once; its promise is settled when less waits, or
-// when all has left.
+// Where `send()` waits. A message is taken at once; its promise settles when less waits, or when
+// all has left.
 //
 // 1. A message is sent without a wait while less than the high-water mark waits, and its octets
 //    have been copied.
-// 2. Those who wait share one promise until the transport has taken all.
+// 2. Callers that wait share one promise until the transport has taken all.
 // 3. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any
 //    size can be sent while nothing waits: at most the limit and one message wait.
 // 4. endpoint.ts asks: `full()` before a message is added, `writable()` for who waits.
@@ -13,10 +13,13 @@ import { defer, type Deferred } from "../util/promises.ts";
 /** Octets that may wait to be sent before `send()` makes its caller wait. */
 export const HIGH_WATER_MARK = 65_536;
 
-/** What is not written yet, and what a transport holds that is not congested, is less than this. */
+/**
+ * While the transport is not congested, less than this waits: what is not written yet, and what the
+ * transport holds.
+ */
 export const UNCONGESTED: number = 2 * HIGH_WATER_MARK;
 
-/** Those who wait until the transport of one connection has taken all that it was given. */
+/** The callers that wait until the transport of one connection has taken all that it was given. */
 export class SendBackpressure {
   #drained: Deferred<void> | undefined;
 
@@ -38,7 +41,7 @@ export class SendBackpressure {
   }
 }
 
-/** Why a connection is dropped on which more than `most` octets waited. */
+/** The error of a connection that is dropped because more than `most` octets waited. */
 export function tooMuchWaits(most: number, waiting: number): Error {
   return new Error(
     `More than ${most} octets (maxBufferedAmount) waited to be sent: ${waiting}; ` +

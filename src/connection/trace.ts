@@ -36,23 +36,23 @@ export interface TraceFrame extends TraceStamp {
   /** Octets of its payload, as sent. */
   readonly size: number;
   /**
-   * For the last frame of a compressed message, the octets of the message when it is not
-   * compressed, as far as that is known: not of one that waits for its consumer, nor of a
+   * For the last frame of a compressed message: the octets of the message without compression.
+   * Undefined where that is not known: for a message that waits for its consumer, and for a
    * `PreparedMessage`.
    */
   readonly plainSize?: number;
   /**
-   * The beginning of its payload, unmasked; of a compressed message that of the message, where
-   * `plainSize` is known.
+   * The beginning of its payload, unmasked. For the last frame of a compressed message it is the
+   * beginning of the message without compression, where `plainSize` is known.
    */
   readonly preview: Uint8Array<ArrayBuffer>;
 }
 
-/** The connection stands elsewhere than before. */
+/** The state of the connection has changed. */
 export interface TraceState extends TraceStamp {
   /** What this event is. */
   readonly type: "state";
-  /** Where it stands now. */
+  /** The state now. */
   readonly state: "open" | "closing" | "closed";
 }
 
@@ -63,8 +63,7 @@ export interface TraceHandshake extends TraceStamp {
   /** Whether it came or went. */
   readonly direction: "in" | "out";
   /**
-   * The start line and the header fields; the values of fields that prove who somebody is are left
-   * out.
+   * The start line and the header fields; the values of fields that hold credentials are left out.
    */
   readonly head: string;
 }
@@ -72,12 +71,15 @@ export interface TraceHandshake extends TraceStamp {
 /** What a trace tells. */
 export type TraceEvent = TraceFrame | TraceState | TraceHandshake;
 
-/** Told of each event. What it throws goes to `console.error`, and harms nothing. */
+/**
+ * Called with each event. What it throws goes to `console.error`, and does not affect the
+ * connection.
+ */
 export type TraceFunction = (event: TraceEvent) => unknown;
 
-/** Whom to tell, and how much. */
+/** The function to call, and how much to show. */
 export interface TraceOptions {
-  /** Told of each event. */
+  /** Called with each event. */
   readonly event: TraceFunction;
   /** Octets of each payload to show. Default: 64. */
   readonly preview?: number;
@@ -172,10 +174,7 @@ function showClose(body: Bytes): string {
     : `${status.code} ${JSON.stringify(status.reason)}`;
 }
 
-/**
- * The text that the octets are, if a terminal can show it; a character that the preview cut is left
- * out.
- */
+/** The octets as text, if a terminal can show it. A character that the preview cut is left out. */
 function readable(preview: Bytes): string | undefined {
   const text = decoder.decode(preview).replace(/\ufffd$/, "");
   // deno-lint-ignore no-control-regex

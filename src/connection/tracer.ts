@@ -1,11 +1,10 @@
-// Tells of the frames of one connection, of its states and of its handshake (trace.ts has the
-// events).
+// Reports the frames, the states and the handshake of one connection (trace.ts has the events).
 //
 // 1. It reads the bytes themselves, as they come from the transport and go to it, with a decoder of
-//    its own in each direction: what is told is what was on the wire. A connection without a trace
-//    is asked for one once for each chunk and once for each batch.
-// 2. A frame is told when all of its payload has passed. Those that came wait until what they led
-//    to is sent, or until the chunk has been dealt with: by then a compressed message has been
+//    its own in each direction: it reports what was on the wire. A connection without a trace pays
+//    for one check for each chunk and one for each batch.
+// 2. It reports a frame when all of its payload has passed. Frames that came wait until the replies
+//    to them are sent, or until the chunk has been processed: by then a compressed message has been
 //    inflated, unless it waits for its consumer.
 // 3. The payload is copied, since the protocol unmasks it in place.
 
@@ -16,16 +15,16 @@ import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
 import { tell } from "../util/promises.ts";
 import type { TraceEvent, TraceFrame, TraceFunction, TraceOptions } from "./trace.ts";
 
-/** What is shown of a control frame: all of it. */
+/** Octets to show of a control frame: all that it can have. */
 const CONTROL = 125;
 
-/** Fields whose values prove who somebody is. */
+/** Fields whose values are credentials. */
 const SECRET = /^(authorization|proxy-authorization|cookie|set-cookie):.*$/gim;
 
 /** A message before it was compressed, or after it was inflated. */
 type Plain = Required<Pick<TraceFrame, "plainSize" | "preview">>;
 
-/** An event that may still be added to. */
+/** An event that may still get `plainSize` and `preview`. */
 type Told = { -readonly [K in keyof TraceFrame]: TraceFrame[K] };
 
 /** A frame that has passed. */
@@ -42,9 +41,9 @@ export class Tracer {
   readonly #preview: number;
   readonly #incoming: FrameReader;
   readonly #outgoing: FrameReader;
-  /** Frames that came and have not been told. */
+  /** Frames that came and have not been reported. */
   #waiting: Told[] = [];
-  /** Those of them that end a compressed message which has not been inflated. */
+  /** The frames of `#waiting` that end a compressed message which has not been inflated. */
   #unknown: Told[] = [];
   /** Messages that have been compressed and not been sent. */
   #deflated: { readonly wireSize: number; readonly plain: Plain }[] = [];
@@ -53,7 +52,7 @@ export class Tracer {
 
   /**
    * @param connection The `id` of the connection.
-   * @param to Whom to tell, and how much.
+   * @param to The function to call, and how much to show.
    * @param late Whether the connection has been open before.
    */
   constructor(connection: string, to: TraceFunction | TraceOptions, late = false) {
@@ -71,7 +70,7 @@ export class Tracer {
     return this.#connection;
   }
 
-  /** A chunk has come, and nobody has touched it yet. */
+  /** A chunk has come, and the protocol has not changed it yet. */
   received(chunk: Bytes): void {
     for (const { told, endsCompressed } of this.#incoming.read(chunk)) {
       const event: Told = { type: "frame", ...this.#stamp(), direction: "in", ...told };
@@ -80,12 +79,12 @@ export class Tracer {
     }
   }
 
-  /** Whether it reads what comes now: one that was late begins where no frame has been begun. */
+  /** Whether it reads what comes now: a late tracer begins between two messages. */
   joins(betweenMessages: boolean): boolean {
     return this.#joined ||= betweenMessages;
   }
 
-  /** What came has been dealt with; where the connection stands now. */
+  /** The chunk has been processed; `state` is the state of the connection now. */
   turned(state: "open" | "closing" | "closed"): void {
     this.#settle();
     if (state === this.#state) return;
@@ -108,7 +107,7 @@ export class Tracer {
     }
   }
 
-  /** Tells of one half of the opening handshake. */
+  /** Reports one half of the opening handshake. */
   handshake(
     direction: "in" | "out",
     startLine: string,
@@ -118,7 +117,7 @@ export class Tracer {
     this.handshakeHead(direction, [startLine, ...lines].join("\r\n"));
   }
 
-  /** Tells of one half of the opening handshake, given as it was sent. */
+  /** Reports one half of the opening handshake, given as it was sent. */
   handshakeHead(direction: "in" | "out", head: string): void {
     const shown = head.trimEnd().replace(SECRET, "$1: …");
     this.#tell({ type: "handshake", ...this.#stamp(), direction, head: shown });
@@ -152,7 +151,7 @@ export class Tracer {
     return { plainSize: data.length, preview: data.slice(0, this.#preview) as Bytes };
   }
 
-  /** One that was compressed to no use has not been sent so: it is passed over. */
+  /** A message that compression did not make smaller was sent without it: it is passed over. */
   #takeDeflated(size: number): Plain | undefined {
     const index = this.#deflated.findIndex(({ wireSize }) => wireSize === size);
     return index < 0 ? undefined : this.#deflated.splice(0, index + 1)[index]?.plain;
@@ -187,7 +186,7 @@ class FrameReader {
   read(chunk: Bytes): Frame[] {
     const decoder = this.#decoder;
     const frames: Frame[] = [];
-    // Not lent to it: its own copy, which it unmasks.
+    // A copy, because the decoder unmasks it in place.
     decoder.push(chunk.slice());
     for (;;) {
       if (!this.#inFrame) {

@@ -1,9 +1,9 @@
 // What is sent in one turn leaves in one write.
 //
-// A turn ends when the microtasks have gone round a few times and nobody has sent: that spans the
-// `await`s between two messages of an async handler, and needs no timer. One ring serves all
-// connections, so a broadcast costs a few microtasks, not a few for each receiver. Measured on Node
-// with 32 pipelined echoes by `for await`: 32 writes without the ring, 1 with it.
+// A turn ends when a few rounds of microtasks have passed without a send: that spans the `await`s
+// between two messages of an async handler, and needs no timer. All connections share the rounds,
+// so a broadcast costs a few microtasks, not a few for each receiver. Measured on Node with 32
+// pipelined echoes by `for await`: 32 writes without the rounds, 1 with them.
 
 /** Something that holds bytes until the turn ends. */
 export interface Flushable {

@@ -7,7 +7,8 @@ import type { Message } from "./message.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
 
 /**
- * The messages of a connection, until it ends in order; any other end is an error of the stream.
+ * The messages of a connection. The stream ends when the connection ends normally, and fails after
+ * any other end.
  */
 export function createReadable(ws: WebSocketConnection): ReadableStream<Message> {
   const messages = ws[Symbol.asyncIterator]();
@@ -26,13 +27,13 @@ export function createReadable(ws: WebSocketConnection): ReadableStream<Message>
 /** Sends each chunk as a message. */
 export function createWritable(ws: WebSocketConnection): WritableStream<string | BinaryData> {
   return new WritableStream<string | BinaryData>({
-    // A source that has nothing to send just now learns that the connection was lost.
+    // A source that has nothing to send at the moment also learns that the connection was lost.
     start(controller) {
       ws.closed.then((info) => {
         if (!info.orderly) controller.error(new ConnectionClosed(info));
       });
-      // Not only by `abort()` below, which is called after the write in progress: the peer may
-      // never let it end.
+      // `abort()` below is not enough: it is called after the write in progress, which the peer may
+      // never let end.
       controller.signal.addEventListener("abort", () => ws.close(CloseCode.internalError));
     },
     write: (message) => ws.send(message),

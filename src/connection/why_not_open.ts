@@ -1,10 +1,13 @@
-// Asked of any connection, also one of another copy of the package, whose private members are not
-// ours to read.
+// Why a connection is not open. It also asks a connection of another copy of the package, whose
+// private members this copy cannot read.
 
 import type { ConnectionClosed } from "../protocol/errors.ts";
 import type { WebSocketConnection } from "./connection.ts";
 
-/** The method of a WebSocketConnection that tells: a name that all copies of the package know. */
+/**
+ * The method of a WebSocketConnection that returns the reason: a name that all copies of the
+ * package know.
+ */
 export const WHY_NOT_OPEN: symbol = Symbol.for("@sansocket/ws/WebSocketConnection.whyNotOpen");
 
 /** Why nothing can be sent on a connection that is not open. */

@@ -1,16 +1,16 @@
-// Who may connect: limits on connections and on handshakes, in total and for each address.
+// Limits on connections and on handshakes, in total and for each address.
 //
-// 1. What is refused in total gets 503, what one address did 429; both say when to come again.
-// 2. What is remembered of addresses is bounded: an open connection each, and the handshakes of one
-//    second.
-// 3. An IPv6 peer commands a whole /64, so that is its address here.
+// 1. A total limit refuses with 503, a limit for one address with 429; both say when to try again.
+// 2. The memory for addresses is bounded: an entry for each address with an open connection, and
+//    the handshakes of one second.
+// 3. An IPv6 peer controls a whole /64, so the /64 is its address here.
 
 import { addressKey } from "../util/ip_address.ts";
 import type { HandshakeRefusal, RefusalCause } from "../handshake/refusal.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import type { GuardSettings } from "./connection_guard.ts";
 
-/** Where all who have no address are counted: those behind a UNIX socket. */
+/** The key of all clients without an address: those of a UNIX socket. */
 const NO_ADDRESS = "";
 
 /** Admits connections and handshakes to one server. */
@@ -22,7 +22,7 @@ export class Admission {
   /** Handshakes by address in the second that began at `#second`. */
   readonly #recent = new Map<string, number>();
   #second = -Infinity;
-  /** Connections that have ended, and have messages that wait for their handlers. */
+  /** Connections that have ended, whose messages still wait for their handlers. */
   draining = 0;
 
   /** Admission within the limits of a server. */

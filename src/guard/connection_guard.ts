@@ -1,9 +1,8 @@
-// The limits of one connection. The endpoint tells what happens and fails the connection with what
-// it gets back.
+// The limits of one connection. The endpoint reports what happens, and fails the connection with
+// the violation that it gets back.
 //
-// 1. No timers: rates are token buckets, and whoever owns the connections calls `check()` now and
-//    then.
-// 2. A rate that is off is one endless bucket, shared by all connections of the server.
+// 1. No timers: rates are token buckets, and the heartbeat calls `check()` regularly.
+// 2. All connections of the server share one endless bucket for the rates that are off.
 // 3. Cost of one message (`frame()` and `message()`) while no bucket has run out: 4 to 9 ns on Node
 //    and Bun, 2 to 4 ns on Deno (2 cores); 1 to 8 ns for `received()`, once for each chunk. The
 //    clock is read only when a bucket is empty.
@@ -55,17 +54,17 @@ export class ConnectionGuard {
   readonly #counters: Counters;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
-  /** Made when they are needed, which most connections never come to. */
+  /** Made when they are needed; most connections never need them. */
   #controls: TokenBucket | undefined;
   #fragments: TokenBucket | undefined;
 
   /**
-   * Data frames that have begun, and octets received: what `check()` compares with what they were.
+   * Data frames that have begun, and octets received: `check()` compares them with earlier values.
    */
   #frames = 0;
   #received = 0;
   #sent = 0;
-  /** Since when the message in progress has not got on, and where it was then. */
+  /** Since when the message in progress has made no progress, and the counts at that time. */
   #receiving:
     | { readonly since: number; readonly frames: number; readonly octets: number }
     | undefined;
@@ -93,9 +92,7 @@ export class ConnectionGuard {
     return this.#bytes.take(bytes) ? undefined : this.#exceeded("bytesPerSecond", "octets");
   }
 
-  /**
-   * Something has come: a message, the piece of one, which `last` completes, or a control frame.
-   */
+  /** A message has come, or a piece of one, which `last` completes, or a control frame. */
   judge(
     event: "message" | "compressed" | "chunk" | "ping" | "pong" | "close",
     last: boolean,
@@ -148,13 +145,13 @@ export class ConnectionGuard {
     return limitInflation(transform, this.#settings.limits.maxInflateRatio, () => this.inflated());
   }
 
-  /** Milliseconds within which the peer has to get on. */
+  /** Milliseconds within which the peer has to make progress. */
   get patience(): number {
     return Math.min(this.#settings.limits.frameTimeout, this.#settings.limits.stallTimeout);
   }
 
   /**
-   * Whether the peer gets on; to be called several times within `patience`.
+   * Checks that the peer makes progress; to be called several times within `patience`.
    *
    * @param receiving Whether a message or a frame has begun and not ended, and the connection is
    * being read.

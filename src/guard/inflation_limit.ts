@@ -1,14 +1,14 @@
 // The limit on how far a message may inflate, around the transform that inflates it.
 //
-// It stops the inflating, rather than judging its result: what is above the limit is never there in
-// memory.
+// It stops the inflating, and does not check the result afterwards: the part above the limit is
+// never in memory.
 
 import type { Bytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { Violation } from "../protocol/frame_header.ts";
 import type { MessageTransform } from "../protocol/message_assembler.ts";
 
-/** Up to here no ratio matters: the memory is the same whatever it came from. */
+/** Up to this size the ratio does not matter: so little memory does no harm. */
 const HARMLESS = 4_096;
 
 /** The transform within `maxInflateRatio`. */

@@ -1,4 +1,4 @@
-// What a server counts. One object for each server, whose fields are added to where things happen.
+// What a server counts: one object for each server. The code that sees an event adds to its field.
 
 import type { CloseInfo } from "../protocol/errors.ts";
 import type { RefusalCause } from "../handshake/refusal.ts";
@@ -28,16 +28,16 @@ export interface ServerStats {
   /** Octets sent on all WebSocket connections, frame headers included. */
   readonly bytesSent: number;
   /**
-   * Connections, handshakes and requests that were refused, by cause; each is told to the `refused`
-   * option as well.
+   * Connections, handshakes and requests that were refused, by cause; the `refused` option is
+   * called for each of them.
    */
   readonly refused: Readonly<Record<RefusalCause, number>>;
   /**
-   * Responses to plain requests that were cut: their client took nothing of them any more, or their
-   * body failed.
+   * Responses to plain requests that were cut because their client took nothing more of them, or
+   * their body failed.
    */
   readonly responsesCut: number;
-  /** WebSocket connections that have ended, by why they ended. */
+  /** WebSocket connections that have ended, by cause. */
   readonly closed: Readonly<Record<CloseCause, number>>;
 }
 
@@ -93,7 +93,7 @@ export class Counters {
     this.totalConnections++;
   }
 
-  /** Counts its end, by the limit that it broke or else by how it ended. */
+  /** Counts the end of a connection, by the limit that its peer broke, or else by how it ended. */
   ended(info: CloseInfo, violated: ViolationCause | undefined): void {
     this.closed[violated ?? causeOf(info)]++;
   }

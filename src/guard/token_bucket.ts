@@ -1,14 +1,14 @@
-// A token bucket without a timer, and without a look at the clock while it holds tokens.
+// A token bucket without a timer. It does not read the clock while it holds tokens.
 //
-// 1. It is filled only when it has run out, by the time since it was filled last, and to one
-//    second's worth at most. So it lets through at most two seconds' worth at once (a full bucket,
-//    and the refill behind it), and never more than that above its rate over any time.
+// 1. It is filled only when it has run out, for the time since it was last filled, and up to one
+//    second's worth. So it lets through at most two seconds' worth at once (a full bucket, and the
+//    refill behind it), and never more than that above its rate over any time.
 // 2. Integers only: a fraction of a token stays in the clock. A bucket that is off is an integer
 //    too.
 
 /**
- * As many as a small integer holds on every engine: an endless bucket counts down from here, again
- * and again.
+ * The largest small integer of every engine: an endless bucket counts down from here, again and
+ * again.
  */
 const ENDLESS = 0x3fff_ffff;
 
@@ -19,14 +19,12 @@ export class TokenBucket {
   #tokens: number;
   #filledAt: number;
 
-  /**
-   * A full bucket for `rate` a second, which `Infinity` makes endless; `now` tells milliseconds.
-   */
+  /** A full bucket for `rate` a second; `Infinity` makes it endless. `now` returns milliseconds. */
   constructor(rate: number, now: () => number) {
     this.#rate = Math.min(Math.floor(rate), ENDLESS);
     this.#now = now;
     this.#tokens = this.#rate;
-    // An endless bucket is shared by all connections and never asks for the time.
+    // All connections share an endless bucket, which never reads the clock.
     this.#filledAt = this.#rate === ENDLESS ? 0 : now();
   }
 
