@@ -6,9 +6,9 @@
 // 2. Our validator is weak, so it never matches where a strong one is asked for: If-Match and
 //    If-Range with an entity tag. Last-Modified is strong enough for If-Range when it is exactly
 //    the same (section 13.1.5).
-// 3. What cannot be understood is ignored, as sections 13.1.3 and 14.2 ask. Of several ranges, too,
-//    none is served: a server may, and many small ones are a way to make it work for nothing
-//    (section 17.15).
+// 3. A field that cannot be understood is ignored, as sections 13.1.3 and 14.2 ask. So is a list of
+//    several ranges: a server may do so, and many small ranges are a way to make it work for
+//    nothing (section 17.15).
 
 /** What is known of a representation. */
 export interface Validators {

@@ -1,10 +1,10 @@
-// Files as Responses, for whichever file system.
+// Files as Responses, for any file system.
 //
 // 1. A path is decoded once, split, and refused as a whole unless each segment is a plain name:
 //    nothing empty, nothing that begins with a dot, no backslash, no NUL. So neither `..`, however
 //    encoded, nor a dotfile ever gets to the file system, which still has to keep symbolic links
 //    inside the folder.
-// 2. What is refused looks like what is not there: 404.
+// 2. A path that is refused gets 404, like a file that is not there.
 // 3. A file that was opened is closed, whether or not its body is asked for.
 
 import type { FetchTools } from "../server/context.ts";
@@ -16,9 +16,9 @@ import { checkOptions, type OptionTable, text as textRule } from "../util/check_
 /** How files are found and named; see `serveFiles()`. */
 export interface FileOptions {
   /**
-   * What the paths begin with and the names of the files do not: with "/static/", "/static/a.css"
-   * is the file "a.css". As the route of a pattern that ends in `*` it needs none: what `*` stands
-   * for is the name. Default: "/".
+   * The beginning of the paths that does not belong to the names of the files: with "/static/",
+   * "/static/a.css" is the file "a.css". A route whose pattern ends in `*` needs no prefix: what
+   * `*` stands for is the name. Default: "/".
    */
   readonly prefix?: string;
   /** The name of the file for a path that ends in a slash. Default: "index.html". */
@@ -86,7 +86,7 @@ function decodePath(pathname: string, prefix: string): string | undefined {
   }
 }
 
-/** The names along a path; undefined when one of them is none that we serve. */
+/** The names along a path; undefined when one of them must not be served. */
 function splitPath(path: string, index: string): readonly string[] | undefined {
   const names = path.split("/");
   if (names.at(-1) === "") names[names.length - 1] = index;
@@ -116,7 +116,7 @@ async function respond(request: Request, name: string, file: OpenFile): Promise<
   if (isContent) {
     headers.set("content-type", mediaType(name));
     headers.set("content-length", String(end - start));
-    // Or a browser may take a text that somebody uploaded for a page.
+    // Otherwise a browser may take a text that a user has uploaded for a page.
     headers.set("x-content-type-options", "nosniff");
   }
   if (isContent && request.method === "GET" && end > start) {
@@ -129,7 +129,8 @@ async function respond(request: Request, name: string, file: OpenFile): Promise<
 }
 
 /**
- * Weak, for two versions of the same size within one tick of the file system's clock have the same.
+ * The tag is weak, because two versions of the same size within one tick of the file system's clock
+ * have the same.
  */
 function validatorsOf({ size, modified }: OpenFile): Validators {
   const tag = `${size.toString(16)}-${Math.floor(modified).toString(16)}`;

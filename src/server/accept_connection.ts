@@ -1,4 +1,4 @@
-// Whoever comes to a server that listens: let in or turned away, and given to what reads the first
+// Admits or refuses each connection that a listener accepts, and passes it to what reads the first
 // request.
 
 import type { Address, Arrival, Transport } from "../transport/transport.ts";
@@ -9,25 +9,27 @@ import { HttpSession } from "./http_session.ts";
 import { reasonOf, type RefusalReason } from "./report_refusal.ts";
 import type { Sessions } from "./shutdown.ts";
 
-/** So many connections too many are told why at the same time; the others are cut. */
+/**
+ * A full server answers at most this many connections at a time with a refusal. It cuts all others.
+ */
 const MAX_TURNED_AWAY = 100;
 
 /** Receives the connections of one server. */
 export class Reception {
-  /** Whether nobody is let in any more. */
+  /** Whether the server admits no more connections. */
   stopped = false;
   readonly #context: ServerContext;
   readonly #sessions: Sessions;
-  /** Connections that are being refused. */
+  /** Connections that get a refusal now, because the server is full. */
   #turnedAway = 0;
 
-  /** Nobody has come yet. */
+  /** Starts without connections. */
   constructor(context: ServerContext, sessions: Sessions) {
     this.#context = context;
     this.#sessions = sessions;
   }
 
-  /** One has come, without TLS. */
+  /** Takes a connection without TLS. */
   take(transport: Transport): void {
     if (this.stopped) return transport.destroy();
     const peer = new SessionPeer(transport.remoteAddress, this.#context);
@@ -44,8 +46,8 @@ export class Reception {
   }
 
   /**
-   * One has come that has a TLS handshake before it, which is work: it is counted now, and if it is
-   * one too many it is not told why.
+   * Takes a connection whose TLS handshake is still to come. The handshake is work, so the
+   * connection is counted now, and one above a limit is cut without an answer.
    */
   arrive(remoteAddress: Address | undefined): Arrival | undefined {
     if (this.stopped) return undefined;

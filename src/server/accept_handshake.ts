@@ -1,5 +1,5 @@
-// From a handshake that was judged good to an open connection, at once: the same for whoever has
-// read the request.
+// Makes an open connection of a handshake that was judged good, at once. It does not matter which
+// code has read the request.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -34,11 +34,11 @@ import { requestLater } from "./request.ts";
  *
  * @param head The request.
  * @param context The server.
- * @param peer Who makes it.
+ * @param peer The client that makes it.
  * @param transport Its byte stream.
- * @param origins Which origins may connect, when that is not for the server to say.
- * @param ask Whether a function that decides on origins may be asked; without it what is for that
- * to decide is refused.
+ * @param origins Which origins may connect, in place of the server's own rule.
+ * @param ask Whether to call a function that decides on origins. When false, an origin that only
+ * the function can allow is refused.
  */
 export function judgeHandshake(
   head: RequestHead,
@@ -53,8 +53,8 @@ export function judgeHandshake(
 }
 
 /**
- * Who asks. What only the origin rule wants to know, and seldom, is found out then: an address
- * costs a call.
+ * The client that asks. Its getters find out, when they are read, what the origin rule seldom
+ * needs: an address costs a call.
  */
 class Scene implements OriginScene {
   readonly remote: Address | undefined;
@@ -94,7 +94,7 @@ export interface AcceptedRequest {
 /**
  * Answers with 101 and runs the handler.
  *
- * @returns Why it must be refused instead. Otherwise the session is over, and has become a
+ * @returns Why the server must refuse it instead; undefined when the session has become a
  * connection.
  */
 export function accept(
@@ -116,8 +116,8 @@ export function accept(
     );
     const headers = toFields(options.headers);
     const extensions = compression?.extensions ?? [];
-    // In a slab where it may be: on Node memory of its own made a handshake and its close cost 7%
-    // more.
+    // In a slab where the transport allows that: on Node, memory of its own made a handshake and
+    // its close cost 7% more.
     const copy = transport.borrows ? place : undefined;
     response = formatAcceptance(acceptance, { protocol, headers, extensions }, copy);
   } catch (error) {
@@ -144,7 +144,7 @@ export function accept(
 
 const decoder = new TextDecoder();
 
-/** Who traces a connection, and has been told of its request; undefined for nobody. */
+/** The tracer of a connection, which has got its request; undefined when tracing is off. */
 export function traceHandshake(
   { trace }: Pick<ServerContext, "trace">,
   { method, target, headers }: RequestHead,
@@ -156,8 +156,8 @@ export function traceHandshake(
 }
 
 /**
- * Opens a connection and runs its handler; it is counted until it has ended, and is at work until
- * the handler is done.
+ * Opens a connection and runs its handler. The connection is counted until it has ended, and is at
+ * work until the handler is done.
  */
 export function openConnection(
   context: ServerContext,
@@ -205,7 +205,7 @@ class Member implements Owner, HandlerWatcher {
     this.#context.guard.counters.ended(info, this.#guard.violated);
   }
 
-  /** What still has to be handled counts as a connection until it has been. */
+  /** A connection that has ended is counted until its handler has got the last message. */
   drained(): void {
     if (this.#context.draining.delete(this.#connection)) this.#peer.leave();
   }

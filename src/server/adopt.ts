@@ -1,6 +1,6 @@
-// WebSocket connections over a runtime's own engine, where a framework owns the server: the
-// decision is ours, as for serve(), and so is what is done with the messages; the frames are the
-// engine's.
+// WebSocket connections over a runtime's own engine, where a framework owns the server. Our code
+// judges the handshake, as for serve(), and handles the messages; the engine reads and writes the
+// frames.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -32,7 +32,7 @@ export interface Admitted {
   readonly headers: readonly (readonly [string, string])[];
   /** The engine has opened the connection. */
   open(socket: NativeSocket): NativeTransport;
-  /** The engine has not; with the status of the answer, if it refuses. */
+  /** The engine has not opened it; with the status of the answer, if it refuses. */
   cancel(status?: number): void;
 }
 
@@ -72,11 +72,11 @@ export class Adoption {
       peer.leave();
       context.refused(reasonOf(judged), peer.remoteAddress, head);
       const response = toResponse(judged);
-      // Bun's server then parses nothing behind it.
+      // Bun's server then parses nothing that follows.
       if (mentionsWebSocket(head)) response.headers.append("connection", "close");
       return response;
     }
-    // Made now, for Bun forgets the request once it is upgraded.
+    // Made now, because Bun forgets the request once it is upgraded.
     const { url, headers } = request;
     const copy = new Request(url, { headers: new Headers(headers) });
     try {
@@ -130,7 +130,7 @@ export class Adoption {
     if (full !== undefined) return full;
     const head = peer.identify(received);
     if ("status" in head) return head;
-    // Whoever comes from a loopback address has come to one.
+    // A client that connects from a loopback address connects to one.
     const { remoteAddress: remote, secure } = peer;
     const scene = { remote, local: socketAddress, secure, request };
     const judged = judgeUpgrade(head, context, origins, scene);
@@ -162,7 +162,7 @@ export class Adoption {
   }
 }
 
-/** The head again, for the rules that judge one. */
+/** The head of a Request, for the rules that judge one. */
 function toHead(request: Request): RequestHead {
   const headers = new HeaderFields();
   for (const [name, value] of request.headers) {

@@ -1,9 +1,9 @@
-// WebSocket connections of a server that is somebody else's: it has read a request's head and gives
+// WebSocket connections on a server of another library, which has read a request's head and gives
 // the socket away.
 //
-// The request is then judged and answered by the same session as one of serve(): it differs only in
-// who read the head. A head that came through another parser is not re-parsed, so nothing here may
-// rely on its syntax but the judgement.
+// The same session as for serve() then judges and answers the request; only the parser of the head
+// is another. The head is not parsed again, so code here must not rely on more of its syntax than
+// the judgement checks.
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
@@ -30,14 +30,14 @@ export interface ForeignHead {
   readonly fields: readonly string[];
 }
 
-/** The WebSocket connections on one server of somebody else's. */
+/** The WebSocket connections on one server of another library. */
 export class Attachment {
   /** The open connections. */
   readonly connections: Set<WebSocketConnection> = new Set();
   readonly #context: ServerContext;
   readonly #sessions: Sessions;
 
-  /** `websocket` takes the requests that are taken without a decision of their own. */
+  /** `websocket` is the handler for requests that are upgraded without a `fetch`. */
   constructor(
     options: AttachmentOptions,
     deflate: DeflateBackend | undefined,
@@ -48,10 +48,10 @@ export class Attachment {
   }
 
   /**
-   * Answers a request whose head has been read, with the bytes behind it; `fetch` decides, or else
-   * it is upgraded.
+   * Answers a request whose head has been read, with the bytes behind it. `fetch` decides; without
+   * it the request is upgraded.
    *
-   * @returns Why it was refused, when that was so at once and not by `fetch`.
+   * @returns Why the request was refused, when that was at once and not by `fetch`.
    */
   take(
     transport: Transport,
@@ -75,12 +75,12 @@ export class Attachment {
     return this.#context.guard.counters.snapshot();
   }
 
-  /** Tells the option `error`. */
+  /** Reports to the option `error`. */
   error(error: unknown): void {
     this.#context.error(error);
   }
 
-  /** Tells of a request that asks for no WebSocket, and gets 426 from whoever has it. */
+  /** Reports a request that asks for no WebSocket, and that the caller answers with 426. */
   refused(head: ForeignHead, remoteAddress: Address | undefined, reason: string): void {
     this.#context.refused({ cause: "handshake", status: 426, reason }, remoteAddress, toHead(head));
   }

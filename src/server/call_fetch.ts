@@ -1,5 +1,5 @@
-// What `fetch` makes of a request: a Response that it returns or throws, an upgrade, or a failure
-// that becomes one.
+// Calls `fetch`, and makes an answer of the result: a Response that it returns or throws, an
+// upgrade, or a failure that becomes a Response.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isResponse } from "../util/brands.ts";
@@ -13,7 +13,7 @@ import { reasonOf, type RefusalReason } from "./report_refusal.ts";
 import { mentionsWebSocket } from "./request.ts";
 import { mistakeInBody } from "./server_request.ts";
 
-/** What came of it. */
+/** The answer to a request. */
 export interface Answer {
   /** What to answer with, unless there is a decision. */
   readonly response: Response;
@@ -21,7 +21,7 @@ export interface Answer {
   readonly decision?: UpgradeDecision;
   /** Why `upgrade()` refused, when that is what the response says. */
   readonly refusal?: HandshakeRefusal;
-  /** What has to be reported. */
+  /** The error to report. */
   readonly error?: unknown;
 }
 
@@ -68,15 +68,16 @@ export async function callFetch(
     return failed(error);
   }
   if (decision !== undefined) return { response: sendable, decision };
-  // Frameworks hand on copies; what has another status is the application's own answer.
+  // Frameworks return copies of a refusal. A Response with another status is the application's own
+  // answer.
   return refusal?.status === sendable.status
     ? { response: sendable, refusal }
     : { response: sendable };
 }
 
 /**
- * What has to be told of an answer: it refuses a handshake, or is another answer to a request for a
- * WebSocket.
+ * The refusal to report for an answer: the answer refuses a handshake, or is another one to a
+ * request for a WebSocket.
  */
 export function refusalIn(
   { response: { status }, refusal, error }: Answer,

@@ -1,11 +1,11 @@
-// Who is at the other end of a connection: what the socket says, or a PROXY header, or the proxies
-// in each request; and whether that one may connect.
+// The client of a connection: its address, from the socket, a PROXY header, or the proxies in each
+// request; and whether it may connect.
 //
-// 1. The address of a connection is known when it begins, or with `trustProxy` with each request.
-//    There the limit for each address counts WebSocket connections: one connection of a proxy may
-//    carry the requests of many.
-// 2. Whoever was counted is counted out once, when the session or its WebSocket connection ends,
-//    whichever is first: a handler that never returns must not hold a place.
+// 1. The address of the client is known when a connection begins, or, with `trustProxy`, with each
+//    request. Then the limit for each address counts WebSocket connections, because one connection
+//    of a proxy may carry the requests of many clients.
+// 2. A client that was counted is counted out once, when its session or its WebSocket connection
+//    ends, the first of the two: a handler that never returns must not hold a place.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isUpgradeRequest } from "../handshake/server.ts";
@@ -47,8 +47,8 @@ export class SessionPeer {
   }
 
   /**
-   * Reads the PROXY header where one must come; what is wrong when it is not there and the
-   * connection has to be cut.
+   * Reads the PROXY header where one must come. Returns what is wrong, when the connection has to
+   * be cut.
    */
   async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
     const parser = new ProxyHeaderParser();
@@ -76,7 +76,7 @@ export class SessionPeer {
     return refusal;
   }
 
-  /** Admits the connection of its address, where its address is known already. */
+  /** Admits the connection for its address, where the address is known already. */
   enterConnection(): HandshakeRefusal | undefined {
     return this.#context.trustProxy === undefined ? this.#enter() : undefined;
   }
@@ -95,7 +95,7 @@ export class SessionPeer {
     this.#connected = this.#draining = this.#counted = false;
   }
 
-  /** The connection has ended, and counts on until `leave()`: messages wait for its handler. */
+  /** The connection has ended, but still counts until `leave()`: messages wait for its handler. */
   drain(): void {
     if (!this.#connected) return;
     this.#context.admission.disconnect();
@@ -104,7 +104,10 @@ export class SessionPeer {
     this.#draining = true;
   }
 
-  /** Finds out who makes a request; the request as its client made it, or how to refuse it. */
+  /**
+   * Finds out which client makes a request. Returns the request as that client made it, or how to
+   * refuse it.
+   */
   identify(head: RequestHead): RequestHead | HandshakeRefusal {
     const { trustProxy, admission, hosts } = this.#context;
     let identified = head;

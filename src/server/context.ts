@@ -25,8 +25,8 @@ export interface FetchTools {
   /** Makes a WebSocket connection of the request. */
   readonly upgrade: Upgrade;
   /**
-   * The address of the client, as far as it is known; behind proxies that are trusted, what they
-   * say.
+   * The address of the client, as far as the server knows it. Behind trusted proxies it is the one
+   * that they report.
    */
   readonly remoteAddress?: Address | undefined;
   /**
@@ -45,7 +45,7 @@ export type FetchHandler = (
 /** What a request for a socket leads to. */
 export type SocketChoice = Pick<UpgradeDecision, "handler" | "options">;
 
-/** Finds the socket that a request is for; undefined when that is not for this function to say. */
+/** Finds the socket that a request is for; undefined when this function cannot tell. */
 export type FindSocket = (head: RequestHead) => SocketChoice | undefined;
 
 /** What every connection of a server needs. */
@@ -70,31 +70,31 @@ export interface ServerContext extends
   closing: boolean;
   /** The open WebSocket connections. */
   readonly connections: Set<WebSocketConnection>;
-  /** Connections that have ended, whose handlers have still to get what came before. */
+  /** Connections that have ended, but whose handlers still have messages to get. */
   readonly draining: Set<WebSocketConnection>;
   /** How many connections are at work. */
   readonly atWork: WaitGroup;
   /** A parser that is between two heads, when there is one. */
   readonly parsers: HeadParser<RequestHead>[];
-  /** The socket that a request is for, where that needs no Request and no `fetch` to tell. */
+  /** Finds the socket that a request is for, where that needs neither a Request nor `fetch`. */
   readonly findSocket: FindSocket | undefined;
-  /** Tells the option `error` what failed. */
+  /** Reports a failure to the option `error`. */
   readonly error: (error: unknown) => void;
-  /** Counts who was refused, and tells the option `refused`. */
+  /** Counts each refusal, and reports it to the option `refused`. */
   readonly refused: Refuse;
   /** Limits against abuse, and what is counted. */
   readonly guard: GuardSettings;
-  /** Who may connect. */
+  /** Which clients may connect. */
   readonly admission: Admission;
   /** Which proxies to believe. */
   readonly trustProxy: Trust | undefined;
 }
 
 /**
- * Fills in the defaults; the same for a server of our own and for one that is attached to. The
- * options have been checked.
+ * Fills in the defaults, for `serve()`, `attach()` and `adopt()` alike. The options have been
+ * checked.
  *
- * @throws {TypeError} When there is to be compression, and no DEFLATE to do it with.
+ * @throws {TypeError} When compression is on, and the runtime has no DEFLATE.
  */
 export function createContext(
   options: ServerOptions,
@@ -102,7 +102,7 @@ export function createContext(
   connections: Set<WebSocketConnection>,
 ): ServerContext {
   const hook = options.error ?? ((error) => console.error(error));
-  // A reporter that fails must not take down what it reports on.
+  // A hook that throws must not take the server down.
   const error = (error: unknown): void => tell(hook, error, (second) => console.error(second));
   const guard = createGuardSettings(options.guard, () => performance.now());
   const { compression, origins, requireOrigin, ...resolved } = withDefaults(

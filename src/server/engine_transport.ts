@@ -6,8 +6,8 @@
 //    engine a message at a time.
 // 2. The engine answers Pings and closes itself. So a Pong that our end writes is one that the
 //    application sends.
-// 3. It cannot be paused. What comes while nobody takes it is kept, to a bound; above it the
-//    connection is dropped.
+// 3. The engine cannot be paused. What comes while our end takes nothing is kept, up to a bound;
+//    above it the connection is dropped.
 
 import { type Bytes, concat, EMPTY, put } from "../util/bytes.ts";
 import {
@@ -22,8 +22,8 @@ import type { Address, Transport, TransportSink } from "../transport/transport.t
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
 /**
- * Why an end that our end began is not clean where the engine does not tell the peer's Close frame
- * from its absence.
+ * Why a close that our end began is not clean, where the engine does not report whether the peer
+ * has sent a Close frame.
  */
 export const ANSWER_UNKNOWN: string = "Whether the peer answered the Close frame is not known: " +
   "the runtime's engine does not tell";
@@ -36,8 +36,7 @@ export interface NativeSocket {
    */
   send(data: string | Bytes): boolean;
   /**
-   * Sends a Ping. An engine without it looks after the peer by itself: each Ping counts as
-   * answered.
+   * Sends a Ping. An engine without it checks on the peer by itself: each Ping counts as answered.
    */
   readonly ping?: (payload: Bytes) => void;
   /** Sends a Pong that answers no Ping. Without it there is none. */
@@ -56,7 +55,7 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class NativeTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
-  /** The engines do not tell. */
+  /** The engines do not report it. */
   readonly localAddress: undefined;
   readonly answersClose = true;
   readonly #socket: NativeSocket;
@@ -65,7 +64,8 @@ export class NativeTransport implements Transport {
   #opcode = 0;
   #pieces: Bytes[] = [];
   /**
-   * Of a control frame, which may stand between the fragments of a message (RFC 6455 section 5.4).
+   * The payload of a control frame, which may stand between the fragments of a message (RFC 6455
+   * section 5.4).
    */
   #controlPieces: Bytes[] = [];
   /** Frames that wait for our end to read. */
@@ -85,7 +85,7 @@ export class NativeTransport implements Transport {
   /**
    * Wraps an open socket.
    *
-   * @param maxWaiting Octets that may come while nobody takes them.
+   * @param maxWaiting Octets that may come while our end takes none.
    */
   constructor(socket: NativeSocket, remoteAddress: Address | undefined, maxWaiting: number) {
     this.#socket = socket;
@@ -133,7 +133,7 @@ export class NativeTransport implements Transport {
   destroy(): void {
     const over = this.#over;
     this.#lost = this.bufferedAmount;
-    // First, for an engine may report the end before `terminate()` returns.
+    // Set first, because an engine may report the end before `terminate()` returns.
     this.#over = this.#ended = true;
     if (!over) this.#socket.terminate();
     this.#drop();
@@ -162,8 +162,8 @@ export class NativeTransport implements Transport {
   }
 
   /**
-   * The engine's connection has ended; 1005 is a Close frame without a code, 1006 that there was
-   * none.
+   * The engine's connection has ended; 1005 means a Close frame without a code, 1006 no Close
+   * frame.
    */
   closed(code: number, reason: string, error?: Error): void {
     if (this.#over) return;
@@ -216,7 +216,7 @@ export class NativeTransport implements Transport {
     if (!this.#paused) this.#deliver();
     else if (this.#waitingSize > this.#maxWaiting) {
       this.#error = new Error(
-        `More than ${this.#maxWaiting} octets (maxBufferedAmount) came that nobody took`,
+        `More than ${this.#maxWaiting} octets (maxBufferedAmount) came that were not taken`,
       );
       this.destroy();
     }
@@ -232,7 +232,7 @@ export class NativeTransport implements Transport {
     this.#waitingSize = 0;
   }
 
-  /** No method that our end calls may call it back before it has returned. */
+  /** Delivers in a microtask: a method that our end calls must not call back before it returns. */
   #deliverSoon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -250,7 +250,7 @@ export class NativeTransport implements Transport {
     }
     if (!this.#over || this.#told || this.sink === unowned) return;
     this.#told = true;
-    // The end is told at once. What our end has not read goes with it, unless it has given the
+    // The end is reported at once, with what our end has not read, unless our end has given the
     // connection up.
     const rest = this.#ended ? EMPTY : join(this.#waiting);
     this.#drop();

@@ -1,8 +1,8 @@
 // Pages by template literals: what is put into one is escaped, unless it is HTML already.
 //
-// Escaped are the five characters that mean something in text and in quoted attributes. Nothing
-// makes a value safe in a script, a style, an attribute without quotes or a URL: those are not for
-// values of others.
+// The five characters that mean something in text and in quoted attributes are escaped. Nothing
+// makes a value safe in a script, a style, an attribute without quotes or a URL: put no foreign
+// values there.
 
 import { brand } from "../util/brands.ts";
 
@@ -18,7 +18,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 export class Html {
   readonly #text: string;
 
-  /** Made by `html`; for text that is HTML and was written by nobody else. */
+  /** Takes text that is HTML already, and that the application itself has written. */
   constructor(text: string) {
     this.#text = text;
   }
@@ -35,7 +35,7 @@ export class Html {
   /**
    * The HTML as a response, with its content type.
    *
-   * @param init Status and header fields; 200 and none unless told.
+   * @param init Status and header fields. Default: 200 and none.
    */
   toResponse(init?: ResponseInit): Response {
     const headers = new Headers(init?.headers);

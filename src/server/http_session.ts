@@ -1,15 +1,16 @@
 // One accepted connection while it speaks HTTP/1.1: requests in turn until it is upgraded or ends.
 //
-// 1. Every wait has a deadline: the head as a whole has `handshakeTimeout`, and so has each silence
-//    within a body, which as a whole has `requestTimeout`. A response may take as long as the peer
-//    takes something of it within `stallTimeout`.
+// 1. Every wait has a deadline: `handshakeTimeout` for a whole head and for each silence within a
+//    body, `requestTimeout` for a whole body. A response may go on as long as the peer takes
+//    something of it within each `stallTimeout`.
 // 2. Bytes are never guessed at: after a fault, or a body that was not read to its end, the
 //    connection ends.
-// 3. To end is to end our side, then to drop what still comes for a while: closing with bytes
-//    unread would reset the connection, and the answer with it (RFC 9112 section 9.6).
-// 4. The stream is read while `fetch` runs and a response leaves, or nobody would hear that the
-//    client has gone. Then the session is over at once, whatever the application still does; a
-//    client that has only ended its side gets its answer, as long as that gets on within
+// 3. The server first ends its own side, then drops what still comes for a while. To close with
+//    bytes unread would reset the connection, and the client would lose the answer (RFC 9112
+//    section 9.6).
+// 4. The session reads the stream while `fetch` runs and a response leaves, so that it learns when
+//    the client has gone. Then the session is over at once, even when the application is still at
+//    work. A client that has only ended its side gets its answer, as long as that gets on within
 //    `requestTimeout`.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
@@ -42,7 +43,7 @@ import type { Session, Sessions } from "./shutdown.ts";
 /** What became of a request. */
 type Outcome = "upgraded" | "keep-alive" | "close";
 
-/** What came of the wait for the first head, where somebody else has waited for it. */
+/** The result of the wait for the first head, where `Opening` has waited for it. */
 export interface FirstHead {
   /** The head or what is wrong with it, or why there is none. */
   readonly first: NonNullable<HeadResult<RequestHead>> | ReadFailure;
@@ -65,7 +66,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   readonly #peer: SessionPeer;
   #once = false;
   #over = false;
-  /** Of the request that is being answered, once `fetch` has it. */
+  /** For the request that is being answered, once `fetch` has it. */
   #departure: Departure | undefined;
   /** Whether the answer has a deadline: its client has ended its side. */
   #hasDeadline = false;
@@ -124,7 +125,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   }
 
   /**
-   * Runs to the end of the connection. `refusal` answers the first request, whatever it is. Never
+   * Runs to the end of the connection. `refusal` answers the first request, of any kind. Never
    * rejects.
    */
   async run(first?: FirstHead, refusal?: HandshakeRefusal): Promise<void> {
@@ -164,14 +165,14 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if (!await this.#reader.finish(closeTimeout, stallTimeout)) throw stalled(stallTimeout);
   }
 
-  /** Something is wrong that has nothing to do with what the client sent. */
+  /** Cuts the connection because of something that has nothing to do with what the client sent. */
   #fail(error: unknown): void {
     this.#reportCut(error);
     this.destroy();
   }
 
   #reportCut(error: unknown): void {
-    // What breaks because the client has gone is nobody's mistake.
+    // What breaks because the client has gone is no failure of the server.
     if (this.#over) return;
     this.#context.guard.counters.responsesCut++;
     this.#context.error(error);
@@ -217,8 +218,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   }
 
   /**
-   * What comes before the first request: false when no request will be answered. `refusal` has been
-   * told.
+   * Does what comes before the first request; false when no request will be answered. `refusal` has
+   * been reported already.
    */
   async #begin(
     first: FirstHead | undefined,
@@ -345,8 +346,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     request?: Request,
   ): "upgraded" | Promise<"close"> {
     const { transport } = this.#reader;
-    // The peer has gone while the decision was made: who has ended its side can answer no Close
-    // frame.
+    // The peer has gone while the decision was made. A peer that has ended its side cannot answer a
+    // Close frame.
     if (this.#reader.hasEnded || this.#over) return Promise.resolve("close");
     const rest = this.#reader.release();
     const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
@@ -356,7 +357,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     return "upgraded";
   }
 
-  /** Answers with a fault or a refusal, and tells it; the connection ends after it. */
+  /** Answers with a fault or a refusal, and reports it. The connection ends after it. */
   #refuse(refusal: HeadFault | HandshakeRefusal, head?: RequestHead): Promise<"close"> {
     this.#tell(reasonOf(refusal), head);
     return this.#writeRefusal(refusal, head);

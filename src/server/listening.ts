@@ -1,5 +1,4 @@
-// Where a server listens: from what `serve()` was told to what a runtime is asked for, and back to
-// a URL.
+// Where a server listens: from the options of `serve()` to those of a runtime, and back to a URL.
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
 import type { Address, ListenOptions } from "../transport/transport.ts";
@@ -8,11 +7,11 @@ import { type ListeningOptions, SERVER_DEFAULTS } from "./options.ts";
 const QUIET = 60_000;
 
 /**
- * What to ask the runtime for.
+ * Makes the options with which a runtime listens.
  *
- * @param options What `serve()` was told.
+ * @param options The options of `serve()`.
  * @param handshakeTimeout Milliseconds for the TLS handshake.
- * @param error Told what is wrong with `sni`, and when no connection can be accepted.
+ * @param error Called when `sni` fails, and when no connection can be accepted.
  * @returns Where and how to listen.
  * @throws {TypeError} When it is both a port and a path, or TLS without a certificate or its key.
  */
@@ -46,7 +45,7 @@ export function resolveListening(
 }
 
 /**
- * The URL that a client on this machine finds a server by.
+ * The URL at which a client on this machine finds a server.
  *
  * @param address The address it listens on.
  * @param options What it was asked to listen on.
@@ -65,7 +64,7 @@ export function listeningUrl({ hostname, port }: Address, options: ListeningOpti
   return `${tls === undefined ? "http" : "https"}://${host}:${port}/`;
 }
 
-/** What fails all the time is reported once: again only when it had not failed for a minute. */
+/** Reports a failure that repeats only once, and again after a minute without one. */
 function seldom(report: (error: unknown) => void): (error: unknown) => void {
   let last = -Infinity;
   return (error) => {
@@ -75,7 +74,7 @@ function seldom(report: (error: unknown) => void): (error: unknown) => void {
   };
 }
 
-/** The runtimes take an IPv6 address as it is; who copied it from a URL has brackets around it. */
+/** The runtimes take an IPv6 address without brackets; one that was copied from a URL has them. */
 function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }

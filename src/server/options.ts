@@ -39,8 +39,8 @@ export interface ListeningOptions {
   readonly port?: number;
   /**
    * The address to listen on: "0.0.0.0" for all of the machine's, "::" for those of IPv6 as well.
-   * Of a name such as "localhost" it is the first address that the system knows. Default:
-   * "127.0.0.1".
+   * For a name such as "localhost" the server takes the first address that the system knows.
+   * Default: "127.0.0.1".
    */
   readonly hostname?: string;
   /**
@@ -50,7 +50,7 @@ export interface ListeningOptions {
   readonly path?: string;
   /**
    * Whether other processes may listen on the same port, so that the system spreads connections
-   * over them (SO_REUSEPORT): for one process on each core. Linux knows it, and Node from 22.12 on.
+   * over them (SO_REUSEPORT): for one process on each core. Linux has it, and Node from 22.12 on.
    * Default: false.
    */
   readonly reusePort?: boolean;
@@ -83,9 +83,9 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    * - `"moz-extension:"` for a whole scheme, `"file://"` for applications that send that;
    * - `"null"` for pages that have no origin, such as files, `"*"` for all.
    *
-   * Or a function, which is asked about what is not allowed already, and returns true or false at
-   * once. One that throws denies, and is reported to `error`. A route or `upgrade()` may have
-   * `origins` of its own in place of these.
+   * Or a function. The server calls it for an origin that is not allowed already, and it returns
+   * true or false at once. When it throws, the origin is refused, and `error` gets what it threw. A
+   * route or `upgrade()` may have `origins` of its own in place of these.
    */
   readonly origins?: Origins;
   /**
@@ -107,38 +107,38 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   readonly maxBodySize?: number;
   /**
    * Milliseconds for the whole of a request's body, from the end of its head; one that takes longer
-   * is answered with
-   * 408. Each silence within it has `handshakeTimeout`. Default: 300,000.
+   * is answered with 408. Each silence within it may last `handshakeTimeout`. Default: 300,000.
    */
   readonly requestTimeout?: number;
   /** Limits against abuse: see {@linkcode GuardOptions}. Default: that of each limit. */
   readonly guard?: GuardOptions;
   /**
-   * The proxies whose word about the client is taken, from `Forwarded` (RFC 7239) or
-   * `X-Forwarded-For`, `-Proto` and `-Host`: true for all, a number for so many in front of the
-   * server, or the addresses and ranges that they connect from. It settles `remoteAddress`, the URL
-   * of a request, the origin rule, and whom `guard` counts. For a server behind a proxy, which must
-   * set the fields itself, or clients can say what they like. Default: none.
+   * The proxies that the server believes about the client, from `Forwarded` (RFC 7239) or
+   * `X-Forwarded-For`, `-Proto` and `-Host`: true for all, a number for that many in front of the
+   * server, or the addresses and ranges that they connect from. It decides on `remoteAddress`, the
+   * URL of a request, the origin rule, and the address that `guard` counts. For a server behind a
+   * proxy. The proxy must set the fields itself, or clients can write what they like. Default:
+   * none.
    */
   readonly trustProxy?: TrustProxy;
   /**
-   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which says
-   * who the client is; one that does not is cut. For a server behind a load balancer that sends it,
-   * and that alone can connect. Default: false.
+   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which has
+   * the address of the client; a connection without it is cut. For a server behind a load balancer
+   * that sends the header, where no other client can connect. Default: false.
    */
   readonly proxyProtocol?: boolean;
   /**
-   * Told once what `fetch` or a handler without an `error` hook throws, that a response was cut,
-   * what is wrong with `tls.sni`, and when the system cannot accept connections any more, where the
-   * runtime tells (Deno). What it throws or rejects with goes to `console.error`. Default:
-   * `console.error`.
+   * Called once for each failure: what `fetch` or a handler without an `error` hook throws, a
+   * response that was cut, a failure of `tls.sni`, and that the system cannot accept connections
+   * any more, where the runtime reports that (Deno). What it throws or rejects with goes to
+   * `console.error`. Default: `console.error`.
    */
   readonly error?: (error: unknown) => void;
   /**
-   * Told of each connection, handshake and request that is refused: why, with which status, and who
-   * it was. It shows that a page is of a foreign origin, or that clients are too many;
-   * `stats().refused` has the counts. What it throws or rejects with goes to `error`. Default:
-   * none.
+   * Called for each connection, handshake and request that is refused, with the cause, the status
+   * and the address of the client. It shows, for example, that a page is of a foreign origin, or
+   * that there are too many clients; `stats().refused` has the counts. What it throws or rejects
+   * with goes to `error`. Default: none.
    */
   readonly refused?: (refusal: Refusal) => void;
 }
@@ -167,7 +167,9 @@ export interface RouteServerOptions<Table = Record<string, unknown>> extends Ser
   readonly websocket?: never;
 }
 
-/** The options of a server that only upgrades; whatever is no WebSocket handshake gets 426. */
+/**
+ * The options of a server that only upgrades; a request that is no WebSocket handshake gets 426.
+ */
 export interface WebSocketServerOptions extends ServerOptions {
   /** What to do with each connection. */
   readonly websocket: WebSocketHandler;
@@ -188,8 +190,8 @@ export type ServeOptions<Table = Record<string, unknown>> =
   | RouteServerOptions<Table>;
 
 /**
- * What the connections on another server can be told: the options of `serve()`, but for those on
- * listening and on requests, which are the business of that server.
+ * The options for connections on another server: those of `serve()`, except those for listening and
+ * for requests, which are the business of that server.
  */
 export interface AttachmentOptions extends
   Omit<
@@ -202,8 +204,8 @@ export interface AttachmentOptions extends
   > {}
 
 /**
- * What connections on a runtime's own engine can be told: what `attach()` can, but for what would
- * do nothing, as the engine reads requests and frames.
+ * The options for connections on a runtime's own engine: those of `attach()`, except those that
+ * would do nothing, because the engine reads requests and frames.
  */
 export interface AdoptionOptions extends
   Omit<
@@ -211,7 +213,7 @@ export interface AdoptionOptions extends
     "maxFragments" | "handshakeTimeout" | "autoPong" | "compression" | "guard"
   > {
   /**
-   * Limits against abuse, but for those on frames: see {@linkcode GuardOptions}. Default: that of
+   * Limits against abuse, except those on frames: see {@linkcode GuardOptions}. Default: that of
    * each limit.
    */
   readonly guard?: Omit<

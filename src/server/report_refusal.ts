@@ -1,4 +1,4 @@
-// Whom a server turns away, and why: counted, and told to whoever wants to know.
+// Counts what a server refuses, and reports each refusal with its cause to the option `refused`.
 
 import type { HandshakeRefusal, RefusalCause } from "../handshake/refusal.ts";
 import type { Counters } from "../guard/stats.ts";
@@ -16,17 +16,17 @@ export interface RefusedRequest {
   readonly headers: Headers;
 }
 
-/** A connection, a handshake or a request that was refused; told to the `refused` option. */
+/** A connection, a handshake or a request that was refused, as the option `refused` gets it. */
 export interface Refusal {
   /** Why, by a name that does not change; `stats().refused` counts by it. */
   readonly cause: RefusalCause;
   /** The status of the answer; undefined when the connection was cut without one. */
   readonly status: number | undefined;
-  /** What was expected, and what was got: as a rule what the client was told. */
+  /** What was expected, and what came: as a rule the text that the client got. */
   readonly reason: string;
   /**
-   * The address of the client, as far as it is known; behind proxies that are trusted, what they
-   * say.
+   * The address of the client, as far as the server knows it. Behind trusted proxies it is the one
+   * that they report.
    */
   readonly remoteAddress: Address | undefined;
   /** The request, when it came so far. */
@@ -35,17 +35,17 @@ export interface Refusal {
   readonly error?: Error;
 }
 
-/** What is known of a refusal besides who it was. */
+/** What is known of a refusal besides the client. */
 export type RefusalReason = Pick<Refusal, "cause" | "status" | "reason" | "error">;
 
-/** Why, from what it is answered with. */
+/** The cause of a refusal, from its answer. */
 export function reasonOf(refusal: HeadFault | HandshakeRefusal): RefusalReason {
   const { status, reason } = refusal;
   const cause = "headers" in refusal ? refusal.cause ?? "handshake" : "request";
   return { cause, status, reason };
 }
 
-/** Counts a refusal and tells it. */
+/** Counts a refusal and reports it. */
 export type Refuse = (
   reason: RefusalReason,
   remoteAddress: Address | undefined,
@@ -53,11 +53,11 @@ export type Refuse = (
 ) => void;
 
 /**
- * Makes what is called for each refusal.
+ * Makes the function that is called for each refusal.
  *
  * @param counters Where it is counted.
- * @param hook Told, if there is one.
- * @param report Told what that fails with.
+ * @param hook The option `refused`, if the application has set it.
+ * @param report Called with what the hook throws.
  */
 export function createRefuse(
   counters: Counters,

@@ -65,7 +65,7 @@ export function createRequest(
   if (url === undefined) {
     return { status: 400, reason: "Expected one valid Host and a target that is a path" };
   }
-  // A Request knows its methods in any case: "get" becomes "GET", "trace" is refused.
+  // A Request takes its methods in any case: "get" becomes "GET", "trace" is refused.
   const method = head.method.toUpperCase();
   if (FORBIDDEN_METHODS.includes(method)) {
     return { status: 501, reason: `Method ${head.method} is not implemented` };
@@ -93,7 +93,7 @@ export type RequestBodyLimits = Pick<
   "maxBodySize" | "handshakeTimeout" | "requestTimeout"
 >;
 
-/** A request's body, read from the transport as it is asked for. */
+/** A request's body, read from the transport as the application asks for it. */
 export class RequestBody {
   /** The body for a Request. */
   readonly stream: ReadableStream<Uint8Array>;
@@ -107,7 +107,7 @@ export class RequestBody {
   #expectsContinue: boolean;
   #size = 0;
   #done = false;
-  /** Whether the application reads it: then nobody else does. */
+  /** Whether the application reads it: then `discard()` does not. */
   #taken = false;
   /** Whether it is too late for the application to begin. */
   #over = false;
@@ -150,8 +150,8 @@ export class RequestBody {
   }
 
   /**
-   * Reads what the application left of the body; false when it did not end, or is still to be read:
-   * the application is at it, or answers with it. A client that waits for leave to send it has sent
+   * Reads what the application left of the body. False when the body did not end, or when the
+   * application still reads it or answers with it. A client that waits for 100 (Continue) has sent
    * nothing.
    */
   async discard(answer: ReadableStream<Uint8Array> | null): Promise<boolean> {
@@ -164,7 +164,7 @@ export class RequestBody {
   }
 
   /**
-   * Waits for an application that reads on behind its answer, for `timeout` milliseconds at most.
+   * Waits for an application that still reads after its answer, for at most `timeout` milliseconds.
    */
   async left(timeout: number): Promise<void> {
     if (this.#taken && !this.#done && this.fault === undefined) {
@@ -237,18 +237,18 @@ export function unmetExpectation(head: RequestHead): HeadFault | undefined {
 }
 
 /**
- * Whether a request asks for a WebSocket, whatever is wrong with it: a proxy that has passed it on
- * may take it for one. Such a proxy may look for the word alone, so any value of `Upgrade` that has
- * it counts.
+ * Whether a request asks for a WebSocket, even when it is malformed: a proxy that has passed it on
+ * may take it for one. Such a proxy may look for the word alone, so any value of `Upgrade` that
+ * contains it counts.
  */
 export function mentionsWebSocket(head: RequestHead): boolean {
   return /websocket/i.test(head.headers.get("upgrade") ?? "");
 }
 
 /**
- * Whether the connection may live on (RFC 9112 section 9.3). Not behind a request for a WebSocket:
- * a proxy may take what follows it for frames and look at it no more, so it must never be executed
- * as a request.
+ * Whether the connection may stay open (RFC 9112 section 9.3). It may not after a request for a
+ * WebSocket: a proxy may take what follows for frames and no longer check it, so the server must
+ * never execute it as a request.
  */
 export function mayKeepAlive(head: RequestHead): boolean {
   const connection = head.headers.get("connection");
@@ -257,8 +257,8 @@ export function mayKeepAlive(head: RequestHead): boolean {
 }
 
 /**
- * Makes the Request of an opening handshake that was accepted, when it is asked for. Until then its
- * text is kept, not its fields.
+ * Makes the Request of an accepted opening handshake when the application asks for it. Until then
+ * the text of the head is kept, not its fields.
  */
 export function requestLater(head: RequestHead, secure: boolean | undefined): LateRequest {
   const { source } = head.headers;

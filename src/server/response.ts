@@ -2,13 +2,13 @@
 //
 // 1. A body whose Content-Length is given is held to it; any other is chunked for HTTP/1.1 and
 //    ended by the connection for HTTP/1.0.
-// 2. What frames the message is ours to say: Connection, Transfer-Encoding and Keep-Alive are not
-//    copied.
+// 2. The server itself frames the message: it does not copy Connection, Transfer-Encoding and
+//    Keep-Alive.
 // 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer
-//    must not take it for whole. Where the last chunk or octets are missing, what was written
-//    before is let out first.
-// 4. How long a response takes is the peer's business; that it takes nothing at all is not. A peer
-//    that has gone is no mistake of ours: the body is told so, and nothing is thrown.
+//    must not take it for complete. Where the last chunk or octets are missing, the server first
+//    sends what was written before.
+// 4. A peer may take a response slowly, but must not stop taking it. A peer that has gone is no
+//    mistake of ours: the body is cancelled, and nothing is thrown.
 
 import { brand, isUint8Array, kindOf } from "../util/brands.ts";
 import { type Bytes, concat } from "../util/bytes.ts";
@@ -30,8 +30,8 @@ export interface Exchange {
   /** Milliseconds for which the peer may take nothing of what waits. */
   readonly stallTimeout: number;
   /**
-   * Told what the application's body failed with, if the peer sees by itself that the rest is
-   * missing.
+   * Called with what the application's body failed with, if the peer sees by itself that the rest
+   * is missing.
    */
   readonly failed: (error: unknown) => void;
 }
@@ -45,11 +45,11 @@ export interface Exchange {
 export async function writeResponse(response: Response, exchange: Exchange): Promise<boolean> {
   const { reader, head, stallTimeout } = exchange;
   const { status } = response;
-  // RFC 9112 section 6.3: these never have a body, whatever the Response holds.
+  // RFC 9112 section 6.3: these never have a body, even when the Response has one.
   const bodiless = head.method === "HEAD" || status < 200 || status === 204 || status === 304;
   const { body } = response;
   const empty = body === null;
-  // RFC 9110 section 8.6: 204 says no length; 304 says the one that 200 would have.
+  // RFC 9110 section 8.6: 204 gives no length; 304 gives the one that 200 would have.
   const declared = status === 204 ? undefined : empty && !bodiless ? 0 : declaredLength(response);
   const chunked = declared === undefined && !empty && head.version === "1.1";
   const untilClose = declared === undefined && !empty && !chunked && !bodiless;
@@ -69,7 +69,7 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
 
   const bytes = formatResponseHead(status, response.statusText, headers);
   if (bodiless || empty) {
-    // It may take its time, or fail; nobody has to know.
+    // The body may take its time, or fail; the client does not need it.
     body?.cancel().catch(() => {});
     return await write(reader, bytes, stallTimeout) && keepAlive;
   }

@@ -1,10 +1,9 @@
 // Which methods a route answers (RFC 9110 section 9).
 //
-// 1. HEAD is answered as GET, without the body, which whoever writes the response leaves out
-//    (section 9.3.2).
-// 2. OPTIONS is answered with the methods there are, unless the route does so itself (section
+// 1. HEAD is answered as GET; response.ts leaves out the body (section 9.3.2).
+// 2. OPTIONS is answered with the methods there are, unless the route answers it itself (section
 //    9.3.7).
-// 3. Any other method is 405, with those that there are (sections 10.2.1 and 15.5.6).
+// 3. Any other method gets 405, with the methods there are (sections 10.2.1 and 15.5.6).
 
 import { kind, type OptionTable } from "../util/check_options.ts";
 import { isResponse } from "../util/brands.ts";
@@ -46,7 +45,7 @@ export type Answer = (
   params: Readonly<Record<string, string>>,
 ) => Response | Promise<Response>;
 
-/** Answers each method by what there is for it. */
+/** Answers each method with what the route has for it. */
 export function createMethods(answers: ReadonlyMap<string, Answer>): Answer {
   const names = new Set(answers.keys());
   if (names.has("GET")) names.add("HEAD");

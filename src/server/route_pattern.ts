@@ -2,9 +2,9 @@
 //
 // 1. A pattern is a path whose segments are literal, `:name` (one segment that is not empty) or, as
 //    the last one, `*` (all that follows, which may be empty or have slashes).
-// 2. The best match is the most specific one, whatever the order: from the left, literal before
-//    `:name` before `*`. Patterns in that order need no backtracking: the first that fits is the
-//    best.
+// 2. The best match is the most specific one; the order of the routes does not matter. From the
+//    left, a literal comes before `:name`, and `:name` before `*`. Patterns in that order need no
+//    backtracking: the first that fits is the best.
 // 3. A path is split at its slashes before it is decoded, so an encoded slash belongs to its
 //    segment (RFC 3986 section 2.2).
 
@@ -19,7 +19,7 @@ export type RouteParamName<Pattern extends string> = Pattern extends
  * The parameters that a pattern finds in a path: those of `"/rooms/:room/*"` are
  * `{ room: string; "*": string }`.
  *
- * @typeParam Pattern The pattern, as a literal type; of a mere `string` nothing is known.
+ * @typeParam Pattern The pattern, as a literal type; for a mere `string` nothing is known.
  */
 export type RouteParams<Pattern extends string> = string extends Pattern
   ? Readonly<Record<string, string>>
@@ -88,7 +88,8 @@ export function comparePatterns(a: Pattern, b: Pattern): number {
 }
 
 /**
- * Literal 0, `:name` 1, `*` 2, nothing 3: more than a `*` at the same place matches less than it.
+ * Literal 0, `:name` 1, `*` 2, none 3: a pattern that has more segments in place of a `*` matches
+ * fewer paths.
  */
 function rank({ segments, open }: Pattern, index: number): number {
   if (index >= segments.length) return 3;
@@ -126,7 +127,7 @@ export function matches({ segments, open }: Pattern, path: Path): boolean {
 /**
  * The parameters of a path that the pattern matches.
  *
- * @returns Them; undefined when the percent-encoding of one is malformed.
+ * @returns The parameters; undefined when the percent-encoding of one is malformed.
  */
 export function readParams(
   { names, segments, open }: Pattern,
@@ -139,7 +140,7 @@ export function readParams(
     if (value === undefined) return undefined;
     params.push([name, value]);
   }
-  // Defines own properties, whatever their names.
+  // Defines own properties, also for a name such as "__proto__".
   return Object.fromEntries(params);
 }
 

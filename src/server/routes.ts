@@ -1,13 +1,13 @@
 // Routes: one object of patterns, made into the function that answers every request.
 //
-// 1. The best pattern wins (route_pattern.ts), whatever the order; without one the fallback
-//    answers, or 404.
+// 1. The best pattern wins (route_pattern.ts); the order of the routes does not matter. Where no
+//    pattern matches, the fallback answers, or 404.
 // 2. A route that is a Response is read once and answered with a new Response each time: cloning
 //    would put one more layer on its stream for each request, and the layers would keep what they
 //    have read.
-// 3. Such a route answers GET and HEAD alone: who posts to a page must not be told that all is
-//    well.
-// 4. A socket route answers 426 with `Upgrade: websocket` to whatever is no opening handshake
+// 3. Such a route answers only GET and HEAD: a client that posts to a page must not get a status of
+//    success.
+// 4. A socket route answers 426 with `Upgrade: websocket` to a request that is no opening handshake
 //    (RFC 9110 section 15.5.22), unless it has a `fetch` for that.
 
 import { isResponse, kindOf } from "../util/brands.ts";
@@ -45,10 +45,7 @@ export type RouteFunction<Path extends string = string> = (
   tools: RouteTools<Path>,
 ) => Response | Promise<Response>;
 
-/**
- * The `data` of the connections of a socket route that does not say: its parameters, when it has
- * some.
- */
+/** The `data` of connections whose socket route sets none: its parameters, when it has some. */
 export type RouteData<Path extends string> = keyof RouteParams<Path> extends never ? undefined
   : RouteParams<Path>;
 
@@ -59,7 +56,7 @@ export interface SocketRoute<Path extends string = string, Data = unknown>
    * What to do with each connection. Its `data` is the route's, or else the parameters of the path.
    */
   readonly websocket: WebSocketHandler<unknown extends Data ? RouteData<Path> : NoInfer<Data>>;
-  /** Answers what is no opening handshake; without it that gets 426. */
+  /** Answers a request that is no opening handshake; without it that gets 426. */
   readonly fetch?: RouteFunction<Path>;
 }
 
@@ -89,7 +86,7 @@ export type Route<Path extends string = string, Data = unknown> =
 
 /**
  * Patterns and what they lead to. A pattern is a path whose segments may be `:name`, and the last
- * one `*`; the most specific one that matches wins, whatever the order.
+ * one `*`; the most specific one that matches wins, and their order does not matter.
  *
  * @typeParam Table From each pattern to the type of its `data`; inferred.
  */
@@ -112,20 +109,20 @@ interface Entry {
 }
 
 /**
- * The path of a target that is its own normal form: what a URL would change, or another form, takes
- * the long way.
+ * The path of a target in its normal form. A target that the URL parser would change, or one in
+ * another form, takes the long way.
  */
 const PLAIN_TARGET = /^(?:\/(?!\.)[\w.~!$&'()*+,;=:@-]*)+(?=\?|$)/;
 
 type Params = Readonly<Record<string, string>>;
 
 /**
- * Makes of routes one function that answers requests, and one that knows the sockets among them.
+ * Makes two functions of routes: one answers requests, the other finds the socket for a request.
  *
  * @param routes The routes.
- * @param fallback Answers what no pattern matches; 404 unless told.
+ * @param fallback Answers a request that no pattern matches. Default: 404.
  * @throws {TypeError} When a pattern is invalid, two patterns match the same paths, or a route is
- * none of the four.
+ * none of the four kinds.
  */
 export function createRouter(routes: Routes, fallback: FetchHandler = notFound): Router {
   const table: Entry[] = [];
@@ -215,7 +212,7 @@ function createSocket(socket: SocketRoute): Answer {
   };
 }
 
-/** What there is for each method that a route names. */
+/** The answer for each method that a route names. */
 function answersOf(pattern: string, route: MethodRoute): Map<string, Answer> {
   const answers = new Map<string, Answer>();
   for (const method of Object.keys(METHODS) as (keyof MethodRoute)[]) {
@@ -239,7 +236,7 @@ function createConstant(pattern: string, response: Response): Answer {
   const headers = new Headers(response.headers);
   // One Response may stand in several routes.
   const own = response.clone();
-  /** The body, once somebody has asked for it: a stream may be slow, or fail. */
+  /** The body, once a request has asked for it: a stream may be slow, or fail. */
   let body: Promise<ArrayBuffer | null> | undefined;
   return async () => {
     body ??= own.body === null ? Promise.resolve(null) : own.arrayBuffer();

@@ -1,4 +1,4 @@
-// serve(), for whichever runtime brings the listener.
+// serve(), for any runtime that brings the listener.
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -36,8 +36,8 @@ export interface Server extends AsyncDisposal {
   stats(): ServerStats;
   /**
    * Lets the process end though the server listens, as `unref()` of `node:net` does; connections
-   * still keep it alive. For a server that is there only while something else is, such as one for
-   * debugging.
+   * still keep it alive. For a server that is to run only as long as the rest of the program, such
+   * as one for debugging.
    */
   unref(): void;
   /**
@@ -46,10 +46,10 @@ export interface Server extends AsyncDisposal {
    *
    * @param options With which code, how long, and how far apart.
    * @returns A promise that resolves when all has ended and every handler is done, or after
-   * `timeout`, when all has been cut and the `close` hooks have been called; a handler that is
-   * still at work then is not waited for. Called again, the same promise. Rejects, and does
-   * nothing, with a RangeError when the code or the reason cannot be sent or a time is not in its
-   * range, and with a TypeError when an option is unknown or of the wrong kind.
+   * `timeout`, when all has been cut and the `close` hooks have been called; `close()` does not
+   * wait for a handler that is still at work then. A second call returns the same promise. Rejects,
+   * and does nothing, with a RangeError when the code or the reason cannot be sent or a time is not
+   * in its range, and with a TypeError when an option is unknown or of the wrong kind.
    */
   close(options?: ServerCloseOptions): Promise<void>;
 }
@@ -66,7 +66,7 @@ export function createServe(runtime: Omit<Runtime, "dial">): Serve {
   };
 }
 
-/** Says how to write what was meant, for each mixture of the three. */
+/** Throws for a mixture of the three that is not allowed, and says what to write instead. */
 function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
   if (websocket === undefined) {
     if (routes !== undefined || fetch !== undefined) return;
@@ -85,7 +85,9 @@ function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
   }
 }
 
-/** How to know a socket by its address alone; undefined where more has to be known first. */
+/**
+ * Finds a socket by the target of a request alone; undefined where the server must know more first.
+ */
 function findSocketOf(
   { trustProxy, proxyProtocol }: ServerContext,
   find: FindSocket | undefined,

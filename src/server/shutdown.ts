@@ -1,11 +1,12 @@
 // The connections of one server, and how they end: serve(), attach() and adopt() stop in the same
 // way.
 //
-// 1. A connection that has ended is let go of at once, though its handler may run on. What is left
-//    is a count of those that are still at work, for close(): a handler that never settles holds
-//    nothing that the application does not hold.
-// 2. `timeout` bounds the whole of close(). A handler that is not done by then is not waited for;
-//    but whatever was cut has been told so, since the process may end next.
+// 1. A connection that has ended is released at once, though its handler may run on. Only a count
+//    of those still at work is kept, for close(). So a handler that never settles holds nothing
+//    that the application does not hold.
+// 2. `timeout` bounds the whole of close(), which does not wait for a handler that is not done by
+//    then. But each connection that was cut has had its `close` hook called, because the process
+//    may end next.
 
 import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
 import { LONGEST_TIMER } from "../connection/limits.ts";
@@ -26,8 +27,8 @@ export interface ServerCloseOptions {
   /** The reason, at most 123 octets of UTF-8. Default: "". */
   readonly reason?: string;
   /**
-   * Milliseconds from the last close after which what has not ended is cut, and no handler is
-   * waited for any more; a WebSocket is cut after `closeTimeout` in any case. Default: that of
+   * Milliseconds from the last close after which the server cuts what has not ended, and waits for
+   * no handler any more. It cuts a WebSocket after `closeTimeout` in any case. Default: that of
    * `closeTimeout`.
    */
   readonly timeout?: number;
@@ -60,24 +61,27 @@ export class Sessions {
   readonly #open = new Set<Session>();
   #closed: Promise<void> | undefined;
 
-  /** None yet. */
+  /** Starts without connections. */
   constructor(context: ServerContext) {
     this.#context = context;
   }
 
-  /** One has come. */
+  /** Adds a connection. */
   add(session: Session): void {
     this.#open.add(session);
     this.#context.atWork.enter();
   }
 
-  /** One is served by another from now on. */
+  /** Puts another session in the place of one. */
   replace(session: Session, next: Session): void {
     this.#open.delete(session);
     this.#open.add(next);
   }
 
-  /** One has ended, or has become a WebSocket connection, which is counted by itself. */
+  /**
+   * Removes one that has ended, or that has become a WebSocket connection, which is counted by
+   * itself.
+   */
   leave(session: Session): void {
     if (this.#open.delete(session)) this.#context.atWork.leave();
   }
@@ -85,7 +89,7 @@ export class Sessions {
   /**
    * Ends them all; see `Server.close()`.
    *
-   * @param stop Stops whatever brings new ones, once the closes have been sent.
+   * @param stop Stops the listener, once the closes have been sent.
    */
   close(
     options: ServerCloseOptions = {},
@@ -107,7 +111,7 @@ export class Sessions {
     this.#context.closing = true;
     this.#dropIdle();
     const closing = this.#closeConnections(code, reason, spread);
-    // While closes are spread, whoever comes is told to come back later.
+    // While closes are spread, new clients get 503 and are asked to come back later.
     if (spread > 0) await closing;
     const stopped = stop();
     this.#dropIdle();

@@ -1,8 +1,7 @@
 // What `fetch` answers with: a Response, or one that stands for an upgrade.
 //
-// Frameworks hand on copies of a Response, and middleware adds header fields to it. So a stand-in
-// is known by a field with a value that nobody can guess, and what was added to it goes with the
-// 101.
+// Frameworks hand on copies of a Response, and middleware adds header fields to it. So a field with
+// a random value marks a stand-in, and the fields that were added to it go into the 101.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isResponse, kindOf } from "../util/brands.ts";
@@ -20,7 +19,7 @@ export const SHUTTING_DOWN: HandshakeRefusal = {
 };
 
 const MARK = "sansocket-upgrade";
-/** What describes the body of a Response, which a 101 has not; and the mark. */
+/** Fields that describe the body of a Response, which a 101 does not have, and the mark. */
 const NOT_FOR_101: readonly string[] = [
   MARK,
   "connection",

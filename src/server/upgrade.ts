@@ -1,9 +1,9 @@
 // The decision to upgrade a request, as `fetch` sees it: `upgrade()` returns a Response like any
 // other.
 //
-// A request that cannot be upgraded gets the refusal as that Response. One that can gets a
-// stand-in, and the upgrade happens when `fetch` returns the stand-in itself: a Response with
-// status 101 cannot be made.
+// When a request cannot be upgraded, that Response is the refusal. Otherwise it is a stand-in, and
+// the upgrade happens when `fetch` returns the stand-in itself: a Response with status 101 cannot
+// be made.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -40,9 +40,9 @@ export type ProtocolChooser = (
 export interface UpgradeOptions<Data = unknown> {
   /**
    * The subprotocol, or several in order of preference: the first that the client offers is chosen,
-   * and none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses: one
-   * that returns what the client has not offered is reported, and the client gets 500. Default:
-   * none.
+   * and none when it offers none of them (RFC 6455 section 4.2.2). Or a function that chooses. When
+   * it returns a subprotocol that the client has not offered, the server reports an error and the
+   * client gets 500. Default: none.
    */
   readonly protocol?: string | readonly string[] | ProtocolChooser;
   /** The `data` of the connection. Default: undefined, or what the pattern of a route found. */
@@ -74,7 +74,7 @@ const UPGRADE: OptionScope = { owner: "upgrade()", table: UPGRADE_OPTIONS };
 /**
  * Checks what `upgrade()` is given.
  *
- * @throws {TypeError} When the handler is none, or a hook or an option is unknown.
+ * @throws {TypeError} When `handler` is not a handler, or a hook or an option is unknown.
  */
 export function checkUpgrade(handler: unknown, options: unknown): void {
   if (isObject(handler) && "headers" in handler && "url" in handler) {
@@ -86,8 +86,8 @@ export function checkUpgrade(handler: unknown, options: unknown): void {
 
 /**
  * Makes a WebSocket connection of a request. It is the same for `serve()`, `attach()` and
- * `adopt()`, but for what the platform has of the request, which comes first. The handler's `data`
- * is of the type of what it is given, and a handler that is declared to need `data` has to be given
+ * `adopt()`, except for what the platform has of the request, which comes first. The handler's
+ * `data` has the type of the option `data`, and a handler that is declared to need `data` must get
  * some.
  *
  * @typeParam Platform What the platform has of the request; nothing for `serve()`, which knows the
