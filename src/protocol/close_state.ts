@@ -1,5 +1,5 @@
-// How a connection ends: who was first, which Close frames were exchanged, what went wrong (RFC
-// 6455 section 7.1).
+// How a connection ends: which end was first, which Close frames were exchanged, what went wrong
+// (RFC 6455 section 7.1).
 
 import {
   CloseCode,
@@ -14,12 +14,12 @@ import type { Violation } from "./violation.ts";
 /** Where a connection stands; see the head of protocol.ts. */
 export type ProtocolState = "open" | "closing" | "discarding" | "closed";
 
-/** Codes of a peer that leaves as intended. */
+/** The codes with which a peer leaves as intended. */
 const INTENDED: readonly number[] = [CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus];
 
 /** What is known of the end of a connection so far. */
 export class Ending {
-  /** Who was first to close, fail or drop the connection. */
+  /** Which end was first to close, fail or drop the connection. */
   initiator: "local" | "remote" | undefined;
   /** The Close frame this end sent. */
   sent: CloseStatus | undefined;
@@ -40,7 +40,7 @@ export class Ending {
     return this.cause !== undefined || this.#dropped !== undefined;
   }
 
-  /** The byte stream is given up; the first cause counts. */
+  /** This end gives the byte stream up; the first cause counts. */
   drop(cause: Error, endedBy: "local" | "timeout" | "transport"): void {
     if (this.#dropped === undefined) {
       this.#dropped = cause;
@@ -50,8 +50,8 @@ export class Ending {
   }
 
   /**
-   * This end fails the connection, for what the peer did or with 1011 for an error of its own; what
-   * to tell the peer.
+   * This end fails the connection, for what the peer did or with 1011 for an error of its own.
+   * Returns what to tell the peer.
    */
   fail(why: Violation | Error): CloseStatus {
     const isViolation = "kind" in why;
@@ -61,14 +61,14 @@ export class Ending {
     return this.#failure = { code, reason };
   }
 
-  /** The body of the peer's Close frame: what it says, or what is wrong with it. */
+  /** Reads the body of the peer's Close frame. Returns what it says, or what is wrong with it. */
   receive(body: Uint8Array): CloseStatus | Violation {
     const status = decodeCloseBody(body);
     if (typeof status !== "number") {
       this.initiator ??= "remote";
       return this.received = status;
     }
-    // A code that may not stand there is told all the same.
+    // The application gets the code even if it may not stand there.
     if (status === CloseCode.protocolError && body.length > 1) {
       this.received = { code: readCloseCode(body), reason: "" };
     }
@@ -76,8 +76,8 @@ export class Ending {
   }
 
   /**
-   * The byte stream has ended. To give it up behind a closing handshake is no harm, if all of that
-   * has left.
+   * The byte stream has ended. When this end gave it up after a closing handshake, that does no
+   * harm if the whole handshake had left.
    *
    * @param error What ended it, if it did not end in order.
    * @param unsent Octets that had not left by then.
@@ -94,7 +94,7 @@ export class Ending {
   }
 
   /**
-   * What is told of it.
+   * What the application gets to know of the end.
    *
    * @param final Whether the connection has ended.
    * @param roundTrip The last round trip of a Ping.

@@ -1,5 +1,5 @@
-// What the library throws and rejects with. Messages are sentence case, without a final period,
-// and say what was got and what was expected.
+// What the library throws and rejects with. Messages are in sentence case, have no final period,
+// and say what was expected and what came instead.
 
 import { brand } from "../util/brands.ts";
 import type { CloseStatus } from "./close_frame.ts";
@@ -9,7 +9,7 @@ import type { Violation, ViolationCode } from "./violation.ts";
  * What ended a connection:
  *
  * - `local`, `remote`: a Close frame of this end or of the peer; `local` also for `terminate()`,
- *   for a handler that failed, and for too much that waited to be sent.
+ *   for a handler that failed, and when too much waited to be sent.
  * - `violation`: the peer broke the protocol or a limit; `CloseInfo.violation` says how.
  * - `timeout`: nothing came from the peer, or it did not close, in time.
  * - `transport`: the byte stream ended without a closing handshake.
@@ -27,7 +27,7 @@ export interface CloseInfo {
   readonly reason: string;
   /** Whether both Close frames were exchanged (RFC 6455 section 7.1.4). */
   readonly wasClean: boolean;
-  /** Who was first to close, fail or drop the connection. */
+  /** Which end was first to close, fail or drop the connection. */
   readonly initiator: "local" | "remote";
   /** What ended it. */
   readonly endedBy: EndedBy;
@@ -44,14 +44,14 @@ export interface CloseInfo {
   /**
    * Octets that were sent and had not left when the connection ended, counted as by
    * `bufferedAmount`: with the frame headers, and the Close frame if it had not left either. What
-   * the system had taken counts as left, whether it has arrived or not. What a source of chunks had
-   * still to give does not count. 0 behind a clean end, unless messages waited behind one in
-   * chunks.
+   * the system had taken counts as left, even if it has not arrived. What a source of chunks had
+   * still to give does not count. 0 after a clean end, unless messages waited behind one that was
+   * sent in chunks.
    */
   readonly unsent: number;
   /** The last round trip of a Ping, in milliseconds; undefined when none was answered. */
   readonly roundTrip: number | undefined;
-  /** False while the connection is closing: what is said here is what is known so far. */
+  /** False while the connection is closing: the other fields then hold what is known so far. */
   readonly final: boolean;
 }
 
@@ -112,9 +112,9 @@ export class HandshakeError extends Error {
   /** The class's name. */
   override readonly name = "HandshakeError";
   /**
-   * What went wrong, where it has a code: `ETIMEDOUT` after `handshakeTimeout`, `EPROTO` when `ws:`
-   * met TLS or a server that ended in place of an answer, as most for TLS do, or that of the cause,
-   * such as `ECONNRESET`.
+   * What went wrong, where it has a code. `ETIMEDOUT`: `handshakeTimeout` has passed. `EPROTO`:
+   * `ws:` met TLS, or a server that ended the connection in place of an answer, as most servers for
+   * TLS do. Otherwise it is the code of the cause, such as `ECONNRESET`.
    */
   readonly code: string | undefined;
   /** The status that the server answered with; undefined when there was no valid answer. */
@@ -169,7 +169,7 @@ function describe(info: CloseInfo): string {
 function describeClosing(known: CloseInfo): string {
   const status = known.initiator === "local" ? known.sent : known.received;
   if (status === undefined) return `The connection is lost${whyOf(known)}`;
-  // What failed it is the reason that this end has given.
+  // The reason that this end gave already says what went wrong.
   return `The connection is closing: ${whoOf(known)} said ${show(status)}`;
 }
 

@@ -2,10 +2,12 @@
 //
 // The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are
 // those of a header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks
-// 10 times slower). A piece of payload is unmasked where it lies; `bytes`, `start` and `end` say
-// where, so that no view has to be made. A chunk that is only lent is copied from where somebody
-// keeps a piece of it on, once: texts and small messages, and what is put together elsewhere, need
-// no memory of the chunk's size.
+// 10 times slower). It unmasks a piece of payload where it lies; `bytes`, `start` and `end` say
+// where, so that no view has to be made.
+//
+// The decoder copies a chunk that is only lent when the caller keeps a piece of it: once, from that
+// piece on. Texts, small messages and payload that is put together elsewhere need no memory of the
+// chunk's size.
 
 import { allocate, type Bytes, concat, EMPTY, JSC, part, SMALL } from "../util/bytes.ts";
 import {
@@ -23,7 +25,7 @@ import { decodeReceived, forgetReceived } from "./last_received.ts";
 const TEXT = 0x80 | Opcode.text;
 const BINARY = 0x80 | Opcode.binary;
 
-/** Below this many octets memory that is not zeroed costs more than it saves. */
+/** Below this many octets, memory that is not zeroed costs more than it saves. */
 const UNZEROED_FROM = 4_096;
 
 /** A chunk of up to so many octets, what a packet carries, is often one message. */
@@ -31,11 +33,11 @@ const SMALL_CHUNK = 1_500;
 
 /**
  * Where such a message is unmasked on JavaScriptCore. The first view of new memory costs it 130 to
- * 260 ns, and as much again for the words to unmask by: an echo of 125 octets takes 320 ns in place
- * of 520, of 1 KiB 640 in place of 770.
+ * 260 ns, and the view as words for unmasking costs as much again. With this memory an echo of 125
+ * octets takes 320 ns in place of 520, one of 1 KiB 640 in place of 770.
  */
 const shared = new Uint8Array(SMALL_CHUNK);
-/** What was lent last: the next chunk is often as long. */
+/** The chunk that was lent last: the next one is often as long. */
 let lent = shared;
 
 /** Reads frames from chunks of any size. */
@@ -51,17 +53,25 @@ export class FrameDecoder {
   end = 0;
 
   #cursor = 0;
-  /** The length of the chunk, which has less once somebody has transferred its memory. */
+  /**
+   * The length that the chunk had when it came; the chunk is shorter once its memory has been
+   * transferred.
+   */
   #size = 0;
-  /** Whether the chunk's memory is somebody else's, and lost when it has been read. */
+  /**
+   * Whether the chunk is lent: its memory is the transport's, and is lost when it has been read.
+   */
   #lent = false;
   /**
-   * What the last chunk cut short, so far: a header, or within a frame the payload of a control
-   * frame; a few octets.
+   * The few octets so far of what the last chunk cut short: a header, or the payload of a control
+   * frame.
    */
   #partial = EMPTY;
 
-  /** The header last read. Made when one is read: idle connections and short ways need none. */
+  /**
+   * The header last read. It is made when one is read: an idle connection needs none, nor does
+   * `readMessage()`.
+   */
   get header(): FrameHeader {
     return this.#header ??= createFrameHeader();
   }
@@ -77,8 +87,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Lets go of a chunk whose memory was transferred by whoever was given a view on it; whether that
-   * took octets with it that have not been read.
+   * Lets go of the chunk if the owner of a view on it has transferred its memory. Returns whether
+   * octets were lost that have not been read.
    */
   dropTransferred(): boolean {
     if (this.bytes.length === this.#size) return false;
@@ -93,8 +103,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next chunk, which becomes the decoder's own unless it is `lent`: then `own()` must be
-   * called before its memory goes. The one before must have been read to its end.
+   * Takes the next chunk, which becomes the decoder's own unless it is `lent`: then the caller must
+   * call `own()` before the memory goes. The chunk before must have been read to its end.
    */
   push(chunk: Bytes, lent = false): void {
     if (!this.empty) throw new Error("Chunk pushed before the last one was read");
@@ -105,8 +115,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Has a lent chunk from `from` on, with the header in front of it, or what is unread of it, in
-   * memory of its own.
+   * Copies a lent chunk into memory of its own: from `from` on with the header in front of it, or
+   * what is unread of it.
    */
   own(from: number = this.#cursor): void {
     if (!this.#lent) return;
@@ -114,7 +124,8 @@ export class FrameDecoder {
     if (from === this.bytes.length) return this.#release();
     const start = Math.max(from - MAX_HEADER_LENGTH, 0);
     const kept = this.bytes.subarray(start);
-    // Zeros for 32 KiB that are written over at once are 5% of 32 echoes of 1 KiB on Node.
+    // To zero 32 KiB that are written over at once takes 5% of the time of 32 echoes of 1 KiB on
+    // Node.
     if (kept.length < UNZEROED_FROM) this.bytes = kept.slice();
     else (this.bytes = allocate(kept.length)).set(kept);
     this.#size -= start;
@@ -124,7 +135,7 @@ export class FrameDecoder {
     this.#lent = false;
   }
 
-  /** Puts a chunk that is one message where it is only lent. */
+  /** Moves a chunk that is one message to memory of all decoders, where it is only lent. */
   #lend(): void {
     const { bytes } = this;
     shared.set(bytes);
@@ -136,7 +147,7 @@ export class FrameDecoder {
   /** The piece last read, to be kept. */
   keep(): Bytes {
     const { start, end, bytes } = this;
-    // With nothing behind it that would share the memory, a copy needs no view.
+    // When nothing behind the piece would share the memory, a copy needs no view.
     if (this.#lent && end === bytes.length) {
       const copy = bytes.slice(start, end);
       if (JSC) this.#settle();
@@ -172,13 +183,13 @@ export class FrameDecoder {
   }
 
   /**
-   * Reads a whole message that is one data frame, if that is what comes next, it lies in the chunk
-   * and it has at most `most` octets: its payload, unmasked, is from `start` to `end`, and whether
-   * it is a text the answer. Undefined for anything else, of which nothing has been read. This is
-   * nearly every frame, and needs no header to be judged: it takes only what is valid in its bits
-   * (with slab.ts, 6 to 18% less for each of 32 pipelined echoes of 20 octets). With `borrows` it
-   * may lie in memory of all decoders, and nobody else may see `bytes` until `keep()` or
-   * `decode()`.
+   * Reads a whole message that is one data frame, if it comes next, lies in the chunk and has at
+   * most `most` octets. Returns whether it is a text; its payload, unmasked, is from `start` to
+   * `end`. Returns undefined for anything else, and then has read nothing. Nearly every frame is
+   * such a message. No header has to be judged, because only a header with valid bits is taken
+   * (with slab.ts, 6 to 18% less for each of 32 pipelined echoes of 20 octets). With `borrows` the
+   * message may lie in memory of all decoders, and the caller must not pass `bytes` on before
+   * `keep()` or `decode()`.
    */
   readMessage(masked: boolean, most: number, borrows = false): boolean | undefined {
     const { bytes } = this;
@@ -210,7 +221,7 @@ export class FrameDecoder {
     return first === TEXT;
   }
 
-  /** Reads the next header into `header`; false when its last octet has not come. */
+  /** Reads the next header into `header`. Returns false when its last octet has not come. */
   readHeader(): boolean {
     if (this.empty) {
       this.#release();
@@ -240,9 +251,9 @@ export class FrameDecoder {
   }
 
   /**
-   * Reads as much of the payload as the chunk holds: afterwards `bytes`, `start` and `end` tell the
-   * piece. False when payload is due and the chunk has none; a frame without payload gives one
-   * empty piece.
+   * Reads as much of the payload as the chunk holds: afterwards `bytes`, `start` and `end` say
+   * where the piece is. Returns false when payload is due and the chunk has none. A frame without
+   * payload gives one empty piece.
    */
   readPayload(): boolean {
     const available = this.bytes.length - this.#cursor;
@@ -263,8 +274,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Adds the piece last read to the payload of a control frame; the payload, apart from the chunk,
-   * once it is complete.
+   * Adds the piece last read to the payload of a control frame. Returns the payload, in memory
+   * apart from the chunk, once it is complete.
    */
   takeControl(): Bytes | undefined {
     const { bytes, start, end } = this;
@@ -275,7 +286,7 @@ export class FrameDecoder {
     return this.remaining > 0 ? undefined : payload;
   }
 
-  /** Lets go of a chunk that has been read, so that an idle connection holds none. */
+  /** Lets go of the chunk once it has been read, so that an idle connection holds none. */
   #release(): void {
     this.bytes = EMPTY;
     this.#size =

@@ -1,13 +1,13 @@
 // Frames out, as one batch of bytes for each write.
 //
-// Frames are written one behind the other into a slab that all connections share (slab.ts). When
-// another connection has written behind a batch, the batch moves to where it has room of its own,
-// and more than it needs: a message to each of many connections, eight times over, is one write for
-// each of them, and one move.
+// The encoder writes frames one behind the other into a slab that all connections share (slab.ts).
+// When another connection has written behind a batch, the batch moves to where it has room of its
+// own, and more than it needs. When each of many connections gets eight messages in turn, each has
+// one write and one move.
 //
-// Only a transport of ours gets a slab's memory, or its caller's (see `lendBatches()`). Whatever
-// else is taken is in memory of its own: its taker may change it or transfer it, and a slab that is
-// transferred takes all connections along.
+// Only a transport of ours gets memory of a slab, or of the caller (see `lendBatches()`). Any other
+// batch is in memory of its own, because the caller of `take()` may change it or transfer it: a
+// slab that is transferred is lost to all connections.
 
 import { isArrayBuffer } from "../util/brands.ts";
 import { type Bytes, put } from "../util/bytes.ts";
@@ -27,12 +27,12 @@ export const REFERENCE_FROM = 65_536;
 /** The first octet of a binary message in one frame. */
 const PLAIN = FIN | Opcode.binary;
 
-/** A batch moves up to this size: to copy it costs less than a write. */
+/** A batch moves up to this size, because a copy then costs less than a write. */
 const MOVE_TO = 16_384;
 
 /**
- * From now on what `take()` gives may lie in a slab, to be given back (slab.ts), and a large
- * payload is its caller's until it has been written.
+ * From now on a batch from `take()` may lie in a slab, and the transport gives it back (slab.ts). A
+ * large payload stays the caller's memory until it has been written.
  */
 export let lendBatches: (encoder: FrameEncoder) => void;
 
@@ -96,8 +96,8 @@ export class FrameEncoder {
     if (most > SLAB_SIZE) return this.binary(opcode, encodeUtf8(text), fin);
     const slab = this.#reserve(most);
     const { bytes } = slab;
-    // The header's length depends on the text's: guess ASCII, and move the text when that was
-    // wrong.
+    // The header's length depends on the length of the text: guess ASCII, and move the text when
+    // that was wrong.
     const guess = this.#end + headerLength(text.length, this.#masked);
     const length = encodeUtf8Into(text, bytes, guess);
     const maskingKey = this.#masked ? createMaskingKey() : undefined;
@@ -110,8 +110,8 @@ export class FrameEncoder {
   }
 
   /**
-   * Adds a frame that others send too: where nothing waits, or the one before it, it is sent as it
-   * lies.
+   * Adds a frame that other connections send too. It is sent where it lies when nothing waits, or
+   * only the frame before it.
    */
   prepared(frame: PreparedFrame): void {
     const { payload } = frame;
@@ -135,8 +135,8 @@ export class FrameEncoder {
   }
 
   /**
-   * Takes the next batch of what waits, or undefined when nothing does; nearly always one holds
-   * all. Its memory is the taker's.
+   * Takes the next batch of what waits, or undefined when nothing does. Nearly always one batch
+   * holds all. Its memory is the caller's.
    */
   take(): Bytes | undefined {
     if (this.byteLength === 0) return undefined;
@@ -149,8 +149,8 @@ export class FrameEncoder {
   #large(first: number, payload: Uint8Array): void {
     const { length } = payload;
     if (this.#lends && !this.#masked && isSteady(payload)) {
-      // Only the header that any answer has: sent once more, the same octets are written where they
-      // are.
+      // Only with the header that any answer has: when the payload is sent once more, the same
+      // octets are written to the same place.
       const frame = first === PLAIN
         ? receivedFrame(payload, headerLength(length, false))
         : undefined;

@@ -1,8 +1,8 @@
 // The base framing protocol, RFC 6455 section 5.2: reading, judging and writing frame headers.
 //
-// 1. Reading consumes a whole header or nothing. It accepts whatever the bits say.
+// 1. Reading consumes a whole header or nothing. It accepts any bits.
 // 2. Judging is one table of violations, apart from reading.
-// 3. A payload length is a Number: one above 2^53-1 reads as a value that the judge refuses.
+// 3. A payload length is a Number: a length above 2^53-1 reads as a value that the judge refuses.
 
 import { CloseCode } from "./close_frame.ts";
 import type { Violation, ViolationCode } from "./violation.ts";
@@ -21,7 +21,7 @@ export const Opcode = {
   close: 0x8,
   /** Asks for a Pong. */
   ping: 0x9,
-  /** Answers a Ping, or a heartbeat of its own. */
+  /** Answers a Ping, or is a heartbeat by itself. */
   pong: 0xa,
 } as const;
 
@@ -55,7 +55,7 @@ export function checkControlLength(what: string, length: number): void {
   throw new RangeError(`${what} must be at most ${MAX_CONTROL_LENGTH} octets, got ${length}`);
 }
 
-/** Which end of the connection this is: it decides who masks and who ends TCP. */
+/** Which end of the connection this is: the client masks its frames, the server ends TCP first. */
 export type Role = "client" | "server";
 
 /** A frame header as read. One object is filled again for each frame. */
@@ -120,7 +120,7 @@ export function readHeader(
     header.minimal = header.payloadLength > 125;
   } else {
     const high = readInt32(bytes, offset + 2) >>> 0;
-    // What no Number holds exactly must not be rounded up into another violation.
+    // A length that no Number holds exactly must not be rounded up into another violation.
     header.payloadLength = high > 0x1f_ffff
       ? (high > 0x7fff_ffff ? 2 ** 63 : 2 ** 53)
       : high * 0x1_0000_0000 + (readInt32(bytes, offset + 6) >>> 0);
@@ -169,9 +169,9 @@ function protocolError(kind: ViolationCode, reason: string): Violation {
 }
 
 /**
- * Whether the reserved bits of a header are as they may be. RSV1 marks a message that an extension
- * has transformed, on its first frame: not on a continuation, nor on a control frame (RFC 7692
- * section 6). RSV2 and RSV3 have no meaning.
+ * Whether the reserved bits of a header are allowed. RSV1 on the first frame of a message says that
+ * an extension has transformed the message: it is not allowed on a continuation or a control frame
+ * (RFC 7692 section 6). RSV2 and RSV3 have no meaning.
  */
 function areReservedBitsAllowed({ reserved, opcode }: FrameHeader, transforms: boolean): boolean {
   if (reserved === 0) return true;
@@ -206,7 +206,8 @@ export function checkHeader(
   } else if (fragmented) {
     return missingEnd; // 5.4
   }
-  if (header.masked !== (role === "server")) return role === "server" ? unmaskedFrame : maskedFrame; // 5.1
+  // 5.1
+  if (header.masked !== (role === "server")) return role === "server" ? unmaskedFrame : maskedFrame;
   if (!header.minimal) return notMinimal; // 5.2
   if (header.payloadLength > Number.MAX_SAFE_INTEGER) {
     return header.payloadLength >= 2 ** 63 ? negativeLength : unsafeLength; // 5.2

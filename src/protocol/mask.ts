@@ -1,15 +1,15 @@
 // Client-to-server masking, RFC 6455 section 5.3.
 //
 // A masking key is held as one 32-bit integer in network order: its first octet is the highest. It
-// is signed, for half of the unsigned ones are objects to V8. Masking is XOR, so the same function
-// masks and unmasks, in place or on the way to another place. Trap: words are XORed in the
+// is signed, because V8 makes an object of each unsigned one in the upper half. Masking is XOR, so
+// the same function masks and unmasks, in place or while it copies. Trap: words are XORed in the
 // machine's byte order, so the key goes through memory once to match it.
 
 import { JSC, LARGE } from "../util/bytes.ts";
 
-/** Below this many octets a loop over octets is faster than one over words. */
+/** Below this many octets, a loop over octets is faster than one over words. */
 const WORDS_FROM = 48;
-/** From this many octets on words of 64 bits are faster, where the engine has them as integers. */
+/** From this many octets on, words of 64 bits are faster, where the engine has them as integers. */
 const WIDE_FROM = 256;
 
 /**
@@ -18,7 +18,10 @@ const WIDE_FROM = 256;
  */
 const WIDE = !JSC;
 
-/** Keys drawn at once: `getRandomValues` for each key costs 1,400 ns on Node, from a pool 5 ns. */
+/**
+ * Keys drawn at once: a call of `getRandomValues` for each key costs 1,400 ns on Node, a key from a
+ * pool 5 ns.
+ */
 const pool = new Int32Array(2048);
 let unused = 0;
 
@@ -28,7 +31,7 @@ const keyWide = new BigInt64Array(keyOctets.buffer);
 
 /**
  * The memory masked last, as words: frames that came in one chunk share the view (20 to 50 ns
- * each). Large messages have memory of their own, which is not held on to.
+ * each). Large messages have memory of their own, which is not kept here.
  */
 let viewed: ArrayBufferLike = keyOctets.buffer;
 let words: Int32Array = keyWord;
@@ -89,8 +92,8 @@ export function applyMask(
 }
 
 /**
- * XORs whole words from an offset that is one of a word; returns the octets done. Eight a turn: up
- * to 1.5 times as fast.
+ * XORs whole words from an offset where a word starts. Returns the number of octets done. The loop
+ * takes eight words a turn, which is up to 1.5 times as fast.
  */
 function maskWords(buffer: ArrayBufferLike, offset: number, length: number): number {
   const view = wordsOf(buffer);
@@ -112,9 +115,9 @@ function maskWords(buffer: ArrayBufferLike, offset: number, length: number): num
 }
 
 /**
- * The same with 64-bit words; the octets before the first of them are half of one. Four a turn, up
- * to an end that is known: one a turn, or eight, takes two to three times as long, and five times
- * up to the length of a view of its own.
+ * The same with 64-bit words; the octets before the first of them are half a word. The loop takes
+ * four words a turn, up to an end that is known. One word a turn, or eight, takes two to three
+ * times as long; a loop up to the length of a view made for it takes five times as long.
  */
 function maskWide(buffer: ArrayBufferLike, offset: number, length: number): number {
   const view = wideOf(buffer);
@@ -150,7 +153,7 @@ function wideOf(buffer: ArrayBufferLike): BigInt64Array {
   return wide = view;
 }
 
-/** The key as the octet `octets` further on sees it. */
+/** The key, turned to start with the octet that is `octets` further on. */
 function rotate(key: number, octets: number): number {
   const bits = (octets & 3) << 3;
   return bits === 0 ? key : (key << bits) | (key >>> (32 - bits));

@@ -1,20 +1,20 @@
 // Frames of payload in, whole messages out: fragmentation (RFC 6455 section 5.4), limits, and text
 // (section 8.1).
 //
-// 1. A message that lies whole in one chunk is not put together: binary data is a view on the
-//    chunk, text is decoded from it.
-// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. Where
-//    the transport reads into memory that it is given (`room()`), the rest of a large message is
-//    read to where it belongs.
+// 1. The assembler does not put a message together that lies whole in one chunk: binary data is a
+//    view on the chunk, text is decoded from it.
+// 2. Any other message grows as its bytes arrive; a declared length alone allocates nothing. A
+//    transport that reads into memory that it is given (`room()`) reads the rest of a large message
+//    to where it belongs.
 // 3. Text that comes in pieces is validated piece by piece, so an invalid octet is found before the
 //    message ends.
-// 4. Whether a message is compressed belongs to the message in progress. Its payload is collected,
-//    then inflated within the limit for messages (RFC 7692 section 7.2.2).
-// 5. A message that is streamed is not collected: each piece is handed on as it comes, text as far
-//    as it has whole characters.
+// 4. The payload of a compressed message is collected, then inflated within the limit for messages
+//    (RFC 7692 section 7.2.2).
+// 5. A message that is streamed is not collected: the caller gets each piece as it comes, and of a
+//    text the part with whole characters.
 // 6. A compressed message that has to wait for its consumer waits as it came, and is inflated when
-//    it is taken. One that is dropped is not even collected where none refers to those before it;
-//    else it is, within the limit for messages.
+//    the consumer takes it. If no message refers to those before it, one that the consumer drops is
+//    not even collected; otherwise it is, within the limit for messages.
 
 import { allocate, type Bytes, EMPTY, viewPart } from "../util/bytes.ts";
 import { CloseCode } from "./close_frame.ts";
@@ -31,13 +31,13 @@ export interface MessageLimits {
   readonly maxFragments: number;
 }
 
-/** Who watches the frames of a connection for abuse. */
+/** Watches the frames of a connection for abuse. */
 export interface FrameGuard {
   /** A data frame has begun, with so many octets of payload; returns what it exceeds. */
   frame(payloadLength: number, fragment: boolean): Violation | undefined;
 }
 
-/** What is wrong with a text that is no UTF-8 (section 8.1). */
+/** What is wrong with a text that is not UTF-8 (section 8.1). */
 export const invalidText: Violation = {
   code: CloseCode.invalidData,
   kind: "invalid-utf8",
@@ -47,8 +47,8 @@ export const invalidText: Violation = {
 /** Decompresses the payload of a message. */
 export interface MessageDecoder {
   /**
-   * Whether no message refers to those before it, so that one which is dropped need not be decoded.
-   * Default: false.
+   * Whether no message refers to those before it. A message that is dropped then need not be
+   * decoded. Default: false.
    */
   readonly independent?: boolean;
   /** The plain bytes, at most `maxLength`, or what is wrong. */
@@ -61,14 +61,14 @@ export interface MessageTransform extends MessageDecoder {
   readonly threshold: number;
   /** The payload to send instead. */
   encode(data: Uint8Array): Bytes;
-  /** Stands for all that `encodeApart()` depends on, but for the data. */
+  /** Stands for everything that `encodeApart()` depends on, except the data. */
   readonly settings: number;
   /**
-   * The payload to send instead, on any connection with the same `settings`: it refers to nothing
-   * before it.
+   * The payload to send instead, which fits any connection with the same `settings` because it
+   * refers to nothing before it.
    */
   encodeApart(data: Uint8Array): Bytes;
-  /** What is encoded from now on refers to nothing before it. */
+  /** Makes later messages refer to nothing that was encoded before this call. */
   forget(): void;
   /** Frees what it holds. */
   close(): void;
@@ -88,8 +88,8 @@ export function encodeMessage(
 }
 
 /**
- * A compressed message that is complete and not inflated yet. What its payload refers to must be
- * inflated before it.
+ * A compressed message that is complete and not inflated yet. The messages that its payload refers
+ * to must be inflated before it.
  */
 export interface CompressedMessage {
   /** Whether it is a text. */
@@ -112,8 +112,9 @@ const invalidData: Violation = {
 };
 
 /**
- * How many times as much as has come is allocated at once, as far as it was declared: then 1 MiB
- * grows once in place of twice or more, and takes 0.6 of the CPU time on Deno and 0.8 on Node.
+ * The memory of a message is allocated for this many times the octets that have come, but not for
+ * more than was declared. A message of 1 MiB then grows once in place of twice or more, and takes
+ * 0.6 of the CPU time on Deno and 0.8 on Node.
  */
 const AHEAD = 16;
 
@@ -146,13 +147,12 @@ export class MessageAssembler {
   }
 
   /**
-   * The message last completed, or the piece of it last streamed, which is the caller's from now
-   * on.
+   * The message last completed, or the piece of it last streamed. It is the caller's from now on.
    */
   take(): string | Bytes {
     const message = this.#message;
-    // Kept here it would be memory of an idle connection; on Bun 1 MiB took 1.7 times as long, for
-    // it lived too long.
+    // An idle connection would keep its memory, and on Bun 1 MiB took 1.7 times as long because the
+    // message lived too long.
     this.#message = EMPTY;
     return message;
   }
@@ -167,13 +167,13 @@ export class MessageAssembler {
     return this.#compressed;
   }
 
-  /** Whether the message in progress need not be collected by who drops it. */
+  /** Whether a caller that drops the message in progress need not collect it. */
   get droppable(): boolean {
     return !this.#compressed || this.#decoder?.independent === true;
   }
 
   /**
-   * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding` a message
+   * Adds the piece that a decoder has read, by `stream()` or `push()`. While `holding`, a message
    * has to wait: it must not keep the chunk that it came in, and stays compressed.
    */
   read(
@@ -192,8 +192,8 @@ export class MessageAssembler {
   }
 
   /**
-   * Where the next `remaining` octets of the message belong, when they are many and there is room
-   * for some of them.
+   * The memory where the next `remaining` octets of the message belong, when they are many and
+   * there is room for some of them.
    */
   room(remaining: number): Bytes | undefined {
     const length = this.#length;
@@ -243,8 +243,7 @@ export class MessageAssembler {
 
   /**
    * Adds a piece of payload. `last` says that it completes the message, which `take()` then
-   * returns; without `inflate` one that is compressed stays so, and is returned by
-   * `takeCompressed()`.
+   * returns. Without `inflate` a compressed message stays so, and `takeCompressed()` returns it.
    */
   push(
     bytes: Bytes,
@@ -269,17 +268,17 @@ export class MessageAssembler {
   }
 
   /**
-   * Inflates a message that has waited; `take()` then returns it. A message in progress is not
-   * touched.
+   * Inflates a message that has waited; `take()` then returns it. The message in progress stays as
+   * it is.
    */
   inflate({ text, payload }: CompressedMessage): Violation | undefined {
     return this.#inflate(text, payload);
   }
 
   /**
-   * Hands a piece of a streamed message on, which `take()` then returns; the first one with what
-   * was collected before. `last` says that it completes the message. Of one that is compressed, and
-   * so dropped, nothing is handed on.
+   * Takes a piece of a streamed message, which `take()` then returns; the first one comes with what
+   * was collected before. `last` says that it completes the message. A compressed message is
+   * streamed only to be dropped; `take()` then returns empty pieces.
    */
   stream(bytes: Bytes, start: number, end: number, last: boolean): Violation | undefined {
     if (this.#compressed) {
@@ -359,20 +358,20 @@ export class MessageAssembler {
   }
 
   /**
-   * Makes room for what has arrived, and AHEAD for what was declared; but at least doubles, or many
-   * small fragments would each copy all that went before.
+   * Makes room for what has arrived, and by AHEAD for what was declared. The room at least doubles:
+   * otherwise each of many small fragments would copy all that came before.
    */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;
     if (bytes.buffer === this.#buffer.buffer) {
-      // It was read into the room.
+      // The transport has read it into the room.
       this.#length = needed;
       return;
     }
     if (needed > this.#buffer.length) {
       const doubled = Math.min(this.#buffer.length * 2, this.#limits.maxMessageSize);
       const size = Math.max(needed, doubled, Math.min(this.#declared, needed * AHEAD));
-      // What was declared comes before the message ends, so all of it is filled by then.
+      // All that was declared comes before the message ends, so the memory is full by then.
       const grown = size === this.#declared ? allocate(size) : new Uint8Array(size);
       if (this.#length > 0) grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;

@@ -1,7 +1,8 @@
 // The Pong that waits while the transport takes nothing (RFC 6455 section 5.5.3): one at most, for
 // the newest Ping.
 //
-// A peer may send Pings without end and read nothing: what it is owed must not grow.
+// A peer may send Pings without end and read nothing, so the Pongs that wait for it must not add
+// up.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { FrameEncoder } from "./frame_encoder.ts";
@@ -12,8 +13,8 @@ export class PendingPong {
   #payload: Bytes | undefined;
 
   /**
-   * Takes the payload of a Ping. One that waits already is dropped: an answer to the newest Ping
-   * answers all.
+   * Takes the payload of a Ping. It replaces the one that waits, because an answer to the newest
+   * Ping answers all.
    */
   replace(payload: Bytes): void {
     this.#payload = payload;

@@ -1,14 +1,15 @@
-// What one message is sent from, and the message that is encoded once for many connections.
+// The forms in which an application gives a message, and the message that is encoded once for many
+// connections.
 //
-// 1. Its frame lies in a slab for such frames alone, one behind the other, where any number of
-//    connections take it to be written (see `openShared()`). Several in one turn are one piece of
-//    that slab: one write, and nothing is copied.
-// 2. A frame knows its place by the generation of the slab, not by the slab: a message that is kept
-//    for long keeps no memory but its own, and is written once more where the slab has become
-//    another.
-// 3. What is compressed for all may refer to nothing before it, and nothing after it may refer to
-//    what the others did not get: a connection that takes the context over forgets it (RFC 7692
-//    section 7.1.1 lets a sender do so).
+// 1. The frames of such messages lie one behind the other in a slab of their own, from which any
+//    number of connections write them (see `openShared()`). Several frames in one turn are one
+//    piece of that slab: one write, and no copy.
+// 2. A frame knows its place by the generation of the slab, and does not refer to the slab. A
+//    message that the application keeps for long therefore keeps no memory but its own. It is
+//    written once more when another slab has become the shared one.
+// 3. A payload that is compressed for all connections must refer to nothing before it, and later
+//    messages of a connection must not refer to what its peer did not get. So a connection that
+//    takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
 
 import { brand, isUint8Array } from "../util/brands.ts";
 import { type BinaryData, type Bytes, copyBytes } from "../util/bytes.ts";
@@ -21,8 +22,8 @@ import { receivedOctets } from "./last_received.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
 /**
- * Writes a frame, not masked, to the shared slab unless it is there; its payload must be smaller
- * than the slab.
+ * Writes a frame, not masked, to the shared slab unless it is there already. The payload must be
+ * smaller than the slab.
  */
 export let placeFrame: (frame: PreparedFrame) => Slab;
 
@@ -34,7 +35,7 @@ export class PreparedFrame {
 
   /** The opcode. */
   readonly opcode: number;
-  /** The payload, as it is sent by a server. */
+  /** The payload, as a server sends it. */
   readonly payload: Bytes;
   /** The RSV bits as one number. */
   readonly reserved: number;
@@ -42,7 +43,7 @@ export class PreparedFrame {
   start = 0;
   /** Where it ends. */
   end = 0;
-  /** Of the slab that it was written to; 0 before that. */
+  /** The generation of the slab that the frame was written to; 0 before that. */
   #generation = 0;
 
   /** A frame that is the whole of its message. */
@@ -68,20 +69,20 @@ export class PreparedFrame {
   }
 }
 
-/** What one message is sent from. */
+/** What an application may give as a message. */
 export type Sendable = string | Uint8Array | PreparedMessage;
 
 /** How to send one message. */
 export interface SendOptions {
   /**
    * Whether to compress the message, where the connection negotiated that and the message reaches
-   * the threshold. Default: true. Say false for what is compressed already, or mixes a secret with
-   * what an attacker chose.
+   * the threshold. Default: true. Say false for data that is compressed already, and for data that
+   * mixes a secret with text that an attacker chose.
    */
   readonly compress?: boolean;
   /**
    * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a
-   * text. For peers that expect the other one. Default: by the type of the data.
+   * text. For peers that expect the other type. Default: by the type of the data.
    */
   readonly binary?: boolean;
 }
@@ -90,8 +91,9 @@ export interface SendOptions {
 export const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
 
 /**
- * Checks the options of a message that is sent. They come with each message that has some: this
- * costs 13 ns where the whole check costs 73 (Node; Deno 12 and 65, Bun 11 and 35).
+ * Checks the options of a message that is sent. Each message may come with options, so the check
+ * has to be fast: it takes 13 ns where the check of all options takes 73 (Node; Deno 12 and 65, Bun
+ * 11 and 35).
  *
  * @throws {TypeError} When an option is unknown, or neither true nor false.
  */
@@ -107,7 +109,7 @@ export function checkSendOptions(owner: string, options: SendOptions): void {
 }
 
 /**
- * What another copy of this package makes its own message of: payload, opcode, and whether to
+ * What another copy of this package needs to make its own message: payload, opcode, and whether to
  * compress it.
  */
 type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
@@ -117,8 +119,8 @@ const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
 const twins = new WeakMap<object, PreparedMessage>();
 
 /**
- * The message, or the same as a message of this copy of the package: the slabs of another are not
- * ours.
+ * The message, or the same one made by this copy of the package, because another copy has slabs of
+ * its own.
  */
 let ownPrepared: (message: PreparedMessage) => PreparedMessage;
 
@@ -139,8 +141,8 @@ export function encodeSendable(
   transform: MessageTransform | undefined,
   text: boolean = typeof data === "string",
 ): void {
-  // Asked in this order: to find that bytes are no PreparedMessage costs a walk along all of their
-  // prototypes.
+  // This order is the fastest: to find that bytes are no PreparedMessage takes a walk along all of
+  // their prototypes.
   if (typeof data !== "string" && !isUint8Array(data)) {
     return output.prepared(frameFor(ownPrepared(data), transform));
   }
@@ -153,12 +155,12 @@ export function encodeSendable(
 /**
  * A message for many connections: encoded once, and compressed once for all that compress alike.
  *
- * Give it to `send()` of each. A server's connections get the same frame, without a copy; what is
- * due to one of them in one turn is still one write. It can be sent at any time, as often as
- * wanted, on servers and clients.
+ * Give it to `send()` of each connection. A server's connections send the same frame, without a
+ * copy; all that one of them sends in one turn is still one write. A message can be sent at any
+ * time, any number of times, on servers and clients.
  *
- * With compression, a connection that takes the context over forgets it: the next message of its
- * own is compressed as if it were the first.
+ * With compression, a connection that takes the context over forgets it: it compresses its next
+ * message as if that were the first.
  *
  * @example
  * ```ts
@@ -193,8 +195,8 @@ export class PreparedMessage {
    *
    * @param data The message; bytes are copied, and may change from now on.
    * @param options Whether to compress it, and whether it is text or binary.
-   * @throws {TypeError} When `data` is neither a string nor bytes, or to be sent as text and not
-   * UTF-8, or an option is unknown or neither true nor false.
+   * @throws {TypeError} When `data` is neither a string nor bytes, when bytes that are not UTF-8
+   * are to be sent as text, or when an option is unknown or neither true nor false.
    */
   constructor(data: string | BinaryData, options?: SendOptions) {
     if (options !== undefined) checkSendOptions("PreparedMessage", options);

@@ -1,10 +1,10 @@
 // The WebSocket protocol of one connection behind the opening handshake, RFC 6455 sections 5 to 7:
 // bytes in, events out; commands in, bytes out. No I/O, no time.
 //
-// 1. Pulled: `receive()` stores a chunk, `nextEvent()` parses as far as the next event. For a
-//    consumer that is behind, `holding` stops it at the next data frame of a message of more than
-//    `allowance` octets; control frames before that are still answered. What is parsed while
-//    holding lies in memory of its own.
+// 1. The caller pulls: `receive()` stores a chunk, `nextEvent()` parses as far as the next event.
+//    When the consumer is behind, the caller sets `holding`: parsing then stops at the next data
+//    frame of a message of more than `allowance` octets, and control frames before that are still
+//    answered. What is parsed while holding lies in memory of its own.
 // 2. State is one value, and every way to stop reading is a state:
 //
 //        open    -> closing     this end sent a Close frame; messages of the peer are discarded
@@ -12,9 +12,9 @@
 //        closing -> discarding  the peer answered, or did something that fails the connection
 //        any     -> closed      the byte stream is gone
 //
-// 3. Pings and Close frames are answered here. While the transport takes nothing one Pong waits
-//    (pending_pong.ts). With `announcesClose` a Close frame is first announced, so that what is due
-//    before the answer can be sent.
+// 3. The protocol answers Pings and Close frames. While the transport takes nothing, one Pong waits
+//    (pending_pong.ts). With `announcesClose` the protocol first announces a Close frame, so that
+//    the caller can send what is due before the answer.
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
 import { CloseCode, encodeCloseBody } from "./close_frame.ts";
@@ -46,7 +46,7 @@ import { forgetReceived } from "./last_received.ts";
 
 /** The RFC 6455 state machine of one end of a connection; docs/core.md shows how to drive it. */
 export class Protocol extends ProtocolSettings {
-  /** Which end this is. */
+  /** Which end of the connection this is. */
   readonly role: Role;
   /** Where the connection stands. */
   state: ProtocolState = "open";
@@ -61,9 +61,9 @@ export class Protocol extends ProtocolSettings {
   last = true;
   /** Bytes to write. */
   readonly output: FrameEncoder;
-  /** Bytes that came, as far as they have not been parsed. */
+  /** Bytes that came and have not been parsed. */
   readonly input: FrameDecoder = new FrameDecoder();
-  /** Made by the first message that does not come whole in a chunk. */
+  /** Made for the first message that does not come whole in a chunk. */
   #assembler: MessageAssembler | undefined;
   readonly #limits: MessageLimits;
   readonly #transform: MessageTransform | undefined;
@@ -72,16 +72,16 @@ export class Protocol extends ProtocolSettings {
   #inFrame = false;
   /** Whether the message in progress is streamed. */
   #streaming = false;
-  /** What was found wrong, and has been announced only. */
+  /** A violation that has been announced, and has not failed the connection yet. */
   #violation: Violation | undefined;
-  /** Made by the first Pong that has to wait. */
+  /** Made for the first Pong that has to wait. */
   #pendingPong: PendingPong | undefined;
   /** What is known of the end, once there is something to know. */
   #ending: Ending | undefined;
 
   /**
-   * The protocol for one end, with its limits, the extension that was negotiated, and who watches
-   * for abuse.
+   * The protocol for one end, with its limits, the extension that was negotiated, and a guard
+   * against abuse.
    */
   constructor(
     role: Role,
@@ -108,8 +108,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Whether this end must end the byte stream once the output is written: the server is first
-   * (section 7.1.1), and whoever fails.
+   * Whether this end must end the byte stream once the output is written: the server ends it first
+   * (section 7.1.1), and so does an end that fails the connection.
    */
   get endDue(): boolean {
     return this.state === "discarding" &&
@@ -117,8 +117,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Whether a data frame has to wait for a consumer that is behind: nothing may be read until it is
-   * not.
+   * Whether a data frame has to wait because the consumer is behind: nothing may be read until it
+   * has caught up.
    */
   get blocked(): boolean {
     return this.holding && this.#inFrame && this.state === "open" &&
@@ -127,8 +127,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Octets that the frames of the message at hand declare so far; what it came in when it is
-   * complete.
+   * Octets that the frames of the message at hand declare so far; when it is complete, the octets
+   * that it came in.
    */
   get declared(): number {
     return this.#assembler?.declared ?? 0;
@@ -140,8 +140,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Where the transport may read the next bytes to, when they belong to a large message; it fills
-   * it from its start.
+   * The memory into which the transport may read the next bytes, from its start, when they belong
+   * to a large message.
    */
   get room(): Bytes | undefined {
     const { remaining } = this.input;
@@ -149,8 +149,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Stores a chunk, which is the protocol's, or lent until `input.own()`. The one before must be
-   * parsed to its end.
+   * Stores a chunk, which is the protocol's from now on, or lent until `input.own()`. The chunk
+   * before must have been parsed to its end.
    */
   receive(chunk: Bytes, lent = false): void {
     if (this.state === "open" || this.state === "closing") this.input.push(chunk, lent);
@@ -168,8 +168,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * `nextEvent()` for a caller that has just asked `nextMessage()`: any event, by the way that
-   * judges everything.
+   * `nextEvent()` for a caller that has just called `nextMessage()`: finds any event, and judges
+   * every header.
    */
   nextOther(): ProtocolEvent | undefined {
     const { input: decoder } = this;
@@ -196,7 +196,8 @@ export class Protocol extends ProtocolSettings {
       } else if (this.state === "open") {
         const assembler = this.#assembler!;
         const last = complete && fin;
-        // Decided now, not with the header: until the payload is asked for the consumer can choose.
+        // Decided now, not with the header: the consumer can choose until the protocol reads the
+        // payload.
         const { holding } = this;
         const { declared, compressed } = assembler;
         const streamed = this.#streaming ||
@@ -221,10 +222,10 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * The message that comes next, if it comes in the way of nearly all (see
-   * `FrameDecoder.readMessage()`); undefined for anything else, which is left to `nextOther()`. To
-   * ask both in turn is `nextEvent()`, which stores the message: that costs V8 10 of the 250 ns
-   * that an echo of 20 octets takes.
+   * The message that comes next, if it is whole as nearly all are (see
+   * `FrameDecoder.readMessage()`); undefined for anything else, which `nextOther()` then finds.
+   * `nextEvent()` calls both in turn and stores the message: that costs V8 10 of the 250 ns that an
+   * echo of 20 octets takes.
    */
   nextMessage(): string | Bytes | undefined {
     forgetReceived();
@@ -239,7 +240,7 @@ export class Protocol extends ProtocolSettings {
     return message;
   }
 
-  /** A consumer that is behind may first answer what came before: see `announcesClose`. */
+  /** A consumer that is behind may first answer earlier messages: see `announcesClose`. */
   #meet(violation: Violation): ProtocolEvent {
     if (this.announcesClose && this.holding) {
       this.#announce(violation);
@@ -250,7 +251,7 @@ export class Protocol extends ProtocolSettings {
     return this.fail(violation);
   }
 
-  /** `nextOther()` meets it next: until then nothing is parsed. */
+  /** `nextOther()` handles it next; nothing is parsed until then. */
   #announce(violation: Violation): void {
     this.#violation = violation;
     this.#inFrame = true;
@@ -297,8 +298,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Inflates a message that was parsed while holding: each once, in their order, also behind the
-   * end; or why it failed.
+   * Inflates a message that was parsed while holding, or returns why that failed. The caller
+   * inflates each such message once, in their order, also after the end of the connection.
    */
   inflate(message: CompressedMessage): string | Bytes | ProtocolError {
     const assembler = this.#assembler!;
@@ -306,14 +307,15 @@ export class Protocol extends ProtocolSettings {
     if (violation === undefined) return assembler.take();
     const error = toProtocolError(violation);
     this.fail(violation);
-    // Behind the peer's Close frame it is no failure any more, but no clean end either.
+    // After the peer's Close frame this no longer fails the connection, but the end is not clean
+    // either.
     if (this.state === "discarding") this.#known.cause ??= error;
     return error;
   }
 
   /**
-   * Fails the connection for what the peer did, or with 1011 for an error of this end: says so if
-   * it can, and reads no more.
+   * Fails the connection for what the peer did, or with 1011 for an error of this end: sends a
+   * Close frame if it can, and reads no more.
    */
   fail(why: Violation | Error): ProtocolEvent {
     if (this.state !== "open" && this.state !== "closing") return "close";
@@ -340,8 +342,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Encodes a message, compressed where that was negotiated and is worth it; `text` for UTF-8. The
-   * state must be open.
+   * Encodes a message, compressed where that was negotiated and is worth it. `text` says that bytes
+   * are UTF-8. The state must be open.
    */
   send(data: Sendable, compress = true, text: boolean = typeof data === "string"): void {
     if (this.state !== "open") throw notOpen(this.state);
@@ -349,22 +351,24 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Encodes a fragment of a message, not compressed; between two only control frames may stand. The
-   * state must be open.
+   * Encodes a fragment of a message, not compressed. Only control frames may stand between two
+   * fragments. The state must be open.
    */
   sendFragment(data: string | Uint8Array, first: boolean, fin: boolean): void {
     if (this.state !== "open") throw notOpen(this.state);
     this.output.message(first ? messageOpcode(data) : Opcode.continuation, data, fin);
   }
 
-  /** Encodes a Ping; a RangeError when it has more than 125 octets. The state must be open. */
+  /**
+   * Encodes a Ping. Throws a RangeError when it has more than 125 octets. The state must be open.
+   */
   ping(payload: Uint8Array): void {
     if (this.state !== "open") throw notOpen(this.state);
     checkControlLength("Ping payload", payload.length);
     this.output.binary(Opcode.ping, payload);
   }
 
-  /** Encodes a Pong that answers no Ping by itself; as `ping()`. */
+  /** Encodes a Pong that the protocol does not send by itself. It throws as `ping()` does. */
   pong(payload: Uint8Array): void {
     if (this.state !== "open") throw notOpen(this.state);
     checkControlLength("Pong payload", payload.length);
@@ -400,7 +404,7 @@ export class Protocol extends ProtocolSettings {
     }
   }
 
-  /** Gives the connection up without a closing handshake, for the reason given. */
+  /** Gives the connection up without a closing handshake; `cause` says why. */
   abort(cause: Error, endedBy: "local" | "timeout" | "transport"): void {
     if (this.state === "closed") return;
     this.#known.drop(cause, endedBy);
@@ -408,8 +412,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * The byte stream is gone: tells how the connection ended. For `unsent` and `closeLeft` see
-   * `Ending.end()`; `roundTrip` is told as it is.
+   * The byte stream is gone: returns how the connection ended. For `unsent` and `closeLeft` see
+   * `Ending.end()`; `roundTrip` becomes a part of the result.
    */
   end(
     error: Error | undefined,
@@ -430,8 +434,8 @@ export class Protocol extends ProtocolSettings {
   }
 
   /**
-   * Frees what inflates messages. `end()` does so where none can wait to be inflated: without an
-   * `allowance`.
+   * Frees what inflates messages. `end()` calls it unless a message may still wait to be inflated,
+   * which needs an `allowance`.
    */
   dispose(): void {
     this.#transform?.close();

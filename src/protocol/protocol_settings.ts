@@ -1,6 +1,7 @@
-// How a protocol is driven: settings that may change at any time. By default nothing is held back.
+// How the caller drives a protocol: settings that may change at any time. By default nothing is
+// held back.
 
-/** How a `Protocol` is driven; docs/core.md has a table of these. */
+/** How the caller drives a `Protocol`; docs/core.md has a table of these settings. */
 export class ProtocolSettings {
   /**
    * Set while the transport takes nothing: a Pong then waits, and only the newest is kept. Default:
@@ -8,7 +9,7 @@ export class ProtocolSettings {
    */
   congested = false;
   /**
-   * Whether the protocol answers Pings; if not, the caller does, with `Protocol.pong()`. Default:
+   * Whether the protocol answers Pings; otherwise the caller does, with `Protocol.pong()`. Default:
    * true.
    */
   answersPings = true;
@@ -18,7 +19,7 @@ export class ProtocolSettings {
    */
   streamFrom: number = Infinity;
   /**
-   * Set while the consumer is behind: parsing stops at the next data frame, behind its header;
+   * Set while the consumer is behind: parsing stops after the header of the next data frame;
    * control frames before it are still answered. Default: false.
    */
   holding = false;
@@ -28,14 +29,15 @@ export class ProtocolSettings {
    */
   allowance: number = -1;
   /**
-   * While holding, messages of at least so many octets are streamed: a consumer that drops them
-   * needs none collected. One that is compressed is streamed as empty pieces, where the transform
-   * is `independent`; else it has to be inflated, and comes as "compressed". Default: Infinity.
+   * While holding, messages of at least so many octets are streamed, for a consumer that drops them
+   * and needs none collected. A compressed message is streamed as empty pieces where the transform
+   * is `independent`; otherwise it has to be inflated, and comes as "compressed". Default:
+   * Infinity.
    */
   excessFrom: number = Infinity;
   /**
-   * Set while the peer's Close frame must not be answered, nor what it broke, yet: `nextEvent()`
-   * says "closing" instead. Default: false.
+   * Set while the protocol must not yet answer the peer's Close frame or violation: `nextEvent()`
+   * returns "closing" instead. Default: false.
    */
   announcesClose = false;
 }

@@ -1,9 +1,9 @@
-// One frame in one call (RFC 6455 section 5.2): what a tool, a test or a tutorial needs of frames.
+// One frame in one call (RFC 6455 section 5.2), for tools, tests and tutorials.
 //
 // 1. Nothing is kept and nothing is changed: payloads are copied. Connections have `FrameDecoder`
 //    and `FrameEncoder`, which read and write in place.
-// 2. What a frame alone can break is judged by the table that connections use (frame_header.ts).
-//    What depends on the frames around it is not: `FrameParser` sees those.
+// 2. The rules for a frame alone are the table that connections use (frame_header.ts). The rules
+//    that depend on the frames around it are not checked here: `FrameParser` sees those frames.
 
 import { isBytes, kindOf } from "../util/brands.ts";
 import { type BinaryData, type Bytes, toBytes, viewBytes } from "../util/bytes.ts";
@@ -33,7 +33,7 @@ import {
 } from "./frame_header.ts";
 import { applyMask, createMaskingKey } from "./mask.ts";
 
-/** A frame that was read whole. */
+/** A frame, read whole. */
 export interface DecodedFrame {
   /** Whether it is the last of its message. */
   readonly fin: boolean;
@@ -80,7 +80,7 @@ const DECODE_OPTIONS: OptionTable<DecodeFrameOptions> = {
   maxPayloadLength: number("octets", { least: 0 }),
 };
 
-/** The options, checked, with what is not given. */
+/** The options, checked, with the defaults for those that are missing. */
 export type ResolvedDecoding = Required<Omit<DecodeFrameOptions, "role">> & {
   /** As given. */
   readonly role: Role | undefined;
@@ -94,7 +94,7 @@ export function resolveDecoding(owner: string, options: DecodeFrameOptions): Res
 }
 
 /**
- * What is wrong with a header, by the options; `fragmented` says whether a fragmented message is in
+ * What the options find wrong with a header; `fragmented` says whether a fragmented message is in
  * progress.
  */
 export function judgeHeader(
@@ -116,7 +116,7 @@ export function judgeHeader(
   };
 }
 
-/** A frame of its header and its payload. */
+/** Makes a frame of its header and its payload. */
 export function toDecodedFrame(header: FrameHeader, payload: Bytes): DecodedFrame {
   const { fin, reserved, opcode, masked, maskingKey, payloadLength } = header;
   return {
@@ -138,12 +138,13 @@ export function checkBytes(bytes: BinaryData): Uint8Array {
 /**
  * Decodes the frame that bytes begin with (RFC 6455 section 5.2).
  *
- * @param bytes What was received so far; it is not changed. What follows the frame is left alone.
+ * @param bytes The bytes received so far, which are not changed. Bytes behind the frame are
+ * ignored.
  * @param options Which end reads, whether RSV1 may be set, and the longest payload.
  * @returns The frame; undefined when its last octet has not come: ask again with more bytes.
  * @throws {ProtocolError} When the frame breaks a rule: its `violation` says which one, and `code`
  * is the close code that the connection has to fail with (section 7.1.7).
- * @throws {TypeError} When `bytes` are none, or an option is unknown or of the wrong kind.
+ * @throws {TypeError} When `bytes` are not bytes, or an option is unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -164,7 +165,7 @@ export function decodeFrame(
   const header = createFrameHeader();
   const start = readHeader(octets, 0, octets.length, header);
   if (start === 0) return undefined;
-  // A continuation may go on with what came before; nothing of that is known here.
+  // A continuation needs a message that has begun, which is not known here, so any is taken.
   const violation = judgeHeader(header, decoding, header.opcode === Opcode.continuation);
   if (violation !== undefined) throw toProtocolError(violation);
   const end = start + header.payloadLength;
@@ -186,8 +187,8 @@ export interface FrameToEncode {
   /** Whether an extension has transformed the message that begins here. Default: false. */
   readonly rsv1?: boolean;
   /**
-   * Whether to mask it, as a client must (section 5.1): true by a fresh random key, a number by
-   * that key (`0x37fa213d`), false not at all, as a server must not. Default: false.
+   * Whether to mask it, as a client must and a server must not (section 5.1): true masks it by a
+   * fresh random key, a number by that key (`0x37fa213d`). Default: false.
    */
   readonly mask?: boolean | number;
 }
@@ -211,7 +212,7 @@ const FRAME: OptionTable<FrameToEncode> = {
  * @param frame What it carries, and how.
  * @returns The bytes to send.
  * @throws {RangeError} When no such frame may be sent: a reserved opcode, a control frame in
- * fragments or of more than 125 octets, or RSV1 elsewhere than where a message begins.
+ * fragments or of more than 125 octets, or RSV1 on a frame that begins no message.
  * @throws {TypeError} When the payload is neither a string nor bytes, or a field is unknown or of
  * the wrong kind.
  *

@@ -1,5 +1,5 @@
-// Whole frames out of chunks of any size, for those who look at frames: an inspector, a proxy, a
-// test.
+// Whole frames out of chunks of any size. Programs that look at frames use it: an inspector, a
+// proxy, a test.
 //
 // A payload grows as its bytes arrive: a declared length alone allocates nothing, and a chunk of
 // one octet keeps one octet.
@@ -55,7 +55,7 @@ export class FrameParser {
     this.#decoding = resolveDecoding("FrameParser", options);
   }
 
-  /** Whether a frame has begun and not ended: where the stream ends now, it was cut short. */
+  /** Whether a frame has begun and not ended: if the stream ends now, the frame was cut short. */
   get inFrame(): boolean {
     return this.#inFrame || this.#decoder.inHeader;
   }
@@ -63,12 +63,12 @@ export class FrameParser {
   /**
    * Takes the next chunk, which is copied.
    *
-   * @param chunk Bytes, cut wherever they are.
+   * @param chunk Bytes, cut at any place.
    * @returns The frames that end in the chunk, in order. Take all of them before the next chunk.
-   * @throws {TypeError} When `chunk` is no bytes.
+   * @throws {TypeError} When `chunk` is not bytes.
    * @throws {Error} When frames of the chunk before have not been taken.
-   * @throws {ProtocolError} By the iteration, behind the frames before it: a frame breaks a rule.
-   * Nothing can be read from then on.
+   * @throws {ProtocolError} When a frame breaks a rule. The iteration throws it, after the frames
+   * before that one. Nothing can be read from then on.
    */
   push(chunk: BinaryData): Generator<DecodedFrame, void, undefined> {
     if (this.#error === undefined) this.#decoder.push(new Uint8Array(checkBytes(chunk)));
@@ -100,7 +100,8 @@ export class FrameParser {
   }
 
   /**
-   * At least doubles, up to what was declared: when the payload is complete it fills its memory.
+   * Makes the memory at least twice as large, up to the declared length: a payload that is complete
+   * fills its memory.
    */
   #append(bytes: Bytes, start: number, end: number): void {
     const needed = this.#length + end - start;
