@@ -3,10 +3,9 @@
 // 1. Bun has one set of hooks for all sockets of a server: `websocket`. `socket.data` leads to a
 //    connection.
 // 2. `server.upgrade()` calls the `open` hook before it returns, and answers the request.
-// 3. Bun answers with the first subprotocol that is offered unless told which, so the offer is
-//    taken out.
-// 4. What our own limits and heartbeat do is switched off in the engine: two of them would work
-//    against each other.
+// 3. By default Bun answers with the first subprotocol that is offered, so the offer is taken out.
+// 4. Where our own limits and heartbeat apply, those of the engine are switched off: the two would
+//    work against each other.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
@@ -28,9 +27,9 @@ export interface BunServer {
 
 /** The part of a `ServerWebSocket` that is used. */
 export interface BunWebSocket {
-  /** What the upgrade was given. */
+  /** The `data` of the upgrade. */
   readonly data: object;
-  /** Sends: the octets, -1 when they wait, 0 when they are lost. */
+  /** Sends; returns the number of octets, -1 when they wait, 0 when they are lost. */
   send(data: string | Uint8Array): number;
   /** Sends a Ping. */
   ping(data: Uint8Array): number;
@@ -237,7 +236,8 @@ function createHooks(maxPayloadLength: number, perMessageDeflate: boolean): BunW
     close(socket, code, reason) {
       const data = dataOf(socket);
       data.gone = true;
-      // Bun calls this within its own `close()`, with what that was given, and hears no answer.
+      // Bun calls this within its own `close()`, with the arguments of that, and never reports the
+      // peer's answer.
       if (data.closing) data.transport?.closed(0, "", new Error(ANSWER_UNKNOWN));
       else data.transport?.closed(code, reason, data.waiting ? new Error(CLOSE_LOST) : undefined);
     },

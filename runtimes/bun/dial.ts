@@ -1,9 +1,9 @@
 // Connecting on Bun.
 //
-// `Bun.connect()` cannot be given up: an attempt that is not answered keeps the process alive for
+// `Bun.connect()` cannot be cancelled: an attempt that is not answered keeps the process alive for
 // up to two minutes. `node:net` can be, but an echo of 20 octets on its sockets takes 1.1 times the
-// CPU time, and an idle one 8 KB more. So it connects, and then its socket is taken over: what lies
-// below is one of Bun's own, which takes other hooks.
+// CPU time, and an idle one 8 KB more. So `node:net` connects, and then this file takes its socket
+// over: what lies below is a socket of Bun's own, which takes other hooks.
 
 import type { Socket } from "node:net";
 import type { Address, DialOptions, Transport } from "../../src/transport/transport.ts";

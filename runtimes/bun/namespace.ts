@@ -3,7 +3,7 @@
 
 /** A `Bun.Socket`. */
 export interface BunSocket<Data> {
-  /** Whatever the owner put there. */
+  /** What the owner has put there. */
   data: Data;
   /** The peer's address; undefined on a unix socket, as are the next three. */
   readonly remoteAddress: string | undefined;
@@ -14,8 +14,8 @@ export interface BunSocket<Data> {
   /** This end's port. */
   readonly localPort: number | undefined;
   /**
-   * Hands bytes to the operating system at once: how many it took; fewer than 0 when the stream is
-   * broken.
+   * Hands bytes to the operating system at once. Returns how many it took; fewer than 0 when the
+   * stream is broken.
    */
   write(chunk: Uint8Array): number;
   /** Stops reading. */

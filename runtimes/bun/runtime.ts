@@ -58,7 +58,7 @@ async function listen(
       allowHalfOpen: true,
       socket: hooks(accept),
     });
-    // What it says to be its name is what it was given.
+    // As its name it returns only the one that it was given.
     const bound: { address?: string } = {};
     socket.getsockname?.(bound);
     return {

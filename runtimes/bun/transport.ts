@@ -6,7 +6,8 @@
 // 4. Once we have half-closed, Bun reports the peer's end as `close` alone: the `end()` is added
 //    here.
 // 5. Bun sets TCP_NODELAY itself, on what it accepts and on what it dials.
-// 6. Whatever still comes in while paused is held, and an orderly `close` behind it.
+// 6. Bytes that still come in while the socket is paused are held, and so is an orderly `close`
+//    behind them.
 
 import { ByteQueue } from "../../src/util/byte_queue.ts";
 import { giveBack, isLent } from "../../src/util/slab.ts";
@@ -50,8 +51,8 @@ export class BunTransport implements Transport {
   }
 
   /**
-   * The end of Bun's `open` hook, up to which nothing can come: whoever reads at once spares the
-   * socket two calls.
+   * The end of Bun's `open` hook, before which no bytes can come. A transport that is resumed by
+   * then spares the socket two calls.
    */
   opened(): void {
     if (this.#paused && !this.#gone) this.#stop();
@@ -90,7 +91,7 @@ export class BunTransport implements Transport {
     return true;
   }
 
-  /** Has a chunk wait, of which `count` octets have left. */
+  /** Queues a chunk, of which `count` octets have left. */
   #enqueue(chunk: Uint8Array<ArrayBuffer>, count: number): boolean {
     const queue = this.#queue ??= new ByteQueue();
     const rest = chunk.subarray(count);

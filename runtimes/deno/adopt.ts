@@ -1,9 +1,8 @@
 // WebSocket connections on a `Deno.serve()` that a framework owns, over Deno's own engine.
 //
 // 1. Deno's WebSocket is the browser's: no Ping, no drain, no way to drop a connection. Deno sends
-//    Pings by itself; how much waits to be sent is looked at now and then, only while something
-//    does.
-// 2. It may come open after a while, or never: what was decided on is given up then.
+//    Pings by itself; while octets wait to be sent, our code looks now and then how many are left.
+// 2. It may open after a while, or never: then the decision to upgrade is given up.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
@@ -136,7 +135,9 @@ function drive(socket: WebSocket, admitted: Admitted): void {
   let transport: NativeTransport | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let error: Error | undefined;
-  /** Octets that waited when our end closed: Deno says 0 from then on, whatever has left. */
+  /**
+   * Octets that waited when our end closed: Deno says 0 from then on, even while they still wait.
+   */
   let held: number | undefined;
   const look = (): void => {
     timer = undefined;
@@ -187,8 +188,8 @@ function drive(socket: WebSocket, admitted: Admitted): void {
 }
 
 /**
- * When Deno, which pings at half of it, gives a silent peer up; it counts in seconds, and 0 is
- * never.
+ * The time after which Deno gives a silent peer up, in seconds; 0 means never. Deno sends a Ping
+ * after half of it.
  */
 function idleSeconds({ heartbeat }: Adoption["limits"]): number {
   const seconds = Math.ceil((heartbeat.interval + heartbeat.timeout) / 1000);

@@ -1,4 +1,4 @@
-// How much is begun at once, so that Deno's event loop does not go round in vain.
+// Bounds how much is begun at once, so that Deno's event loop does not go round in vain.
 //
 // Tokio, below Deno, lets a task do 128 operations (its "budget") and puts off what else is ready.
 // After that all that is ready is asked again: of n ready operations each costs n / 128 questions,
@@ -19,8 +19,8 @@ export type Begin = () => void;
 
 const BUDGET = 128;
 /**
- * The questions among so few cost less than to hold back: 13.2 against 14.9 µs of 1,200, 18.6
- * against 15.8 of 2,000.
+ * Up to this many connections, the questions cost less than holding reads back: 13.2 against 14.9
+ * µs with 1,200, 18.6 against 15.8 with 2,000.
  */
 const FEW_CONNECTIONS = 1_500;
 /** A read that finds bytes is followed by a write, as a rule, and both count. */
@@ -83,12 +83,12 @@ export class Pace {
   #brought = 0;
   #released = 0;
 
-  /** Tells that there is a connection more. */
+  /** Counts one connection more. */
   opened(): void {
     this.#connections++;
   }
 
-  /** Tells that there is one less. */
+  /** Counts one connection less. */
   closed(): void {
     this.#connections--;
   }

@@ -1,5 +1,5 @@
 // Whether Deno permits what `node:net` is to do. Where it does not, `listen()` of `node:net` throws
-// in a turn of its own, which nobody can catch, and the process ends.
+// in a turn of its own, where no code can catch it, and the process ends.
 
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";

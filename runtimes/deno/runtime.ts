@@ -2,8 +2,8 @@
 //
 // 1. `accept()` rejects for good when the listener is closed, and for a moment when the process is
 //    out of file descriptors (EMFILE): then it is tried again, after a short wait so as not to
-//    spin. It also rejects for a peer that has reset its connection before, since it asks for that
-//    one's address: nothing is wrong, the next one is due.
+//    spin. It also rejects for a peer that has reset its connection before, since it asks for the
+//    address of that peer. Then nothing is wrong, and the next connection is accepted.
 // 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net`
 //    just does it.
 
@@ -34,7 +34,7 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 export const dialling: Omit<Runtime, "listen"> = {
   dial: dialWith(
     dialTcp,
-    // Deno takes its time to load what is of Node.
+    // Deno takes its time to load modules of Node.
     async (address, options) =>
       await (await import("../shared/node_tls.ts")).dialTls(address, options),
   ),

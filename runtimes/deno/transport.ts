@@ -1,14 +1,14 @@
 // A `Deno.TcpConn` or `Deno.UnixConn` as a Transport.
 //
 // 1. Deno fills a buffer of ours. It is a slab whose bytes are handed out once, and again only when
-//    nobody kept them; much at once is lent, which is one copy in memory of its size. The rest of a
-//    large message is read into the sink's room. The slab starts small, since an idle connection
-//    waits with one; it grows when reads fill it and shrinks when not.
+//    the sink kept none of them. A large read is lent, so that what is kept is one copy in memory
+//    of its size. The rest of a large message is read into the sink's room. The slab starts small,
+//    since an idle connection waits with one; it grows when reads fill it and shrinks when not.
 // 2. Deno writes a part, as a promise. One write is under way at a time, from where the bytes lie;
 //    what comes meanwhile is queued and leaves together. Every write is "buffered" for a while, so
 //    `write()` answers false only from 64 KiB on.
 // 3. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
-// 4. Of many connections not all reads and writes are begun at once: pace.ts.
+// 4. With many connections not all reads and writes are begun at once: pace.ts.
 
 import { ByteQueue } from "../../src/util/byte_queue.ts";
 import { abandon, giveBack, isLent } from "../../src/util/slab.ts";
@@ -22,28 +22,28 @@ chooseAllocator();
 
 const MINIMUM_SLAB = 512;
 const MAXIMUM_SLAB = 262_144;
-/** A copy of so much costs less than a new slab when this one is used up. */
+/** From this many octets on, a copy costs less than a new slab when this one is used up. */
 const LEND_FROM = 2_048;
 /** A slab that served this many reads was larger than they needed. */
 const MANY_READS = 16;
 const HIGH_WATER_MARK = 65_536;
 /**
- * After so many octets the others have their turn, and a read counts for some at least. Deno
- * answers one that finds bytes without coming back to its event loop: of two connections that
- * echoed 1 MiB and four that echoed 20 octets, one kind kept the other waiting for 750 ms, and for
- * 42 ms with this. Of 1 MiB it costs 0 to 11%, of less nothing to be measured.
+ * After this many octets the other connections have their turn; each read counts for at least
+ * LEAST_COUNTED. Deno answers a read that finds bytes without coming back to its event loop: of two
+ * connections that echoed 1 MiB and four that echoed 20 octets, one kind kept the other waiting for
+ * 750 ms, and for 42 ms with this. Of 1 MiB it costs 0 to 11%, of less nothing to be measured.
  */
 const SHARE = 1_048_576;
 const LEAST_COUNTED = 8_192;
 
 /**
- * Why a connection is lost whose slab is transferred while more is read into it: what has come went
- * along.
+ * Why a connection is lost when its slab is transferred while more is read into it: what has come
+ * went with the slab.
  */
 const TRANSFERRED = "The buffer of a message was transferred while more was read behind it; " +
   "transfer a slice(), or set ownBuffers";
 
-/** Slabs of connections that have ended, of which nobody has kept anything. */
+/** Slabs of connections that have ended, of which no sink has kept anything. */
 const spare: Uint8Array<ArrayBuffer>[] = [];
 const MOST_SPARE = 64;
 
@@ -123,7 +123,7 @@ export class DenoTransport implements Transport {
     else {
       this.#queue.push(chunk);
       giveBack(chunk);
-      // What is under way may be so for long, and keeps no slab from being used again.
+      // A write may be under way for long, and must not keep a slab from being used again.
       if (this.#from === "slab") {
         abandon(this.#sending);
         this.#from = "abandoned";
@@ -201,7 +201,7 @@ export class DenoTransport implements Transport {
 
   /** What is left of the slab, or a new one. */
   #unused(): Uint8Array<ArrayBuffer> {
-    // Whoever kept some of it may have transferred its buffer.
+    // Code that kept some of it may have transferred its buffer.
     if (this.#slab === undefined || this.#slab.length === 0) {
       const size = this.#slabSize;
       this.#slab = (size === MINIMUM_SLAB ? spare.pop() : undefined) ?? new Uint8Array(size);
@@ -220,7 +220,9 @@ export class DenoTransport implements Transport {
     this.#giving = false;
   }
 
-  /** The same from the slab. What nobody keeps is filled again: no new memory, no zeros. */
+  /**
+   * The same from the slab. What the sink does not keep is filled again: no new memory, no zeros.
+   */
   #giveSlab(count: number): void {
     const slab = this.#slab as Uint8Array<ArrayBuffer>;
     if (slab.length === 0) return this.#close(new TypeError(TRANSFERRED));
@@ -245,7 +247,7 @@ export class DenoTransport implements Transport {
       MAXIMUM_SLAB,
     );
     const due = outgrown || this.#reads >= MANY_READS;
-    // It serves on while it has the right size and nobody has kept most of it.
+    // The slab stays in use while it has the right size and most of it is not kept.
     if (free ? !due || size === slab.length : slab.length - end >= slab.length / 4) return;
     if (due) this.#slabSize = size;
     this.#slab = undefined;

@@ -12,8 +12,8 @@ const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectM
  * is one message. Backpressure goes both ways. Ending the stream closes the connection with 1000,
  * destroying it drops the connection.
  *
- * @param ws The connection; nobody else may take its messages.
- * @param options `objectMode`: read strings as strings, and write them as text. False unless told.
+ * @param ws The connection; no other code may take its messages.
+ * @param options `objectMode`: read strings as strings, and write them as text. Default: false.
  * @returns The stream.
  * @throws {TypeError} When an option is unknown or of the wrong kind.
  *

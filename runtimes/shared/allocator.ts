@@ -21,19 +21,18 @@ export function chooseAllocator(): void {
   allocateBy((size) => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer));
 }
 
-/** Whoever reads so much at a time gets messages that it is worth its while for. */
+/** From this many octets in a read on, messages are so large that keeping freed memory pays. */
 const MUCH = 16_384;
 
 let kept = false;
 
 /**
- * Has memory that was freed kept for what comes next, from the first time on that `count` octets in
- * a read are many.
+ * Has freed memory kept for what comes next, once `count`, the octets of a read, has been large.
  */
 export function keepFreed(count: number): void {
   if (kept || count < MUCH) return;
   kept = true;
-  // Nobody writes to it, so it is no more than an address; where freed memory is kept already it
-  // may be some of that.
+  // Nothing is written to it, so it is no more than an address; where freed memory is kept already
+  // it may be some of that.
   Buffer.allocUnsafeSlow(LESSON);
 }

@@ -13,7 +13,7 @@ import type { Folder, OpenFile } from "../../src/files/folder.ts";
 
 const PIECE = 65_536;
 
-/** What says that there is no such file; whatever else goes wrong is for the operator to know. */
+/** Codes that say that there is no such file; the operator has to learn of any other. */
 const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
 
 /**

@@ -1,7 +1,7 @@
-// Listening and dialling with `node:net`, for Node and for what the other runtimes do by it.
+// Listening and dialling with `node:net`, for Node and for what the other runtimes do with it.
 //
 // 1. `allowHalfOpen`, or Node would end our side as soon as the peer ends its own.
-// 2. `pauseOnConnect`, or Node would read from a socket that nobody has resumed.
+// 2. `pauseOnConnect`, or Node would read from a socket before its transport is resumed.
 // 3. An error of the server after it listens is a failed accept (EMFILE, ECONNABORTED): it goes on
 //    listening.
 
@@ -50,7 +50,7 @@ export function bind(server: Server, options: ListenOptions): Promise<Listener> 
     const { path, hostname, port, reusePort = false } = options;
     const refuse = (error: unknown) => {
       const known = error as { code?: string };
-      // libuv makes one of the other.
+      // libuv reports EACCES for ENOENT.
       const isMissing = path !== undefined && known.code === "EACCES" && !existsSync(dirname(path));
       if (isMissing) known.code = "ENOENT";
       reject(failure("listen on", options, error));
@@ -66,7 +66,7 @@ export function bind(server: Server, options: ListenOptions): Promise<Listener> 
     try {
       server.listen(where, listening);
     } catch (error) {
-      // A port that cannot be; on Deno, what the program may not do.
+      // A port out of range; on Deno, what the program may not do.
       refuse(error);
     }
   });

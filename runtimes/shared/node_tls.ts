@@ -5,8 +5,8 @@
 //
 // 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other
 //    side stays open.
-// 2. A connection counts from its first octet on, and is accepted when its TLS handshake is
-//    complete; one that does not get there in time is cut.
+// 2. A connection counts from its beginning, and is accepted when its TLS handshake is complete;
+//    one whose handshake takes too long is cut.
 // 3. Deno's TLSSocket does not stop its socket when it is paused: without the gate, memory would
 //    hold all that a peer sends. It also loses the end of a stream that was not paused before its
 //    handshake.
@@ -28,7 +28,7 @@ import { addressOf, NodeTransport } from "./node_transport.ts";
 /** Longer than any deadline of the library: for a caller that sets none. */
 const LONG = 120_000;
 
-/** Why a handshake has failed whose client ended or reset the connection. */
+/** Why a handshake has failed when the client ended or reset the connection. */
 const GONE = "The client has gone";
 
 /** What the runtimes say of such a client. */
@@ -38,9 +38,9 @@ const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTR
 const gated = "Deno" in globalThis;
 
 /**
- * What the runtime has for it, loaded by those who ask for TLS. This file itself is not loaded
- * apart, since a bundler that makes one file would then wrap in functions all that it imports: 2 KB
- * more for a client.
+ * The TLS of the runtime, loaded when a program asks for it. This file itself is not loaded apart,
+ * since a bundler that makes one file would then wrap in functions all that it imports: 2 KB more
+ * for a client.
  */
 let tls: typeof import("node:tls");
 let crypto: typeof import("node:crypto");
@@ -131,8 +131,8 @@ async function listenGated(
 
 /**
  * The TCP connections whose TLS handshake is under way. Each has been let in once, and leaves once:
- * when its handshake is complete, or when it fails, or at the latest when its socket closes,
- * whatever the runtime tells besides.
+ * when its handshake is complete, or when it fails, or at the latest when its socket closes, even
+ * if the runtime reports nothing else.
  */
 class Handshakes {
   readonly #arrive: (remoteAddress: Address | undefined) => Arrival | undefined;
@@ -174,7 +174,7 @@ class Handshakes {
     arrival?.failed(error);
   }
 
-  /** A listener that does not leave those behind for which nobody waits any more. */
+  /** A listener that, when it closes, also cuts the connections whose handshake is under way. */
   cutAtClose(listener: Listener): Listener {
     return {
       ...listener,
@@ -192,8 +192,8 @@ function carrierOf(socket: TLSSocket): Socket {
 }
 
 /**
- * Why a handshake has failed: a certificate that nobody trusts ends it as a peer does that hangs
- * up.
+ * Why a handshake has failed: Node ends it in the same way for a certificate that is not trusted
+ * and for a peer that hangs up.
  */
 function explain(error: Error, socket: TLSSocket | undefined): Error {
   const untrusted = socket?.authorizationError;
@@ -282,7 +282,7 @@ function serverSettings({ tls: options, sniFailed }: SecureListenOptions): TlsOp
   settings.SNICallback = (name, done) => {
     if (name === "") return done(null); // Deno asks even when the client names none
     choose(name).then((context) => done(null, context), (error) => {
-      // The runtime ends the connection over it, and says nothing.
+      // The runtime then ends the connection, and reports nothing.
       sniFailed?.(error);
       done(error);
     });
@@ -291,8 +291,8 @@ function serverSettings({ tls: options, sniFailed }: SecureListenOptions): TlsOp
 }
 
 /**
- * Throws at once what else each connection would fail with: Deno looks at a key when it first needs
- * it, if at all.
+ * Throws at once the error with which each connection would fail: Deno looks at a key when it first
+ * needs it, if at all.
  */
 function check(settings: TlsOptions, { key, cert }: TlsCertificate): SecureContext {
   if (!new crypto.X509Certificate(cert).checkPrivateKey(crypto.createPrivateKey(key))) {
@@ -318,7 +318,7 @@ function clientSettings(options: TlsClientOptions, hostname: string): Connection
   };
 }
 
-/** A socket that stops when it is paused, whoever reads from it. */
+/** A socket that stops when it is paused, though a TLSSocket reads from it. */
 class Gate extends Duplex {
   readonly #carrier: Socket;
 
@@ -334,8 +334,8 @@ class Gate extends Duplex {
   }
 
   /**
-   * After an SNICallback that takes its time, Deno goes on when the next bytes come, for which the
-   * client waits.
+   * Wakes Deno after an SNICallback that takes its time: Deno would go on only when the next bytes
+   * come, but the client waits for the server.
    */
   waking(callback: TlsOptions["SNICallback"]): Pick<TlsOptions, "SNICallback"> {
     if (callback === undefined) return {};

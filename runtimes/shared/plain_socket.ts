@@ -1,9 +1,9 @@
 // Whether a socket is the runtime's own: what it is given goes to the system and nowhere else, and
-// what it gives is nobody else's. Any other stream may be a view on memory of its own, a wire to
-// somebody else's code, or both.
+// what it gives belongs to its reader alone. Any other stream may be a view on memory of its own, a
+// wire to foreign code, or both.
 //
-// By its class to the letter: no subclass, no proxy, and no method of its own in place of one of
-// the class.
+// The class decides, to the letter: no subclass, no proxy, and no method of its own in place of one
+// of the class.
 
 import { Socket } from "node:net";
 import process from "node:process";
@@ -11,8 +11,8 @@ import { types } from "node:util";
 import type { TLSSocket } from "node:tls";
 
 /**
- * What a stream writes by. As the class had them when this was loaded, for they can be replaced
- * there too.
+ * The methods with which a stream writes. They are compared with those that the class had when this
+ * file was loaded, because a program can replace them there too.
  */
 const METHODS = ["write", "_write", "_writev", "_writeGeneric", "end", "push"] as const;
 
@@ -38,8 +38,8 @@ export function isPlain(socket: object): boolean {
 }
 
 /**
- * The prototype of the sockets of `node:tls`, when this may be one. To load the module for all
- * takes 10 ms.
+ * The prototype of the sockets of `node:tls`, when this may be one. To load the module for every
+ * program would take 10 ms.
  */
 function secureSocket(socket: { encrypted?: unknown }): object | undefined {
   if (socket.encrypted !== true) return undefined;

@@ -1,11 +1,11 @@
-// Where a `net.Socket` reads to, as `onread` of `net.connect()` says it, also for sockets that a
+// Says where a `net.Socket` reads to, as `onread` of `net.connect()` does, also for sockets that a
 // server has accepted.
 //
 // 1. Node makes new memory for each chunk, 64 KiB that it cuts down, and passes it through a
 //    stream. With `onread` it reads into memory of ours and calls a function: per message of a TCP
 //    echo 0.33 µs in place of 0.95 (32 of 1 KiB in flight), 6.3 in place of 7.8 (one of 20 octets),
 //    340 in place of 650 (1 MiB).
-// 2. Only who opens a socket can say `onread`. An accepted one has the same fields under the
+// 2. Only code that opens a socket can set `onread`. An accepted one has the same fields under the
 //    symbols that an opened one shows, and its handle the same method: Node 20 to 26. Where one is
 //    missing, or does not take, `readInto()` does nothing and says so, and the socket is read by
 //    its `data` event.
@@ -31,7 +31,7 @@ interface Handle {
   useUserBuffer(buffer: Bytes): void;
 }
 
-/** What is read into unless somebody has room for it. */
+/** The buffer for a read when the sink has offered no room for it. */
 export const shared: Bytes = new Uint8Array(262_144);
 
 const fields = findFields();

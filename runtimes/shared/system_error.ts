@@ -4,7 +4,7 @@
 import { isError } from "../../src/util/brands.ts";
 import { type Attempt, failed, lost, type Place } from "../../src/transport/network_error.ts";
 
-/** TLS that got an answer which is none: a server without TLS, most often. */
+/** TLS that got an answer which is not TLS: most often the server has none. */
 const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_LARGE|HTTP_REQUEST/;
 
 /**
@@ -49,7 +49,7 @@ export function asError(thrown: unknown): Error {
 
 function codeOf(cause: unknown): string | undefined {
   const { code, name, message } = asError(cause) as Error & { code?: unknown };
-  // Node's own permission model calls it so; Deno has a class for it, but for a name that it may
+  // Node's own permission model calls it so. Deno has a class for it, except for a name that it may
   // not look up.
   if (name === "NotCapable" || isLookupDenied(message)) return "ERR_ACCESS_DENIED";
   if (typeof code !== "string") {

@@ -3,13 +3,12 @@
 //
 // 1. zlib's streams are asynchronous: 120 µs for a small message on Node. Their handle has
 //    `writeSync()`, which keeps its context and takes 2 to 6 µs on all three, but it is not
-//    documented. So it is tried once, on a real message, and where it does not do what it must,
-//    zlib_public.ts does the work with documented functions (10 to 16 µs).
-// 2. Whoever sends may forget its context at any time, for nothing obliges it to refer back. So
-//    only the latest MAX_CONTEXTS connections to send keep one: memory is bounded however many
-//    connect.
-// 3. Whoever receives may not. But a window can go in again (zlib_blocks.ts), so one inflater
-//    serves all connections.
+//    documented. So it is tried once, on a real message. Where it fails, zlib_public.ts does the
+//    work with documented functions (10 to 16 µs).
+// 2. A sender may forget its context at any time, because nothing obliges it to refer back. So only
+//    the latest MAX_CONTEXTS connections to send keep one: memory is bounded however many connect.
+// 3. A receiver may not. But a window can go in again (zlib_blocks.ts), so one inflater serves all
+//    connections.
 
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
 import { type Bytes, concat } from "../../src/util/bytes.ts";
@@ -33,8 +32,8 @@ const { Z_DEFAULT_STRATEGY, Z_RLE, Z_SYNC_FLUSH } = constants;
 export const MAX_CONTEXTS = 512;
 
 /**
- * The output buffer of the stream around a handle, which nobody uses: the smallest that there can
- * be.
+ * The size of the output buffer of the stream around a handle. The buffer is not used, so it is the
+ * smallest that there can be.
  */
 const UNUSED_CHUNK = 64;
 
@@ -86,10 +85,10 @@ class Context {
   /**
    * Runs `input` through to a sync flush.
    *
-   * @param skipped Octets at the start of the output that nobody wants, at most a window.
+   * @param skipped Octets to drop at the start of the output, at most a window.
    * @param maxLength The most octets of output behind those.
-   * @param filler Octets at the end of the output that nobody wants, if the stream ends before the
-   * last octet of `input`.
+   * @param filler Octets to drop at the end of the output, if the stream ends before the last octet
+   * of `input`.
    * @returns The output, and how much of the input was used.
    */
   run(
@@ -257,7 +256,7 @@ function inflateParts(
   return { output, used: data.length + end.used };
 }
 
-/** `candidate` if it does on a real message what it must, or else the documented functions. */
+/** Chooses `candidate` if it handles a real message well, or else the documented functions. */
 export function chooseBackend(candidate: DeflateBackend): DeflateBackend {
   return works(candidate) ? candidate : publicBackend;
 }

@@ -13,8 +13,8 @@
 //    finds it.
 // 4. A message may take the tail for the data of a stored block of its own, and end with it. Then
 //    the beginning of the tail is in the output, as it may be otherwise; with a tail of another
-//    length such a block ends elsewhere. To ask that costs a second run, so which tail is used is
-//    not to be foreseen.
+//    length such a block ends elsewhere. To check that costs a second run, so the peer must not be
+//    able to foresee which tail is used.
 
 import { type Bytes, concat, EMPTY } from "../../src/util/bytes.ts";
 
@@ -97,7 +97,7 @@ export function inflateMessage(
   let budget = START + MAX_WINDOW + Math.min(HALF_RATIO * data.length, maxLength / 2);
   for (let again = false;; again = true) {
     // One octet of 0 is the header of the empty block whose rest is not sent. No octet at all is
-    // what zlib makes of a second flush: an empty message, to whoever is lenient.
+    // what zlib makes of a second flush; a lenient receiver takes it for an empty message.
     if (rest.length === 0 || (rest.length === 1 && rest[0] === 0)) return concat(pieces);
     if (again) budget -= START + window.length + (copies ? rest.length / 2 : 0);
     if (budget < 0) return "invalid";
@@ -128,7 +128,7 @@ function runOnce(
   const { output, used } = result;
   if (output.length > maxLength) return "too long";
   if (used <= data.length) return result;
-  // An end within the tail is none that the message has.
+  // An end within the tail is not an end of the message.
   if (used !== data.length + tail.length) return "invalid";
   if (!endsWith(output, tail.start)) return result;
   const other = TAILS[(chosen + 1) % TAILS.length]!;

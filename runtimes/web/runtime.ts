@@ -1,5 +1,5 @@
-// A Runtime over web streams: the connections of a stream of pairs are served, what a function
-// opens is dialled.
+// A Runtime over web streams: it serves the connections of a stream of pairs, and dials what a
+// function opens.
 
 import { unlessAborted } from "../../src/util/abort.ts";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
@@ -21,7 +21,7 @@ export interface StreamSource {
 
 /** How to open a connection. */
 export interface StreamOpenOptions {
-  /** For `wss:`, what `connect()` was told; undefined for `ws:`. */
+  /** For `wss:`, the option `tls` of `connect()`; undefined for `ws:`. */
   readonly tls: TlsClientOptions | undefined;
   /** The path of a unix socket, in place of the address. */
   readonly path: string | undefined;
@@ -36,7 +36,12 @@ export interface StreamOpenOptions {
  *
  * @example
  * ```ts
- * import { type ByteStreamPair, createConnect, createServe, createWebRuntime } from "@sansocket/ws/web";
+ * import {
+ *   type ByteStreamPair,
+ *   createConnect,
+ *   createServe,
+ *   createWebRuntime,
+ * } from "@sansocket/ws/web";
  *
  * const up = new TransformStream<Uint8Array, Uint8Array>();
  * const down = new TransformStream<Uint8Array, Uint8Array>();
@@ -83,7 +88,7 @@ export function createWebRuntime(source: StreamSource): Runtime {
       try {
         return await unlessAborted(opening, signal);
       } catch (error) {
-        // One that comes too late is closed.
+        // A connection that comes too late is closed.
         opening.then((transport) => transport.destroy(), () => {});
         throw error;
       }

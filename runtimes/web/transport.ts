@@ -1,8 +1,8 @@
 // Any `{ readable, writable }` pair of byte streams as a Transport.
 //
-// 1. A chunk that was read belongs to its reader, as is usual among web streams, and one that is
-//    written to the sink: what becomes of it is not known. A subclass such as Buffer may lie in
-//    memory of many and is copied, as shared memory is.
+// 1. A chunk that was read belongs to its reader, as is usual among web streams. A chunk that is
+//    written belongs to the sink: what the sink does with it is not known. A subclass such as
+//    Buffer may lie in memory that others use too, and is copied, as shared memory is.
 // 2. A read that was under way at `pause()` completes; its bytes, or the end, wait for `resume()`.
 // 3. One write is under way at a time, and what comes meanwhile leaves together; `bufferedAmount`
 //    counts what the writable has not confirmed. `write()` answers false only from 64 KiB on, since
@@ -102,7 +102,7 @@ class WebTransport implements Transport {
     this.localAddress = addresses.localAddress;
     this.#reader = pair.readable.getReader();
     this.#writer = pair.writable.getWriter();
-    // An error of either stream ends both, even when nobody reads or writes just then.
+    // An error of either stream ends both, even when no read or write is under way.
     this.#reader.closed.catch(this.#onError);
     this.#writer.closed.catch(this.#onError);
     this.#writer.ready.catch(() => {});

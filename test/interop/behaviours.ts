@@ -111,7 +111,7 @@ export const clientBehaviours: readonly ClientBehaviour[] = [
     },
   },
   {
-    criterion: "is told the peer's close code and reason",
+    criterion: "reports the peer's close code and reason",
     needs: "reason",
     async body(ws, closed) {
       await ws.send("close 4002 Bis später");
@@ -188,7 +188,7 @@ export const serverBehaviours: readonly ServerBehaviour[] = [
     },
   },
   {
-    criterion: "is told the peer's close code and reason",
+    criterion: "reports the peer's close code and reason",
     needs: "reason",
     async body(peer, closed) {
       peer.close(4001, "Grüße");

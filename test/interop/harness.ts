@@ -67,7 +67,7 @@ export function testClient(peer: PeerServer): void {
       },
     }));
     parts.push({
-      criterion: "is told the status of a refusal",
+      criterion: "reports the status of a refusal",
       skip: undefined,
       async run() {
         const attempt = () => connect(`${url}/refuse`, round);

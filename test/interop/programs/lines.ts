@@ -40,7 +40,8 @@ export interface Origin extends Peer {
  * Starts a program.
  *
  * @param command The executable and its arguments.
- * @param hear Told each line's first word and the others; "end" and all its output when it has ended.
+ * @param hear Called with the first word of each line and the others, and with "end" and all the
+ * output when the program has ended.
  * @returns The running program.
  */
 export function startProgram(
@@ -60,7 +61,7 @@ export function startProgram(
       hear(kind, words);
     }
   });
-  // A program that ends early says why on its standard error; that its input broke says nothing.
+  // A program that ends early writes the reason to its standard error; the broken input gives none.
   child.stdin.on("error", () => {});
   const timer = setTimeout(() => child.kill("SIGKILL"), LIFETIME);
   const end = new Promise<void>((resolve) => {
@@ -85,7 +86,7 @@ export function startProgram(
   };
 }
 
-/** Starts a program and waits until it is ready; what it says later is for `hear`. */
+/** Starts a program and waits until it is ready. Later lines go to `hear`. */
 async function startReady(
   origin: Origin,
   hear: (kind: string, words: string[]) => void,

@@ -18,7 +18,7 @@ export const lwsClient: PeerClient = clientProgram({
   compression: {
     options: { threshold: 0 },
     cannot: { ping: "a Pong is not compressed either" },
-    why: "libwebsockets 4.1 hears a message that is not compressed again and again, without end",
+    why: "libwebsockets 4.1 reports a message that is not compressed again and again, without end",
   },
 });
 

@@ -1,5 +1,5 @@
-// docs/interop.md, made from what the tests are made from: the behaviours, and what each peer says of
-// itself. Only which peer runs where is written here once more.
+// Makes docs/interop.md from the tables of the tests: the behaviours, and what each peer declares.
+// Only which peer runs on which runtime is repeated here.
 
 import * as undici from "undici";
 import * as ws from "ws";
@@ -59,11 +59,12 @@ const clients: readonly Row[] = [
 export function formatMatrix(): string {
   return `# Interoperability
 
-What is tested with WebSocket programs that are not ours, each a real one that the tests start
-themselves, on loopback. \`.ci/run\` installs all of the programs; a test for one that is missing is
-skipped elsewhere and fails there.
+What the tests show with foreign WebSocket programs. Each is a real program, which the tests start on
+loopback. \`.ci/run\` installs all of them: there a test fails when its program is missing, elsewhere it
+is skipped.
 
-This page is made from the tests' own tables, and a test fails when it is out of date. This writes it:
+This page is made from the tests' own tables, and a test fails when it is out of date. This command
+writes it:
 
 \`\`\`sh
 UPDATE=1 npx vitest run test/interop/programs/matrix_test.ts
@@ -71,30 +72,31 @@ UPDATE=1 npx vitest run test/interop/programs/matrix_test.ts
 
 ## Our client
 
-Each foreign server is shown that \`connect()\`
+With each foreign server the tests show that \`connect()\`
 
-${list(clientBehaviours, ["is told the status of a refusal"])}
+${list(clientBehaviours, ["reports the status of a refusal"])}
 
 ${table(servers)}
 
-Behind nginx both ends are ours; that an idle connection is cut there is shown too.
+Behind nginx both ends are ours. The tests also show that both notice when nginx cuts an idle
+connection.
 
 ## Our server
 
-Each foreign client is shown that \`serve()\`
+With each foreign client the tests show that \`serve()\`
 
 ${list(serverBehaviours, ["refuses a handshake with a status"])}
 
 ${table(clients)}
 
-Pages send and get binary messages both as Blobs and as ArrayBuffers. Our own client is what drives
-both browsers, over the DevTools protocol and WebDriver BiDi.
+Pages send and get binary messages both as Blobs and as ArrayBuffers. Our own client drives both
+browsers, over the DevTools protocol and WebDriver BiDi.
 
 ## Compression
 
-Everything is shown twice: with our compression off, where the peer has its own switched on all the
-same, so that an offer is declined; and with it on, where permessage-deflate must be negotiated. Where
-the table says more than "yes", that is what ours is set to for this peer.
+Each behaviour is tested twice. In one run our compression is off and that of the peer on, so that an offer is
+declined. In the other run both are on, and both ends must negotiate permessage-deflate. Where the
+table says more than "yes", it gives the setting of our compression for this peer.
 `;
 }
 

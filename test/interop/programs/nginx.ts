@@ -71,7 +71,7 @@ export async function startNginx(): Promise<Nginx> {
   return { port, tlsPort, authority, stop };
 }
 
-/** Our server, which plays the foreign one's part, behind nginx. */
+/** Our server behind nginx, in the part of the foreign server. */
 export const nginxServer: PeerServer = {
   name: "serve() behind nginx",
   cannot: { fragment: "both ends are ours" },
@@ -116,7 +116,7 @@ export const nginxServer: PeerServer = {
 };
 
 /**
- * A foreign client that comes over wss: to nginx, which brings it to our server.
+ * A foreign client that connects over wss: to nginx, which passes the connection to our server.
  *
  * @param create Makes the client, given the path of the certificate to trust.
  * @returns The client.
@@ -152,7 +152,7 @@ export function overTls(create: (authority: string) => PeerClient): PeerClient {
   };
 }
 
-/** Makes a certificate for 127.0.0.1; what openssl said if it could not. */
+/** Makes a certificate for 127.0.0.1. Returns the output of openssl when that fails. */
 async function createCertificate(file: string, key: string): Promise<string | undefined> {
   const options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     .concat("-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1");
@@ -194,7 +194,7 @@ http {
 `;
 }
 
-/** Two ports that nobody listens on: nginx cannot be told to choose, and to say what it chose. */
+/** Finds two free ports: nginx cannot choose one itself and report which. */
 async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()];
   const ports = await Promise.all(servers.map((server) =>
