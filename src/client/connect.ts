@@ -1,4 +1,4 @@
-// connect(), for whichever runtime dials.
+// connect(), for any runtime.
 
 import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
 import { readAnswer, readRefusal } from "./read_response.ts";
@@ -37,35 +37,42 @@ export interface ConnectOptions extends ConnectionLimits {
    */
   readonly protocols?: string | readonly string[];
   /**
-   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. They are
-   * sent as they are written here: in this order, with this case, and as often as a list of pairs
-   * has them. A `Headers` keeps neither. Default: none.
+   * More header fields for the request; `Host`, `Origin` and `Authorization` may be set. The client
+   * sends them as they are written here: in this order, with this case, and as often as a list of
+   * pairs has them. A `Headers` keeps neither. Default: none.
    */
   readonly headers?: HeadersSource;
-  /** TLS for `wss:`: whom to trust and what to show. Default: the runtime's own trust. */
+  /**
+   * TLS for `wss:`: the certificates to trust, and the one to show. Default: the runtime's own
+   * trust.
+   */
   readonly tls?: TlsClientOptions;
   /**
    * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`.
    * Default: 0.
    *
-   * Another origin gets no credentials: of `headers` only `Accept`, `Accept-Encoding`,
-   * `Accept-Language`, `Cache-Control`, `Pragma` and `User-Agent` go with the request, for any
-   * other field may be one. It gets neither the user name and password of a URL nor the client
-   * certificate. It does get `protocols`: put no token there. `cookies` is asked for each URL. No
-   * redirection leads from `wss:` to `ws:`. One that leads there or to what is no WebSocket URL, or
-   * has several `Location` fields, rejects with a {@linkcode HandshakeError} that has its status.
-   * For servers that have moved; the server that answers decides where the messages go.
+   * For servers that have moved. The server that answers decides where the messages go. Another
+   * origin gets no credentials: of `headers` the client sends it only `Accept`, `Accept-Encoding`,
+   * `Accept-Language`, `Cache-Control`, `Pragma` and `User-Agent`, because any other field may be a
+   * credential. It gets neither the user name and password of a URL nor the client certificate. It
+   * does get `protocols`: put no token there. The client asks `cookies` for each URL. It does not
+   * follow a redirection from `wss:` to `ws:`, to a URL that is no WebSocket URL, or with several
+   * `Location` fields: `connect()` then rejects with a {@linkcode HandshakeError} that has its
+   * status.
    */
   readonly maxRedirects?: number;
-  /** Where cookies come from and go to, as browsers do by themselves. Default: none. */
+  /** Where cookies come from and go to. Browsers handle cookies themselves. Default: none. */
   readonly cookies?: CookieJar;
   /**
-   * Hooks for what is no message: `ping`, `pong`, `drain`, `close`, and `error` for what these
-   * throw, which otherwise goes to `console.error`. A hook that throws closes the connection with
+   * Hooks for events that are not messages: `ping`, `pong`, `drain` and `close`, and `error` for
+   * what these throw. Without `error` that goes to `console.error`. A hook that throws closes the
+   * connection with
    * 1011. Default: none.
    */
   readonly hooks?: ConnectHooks;
-  /** Ends the attempt when it fires; without effect on a connection that is open. Default: none. */
+  /**
+   * Ends the attempt when it fires. It has no effect on a connection that is open. Default: none.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -91,7 +98,7 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
 };
 
 /**
- * Keeps cookies (RFC 6265), as the packages for that do. Both functions may be async;
+ * Keeps cookies (RFC 6265), as packages for cookies do. Both functions may be async;
  * `handshakeTimeout` and `signal` bound the wait for them.
  */
 export interface CookieJar {
@@ -99,7 +106,8 @@ export interface CookieJar {
    * Says what to send.
    *
    * @param url Where the request goes, with `http:` or `https:`.
-   * @returns The value of `Cookie`; nothing is sent when it is empty or the caller set that field.
+   * @returns The value of `Cookie`. The client sends none when it is empty or when the caller set
+   * that field.
    */
   get(url: string): string | undefined | Promise<string | undefined>;
   /**
@@ -133,7 +141,7 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
     );
     if (options.signal?.aborted) throw abortReason(options.signal);
 
-    // AbortSignal.any() and timeout() would say this shorter; Node has them from 20.3 on only.
+    // AbortSignal.any() and timeout() would be shorter, but Node has them only from 20.3 on.
     const controller = new AbortController();
     const { signal } = controller;
     const caller = options.signal;
@@ -165,15 +173,15 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
   };
 }
 
-/** What goes wrong in a hook is told as on a server. */
+/** Errors of hooks are reported as on a server. */
 const HOOK_WATCHER: HandlerWatcher = {
   report: (error) => console.error(error),
   done() {},
 };
 
 /**
- * Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or says where to go
- * instead.
+ * Runs the client's opening handshake over a transport (RFC 6455 section 4.1), or returns the next
+ * request, after a redirection.
  */
 async function openConnection(
   transport: Transport,
@@ -183,7 +191,7 @@ async function openConnection(
   compression: Compression | undefined,
   signal: AbortSignal,
 ): Promise<WebSocketConnection<undefined> | Hop> {
-  // A signal of our own, which nobody else listens to: `onAbort()` would cost V8 2 µs.
+  // The signal is our own and has no other listeners: `onAbort()` would cost V8 2 µs.
   const abort = (): void => transport.destroy();
   signal.addEventListener("abort", abort);
   try {
@@ -240,7 +248,7 @@ async function openConnection(
   } catch (error) {
     transport.destroy();
     if (options.signal?.aborted) throw abortReason(options.signal);
-    // When the time is up in the middle of a refusal, the refusal says more.
+    // When the time is up in the middle of a refusal, the error of the refusal says more.
     if (error instanceof HandshakeError && error.status !== undefined) throw error;
     signal.throwIfAborted();
     throw error;
@@ -256,7 +264,7 @@ export function toProtocols(
   return typeof protocols === "string" ? [protocols] : protocols;
 }
 
-/** The request of a connection, made when somebody asks for it. */
+/** The request of a connection, made when the program asks for it. */
 class SentRequest implements LateRequest {
   readonly #url: string;
   readonly #headers: Fields;
@@ -284,7 +292,7 @@ async function withCookies(
   return cookie === undefined || cookie === "" ? headers : [...headers, ["Cookie", cookie]];
 }
 
-/** The URL as HTTP has it, and as `Request` takes it: without a user name and a password. */
+/** The URL with the scheme of HTTP, without a user name and a password, as `Request` takes it. */
 function httpUrl(url: URL | string): string {
   const own = new URL(url);
   own.username = own.password = "";

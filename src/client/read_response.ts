@@ -1,10 +1,9 @@
 // What a server answers to a client's opening handshake, read from the byte stream.
 //
-// 1. Interim responses (100, 102, 103 and what may come after them) stand before the answer; a
-//    client has to get over them though it asked for none (RFC 9110 section 15.2). 101 is final
-//    here: behind it come frames.
-// 2. A refusal is worth more than its body: when the body breaks off or its time is up, what has
-//    come is kept.
+// 1. Interim responses (100, 102, 103 and other 1xx) come before the answer. A client has to skip
+//    them even if it asked for none (RFC 9110 section 15.2). 101 is final here: frames follow it.
+// 2. A refusal is reported even when its body breaks off or its time is up: the part that has come
+//    is kept.
 
 import { concat } from "../util/bytes.ts";
 import { HandshakeError } from "../protocol/errors.ts";
@@ -23,7 +22,7 @@ const MAX_BODY = 65_536;
  */
 const TLS_ALERT = 0x15;
 const TLS_HANDSHAKE = 0x16;
-/** How servers for HTTPS say that they were asked without TLS: Go's, nginx, Apache. */
+/** What servers for HTTPS answer to a request without TLS: Go's, nginx, Apache. */
 const ASKED_WITHOUT_TLS = /HTTPS (?:server|port)|SSL-enabled server port/i;
 
 const USE_TLS = "connect with wss: in place of ws:";
@@ -31,10 +30,10 @@ const USE_TLS = "connect with wss: in place of ws:";
 /**
  * Reads the head of a server's answer.
  *
- * @param reader The byte stream; what comes behind the head is put back.
+ * @param reader The byte stream; what comes after the head is put back.
  * @param timeout Milliseconds to wait for each chunk.
  * @param secure Whether the stream is TLS.
- * @returns The head, whatever its status.
+ * @returns The head, with any status.
  * @throws {HandshakeError} When the stream ends before it, or what comes is not HTTP.
  */
 export async function readAnswer(
@@ -67,7 +66,7 @@ export async function readAnswer(
   }
 }
 
-/** Most servers for TLS, ours too, just end a stream that does not begin with it. */
+/** Most servers for TLS, ours included, just end a stream that does not begin with TLS. */
 function endedEarly(cause: Error | undefined, known: boolean): HandshakeError {
   const what = cause?.message ?? "The connection ended";
   const advice = known ? "" : `; if the server expects TLS there, ${USE_TLS}`;
@@ -77,17 +76,17 @@ function endedEarly(cause: Error | undefined, known: boolean): HandshakeError {
   );
 }
 
-/** By the first octet alone, which may come alone; no answer in HTTP begins with either. */
+/** It looks only at the first octet, which may come alone. No answer in HTTP begins with either. */
 function isTls([first]: Uint8Array): boolean {
   return first === TLS_ALERT || first === TLS_HANDSHAKE;
 }
 
 /**
- * Makes the error for an answer that is no acceptance.
+ * Makes the error for an answer that does not accept the handshake.
  *
- * @param reason Why it is none.
+ * @param reason Why it does not.
  * @param head The answer.
- * @param reader Where its body comes from; to cut the stream ends the wait for it.
+ * @param reader Where its body comes from; cutting the stream ends the wait for it.
  * @param timeout Milliseconds to wait for each chunk of the body.
  * @param secure Whether the stream is TLS.
  * @returns The error, with as much of the body as has come and is worth keeping.
@@ -101,7 +100,7 @@ export async function readRefusal(
 ): Promise<HandshakeError> {
   const pieces: Uint8Array[] = [];
   const framing = responseFraming(head, "GET");
-  // After a 101 that is not an acceptance whatever follows is no body.
+  // A 101 that does not accept the handshake has no body.
   if ("kind" in framing && head.status !== 101) {
     const decoder = new BodyDecoder(framing);
     let length = 0;

@@ -1,5 +1,5 @@
-// What Web IDL says of every interface (https://webidl.spec.whatwg.org/), as far as a JavaScript
-// class does not by itself.
+// What Web IDL requires of every interface (https://webidl.spec.whatwg.org/), and a JavaScript
+// class does not do by itself.
 
 import { isArrayBuffer, isSharedBuffer, kindOf, setName } from "../util/brands.ts";
 
@@ -31,7 +31,7 @@ export function defineInterface(
 }
 
 /**
- * Checks that there are enough arguments: an argument that is missing is not the same as undefined.
+ * Checks that there are enough arguments: a missing argument is not the same as undefined.
  *
  * @throws {TypeError} When there are fewer than `count`.
  */
@@ -40,7 +40,7 @@ export function requireArguments(given: ArrayLike<unknown>, count: number, what:
   throw new TypeError(`${what}: expected ${count} argument, got ${given.length}`);
 }
 
-/** What a member throws that was called on something else. */
+/** The error of a member that was called on another object. */
 export function illegalInvocation(name: string, value: unknown): TypeError {
   return new TypeError(`Illegal invocation: expected a ${name} as this, got ${kindOf(value)}`);
 }
@@ -88,14 +88,15 @@ export function isBufferSource(data: unknown): data is ArrayBuffer | ArrayBuffer
 }
 
 /**
- * Checks the memory of a BufferSource, which may be neither shared nor resizable: it would change
- * while it is read.
+ * Checks the memory of a BufferSource, which may be neither shared nor resizable, because it could
+ * change while it is read.
  *
  * @throws {TypeError} When it is.
  */
 export function checkMemory(data: ArrayBuffer | ArrayBufferView): void {
   const buffer = ArrayBuffer.isView(data) ? data.buffer : data;
-  // Asked in this order: to ask what is not shared whether it is costs an exception.
+  // In this order, because asking memory that is not shared whether it is shared costs an
+  // exception.
   const kind = isArrayBuffer(buffer)
     ? ((buffer as { resizable?: boolean }).resizable ? "resizable" : "")
     : isSharedBuffer(buffer)

@@ -1,8 +1,8 @@
 // The WHATWG's WebSocket: its interface, by the rules of Web IDL
 // (https://websockets.spec.whatwg.org/). What it does is in client/whatwg_socket.ts.
 //
-// One class for each `connect()`, made by a function: the members belong on the class itself, which
-// extends EventTarget, so nothing can stand between the two.
+// A function makes one class for each `connect()`: the members belong on the class itself, which
+// extends EventTarget, so there can be no base class between the two.
 
 import { brand, isBlob, kindOf } from "../util/brands.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions, toProtocols } from "./connect.ts";
@@ -56,11 +56,11 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
   /** The extensions in use; empty when there are none. */
   readonly extensions: string;
   /**
-   * Octets given to `send()`, without headers, that have not left. Does not fall to 0 when the
+   * Octets given to `send()`, without headers, that have not left. It does not fall to 0 when the
    * connection ends.
    */
   readonly bufferedAmount: number;
-  /** What binary messages are given as. Default: "blob". Anything but these two is ignored. */
+  /** The type of binary messages. Default: "blob". Any other value is ignored. */
   binaryType: "blob" | "arraybuffer";
   /** Called when the opening handshake is complete. */
   onopen: WebSocketEventHandler<"open">;
@@ -71,9 +71,9 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
   /** Called when the connection has ended. */
   onclose: WebSocketEventHandler<"close">;
   /**
-   * Sends a message: a string as text, bytes as a binary message. Whatever is neither is converted
-   * to a string. When the connection is closing or has ended it is not sent, and only counted in
-   * `bufferedAmount`.
+   * Sends a message: a string as text, bytes as a binary message. Any other value is converted to a
+   * string. When the connection is closing or has ended, the message is not sent, and only counted
+   * in `bufferedAmount`.
    *
    * @param data The message.
    * @throws {DOMException} An InvalidStateError when the connection is not open yet.
@@ -81,10 +81,9 @@ export interface WebSocketInstance extends EventTarget, WebSocketStates {
    */
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void;
   /**
-   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was
-   * done before.
+   * Starts the closing handshake, or gives up the opening handshake. A second call does nothing.
    *
-   * @param code 1000 or 3000 to 4999. Without it the Close frame says nothing, unless there is a
+   * @param code 1000 or 3000 to 4999. Without it the Close frame has no code, unless there is a
    * reason.
    * @param reason At most 123 octets of UTF-8.
    * @throws {DOMException} An InvalidAccessError for another code, a SyntaxError for a longer
@@ -106,12 +105,12 @@ export interface WebSocketClass extends WebSocketStates {
   /**
    * Opens a connection.
    *
-   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a
-   * location.
+   * @param url Where to connect: `ws:`, or `http:`, which means the same. It may be relative where
+   * the program has a location.
    * @param protocols The subprotocols to offer, or one; or options of `connect()`.
-   * @param options Options of `connect()`. They win over those in the second argument.
+   * @param options Options of `connect()`. They take precedence over those in the second argument.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a
-   * fragment, or when a subprotocol is not a token or is there twice.
+   * fragment, or when a subprotocol is not a token or is given twice.
    * @throws {TypeError} When there is no URL, or an argument is of another type.
    */
   new (
@@ -124,8 +123,8 @@ export interface WebSocketClass extends WebSocketStates {
 }
 
 /**
- * Makes the WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is this
- * on the runtime at hand.
+ * Makes the WHATWG's WebSocket for any `connect()`; the `WebSocket` of the main entry point is made
+ * with the `connect()` of the current runtime.
  *
  * @param connect Makes the connections.
  * @returns The class.
@@ -183,7 +182,7 @@ export function createWebSocketClass(connect: Connect): WebSocketClass {
     set binaryType(value: unknown) {
       const socket = WebSocket.#of(this);
       const text = `${value}`;
-      // Web IDL: what is no value of the enumeration is ignored.
+      // Web IDL: a value that is not in the enumeration is ignored.
       if (text === "blob" || text === "arraybuffer") socket.binaryType = text;
     }
 
@@ -214,11 +213,11 @@ export function createWebSocketClass(connect: Connect): WebSocketClass {
   return WebSocket as unknown as WebSocketClass;
 }
 
-/** Web IDL: whatever is neither a Blob nor a BufferSource is converted to a string. */
+/** Web IDL: a value that is neither a Blob nor a BufferSource is converted to a string. */
 function toPayload(data: unknown): Payload {
   if (isBufferSource(data)) checkMemory(data);
   else if (!isBlob(data)) {
-    // Those of old polyfills cannot be read, and nobody means to send "[object Blob]".
+    // Blobs of old polyfills cannot be read, and no program means to send "[object Blob]".
     if (!/^(?:Blob|File)$/.test(kindOf(data))) return `${data}`;
     throw new TypeError("Expected a Blob with arrayBuffer(), got one without: send its bytes");
   }

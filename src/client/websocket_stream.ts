@@ -10,8 +10,7 @@ import { checkProtocols, parseTarget } from "./whatwg_rules.ts";
 import { Streams, type WebSocketOpenInfo } from "./whatwg_streams.ts";
 
 /**
- * What `new WebSocketStream()` can be told: all that `connect()` can, with the subprotocols in a
- * list.
+ * The options of `new WebSocketStream()`: those of `connect()`, with the subprotocols in a list.
  */
 export interface WebSocketStreamOptions extends Omit<ConnectOptions, "protocols"> {
   /** The subprotocols to offer, the preferred one first (RFC 6455 section 1.9). */
@@ -39,10 +38,9 @@ export interface WebSocketStreamInstance {
    */
   readonly closed: Promise<Required<WebSocketCloseInfo>>;
   /**
-   * Starts the closing handshake, or gives up the opening handshake. Does nothing when either was
-   * done before.
+   * Starts the closing handshake, or gives up the opening handshake. A second call does nothing.
    *
-   * @param info What goes into the Close frame; it says nothing without a code and a reason.
+   * @param info What goes into the Close frame; without a code and a reason the frame is empty.
    * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
    * SyntaxError when the reason is longer than 123 octets of UTF-8.
    * @throws {TypeError} When `info` is no object, or its code is not between 0 and 65535.
@@ -55,12 +53,12 @@ export interface WebSocketStreamClass {
   /**
    * Opens a connection.
    *
-   * @param url Where to: `ws:`, or `http:`, which means the same. Relative where the program has a
-   * location.
-   * @param options The subprotocols to offer, a signal that ends the attempt, and whatever else
-   * `connect()` takes.
+   * @param url Where to connect: `ws:`, or `http:`, which means the same. It may be relative where
+   * the program has a location.
+   * @param options The subprotocols to offer, a signal that ends the attempt, and the other options
+   * of `connect()`.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a
-   * fragment, or when a subprotocol is not a token or is there twice.
+   * fragment, or when a subprotocol is not a token or is given twice.
    * @throws {TypeError} When there is no URL, or an argument is of another type.
    */
   new (url: string | URL, options?: WebSocketStreamOptions): WebSocketStreamInstance;
@@ -70,7 +68,7 @@ export interface WebSocketStreamClass {
 
 /**
  * Makes the WHATWG's WebSocketStream for any `connect()`; the `WebSocketStream` of the main entry
- * point is this on the runtime at hand.
+ * point is made with the `connect()` of the current runtime.
  *
  * @param connect Makes the connections.
  * @returns The class.

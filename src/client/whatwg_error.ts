@@ -8,7 +8,8 @@ import { checkClose, type CloseArguments } from "./whatwg_rules.ts";
 /** What goes into a Close frame. */
 export interface WebSocketCloseInfo {
   /**
-   * 1000 or 3000 to 4999 to send; 1005 when the peer sent none. Without it a reason goes with 1000.
+   * 1000 or 3000 to 4999 to send; 1005 when the peer sent none. A reason without a code is sent
+   * with 1000.
    */
   readonly closeCode?: number;
   /** At most 123 octets of UTF-8. */
@@ -18,7 +19,7 @@ export interface WebSocketCloseInfo {
 /**
  * Converts a WebSocketCloseInfo, and checks it.
  *
- * @throws {TypeError} When it is no object, or its code no unsigned short.
+ * @throws {TypeError} When it is not an object, or its code is not an unsigned short.
  * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
  * SyntaxError when the reason is longer than 123 octets of UTF-8.
  */
@@ -37,7 +38,7 @@ export let createStreamError: (
 
 /**
  * Why a WebSocketStream failed, or is to be closed: as the reason of `abort()` and `cancel()` it
- * says what goes into the Close frame.
+ * sets what goes into the Close frame.
  *
  * @example
  * ```ts
@@ -56,7 +57,7 @@ export class WebSocketError extends DOMException {
    *
    * @param message What went wrong.
    * @param init What goes into the Close frame.
-   * @throws {TypeError} When `init` is no object, or its code no unsigned short.
+   * @throws {TypeError} When `init` is not an object, or its code is not an unsigned short.
    * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
    * SyntaxError when the reason is longer than 123 octets of UTF-8.
    */

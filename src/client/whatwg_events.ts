@@ -1,7 +1,7 @@
 // The events of the WHATWG's WebSocket and its `on…` attributes.
 //
 // Not every runtime has a CloseEvent (Node 20), and not every set of types has MessageEvent and
-// CloseEvent, so the types are our own; the events are the runtime's where there are some.
+// CloseEvent, so the types are our own. The events are the runtime's own where it has them.
 
 import { defineInterface, illegalInvocation, requireArguments, toDictionary } from "./web_idl.ts";
 
@@ -15,7 +15,7 @@ export interface WebSocketMessageEvent extends Event {
 
 /** The connection failed; a close event follows. */
 export interface WebSocketErrorEvent extends Event {
-  /** What went wrong. The standard's event does not tell. */
+  /** What went wrong. The event of the standard has no such attribute. */
   readonly error?: unknown;
 }
 
@@ -66,7 +66,7 @@ export type WebSocketEventHandler<Type extends keyof WebSocketEventMap> =
 
 /** The class of close events. */
 export interface CloseEventClass {
-  /** Makes a close event; what it does not tell is 0, empty or false. */
+  /** Makes a close event; what `init` leaves out is 0, empty or false. */
   new (type: string, init?: WebSocketCloseEventInit): WebSocketCloseEvent;
   /** What all close events have in common. */
   readonly prototype: WebSocketCloseEvent;
@@ -138,9 +138,9 @@ interface HandlerEntry {
 const entries = new WeakMap<object, Map<string, HandlerEntry>>();
 
 /**
- * Defines the `on…` attributes (HTML, event handlers): one handler for each type, called in the
- * place that the first one had among the listeners, until it is set to null. Any object is kept;
- * one that is no function is not called.
+ * Defines the `on…` attributes (HTML, event handlers): one handler for each type. It is called in
+ * the place that the first handler took among the listeners, until it is set to null. Any object is
+ * kept, but only a function is called.
  *
  * @param prototype Where to define them.
  * @param types The types of events.
@@ -153,7 +153,7 @@ export function defineEventHandlers(
 ): void {
   for (const type of types) {
     const key = `on${type}`;
-    // By a literal, so that the functions have the names that they are to have.
+    // An object literal, so that the functions have the right names.
     const attribute = {
       get [key](): unknown {
         check(this);
@@ -185,7 +185,7 @@ function setHandler(target: EventTarget, type: string, value: unknown): void {
       handler: value,
       listener: (event) => {
         const { handler } = added;
-        // HTML: to return false is to prevent the default.
+        // HTML: a handler that returns false prevents the default.
         if (isFunction(handler) && handler.call(target, event) === false) event.preventDefault();
       },
     };

@@ -1,6 +1,6 @@
 // What WebSocket and WebSocketStream have in common: the WHATWG's rules for arguments, and for a
-// connection that is open. The caller's mistakes are DOMExceptions here; a browser's code checks
-// for their names.
+// connection that is open. The caller's mistakes are DOMExceptions here, because code written for
+// browsers checks for their names.
 
 import type { Connect, ConnectOptions } from "./connect.ts";
 import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../protocol/close_frame.ts";
@@ -11,7 +11,7 @@ import { isToken } from "../http/fields.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 
 /**
- * Parses the URL of a server; a relative one where the program has a location, as a page has.
+ * Parses the URL of a server. It may be relative where the program has a location, as a page has.
  *
  * @throws {DOMException} A SyntaxError when it cannot be that of a WebSocket, or has a fragment.
  */
@@ -24,7 +24,7 @@ export function parseTarget(url: string | URL): URL {
   }
 }
 
-/** What cannot be resolved stays as it is, so that the error says what was got. */
+/** A URL that cannot be resolved stays as it is, so that the error says what was given. */
 function resolveUrl(url: string): string | URL {
   const { location } = globalThis as { location?: { readonly href: string } };
   try {
@@ -37,8 +37,8 @@ function resolveUrl(url: string): string | URL {
 /**
  * Checks the subprotocols to offer.
  *
- * @throws {DOMException} A SyntaxError when one is not a token or is there twice. Browsers compare
- * without regard to case here, and with it everywhere else.
+ * @throws {DOMException} A SyntaxError when one is not a token or is given twice. Browsers ignore
+ * case here, and respect it everywhere else.
  */
 export function checkProtocols(protocols: readonly string[]): void {
   const seen = new Set<string>();
@@ -113,14 +113,14 @@ export function closeStatus(info: CloseInfo): CloseStatus {
   return info.received ?? { code: CloseCode.abnormal, reason: "" };
 }
 
-/** The bytes of a message as a buffer of their own; they are nobody else's. */
+/** The bytes of a message as an ArrayBuffer that holds nothing else. */
 export function toArrayBuffer(bytes: Uint8Array<ArrayBuffer>): ArrayBuffer {
   const { buffer, byteOffset, byteLength } = bytes;
   if (byteLength === buffer.byteLength) return buffer;
   return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
-/** Octets of a message; a text is not encoded for that. */
+/** Octets of a message, counted without encoding a text. */
 export function sizeOf(payload: string | Blob | ArrayBuffer | ArrayBufferView): number {
   if (typeof payload !== "string") {
     return "size" in payload ? payload.size : payload.byteLength;

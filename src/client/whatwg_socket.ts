@@ -1,10 +1,10 @@
 // What the WHATWG's WebSocket does, over `connect()`; the interface in front of it is websocket.ts.
 //
-// 1. There each event is a task, so what awaits one event has run before the next. A task costs a
-//    timer here, so instead SETTLE_ROUNDS microtasks pass between two events; fewer than turn.ts
-//    waits, or replies would not be batched.
+// 1. In browsers each event is a task, so code that awaits one event has run before the next. A
+//    task would cost a timer here, so SETTLE_ROUNDS microtasks pass between two events instead.
+//    They are fewer than turn.ts waits, or replies would not be batched.
 // 2. One loop dispatches message, error and close, so their order is that of the wire.
-// 3. While a Blob is read, whatever is sent behind it waits in `#queue`, the Close frame too.
+// 3. While a Blob is read, everything sent behind it waits in `#queue`, the Close frame too.
 // 4. bufferedAmount counts payloads without headers and does not fall while the code that calls
 //    `send()` runs.
 
@@ -29,8 +29,8 @@ export const readyStates = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = readyStates;
 
 /**
- * Awaiting a promise in a few functions inside each other takes up to so many microtasks. Fewer
- * than those after which a turn is over, or replies would not leave in one write.
+ * Awaiting a promise through a few nested functions takes up to this many microtasks. They are
+ * fewer than those after which a turn is over, or replies would not leave in one write.
  */
 const SETTLE_ROUNDS = QUIET_ROUNDS - 2;
 
@@ -43,18 +43,18 @@ export class Socket {
   readonly url: URL;
   /** Where the connection stands. */
   readyState: 0 | 1 | 2 | 3 = CONNECTING;
-  /** What binary messages are given as. */
+  /** The type of binary messages. */
   binaryType: "blob" | "arraybuffer" = "blob";
 
-  /** Whose events these are. */
+  /** Where the events are dispatched. */
   readonly #target: EventTarget;
   readonly #handshake = new AbortController();
   #connection: WebSocketConnection<undefined> | undefined;
   /** The end of what waits for a Blob to be read. */
   #queue: Promise<void> | undefined;
-  /** Octets given to the connection; `bufferedAmount` takes off what has left. */
+  /** Octets given to the connection; `bufferedAmount` subtracts those that have left. */
   #pending = 0;
-  /** Whether `#pending` must not fall: somebody who sends is running. */
+  /** Whether `#pending` must not fall, because the code that calls `send()` is still running. */
   #frozen = false;
   /** Octets that wait for a Blob, or will never be sent. */
   #unsent = 0;
@@ -80,7 +80,7 @@ export class Socket {
   /** Octets that have not left. */
   get bufferedAmount(): number {
     const connection = this.#connection;
-    // Behind the end of the connection it stays what had not left.
+    // After the end of the connection the value stays at what had not left.
     if (!this.#frozen && connection !== undefined && connection.state !== "closed") {
       this.#pending = Math.min(this.#pending, connection.bufferedAmount);
     }
@@ -134,7 +134,7 @@ export class Socket {
       if (this.readyState === OPEN) this.#deliver(message);
     }
     const info = await connection.closed;
-    // With frame headers, so never less than what is meant here.
+    // `unsent` includes frame headers, so it is never less than what is counted here.
     this.#pending = Math.min(this.#pending, info.unsent);
     this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
   }
@@ -149,7 +149,7 @@ export class Socket {
     this.#target.dispatchEvent(new MessageEvent("message", { data, origin }));
   }
 
-  /** The opening handshake failed: both events, whatever the reason. */
+  /** The opening handshake failed: both events, for any reason. */
   #fail(error: unknown): void {
     this.#finish(error, { code: 1006, reason: "", wasClean: false });
   }
@@ -190,7 +190,7 @@ function closedBeforeOpen(): DOMException {
   return new DOMException("The connection was closed before it was open", "AbortError");
 }
 
-/** Lets what awaits an event run before the next one; see rule 1. */
+/** Lets code that awaits an event run before the next one; see rule 1. */
 async function settle(): Promise<void> {
   for (let i = 0; i < SETTLE_ROUNDS; i++) await undefined;
 }

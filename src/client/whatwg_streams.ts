@@ -4,9 +4,9 @@
 // 1. Backpressure is real both ways: a message is received when it is read, not before (a
 //    high-water mark of 0), and `write()` waits as `send()` does. A Close frame behind a few
 //    messages that are not read is noticed all the same.
-// 2. `connection.closed` alone ends both streams, the readable behind the messages that came
-//    before: a pull or a write that meets the end leaves it to that.
-// 3. Closing or aborting the writable, cancelling the readable and `close()` all start the one
+// 2. Only `connection.closed` ends both streams, the readable behind the messages that came before.
+//    A pull or a write that meets the end of the connection does not end its stream itself.
+// 3. Closing or aborting the writable, cancelling the readable and `close()` all start the same
 //    closing handshake.
 
 import { abortReason, onAbort } from "../util/abort.ts";
@@ -57,7 +57,7 @@ export class Streams {
   constructor(connect: Connect, url: URL, options: ConnectOptions) {
     this.url = url;
     const connection = this.#connect(connect, url, options);
-    // Whoever looks at one promise need not look at the other.
+    // A program that awaits one promise need not await the other.
     this.opened = handled(connection.then((connection) => this.#open(connection)));
     this.closed = handled(connection.then((connection) => this.#finish(connection)));
   }
@@ -108,8 +108,8 @@ export class Streams {
     const writable = new WritableStream<string | ArrayBuffer | ArrayBufferView>({
       start: (controller) => {
         this.#writable = controller;
-        // Not `abort()` of the sink, which is called only after the write in progress: the peer may
-        // never let it end.
+        // `abort()` of the sink is not enough: it is called after the write in progress, which the
+        // peer may never let end.
         controller.signal.addEventListener("abort", () => this.#closeFor(controller.signal.reason));
       },
       write: async (chunk) => {
@@ -127,7 +127,7 @@ export class Streams {
     return { readable, writable, protocol, extensions };
   }
 
-  /** Gives what came before the failure, then fails. */
+  /** Gives out what came before the failure, then fails. */
   #pullRest(
     controller: ReadableStreamDefaultController<Message>,
     { rest, error }: { readonly rest: Message[]; readonly error: WebSocketError },
@@ -141,7 +141,7 @@ export class Streams {
     const { closeCode, reason: text } = reason instanceof WebSocketError
       ? reason
       : { closeCode: null, reason: "" };
-    // An error of ours that is passed on may carry a code that cannot be sent.
+    // A WebSocketError that came from a connection may have a code that cannot be sent.
     const sendable = closeCode !== null && (closeCode === 1000 || closeCode >= 3000);
     this.#connection?.close(sendable ? closeCode : null, sendable ? text : "");
   }
@@ -175,7 +175,7 @@ export class Streams {
   }
 }
 
-/** What came before the connection ended, as far as it has not been taken. */
+/** The messages that came before the connection ended and have not been taken. */
 async function takeRest(connection: WebSocketConnection<undefined>): Promise<Message[]> {
   const rest: Message[] = [];
   for (;;) {

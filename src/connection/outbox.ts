@@ -13,7 +13,8 @@
 //    and while it is being sent: all of a Blob or an array. The chunks that a generator will make
 //    are not known, and do not exist yet.
 // 5. A Close frame does not wait: a message in chunks that is not complete is given up, with what
-//    waits behind it, and the promises reject. Whole messages before it are sent first (`refill()`).
+//    waits behind it, and their promises reject. Whole messages before it are sent first
+//    (`refill()`).
 // 6. Small messages that wait share a promise, as those in the transport do: a promise for each
 //    would be most of what they cost.
 

@@ -12,7 +12,7 @@ export interface GuardOptions {
   /**
    * The most connections in total, including those that speak plain HTTP or have a TLS handshake
    * under way. The server answers the next one with 503 and Retry-After; with `tls` it cuts it
-   * before its handshake, to save that work. Default: 65,536. Raise it, and the process's limit of
+   * before its handshake, to avoid that work. Default: 65,536. Raise it, and the process's limit of
    * file descriptors, for more.
    */
   readonly maxConnections?: number;

@@ -1,8 +1,8 @@
 // The authority of a request: the host and port that the client believes it talks to.
 //
 // It comes from Host, except that an absolute-form request target overrules Host (RFC 9112 section
-// 3.2.2). Host is held to the grammar before it becomes part of a URL: "example.org/@evil" must not
-// be allowed to mean something else to a URL parser than to us.
+// 3.2.2). Host is checked against the grammar before it becomes part of a URL: "example.org/@evil"
+// must not mean something else to a URL parser than to us.
 
 import type { RequestHead } from "../http/head.ts";
 

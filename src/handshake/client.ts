@@ -1,8 +1,8 @@
 // The client's side of the opening handshake (RFC 6455 section 4.1), as pure functions.
 //
-// 1. What the caller asks for wrongly is thrown before a byte is sent; what the server answers
-//    wrongly is a reason, for which the caller must fail the connection (sections 4.1, 7.1.7).
-// 2. The response is compared with what was sent: nothing may be accepted that was not offered.
+// 1. A mistake of the caller throws before a byte is sent. A mistake of the server gives a reason,
+//    and the caller must then fail the connection (sections 4.1, 7.1.7).
+// 2. The response is compared with the request: the server may accept only what the client offered.
 
 import {
   type ExtensionOffer,
@@ -23,13 +23,13 @@ export interface ClientHandshakeOptions {
   readonly protocols: readonly string[];
   /** More header fields for the request; `Host`, `Origin` and `Authorization` may be set. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
-  /** The extensions to offer, the preferred one first; none unless given. */
+  /** The extensions to offer, the preferred one first. Default: none. */
   readonly extensions?: readonly ExtensionOffer[];
 }
 
 /** A request that is ready to be sent. */
 export interface ClientHandshake {
-  /** The value of `Sec-WebSocket-Key`, which the response has to prove that it has seen. */
+  /** The value of `Sec-WebSocket-Key`. The response has to prove that the server has read it. */
   readonly key: string;
   /** The head of the request. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -40,8 +40,8 @@ export interface EstablishedHandshake {
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
   /**
-   * The extensions that the server accepts, as it says them. Whether their parameters fit is for
-   * them to judge.
+   * The extensions that the server accepts, as it wrote them. Each extension has to check its own
+   * parameters.
    */
   readonly extensions: readonly ExtensionOffer[];
 }
@@ -57,7 +57,7 @@ const encoder = new TextEncoder();
 
 /**
  * Parses the URL of a WebSocket server (RFC 6455 section 3) as the WHATWG's WebSocket does: `http:`
- * and `https:` are taken for `ws:` and `wss:`.
+ * and `https:` become `ws:` and `wss:`.
  *
  * @param url An absolute URL. It is not changed.
  * @returns A URL with the scheme `ws:` or `wss:`.
@@ -185,7 +185,7 @@ export function judgeResponse(
   const { headers } = head;
   // Item 1
   if (head.status !== 101) return { reason: describeStatus(head) };
-  // Whatever its version: 4.1 asks for HTTP/1.1 of the request only, and old servers answer as
+  // Any version of HTTP: 4.1 requires HTTP/1.1 only of the request, and old servers answer as
   // HTTP/1.0. Item 2: the whole value, not one of a list
   const upgrade = headers.get("upgrade");
   if (upgrade?.toLowerCase() !== "websocket") return expected("Upgrade: websocket", field(upgrade));

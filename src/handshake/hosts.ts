@@ -1,9 +1,9 @@
 // The names that a server is served under: a request for another one is misdirected (RFC 9110
 // section 7.4, 15.5.20).
 //
-// This is what closes DNS rebinding: a page of attacker.example whose name has come to point at
-// this server is of the same origin as its requests, by everything that the origin rule can see.
-// Only the server knows that this is none of its names.
+// This rule prevents DNS rebinding. An attacker lets the name attacker.example point at this
+// server: for the origin rule, a page of that name then has the same origin as its requests. Only
+// the server knows that it does not have this name.
 
 import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";
@@ -52,8 +52,8 @@ export type HostRule = (head: RequestHead) => HandshakeRefusal | undefined;
 /**
  * Makes the rule of a list of hosts.
  *
- * @param entries The names; without a port each is for any.
- * @returns The rule; what it refuses is answered with 421.
+ * @param entries The names; one without a port is for any port.
+ * @returns The rule; it refuses with 421.
  */
 export function createHostRule(entries: readonly string[]): HostRule {
   const patterns = entries.map(parseHost);

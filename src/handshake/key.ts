@@ -73,10 +73,7 @@ export function computeAccept(key: string): string {
   return String.fromCharCode(...accept);
 }
 
-/**
- * Writes what {@linkcode computeAccept} returns into `target` at `offset`; it makes no object on
- * the way.
- */
+/** Writes what {@linkcode computeAccept} returns into `target` at `offset`; it makes no object. */
 export function writeAccept(key: string, target: Uint8Array, offset: number): void {
   const digest = sha1(key + GUID);
   // 160 bits are 26 digits, and 4 bits that two zeros fill up.

@@ -1,17 +1,17 @@
 // The origin rule (RFC 6455 section 4.2.2 item 4, 10.2): browsers let any page open a WebSocket to
-// any host and send the user's cookies along, so that the server has to look at Origin itself.
+// any host, and send the user's cookies along, so the server has to check Origin itself.
 //
-// 1. No Origin: not a browser, which could send what it likes; allowed, unless the server requires
-//    one.
+// 1. No Origin: the client is not a browser, and could send any Origin. It is allowed, unless the
+//    server requires an Origin.
 // 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be
 //    compared, since TLS may end in a proxy; it only gives a missing port its default. With TLS it
-//    is https: whoever can change a page that came by http must not get at what cookies open by
-//    https.
-// 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to say
-//    so as well: behind a proxy on the same machine both ends of the connection are loopback,
-//    whoever the client is.
-// 4. The rest, "null" included, has to be listed (origin_pattern.ts), or allowed by the server's
-//    function.
+//    has to be https: an attacker who can change a page that came by http must not get access by
+//    the cookies of https.
+// 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to be
+//    loopback as well: behind a proxy on the same machine both ends of the connection are loopback,
+//    for any client.
+// 4. Any other origin, "null" included, has to be listed (origin_pattern.ts), or allowed by the
+//    server's function.
 
 import type { RequestHead } from "../http/head.ts";
 import type { Address } from "../transport/transport.ts";
@@ -35,9 +35,9 @@ export interface Peers {
 
 /** Origins that may connect besides the same one. */
 export interface OriginList {
-  /** The entries as they were given: most are what is sent, to the letter. */
+  /** The entries as they were given: most are exactly what clients send. */
   readonly entries: ReadonlySet<string>;
-  /** Those that have more than one form. */
+  /** The entries as patterns, where they have more than one form. */
   readonly patterns: readonly OriginPattern[];
 }
 

@@ -3,16 +3,16 @@
 //
 // 1. An entry is `scheme://host:port`, or less: without a scheme it is for http and https, without
 //    a port for the default one; `scheme:` alone is for all origins of that scheme. Case, a default
-//    port and a slash at the end say nothing.
+//    port and a slash at the end make no difference.
 // 2. `*.` stands for one or more labels in front of a domain, `.` for none, one or more, `*` for
-//    any host; `:*` stands for any port. A path, which only clients that are no browsers send, is
-//    compared as it is.
-// 3. An entry that nothing could match is a mistake that would only show in production, so it is
+//    any host; `:*` stands for any port. A path is compared as it is; browsers send none, some
+//    other clients do.
+// 3. An entry that no origin could match is a mistake that would show only in production, so it is
 //    refused.
 
 import { describe } from "../util/check_options.ts";
 
-/** An entry of the list, read. */
+/** An entry of the list, parsed. */
 export interface OriginPattern {
   /** Undefined for http, https, and a host without a scheme. */
   readonly scheme: string | undefined;
@@ -28,7 +28,7 @@ export interface OriginPattern {
   readonly path: string;
 }
 
-/** What a client sent as its origin, read; without case, and without a slash at the end. */
+/** What a client sent as its origin, parsed; in lower case, and without a slash at the end. */
 export interface SentOrigin {
   /** The scheme; some clients send none. */
   readonly scheme: string | undefined;
@@ -93,8 +93,8 @@ export function parseOriginPattern(entry: string): OriginPattern {
  * Reads what a client sent as its origin.
  *
  * @param origin The field value.
- * @returns Its parts; undefined when it is none, or opaque (RFC 6454 section 6.1), which is no host
- * of the name "null".
+ * @returns Its parts. Undefined when it is not an origin, or is opaque: "null" (RFC 6454 section
+ * 6.1) is not the name of a host.
  */
 export function parseOrigin(origin: string): SentOrigin | undefined {
   const match = SENT.exec(origin);
@@ -114,8 +114,8 @@ export function parseOrigin(origin: string): SentOrigin | undefined {
  * @param pattern The entry.
  * @param sent What the client sent.
  * @param secure Whether the connection is known to be TLS: then an entry without a scheme is not
- * for `http:`, since whoever can change a page that came by http must not get at what cookies open
- * by https.
+ * for `http:`, since an attacker who can change a page that came by http must not get access by the
+ * cookies of https.
  */
 export function matchesOrigin(pattern: OriginPattern, sent: SentOrigin, secure = false): boolean {
   const { scheme } = sent;

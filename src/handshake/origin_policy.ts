@@ -1,9 +1,9 @@
-// What a server says about origins, as options: a list or a function, whether there must be one,
-// and what is done about an origin that may not connect.
+// The options of a server about origins: a list or a function, whether Origin is required, and how
+// an origin that may not connect is refused.
 //
-// The function is asked last, about what no rule allows. Only `true` allows: one that throws
-// denies, as does one that is async, whose promise would otherwise pass for a yes. Both are
-// reported.
+// The function is called last, for an origin that no rule allows. Only `true` allows it. A function
+// that throws denies it. So does an async one, because its promise would otherwise count as true.
+// Both are reported.
 
 import type { HandshakeRefusal } from "./refusal.ts";
 import type { RequestHead } from "../http/head.ts";
@@ -17,44 +17,44 @@ import { refuseOrigin } from "./server.ts";
  *
  * @param origin The value of `Origin`; "null" for pages that have none, such as files.
  * @param request The opening handshake.
- * @returns True when it may. What takes time to decide is for `fetch` to decide.
+ * @returns True when it may. A decision that takes time belongs in `fetch`.
  */
 export type OriginFunction = (origin: string, request: Request) => boolean;
 
 /**
- * Which origins may connect besides the same one, as it is told: a list, or a function for what is
- * in no list.
+ * Which origins may connect besides the same one, as an option: a list, or a function that decides.
  */
 export type Origins = readonly string[] | OriginFunction;
 
-/** The same, read. */
+/** The same, parsed. */
 export interface OriginRule {
-  /** Those that are listed. */
+  /** The origins that are listed. */
   readonly list: OriginList;
   /** Decides on the others. */
   readonly decide: OriginFunction | undefined;
 }
 
-/** What a server says about origins. */
+/** The settings of a server about origins. */
 export interface OriginPolicy {
   /** Which may connect besides the same one. */
   readonly origins: OriginRule;
   /** Whether a handshake without `Origin` is refused. */
   readonly requireOrigin: boolean;
-  /** Told when the function throws, or returns neither true nor false. */
+  /** Called when the function throws, or returns neither true nor false. */
   readonly error: (error: unknown) => void;
 }
 
-/** What is known about who asks. */
+/** What is known about the client. */
 export interface OriginScene extends Peers {
   /**
-   * The opening handshake, made when it is looked at; undefined where the function is not to be
-   * asked.
+   * The opening handshake, made when it is read; undefined where the function must not be called.
    */
   readonly request: Request | undefined;
 }
 
-/** What has been read: a route or an upgrade gives the same list with each handshake. */
+/**
+ * The lists that have been parsed: a route or an upgrade gives the same list with each handshake.
+ */
 const rules = new WeakMap<Origins, OriginRule>();
 
 /**
@@ -94,8 +94,8 @@ export const originsRule: OptionRule = {
 };
 
 /**
- * Whether a function is seen to be async; one that returns a promise otherwise is found out when it
- * is asked.
+ * Whether a function is declared async. Another one that returns a promise is noticed when it is
+ * called.
  */
 function isAsync(value: unknown): boolean {
   return Object.prototype.toString.call(value) === "[object AsyncFunction]";
@@ -105,9 +105,9 @@ function isAsync(value: unknown): boolean {
  * Judges the origin of a handshake.
  *
  * @param head The request.
- * @param policy What the server says.
- * @param own What the route or the upgrade says in place of the server, if it does.
- * @param scene Who asks.
+ * @param policy The settings of the server.
+ * @param own The origins of the route or the upgrade, which replace those of the server.
+ * @param scene What is known about the client.
  * @returns How to refuse it; undefined when it may connect.
  */
 export function judgeOrigin(
@@ -138,7 +138,7 @@ function isAllowedBy(
   try {
     const verdict: unknown = decide(origin, request);
     if (typeof verdict === "boolean") return verdict;
-    // A promise that rejects must not end the process over what is refused already.
+    // The handshake is refused already, so a promise that rejects must not end the process.
     handled(Promise.resolve(verdict));
     policy.error(
       new TypeError(

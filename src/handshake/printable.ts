@@ -1,8 +1,8 @@
 const MAX_LENGTH = 80;
 
 /**
- * Makes text from the peer fit to be repeated in a reason: printable ASCII, bounded, so that it can
- * neither break a terminal or a log line nor make a refusal large.
+ * Makes text from the peer safe to repeat in a reason. It is printable ASCII and bounded, so that
+ * it can neither break a terminal or a log line nor make a refusal large.
  *
  * @param text What the peer sent.
  * @returns At most 80 of its characters, each outside of printable ASCII replaced by `?`, followed

@@ -1,4 +1,4 @@
-// How a server turns a client away: the causes by name, and the responses that say why.
+// How a server refuses a client: the causes by name, and the responses that say why.
 
 import type { HeaderFields } from "../http/fields.ts";
 import { formatResponseHead } from "../http/format.ts";
@@ -7,14 +7,13 @@ import { printable } from "./printable.ts";
 /**
  * Why a server refused a connection, a handshake or a request:
  *
- * - `handshake`: it is no opening handshake, or one with a mistake (400, 405, 426);
- * - `origin`, `host`: it comes from an origin, or for a host, that may not be (403, 421);
+ * - `handshake`: it is not an opening handshake, or has a mistake (400, 405, 426);
+ * - `origin`, `host`: its origin, or the host that it is for, is not allowed (403, 421);
  * - `application`: `fetch` or a route answered a request for a WebSocket in another way;
- * - `error`: what had to decide on it failed, which `error` was told (500);
+ * - `error`: the function that had to decide on it failed, and `error` was called (500);
  * - `closing`: the server is shutting down (503);
- * - `request`: it is no request that can be answered: malformed, too large, or too late (400, 408,
- *   413 and so on);
- * - `proxy`: what a proxy has to say is missing or malformed: the PROXY header, Forwarded,
+ * - `request`: the request is malformed, too large, or too late (400, 408, 413 and so on);
+ * - `proxy`: what a proxy has to send is missing or malformed: the PROXY header, Forwarded,
  *   X-Forwarded-*;
  * - `tls`: its TLS handshake failed;
  * - the limit of `guard` that has this name (503, 429).

@@ -1,9 +1,9 @@
 // The server's side of the opening handshake (RFC 6455 section 4.2), as pure functions.
 //
-// 1. A request is judged as a whole before anything is answered; the first rule that it breaks says
-//    how it is refused. The rules stand in one table, in that order.
-// 2. A refusal is a complete HTTP response that ends the connection: nothing that follows a broken
-//    handshake is read.
+// 1. A request is judged as a whole before the server answers. The first rule that it breaks
+//    decides how it is refused. The rules are in one table, in that order.
+// 2. A refusal is a complete HTTP response that ends the connection: the server reads nothing after
+//    a broken handshake.
 // 3. Origin and subprotocol are policy: judged elsewhere, answered here.
 
 import type { Bytes } from "../util/bytes.ts";
@@ -33,9 +33,9 @@ import { checkNotReserved } from "./reserved_fields.ts";
 export interface HandshakeAcceptance {
   /** The value of `Sec-WebSocket-Key`. */
   readonly key: string;
-  /** The subprotocols that the client offers, the one it prefers first. */
+  /** The subprotocols that the client offers, the preferred one first. */
   readonly protocols: readonly string[];
-  /** The extensions that the client offers, the one it prefers first. */
+  /** The extensions that the client offers, the preferred one first. */
   readonly extensions: readonly ExtensionOffer[];
 }
 
@@ -45,7 +45,7 @@ export interface AcceptanceOptions {
   readonly protocol: string | undefined;
   /** More header fields for the response, such as `Set-Cookie`, which may be repeated. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
-  /** The extensions that are accepted, with their parameters; none unless given. */
+  /** The extensions that the server accepts, with their parameters. Default: none. */
   readonly extensions?: readonly ExtensionOffer[];
 }
 
@@ -88,7 +88,8 @@ const RULES: readonly Rule[] = [
       `Expected a path or an http URI without a fragment, got ${field(target)}`,
     );
   },
-  // A body would stand where frames are expected, and whose bytes are whose must never be a guess.
+  // A body would stand where frames are expected, and a server must not guess which bytes belong to
+  // which.
   (headers) => {
     const coding = headers.get("transfer-encoding");
     const length = headers.get("content-length") ?? "0";
@@ -171,11 +172,10 @@ export function isUpgradeRequest(head: RequestHead): boolean {
  *
  * @param acceptance What {@linkcode judgeRequest} returned.
  * @param options The server's decisions.
- * @param copy Copies the template that most responses are made of. To memory of its own unless
- * told.
+ * @param copy Copies the template that most responses are made from. Default: to memory of its own.
  * @returns The head of the 101 response; frames follow it.
- * @throws {TypeError} When the subprotocol was not offered, or when a header field is
- * reserved for the handshake or malformed.
+ * @throws {TypeError} When the subprotocol was not offered, or when a header field is reserved for
+ * the handshake or malformed.
  *
  * @example
  * ```ts
@@ -221,7 +221,10 @@ export function formatAcceptance(
 
 let plain: Bytes | undefined;
 
-/** The response that says nothing else, which nearly every one is: only its last field differs. */
+/**
+ * The response without a subprotocol, extensions or more fields, as nearly all are. Only its last
+ * field differs.
+ */
 function acceptPlainly(key: string, copy: (template: Bytes) => Bytes): Bytes {
   plain ??= formatResponseHead(101, "", [...UPGRADE, ["Sec-WebSocket-Accept", computeAccept(key)]]);
   const response = copy(plain);

@@ -1,9 +1,9 @@
-// SHA-1 (RFC 3174), for Sec-WebSocket-Accept alone, where it is no protection but a proof that the
-// peer speaks WebSocket.
+// SHA-1 (RFC 3174), only for Sec-WebSocket-Accept, where it is not a protection, but a proof that
+// the peer speaks WebSocket.
 //
-// Web Crypto has it too, but only behind a promise, where it costs 12 µs on Node and 6 on Deno
-// against 1.2 to 1.7 here; and without the promise a handshake is answered within the chunk that
-// brings it. The tests compare the two.
+// Web Crypto has it too, but only with a promise. It costs 12 µs there on Node and 6 on Deno, and
+// 1.2 to 1.7 here. Without the promise the server answers a handshake within the chunk that brings
+// it. The tests compare the two.
 
 const words = new Int32Array(80);
 const state = new Int32Array(5);
@@ -30,7 +30,9 @@ export function sha1(text: string): Int32Array {
   return state;
 }
 
-/** Of the text as it is padded: a bit that is set behind it, then zeros (RFC 3174 section 4). */
+/**
+ * An octet of the padded text: a bit that is set follows the text, then zeros (RFC 3174 section 4).
+ */
 function octet(text: string, index: number): number {
   return index < text.length ? text.charCodeAt(index) : index === text.length ? 0x80 : 0;
 }

@@ -1,7 +1,7 @@
-// The URLs of WebSocket servers on unix sockets, which no standard has; their form is that of the
-// npm package `ws`: `ws+unix:/path/of/the/socket:/resource?query`, and `wss+unix:` for TLS.
+// The URLs of WebSocket servers on unix sockets, which no standard defines. Their form is that of
+// the npm package `ws`: `ws+unix:/path/of/the/socket:/resource?query`, and `wss+unix:` for TLS.
 //
-// The first colon ends the path, since a resource may contain more of them; a colon of the path is
+// The first colon ends the path, because a resource may contain colons too. A colon in the path is
 // written %3A.
 
 import { parseUrl } from "./client.ts";
@@ -10,7 +10,7 @@ import { parseUrl } from "./client.ts";
 export interface Target {
   /** The URL with the scheme `ws:` or `wss:`; its host is `localhost` on a unix socket. */
   readonly url: URL;
-  /** The path of the unix socket, if it is one. */
+  /** The path of the unix socket; undefined on TCP. */
   readonly path: string | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface Target {
  *
  * @param url An absolute URL. It is not changed.
  * @returns The URL for the opening handshake, and the path of the unix socket.
- * @throws {SyntaxError} When it is no such URL; see `parseUrl()`.
+ * @throws {SyntaxError} When it is not such a URL; see `parseUrl()`.
  */
 export function parseTarget(url: string | URL): Target {
   const match = /^(wss?)\+unix:(?:\/\/(?=\/))?([^:?#]*)(?::(.*))?$/is.exec(String(url));
