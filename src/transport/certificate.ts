@@ -1,11 +1,11 @@
-// A self-signed certificate for development (RFC 5280), as Web Crypto makes keys but no runtime
-// makes certificates.
+// A self-signed certificate for development (RFC 5280). Web Crypto makes keys, but no runtime makes
+// certificates.
 //
-// 1. It only writes DER, of one fixed shape, and reads nothing a peer sent: that is why it is our
-//    own and no dependency (a library for X.509 is a hundred times larger, `openssl` is not on
-//    every machine).
-// 2. It is no authority (no `CA: TRUE`): rustls refuses one as a server's certificate, and whoever
-//    trusts it trusts one server and nobody that it might have signed.
+// 1. This file only writes DER, of one fixed shape, and reads nothing that a peer sent. So it needs
+//    no dependency (a library for X.509 is a hundred times larger, and `openssl` is not on every
+//    machine).
+// 2. The certificate is no authority (no `CA: TRUE`): rustls refuses an authority as a server's
+//    certificate, and a client that trusts this one trusts one server only.
 // 3. Web Crypto signs to r and s of 32 octets each; X.509 wants them as a sequence of two integers
 //    (RFC 3279 section 2.2.3).
 
@@ -99,8 +99,8 @@ export async function createDevelopmentCertificate(
 /** TBSCertificate (RFC 5280 section 4.1). */
 function certificateBody(names: readonly Bytes[], spki: Bytes, now: number): Bytes {
   const serial = crypto.getRandomValues(new Uint8Array(16));
-  // Self-signed certificates are found by their name: the same one twice, and a client may try the
-  // wrong key.
+  // A client finds a self-signed certificate by its name: with one name twice it may try the wrong
+  // key.
   const label = `Development certificate ${hex(serial.subarray(0, 4))}`;
   const commonName = der(UTF8_STRING, encoder.encode(label));
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, identifier(COMMON_NAME), commonName)));

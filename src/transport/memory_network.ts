@@ -1,7 +1,8 @@
 // A network in memory: byte streams joined end to end, for tests that need no port.
 //
-// It keeps the contract of transport.ts. Each end holds what it was sent until it reads, and
-// `write()` says so from 64 KiB on, as a socket's buffers would.
+// It keeps the contract of transport.ts. Each end holds what the peer sent until it reads that.
+// From 64 KiB on `write()` returns false, as it does on a socket whose
+// buffers are full.
 
 import { ByteQueue } from "../util/byte_queue.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -27,8 +28,8 @@ class MemoryTransport implements Transport {
   #awaitsDrain = false;
   #destroyed = false;
   /**
-   * Octets that were dropped: this end's when it was destroyed, or that the peer does not take any
-   * more.
+   * Octets that were dropped: those of this end when it was destroyed, and those that the peer does
+   * not take any more.
    */
   #lost = 0;
   #closeTold = false;
@@ -71,8 +72,8 @@ class MemoryTransport implements Transport {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    // What the peer has not read is lost to it, and to this end what exceeds the buffers between
-    // them.
+    // The peer loses what it has not read. This end counts as unsent what exceeds the buffers
+    // between them.
     this.peer.#lost = this.peer.bufferedAmount;
     this.#incoming.clear();
     this.#lost = this.bufferedAmount;
@@ -134,7 +135,7 @@ class MemoryTransport implements Transport {
   }
 }
 
-/** A network of its own: what listens on it can be dialled on it, and nowhere else. */
+/** Makes a network of its own: a listener on it can be dialled on it, and nowhere else. */
 export function createMemoryRuntime(): Runtime {
   const listening = new Map<number, (transport: Transport) => void>();
   let nextPort = 49_152;
@@ -174,7 +175,10 @@ export function createMemoryRuntime(): Runtime {
   };
 }
 
-/** What is in memory needs no protection, and has no files; to go on without would be to lie. */
+/**
+ * A network in memory has no TLS and no files. It refuses both: a caller that asks for them must not
+ * get a connection without them.
+ */
 function unsupported(): TypeError {
   return new TypeError("Expected neither TLS nor a unix socket, the network in memory has none");
 }

@@ -1,5 +1,5 @@
-// One vocabulary for what the system refuses: the codes that Node has, and one wording for each,
-// whichever runtime told it. Each says what to do.
+// One vocabulary for what the system refuses: the codes of Node, and one wording for each of them
+// on all runtimes. Each wording says what to do.
 
 import type { Address } from "./transport.ts";
 
@@ -81,11 +81,11 @@ const LOST: Texts = {
 
 /** What the system or the runtime says went wrong. */
 export interface Reason {
-  /** The code, where there is one. */
+  /** The code, if there is one. */
   readonly code: string | undefined;
-  /** Its own words, for a code that has none here. */
+  /** The words of the system or the runtime, for a code that has none here. */
   readonly said: string;
-  /** What it threw, where it did. */
+  /** What it threw, if it did. */
   readonly cause?: unknown;
 }
 
@@ -95,7 +95,7 @@ export interface Reason {
  * @param attempt What was tried.
  * @param place The address as it was asked for, or the path.
  * @param reason What went wrong.
- * @returns The error, with its code; for a port that cannot be, a RangeError with `ERANGE`.
+ * @returns The error, with its code; for a port that cannot exist, a RangeError with `ERANGE`.
  */
 export function failed(attempt: Attempt, place: Place, reason: Reason): Error {
   const { hostname, port, path } = place;

@@ -1,27 +1,29 @@
-// A transport read by pull, for the part of a connection that is HTTP: one chunk for each `read()`.
+// Reads a transport by pull, for the part of a connection that is HTTP: one chunk for each
+// `read()`.
 //
-// 1. Without a watcher the transport is paused whenever nobody reads, so that the bytes behind a
-//    handshake, and the end of the stream, wait in the socket: `release()` can hand the transport
-//    over without losing any.
-// 2. With one it is read ahead, for only who reads hears that the peer has gone. What comes is
-//    held, up to a bound, behind which a peer that goes is heard of later.
+// 1. Without a watcher the transport is paused while no `read()` is pending. The bytes behind a
+//    handshake, and the end of the stream, then wait in the socket, and `release()` can hand the
+//    transport over without losing any.
+// 2. With a watcher the transport is read ahead, because a paused transport does not report that
+//    the peer has gone. The reader holds what comes, up to a bound; beyond it the report comes
+//    later.
 
 import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 
 /** Octets that are read ahead, give or take a chunk. */
 const MOST_HELD = 65_536;
-/** What a chunk counts as besides its octets: small ones must not cost more than large ones. */
+/** What a chunk counts for besides its octets: small chunks must not cost more than large ones. */
 const OVERHEAD = 256;
 
 /** Why a read gave no chunk: the peer ended its side, the stream is gone, or the time was up. */
 export type ReadFailure = "ended" | "closed" | "timeout";
 
-/** Who has to know at once what becomes of a stream, whether it is being read or not. */
+/** Learns at once what becomes of a stream, even while it is not being read. */
 export interface ReaderWatcher {
   /** The peer has ended its side. */
   peerEnded(): void;
-  /** Bytes were written, and have left. */
+  /** Bytes that were written have left. */
   progressed(): void;
   /** The stream is gone. */
   gone(): void;
@@ -33,7 +35,7 @@ export class TransportReader implements TransportSink {
   readonly transport: Transport;
 
   readonly #watcher: ReaderWatcher | undefined;
-  /** What was put back or has come before anybody asked for it, in order. */
+  /** The chunks that were put back, or have come before a `read()`, in order. */
   readonly #held: Bytes[] = [];
   #heldSize = 0;
   #ended = false;
@@ -41,7 +43,7 @@ export class TransportReader implements TransportSink {
   #reading: ((result: Bytes | ReadFailure) => void) | undefined;
   #writing: ((open: boolean) => void) | undefined;
 
-  /** Takes the transport over, and with a watcher reads ahead from now on. */
+  /** Takes the transport over. With a watcher it reads ahead from now on. */
   constructor(transport: Transport, watcher?: ReaderWatcher) {
     this.transport = transport;
     this.#watcher = watcher;
@@ -49,7 +51,7 @@ export class TransportReader implements TransportSink {
     if (watcher !== undefined) transport.resume();
   }
 
-  /** Called when the stream is gone, for who waits for something else meanwhile. */
+  /** Called when the stream is gone, for an owner that waits for something else meanwhile. */
   onClosed: (() => void) | undefined;
   /** What ended the stream, if it was not an orderly end. */
   error: Error | undefined;
@@ -59,7 +61,7 @@ export class TransportReader implements TransportSink {
     return this.#closed;
   }
 
-  /** Whether the peer has ended its side, and this was seen. */
+  /** Whether the transport has reported that the peer ended its side. */
   get hasEnded(): boolean {
     return this.#ended;
   }
@@ -103,7 +105,7 @@ export class TransportReader implements TransportSink {
   async #next(timeout: number): Promise<Bytes | ReadFailure> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
-      // Whoever read before waits no longer.
+      // An earlier read waits no longer.
       this.#reading?.("timeout");
       this.#reading = resolve;
       timer = setTimeout(() => this.#resolve("timeout"), timeout);
@@ -114,9 +116,9 @@ export class TransportReader implements TransportSink {
   }
 
   /**
-   * Writes, and waits until the bytes have left when they had to be buffered. False when the stream
-   * is gone, or none of them left for `timeout` milliseconds: how long all of them take is the
-   * peer's business.
+   * Writes, and waits until the bytes have left when the transport had to buffer them. Resolves to
+   * false when the stream is gone, or none of them left for `timeout` milliseconds. All of them
+   * together may take any time.
    */
   async write(bytes: Bytes, timeout: number): Promise<boolean> {
     if (this.#closed) return false;
@@ -146,9 +148,9 @@ export class TransportReader implements TransportSink {
   }
 
   /**
-   * Ends the stream in order: our side first, then what still comes is dropped until the peer's
-   * side has ended too, for `timeout` milliseconds at most. What still waits to leave is waited for
-   * as by `write()`, with `patience`.
+   * Ends the stream in order. It ends our side first, then drops what still comes until the peer's
+   * side has ended too, for `timeout` milliseconds at most. It waits for bytes that have not left
+   * as `write()` does, with `patience` as the timeout.
    *
    * @returns Whether all that was written has left, as far as this end can tell.
    */
@@ -159,7 +161,8 @@ export class TransportReader implements TransportSink {
     let deadline = performance.now() + (waiting > 0 ? patience : timeout);
     for (;;) {
       let result = await this.read(deadline - performance.now());
-      // Ended by both sides the stream goes by itself, once what was written has left.
+      // When both sides have ended the stream, it closes by itself once all that was written has
+      // left.
       if (result === "ended" && !this.#closed) {
         result = await this.#next(deadline - performance.now());
       }

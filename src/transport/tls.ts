@@ -1,4 +1,4 @@
-// What the two ends of a TLS connection can be told, and how it is checked. The shims hand it to
+// The TLS options of both ends of a connection, and how they are checked. The shims pass them to
 // the runtime.
 
 import {
@@ -14,24 +14,25 @@ import {
 export interface TlsCertificate {
   /** The private key. */
   readonly key: string;
-  /** The certificate, and behind it those that lead from it to an authority. */
+  /** The certificate, followed by those that lead from it to an authority. */
   readonly cert: string;
 }
 
-/** TLS for a server. For whoever has no proxy in front that ends TLS. */
+/** TLS for a server that has no proxy in front of it that ends TLS. */
 export interface TlsServerOptions extends TlsCertificate {
   /**
-   * Another certificate by the name that the client asks for (RFC 6066 section 3): for a server of
-   * several names. Called with each connection that names one; undefined chooses `key` and `cert`.
-   * Return the same object for the same name, so that its key is read once. Default: none.
+   * Chooses another certificate by the name that the client asks for (RFC 6066 section 3), for a
+   * server with several names. Called with each connection that names one; undefined chooses `key`
+   * and `cert`. Return the same object for the same name, so that its key is read once. Default:
+   * none.
    */
   readonly sni?: (
     servername: string,
   ) => TlsCertificate | undefined | Promise<TlsCertificate | undefined>;
   /**
-   * Whether clients show a certificate: "request" takes those that have none as well, "require"
-   * does not. One that `ca` does not vouch for is refused either way. For services that know each
-   * other. Default: none is asked for.
+   * Whether clients have to show a certificate: "request" also takes clients that have none,
+   * "require" does not. A certificate that `ca` does not vouch for is refused either way. For
+   * services that know each other. Default: the server asks for none.
    */
   readonly clientCertificates?: "request" | "require";
   /**
@@ -66,8 +67,8 @@ export interface TlsClientOptions {
   /** The name to ask for and to find in the server's certificate. Default: the host of the URL. */
   readonly servername?: string;
   /**
-   * Whether the certificate is judged: without that any is taken, and so any impostor. False is for
-   * tests only. Default: true.
+   * Whether the server's certificate is checked. With false any certificate is taken, so any server
+   * can pretend to be the right one: for tests only. Default: true.
    */
   readonly rejectUnauthorized?: boolean;
 }

@@ -1,13 +1,13 @@
-// Waiting for an AbortSignal: one listener for each signal, however many wait for it. Node warns of
-// a leak from the eleventh listener on, and a program may well hand one signal to all that it waits
-// for.
+// Waiting for an AbortSignal: one listener for each signal, for any number of callers that wait.
+// Node warns of a leak from the eleventh listener on, and a program may give one signal to all that
+// it waits for.
 
 /** Why a signal that has fired did so; the signals of older polyfills do not say. */
 export function abortReason(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException("The operation was aborted", "AbortError");
 }
 
-/** Those who wait for one signal, and the listener that tells them. */
+/** The callbacks that wait for one signal, and the listener that calls them. */
 interface Waiting {
   readonly callbacks: Set<() => void>;
   readonly listener: () => void;
@@ -19,8 +19,8 @@ const waiting = new WeakMap<AbortSignal, Waiting>();
  * Calls `callback` when a signal fires that has not fired yet.
  *
  * @param signal The signal.
- * @param callback Called once; it must not throw, or those behind it are not told.
- * @returns Stops waiting. With the last who waits the listener goes.
+ * @param callback Called once; it must not throw, or the callbacks behind it are not called.
+ * @returns A function that stops waiting. The last callback to go takes the listener with it.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const { callbacks, listener } = waiting.get(signal) ?? listen(signal);

@@ -1,10 +1,10 @@
-// What a value is, whichever realm or library made it: jsdom, Jest and node:vm have classes of
-// their own, and so has each copy of this package. `instanceof` knows the classes of one realm, so
-// it stands nowhere else (a structure test).
+// What a value is, made by any realm or library: jsdom, Jest and node:vm have classes of their own,
+// and so has each copy of this package. `instanceof` knows the classes of one realm only, so no
+// other file uses it (a structure test).
 //
 // 1. Memory is known by its internal slots, which nothing can pretend to have.
-// 2. A class of the web platform is known by its tag and by what is used of it: a polyfill is as
-//    good as the original.
+// 2. A class of the web platform is known by its tag and by the members that the library uses: a
+//    polyfill is as good as the original.
 // 3. A class of our own is known by a mark on its prototype, a registered symbol: `instanceof` asks
 //    for that; see `brand()`.
 
@@ -18,8 +18,8 @@ export function kindOf(value: unknown): string {
 }
 
 /**
- * Whether a value is a Uint8Array of this realm, or of a subclass. Asked first where each message
- * passes: nearly all bytes are that, and the question is the cheapest.
+ * Whether a value is a Uint8Array of this realm, or of a subclass. The code that handles each
+ * message asks this first: nearly all bytes are such, and the check is the cheapest.
  */
 export function isOwnUint8Array(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array;

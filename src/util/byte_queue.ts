@@ -1,15 +1,15 @@
 // Octets that wait to be sent, first in, first out.
 //
-// 1. They are copied into blocks, one behind the other: what waits keeps no memory but its own, and
-//    small chunks leave together. A block is at most half as large as all that waits, so memory
-//    stays within 1.5 of `size`. The first has just its chunk, which nearly always leaves before
-//    there is another: with room for more, a handshake and its close on a network in memory took
-//    12% longer on Node.
-// 2. A large chunk that is its sender's until it has left can be kept as it is, unless it would
-//    keep memory of much more. Trap: its sender may transfer or resize it all the same, and must
-//    not take the process along. That is found when its turn comes.
+// 1. The queue copies them into blocks, one behind the other: what waits keeps no memory but its
+//    own, and small chunks leave together. A block is at most half as large as all that waits, so
+//    memory stays within 1.5 of `size`. The first has just its chunk, which nearly always leaves
+//    before there is another: with room for more, a handshake and its close on a network in memory
+//    took 12% longer on Node.
+// 2. A large chunk that its sender does not change until it has left can be kept as it is, unless
+//    it would keep memory of much more. Trap: the sender may still transfer or resize it, and that
+//    must not end the process. The queue finds this when the chunk's turn comes.
 //
-// Bound: none here. The connection above counts `size` and has a limit of its own.
+// The queue has no bound. The connection above counts `size` and has a limit of its own.
 
 import type { Bytes } from "./bytes.ts";
 
@@ -20,7 +20,7 @@ import type { Bytes } from "./bytes.ts";
 const LARGEST = 32_768;
 const SMALLEST = 512;
 
-/** From so many octets on a chunk may be kept as it is. */
+/** From so many octets on, a chunk may be kept as it is. */
 const KEPT_FROM = 65_536;
 
 /** Memory that is filled from its start. */
@@ -60,14 +60,18 @@ export class ByteQueue {
 
   /** A block that begins with a chunk, and has room for more. */
   #block(chunk: Uint8Array): Bytes {
-    // By what the one before came to hold too, for large chunks in between cut a block short.
+    // The size also depends on what the block before came to hold, because large chunks in between
+    // cut a block short.
     const room = Math.min(this.size >> 1, 2 * (this.#joined?.end ?? 0), LARGEST);
     const bytes = new Uint8Array(Math.max(room, chunk.length, SMALLEST));
     bytes.set(chunk);
     return bytes;
   }
 
-  /** Adds a chunk whose memory is ours until it has left; a copy where that keeps less. */
+  /**
+   * Adds a chunk whose memory is ours until it has left, or a copy of it when that keeps less
+   * memory.
+   */
   keep(chunk: Bytes): void {
     const { length } = chunk;
     if (length < KEPT_FROM || chunk.buffer.byteLength > 1.5 * length) return this.push(chunk);
@@ -115,12 +119,12 @@ export class ByteQueue {
     return joined;
   }
 
-  /** The octets that come next, at most `most`, in memory that is nobody else's. */
+  /** The octets that come next, at most `most`, in memory that belongs to the caller. */
   takeOwn(most: number): Bytes {
     const taken = this.next(most) as Bytes;
     const { bytes, end } = this.#blocks[0]!;
     const whole = this.#start + taken.length === end;
-    // What is added later must not lie behind it.
+    // Octets that are added later must not lie behind these.
     if (whole && bytes === this.#joined?.bytes) this.#joined = undefined;
     this.drop(taken.length);
     return whole ? taken : taken.slice();

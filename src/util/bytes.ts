@@ -12,31 +12,31 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 export type BinaryData = ArrayBufferLike | ArrayBufferView;
 
 /**
- * No bytes. Whoever is given them may transfer their buffer, and then nothing may be read or copied
- * from them but their length, which stays 0.
+ * No bytes. An application that gets them may transfer their buffer. So nothing may be read or
+ * copied from them except their length, which stays 0.
  */
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /**
- * Memory that is filled before anybody else sees it. Zeros, unless the platform has memory that is
- * not zeroed (see `allocateBy()`).
+ * Memory that the caller fills before it passes it on. It is zeroed, unless the platform has memory
+ * that is not (see `allocateBy()`).
  */
 export let allocate: (size: number) => Bytes = (size) => new Uint8Array(size);
 
-/** From now on `allocate()` is `make`. */
+/** Makes `allocate()` call `make` from now on. */
 export function allocateBy(make: (size: number) => Bytes): void {
   allocate = make;
 }
 
 /**
- * Whether the engine is JavaScriptCore, which is known by where its errors say that they were made.
- * Other ways are fast there; nothing else depends on it.
+ * Whether the engine is JavaScriptCore, which is known by the properties of its errors that say
+ * where they were made. Only speed depends on it: other ways are fast there.
  */
 export const JSC: boolean = ["line", "lineNumber"].some((name) => name in new Error());
 
 /**
- * Up to so many octets JavaScriptCore is faster with a loop than with a view or `set()`: 30 against
- * 70 and 40 ns.
+ * Up to so many octets, JavaScriptCore is faster with a loop than with a view or `set()`: 30
+ * against 70 and 40 ns.
  */
 export const SMALL = 32;
 
@@ -51,7 +51,7 @@ export function put(source: Uint8Array, target: Uint8Array, offset: number): voi
   for (let i = 0; i < length; i++) target[offset + i] = source[i]!;
 }
 
-/** Memory of more octets than this is not held on to. */
+/** Memory of more octets than this is not kept. */
 export const LARGE = 524_288;
 
 /** What `part()` was last asked for a part of, and where it lies once it was asked twice. */
@@ -60,9 +60,9 @@ let partedBuffer: ArrayBuffer | undefined;
 let partedOffset = 0;
 
 /**
- * The part of `source` from `start` to `end`: a view, or a copy where that costs less. Of pipelined
- * messages each view but the first two costs V8 37 ns in place of 66, of which to ask for `buffer`
- * is 25.
+ * The part of `source` from `start` to `end`: a view, or a copy where that costs less. For
+ * pipelined messages each view after the first two costs V8 37 ns in place of 66, of which 25 are
+ * for reading `buffer`.
  */
 export function part(source: Bytes, start: number, end: number): Bytes {
   const length = end - start;
@@ -81,8 +81,8 @@ export function part(source: Bytes, start: number, end: number): Bytes {
 }
 
 /**
- * A view of `source` from `start` to `end` to be given away: what is empty does not lead to memory
- * of others.
+ * A view of `source` from `start` to `end` to be given to the application: an empty one does not
+ * expose memory of others.
  */
 export function viewPart(source: Bytes, start: number, end: number): Bytes {
   return start === end ? new Uint8Array() : source.subarray(start, end);
@@ -128,7 +128,7 @@ export function copyBytes(data: BinaryData): Bytes {
   return new Uint8Array(toBytes(data));
 }
 
-/** The bytes in a buffer that has nothing else in it, and begins with them. */
+/** The bytes, in a buffer that holds nothing else. */
 export function withOwnBuffer(bytes: Bytes): Bytes {
   return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

@@ -1,7 +1,7 @@
-// How options are checked: each name must be one that there is, and each value of the right kind.
+// How options are checked: each name must exist, and each value must be of the right kind.
 //
-// 1. A misspelt option would do nothing, in silence. So an unknown name is refused, together with
-//    the nearest right one.
+// 1. A misspelt option would silently do nothing. So an unknown name is refused, and the error
+//    names the nearest right one.
 // 2. `undefined` counts as absent under any name: options are often put together from parts that
 //    may be missing.
 // 3. A table has a line for each option of a type, and `OptionTable` makes the compiler hold that.
@@ -97,14 +97,14 @@ function checkGroup(
 ): void {
   for (const name in options) {
     if (Object.hasOwn(table, name) || options[name] === undefined) continue;
-    // Some old libraries add to all objects.
+    // Some old libraries add properties to all objects.
     if (!(name in Object.prototype) || Object.hasOwn(options, name)) {
       throw new TypeError(unknown(path, name, table, scope));
     }
   }
-  // By the table, so that the values of accessors count too, which no loop over an instance of a
-  // class would find. A plain object has none but its own: to ask it for each name in the table was
-  // 5% of connect() and close() on Node.
+  // The loop goes over the table, so that the values of accessors count too, which a loop over an
+  // instance of a class would not find. A plain object has only its own properties: to ask it for
+  // each name in the table took 5% of the time of connect() and close() on Node.
   const isPlain = Object.getPrototypeOf(options) === Object.prototype;
   for (const name of isPlain ? Object.getOwnPropertyNames(options) : Object.keys(table)) {
     const value = options[name];
@@ -178,7 +178,7 @@ export const textOrTexts: OptionRule = kind(
 );
 /** A function. */
 export const callback: OptionRule = kind("a function", isFunction);
-/** An AbortSignal, of whichever realm. */
+/** An AbortSignal, of any realm. */
 export const signal: OptionRule = kind(
   "an AbortSignal",
   (value) => isObject(value) && "aborted" in value && isFunction(value["addEventListener"]),

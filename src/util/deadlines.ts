@@ -1,16 +1,16 @@
-// Deadlines of many that all have the same time: one timer for all of them, set for the oldest.
+// Deadlines that all have the same length: one timer for all of them, set for the oldest.
 //
 // Nearly all are met, so starting and stopping one must cost next to nothing: an entry in a Map
 // costs 0.1 µs, a timer of its own 1.5 µs on Deno and 0.5 on Node. A Map keeps the order of
 // insertion, and so the oldest is always the first.
 
-/** Something that has to be done in time. */
+/** A task that has to be done in time. */
 export interface Bounded {
-  /** Called when it was not. */
+  /** Called when the task was not done in time. */
   late(): void;
 }
 
-/** All that were given the same time. */
+/** All tasks that were given the same time. */
 class Queue {
   readonly #timeout: number;
   readonly #due = new Map<Bounded, number>();

@@ -1,6 +1,6 @@
 // Types of the platform that the libraries of a program may lack: `lib: ["es2022"]` with the types
 // of Node has no HeadersInit, and the default libraries of TypeScript have no AsyncDisposable. A
-// name that is not there would be an error in our declarations, or with `skipLibCheck` quietly
+// name that is missing would be an error in our declarations, or with `skipLibCheck` silently
 // `any`.
 
 /**
@@ -12,10 +12,7 @@ export type HeadersSource =
   | Iterable<readonly [name: string, value: string]>
   | Headers;
 
-/**
- * What `await using` can be told of: `[Symbol.asyncDispose]()`, where the program knows that
- * symbol.
- */
+/** What `await using` needs: `[Symbol.asyncDispose]()`, where the program knows that symbol. */
 export type AsyncDisposal = SymbolConstructor extends
   { readonly asyncDispose: infer Key extends symbol } ? { readonly [K in Key]: () => Promise<void> }
   : Record<never, never>;

@@ -1,11 +1,11 @@
 // Promises that must not end the process, and promises that are settled from outside.
 
-/** Resolved, and shared by all that need not wait. */
+/** A resolved promise, shared by all callers that need not wait. */
 export const RESOLVED: Promise<void> = Promise.resolve();
 
 /**
- * Marks a rejection as handled: one that nobody awaits is no accident, and must not end the
- * process.
+ * Marks a rejection as handled: the caller may leave the promise without a handler, and that must
+ * not end the process.
  */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
@@ -13,12 +13,12 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Calls what a user brought only to be told something, and whose promise, if it returns one, nobody
- * awaits.
+ * Calls a hook of the application that only reports something. If it returns a promise, the library
+ * does not wait for it.
  *
- * @param hook What is called.
- * @param value What it is told.
- * @param failed Told what it throws or rejects with.
+ * @param hook The function to call.
+ * @param value What it is called with.
+ * @param failed Called with what the hook throws or rejects with.
  */
 export function tell<T>(
   hook: (value: T) => unknown,

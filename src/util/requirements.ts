@@ -1,5 +1,5 @@
-// What a runtime has to have. Looked at when an entry point is loaded: an old Node would run for a
-// while, and then fail in the middle with a ReferenceError.
+// What a runtime must have. It is checked when an entry point is loaded: an old Node would run for
+// a while, and then fail in the middle with a ReferenceError.
 
 /**
  * Checks that the runtime is new enough.

@@ -1,28 +1,29 @@
-// Memory for what is written: slabs that all connections share, and use again once their bytes have
-// left.
+// Memory for bytes to be written: slabs that all connections share, and use again once their bytes
+// have left.
 //
-// 1. A region belongs to whoever reserved it until a transport gives it back, with the number of
-//    its octets. A slab whose octets have all come back is filled from its start again: on sockets
-//    that take a batch at once that is the same few kilobytes for every batch, hot in the cache,
-//    and nothing is zeroed, faulted in or collected (64 KiB of new memory cost 3 to 11 µs).
+// 1. A region belongs to the encoder that reserved it until a transport gives it back, with the
+//    number of its octets. A slab whose octets have all come back is filled from its start again:
+//    on sockets that take a batch at once that is the same few kilobytes for every batch, hot in
+//    the cache, and nothing is zeroed, faulted in or collected (64 KiB of new memory cost 3 to 11
+//    µs).
 // 2. Trap: octets given back twice would be written over while they wait. Each octet has one owner
 //    at a time: the encoder, then the transport, which gives back what it was given and nothing
-//    else. Only a transport that says that it `borrows` is given any.
-// 3. What waits for its peer waits in memory of its own, or a slab would live as long as the
-//    slowest peer wants. What cannot be had back, since the system has it, stays: the slab is
-//    filled from behind it.
-// 4. In the shared slab an octet has as many owners as took it, and is counted and given back once
-//    by each.
+//    else. Only a transport that says that it `borrows` gets a region.
+// 3. Bytes that wait for their peer wait in memory of their own: otherwise a slab would live as
+//    long as the slowest peer wants. Octets that the system keeps stay in the slab, which is filled
+//    from behind them.
+// 4. In the shared slab an octet may have many owners, each of which counts it and gives it back
+//    once.
 
 import { type Bytes, EMPTY } from "./bytes.ts";
 
 /**
- * The size of a slab, and of the largest region: four messages of 64 KiB with their headers, and no
- * rest.
+ * The size of a slab, and of the largest region: exactly four messages of 64 KiB with their
+ * headers.
  */
 export const SLAB_SIZE = 262_400;
 
-/** So many slabs that have come back are kept for later. */
+/** How many slabs that have come back are kept for later. */
 const SPARE = 8;
 
 /** A piece of memory that is handed out from its start. */
@@ -31,16 +32,16 @@ export class Slab {
   readonly bytes: Bytes = new Uint8Array(SLAB_SIZE);
   /** Octets up to here have been handed out. */
   used = 0;
-  /** Octets up to here stay with whoever has them; it is filled from behind them. */
+  /** Octets up to here stay with their owners; the slab is filled from behind them. */
   base = 0;
-  /** Of those, what has not been given back; in the shared slab once for each who took it. */
+  /** How many octets have not been given back. In the shared slab each owner counts. */
   live = 0;
-  /** Another number each time it becomes the shared slab. */
+  /** A new number each time it becomes the shared slab. */
   generation = 0;
 }
 
 let current: Slab | undefined;
-/** Slabs that are used up, while anybody knows them. */
+/** Slabs that are used up, as long as anything refers to their memory. */
 const full = new WeakMap<ArrayBufferLike, Slab>();
 const spare: Slab[] = [];
 
@@ -64,16 +65,18 @@ let shared: Slab | undefined;
 let generation = 0;
 
 /**
- * The slab whose octets any number may take, with room for `size` octets behind `used`. Move `used`
- * on when they are written; whoever takes octets adds them to `live`. When it is full another takes
- * its place, and it is used again once all that was taken has come back.
+ * The slab whose octets any number of connections may take, with room for `size` octets behind
+ * `used`. Move `used` on when they are written; a connection that takes octets adds them to `live`.
+ * When the slab is full another takes its place, and it is used again once all octets have come
+ * back.
  */
 export function openShared(size: number): Slab {
   if (shared !== undefined && shared.used + size <= SLAB_SIZE) return shared;
   const before = shared;
   shared = spare.pop() ?? new Slab();
   shared.generation = ++generation;
-  // Its own share, without which it would be empty whenever nobody is about to write.
+  // The slab's own share: without it the slab would count as empty whenever no connection is about
+  // to write.
   shared.live = 1;
   full.set(shared.bytes.buffer, shared);
   if (before !== undefined) release(before, 1);
@@ -87,8 +90,8 @@ let latestStart = 0;
 let latestEnd = 0;
 
 /**
- * A view of octets that were handed out, to be written. The same as the last time where it is on
- * the same octets.
+ * A view of octets that were handed out, to be written. It is the last view again for the same
+ * octets.
  */
 export function view(slab: Slab, start: number, end: number): Bytes {
   if (slab === latestSlab && start === latestStart && end === latestEnd) return latest;
@@ -109,7 +112,7 @@ export function place(bytes: Uint8Array): Bytes {
 }
 
 /**
- * Gives octets back that were written. What is no slab's is ignored.
+ * Gives octets back that were written. Other memory is ignored.
  *
  * @param chunk The octets, or any view of as many in the same memory.
  */
@@ -124,12 +127,12 @@ export function giveBack(chunk: Uint8Array): void {
 }
 
 /**
- * Leaves octets where they are, for whoever still reads them: they do not come back, and keep no
- * others from being used again. What is no slab's is ignored.
+ * Leaves octets where they are, because the system still reads them. They do not come back, and do
+ * not keep other octets from being used again. Other memory is ignored.
  */
 export function abandon(chunk: Uint8Array): void {
   const slab = current;
-  // A slab that is used up, or shared, is not used again as long as anything of it is out.
+  // A slab that is used up, or shared, is not used again until all of it has come back.
   if (slab === undefined || chunk.buffer !== slab.bytes.buffer) return;
   slab.base = Math.max(slab.base, chunk.byteOffset + chunk.length);
   release(slab, chunk.length);

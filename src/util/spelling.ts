@@ -1,8 +1,9 @@
-// How far apart two names are, to say what was probably meant.
+// How far apart two names are, so that an error can say which name was probably meant.
 
 /**
- * The letters that were left out, put in, replaced, or swapped with their neighbour, to make one
- * name of another: the optimal string alignment distance. Upper and lower case are the same.
+ * How many letters have to be left out, put in, replaced, or swapped with their neighbour to turn
+ * one name into the other: the optimal string alignment distance. Upper and lower case are the
+ * same.
  *
  * @param a A name.
  * @param b Another.
