@@ -100,8 +100,7 @@ export interface Adopted extends AsyncDisposal {
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
    * Makes a WebSocket connection of a request: takes the request and the server that Bun's `fetch`
-   * was given, then the handler and the options. The Response that it returns is to be returned
-   * from `fetch`.
+   * was given, then the handler and the options. Return its Response from `fetch`.
    */
   readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
   /**
@@ -113,10 +112,10 @@ export interface Adopted extends AsyncDisposal {
 
 /**
  * Serves WebSocket connections on a `Bun.serve()` that exists already, or that a framework makes.
- * Judgement and handlers are those of `serve()`; frames are the business of Bun's engine, which
- * cannot be made to wait for a slow handler.
+ * It judges handshakes and calls handlers as `serve()` does. Bun's engine reads and writes the
+ * frames, and cannot be made to wait for a slow handler.
  *
- * @param options Limits, origins and what else there is to say.
+ * @param options Limits, origins and the other options.
  * @returns The hooks for `Bun.serve()`, and the function that upgrades.
  * @throws {TypeError} When an option is unknown or of the wrong kind.
  * @throws {RangeError} When a number is out of its range.

@@ -6,7 +6,7 @@ import { BunTransport } from "./transport.ts";
 /**
  * The hooks that all sockets of a listener share, and each socket that is dialled has.
  *
- * @param open Given each transport that they make.
+ * @param open Called with each transport that they make.
  * @returns The hooks.
  */
 export function hooks(open: (transport: BunTransport) => void): BunSocketHandler<BunTransport> {

@@ -35,8 +35,8 @@ export interface Adopted extends AsyncDisposal {
   readonly connections: ReadonlySet<WebSocketConnection>;
   /**
    * Makes a WebSocket connection of a request: takes the request and the info that `Deno.serve()`
-   * gave its handler, then our handler and the options. The Response that it returns is to be
-   * returned from the handler.
+   * gave its handler, then our handler and the options. Return its Response from the handler of
+   * `Deno.serve()`.
    */
   readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
   /**
@@ -48,10 +48,10 @@ export interface Adopted extends AsyncDisposal {
 
 /**
  * Serves WebSocket connections on a `Deno.serve()` that exists already, or that a framework makes.
- * Judgement and handlers are those of `serve()`; frames are the business of Deno's engine, which
- * cannot be made to wait for a slow handler.
+ * It judges handshakes and calls handlers as `serve()` does. Deno's engine reads and writes the
+ * frames, and cannot be made to wait for a slow handler.
  *
- * @param options Limits, origins and what else there is to say.
+ * @param options Limits, origins and the other options.
  * @returns The function that upgrades, and the connections.
  * @throws {TypeError} When an option is unknown or of the wrong kind.
  * @throws {RangeError} When a number is out of its range.

@@ -1,8 +1,8 @@
 // Bounds how much is begun at once, so that Deno's event loop does not go round in vain.
 //
 // Tokio, below Deno, lets a task do 128 operations (its "budget") and puts off what else is ready.
-// After that all that is ready is asked again: of n ready operations each costs n / 128 questions,
-// of about 0.6 µs when there are thousands.
+// After that Deno asks again about all that is ready: of n ready operations each costs n / 128
+// questions, of about 0.6 µs when there are thousands.
 //
 // 1. A write within the budget is done within the call. So 128 are begun, and the others when the
 //    loop has come round. In a broadcast to 500 a delivery takes 4.2 µs in place of 4.6, with 8 in
@@ -133,8 +133,8 @@ export class Pace {
   }
 
   /**
-   * A timer is due after a millisecond, or when all that is ready has been asked: of thousands that
-   * takes some.
+   * A timer is due after a millisecond, or when all that is ready has been asked: with thousands
+   * that takes some milliseconds.
    */
   readonly #look = (): void => {
     const state = this.#state;

@@ -19,7 +19,7 @@ export async function permitListening(options: ListenOptions): Promise<void> {
   if (path !== undefined) return;
   try {
     if (isIP(hostname) !== 0) return await permit(withPort(hostname, port));
-    // It looks the name up, and listens on the address that it stands for.
+    // `node:net` looks the name up, and listens on the address that it stands for.
     await permit(hostname);
     await permit(withPort((await lookup(hostname)).address, port));
   } catch (error) {

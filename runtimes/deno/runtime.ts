@@ -5,7 +5,7 @@
 //    spin. It also rejects for a peer that has reset its connection before, since it asks for the
 //    address of that peer. Then nothing is wrong, and the next connection is accepted.
 // 2. `Deno.listen()` ends the process over `reusePort` without `--unstable-net`; Deno's `node:net`
-//    just does it.
+//    does without that flag.
 
 import { onAbort } from "../../src/util/abort.ts";
 import type {

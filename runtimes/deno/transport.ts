@@ -191,7 +191,7 @@ export class DenoTransport implements Transport {
   }
 
   #beginRead(): void {
-    // It may have been closed or paused while it waited; `resume()` reads again.
+    // The connection may have been closed or paused while the read waited; `resume()` reads again.
     this.#reading = !this.#gone && !this.#paused;
     if (!this.#reading) return;
     this.#room = this.sink.room;
@@ -272,7 +272,7 @@ export class DenoTransport implements Transport {
   }
 
   #beginWrite(): void {
-    // It may have been closed while it waited.
+    // The connection may have been closed while the write waited.
     if (this.#sending === undefined) return;
     this.#conn.write(this.#sending).then(this.#onWritten, this.#onError);
   }

@@ -24,7 +24,7 @@ import { NodeTransport } from "./node_transport.ts";
  * Listens with `node:net`.
  *
  * @param options Where.
- * @param accept Given each connection, paused.
+ * @param accept Called with each connection, paused.
  * @returns The listener.
  */
 export function listenNet(

@@ -1,7 +1,7 @@
-// TLS by `node:tls`, on all three runtimes: it is the only way that knows client certificates and
-// SNI by function on each of them, and half-close behaves the same. `Deno.listenTls` cannot set
-// TCP_NODELAY: an echo of more than one TLS record (16 KiB) took 44 ms. Native TLS would save about
-// 40% of the CPU time of small messages on Bun, half on Deno.
+// TLS by `node:tls`, on all three runtimes: it is the only way that has client certificates and SNI
+// by a function on each of them, and half-close behaves in the same way. `Deno.listenTls` cannot
+// set TCP_NODELAY: an echo of more than one TLS record (16 KiB) took 44 ms. Native TLS would save
+// about 40% of the CPU time of small messages on Bun, half on Deno.
 //
 // 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other
 //    side stays open.
@@ -59,7 +59,7 @@ export type SecureDialOptions = DialOptions & { readonly tls: TlsClientOptions }
  * Listens for TLS.
  *
  * @param options Where, and with which certificates.
- * @param accept Given each connection once its handshake is complete, paused.
+ * @param accept Called with each connection once its handshake is complete, paused.
  * @returns The listener.
  */
 export async function listenTls(
@@ -208,7 +208,7 @@ function explain(error: Error, socket: TLSSocket | undefined): Error {
  * Connects over TLS.
  *
  * @param address Where to.
- * @param options The signal, whom to trust and what to show.
+ * @param options The signal, the certificates to trust and the one to send.
  * @returns The transport, once the handshake is complete.
  */
 export async function dialTls(
@@ -226,7 +226,7 @@ export async function dialTls(
     };
     const socket = tls.connect(all);
     socket.pause();
-    carrier.on("error", () => {}); // the TLSSocket tells it as its own
+    carrier.on("error", () => {}); // the TLSSocket reports it as its own
     return {
       event: "secureConnect",
       stream: socket,
@@ -377,7 +377,7 @@ class GatedTransport extends NodeTransport {
   constructor(socket: TLSSocket, carrier: Socket, gate: Gate) {
     super(socket, carrier);
     this.#gate = gate;
-    // Through the gate Deno would lose it.
+    // Through the gate Deno would lose the error.
     carrier.on("error", (error) => socket.destroy(error));
   }
 

@@ -27,7 +27,8 @@ const { Z_DEFAULT_STRATEGY, Z_RLE, Z_SYNC_FLUSH } = constants;
 
 /**
  * Senders that keep a context at once, which takes 95 (Node) to 170 KiB (Bun) with the default
- * settings: less has no effect on zlib's tables, which the runtimes' builds have at one size.
+ * settings: lower ones have no effect on zlib's tables, which have one size in the runtimes'
+ * builds.
  */
 export const MAX_CONTEXTS = 512;
 
@@ -212,7 +213,9 @@ export const handleBackend: DeflateBackend = {
   inflate: (data, dictionary, maxLength) => inflateMessage(inflate, data, dictionary, maxLength),
 };
 
-/** Takes most of what is inflated, and is where a window stands in front of what is longer. */
+/**
+ * Holds the window and the data to inflate; data that does not fit behind the window stays outside.
+ */
 const primed = new Uint8Array(65_536);
 
 const inflate: InflateRun = (window, data, tail, maxLength, again) => {
@@ -288,7 +291,7 @@ function backend(): DeflateBackend {
   return chosen;
 }
 
-/** zlib, as the core asks for it. It is tried out when it is first used. */
+/** The zlib backend of the core. It is tried out at its first use. */
 export const zlibBackend: DeflateBackend = {
   createDeflater: (settings, takeover) => backend().createDeflater(settings, takeover),
   inflate: (data, dictionary, maxLength) => backend().inflate(data, dictionary, maxLength),

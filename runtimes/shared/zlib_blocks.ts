@@ -8,8 +8,8 @@
 //    (section 7.2.3.4). To start again costs as much as to inflate the window and START octets
 //    more, for which two octets are enough. So it is paid from a budget: half of what a message
 //    that is nothing but zeros would inflate to.
-// 3. zlib takes data that is cut short as data that is still to come. So behind a message, and the
-//    four octets that are not sent, goes a final block, the tail: a message is whole when zlib
+// 3. zlib takes data that is cut short as data that is still to come. So a final block, the tail,
+//    goes behind a message and the four octets that are not sent: a message is whole when zlib
 //    finds it.
 // 4. A message may take the tail for the data of a stored block of its own, and end with it. Then
 //    the beginning of the tail is in the output, as it may be otherwise; with a tail of another

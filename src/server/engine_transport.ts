@@ -1,9 +1,9 @@
 // A WebSocket of a runtime's own engine as a Transport, so that a connection on it is one like any
 // other: the same class, the same hooks, the same order.
 //
-// 1. The engine has read frames and gives messages: they are put into frames again, masked with a
-//    key of zeros, which changes no octet. What our end writes is read again, and given to the
-//    engine a message at a time.
+// 1. The engine reads frames and gives messages. This transport puts them into frames again, masked
+//    with a key of zeros, which changes no octet. It also decodes what our end writes, and gives
+//    the engine one message at a time.
 // 2. The engine answers Pings and closes itself. So a Pong that our end writes is one that the
 //    application sends.
 // 3. The engine cannot be paused. What comes while our end takes nothing is kept, up to a bound;

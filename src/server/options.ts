@@ -98,7 +98,7 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    * subdomains, `"*.example.org"` for these alone, `"127.0.0.1"`; with a port only that one. A
    * request for any other name, for a page or a socket, is answered with 421 (RFC 9110 section
    * 15.5.20). For servers that rely on the network to keep others out: a page can have its own name
-   * point at them (DNS rebinding), and is of the same origin then. Default: any.
+   * point at such a server (DNS rebinding), and is of the same origin then. Default: any.
    */
   readonly hosts?: readonly string[];
   /** The most octets of a request's head; a larger one is answered with 431. Default: 16,384. */
@@ -159,9 +159,12 @@ export interface FetchServerOptions extends ServerOptions {
  * @typeParam Table From each pattern to the type of its `data`; inferred.
  */
 export interface RouteServerOptions<Table = Record<string, unknown>> extends ServerOptions {
-  /** What is at which address: patterns, and for each a Response, a function or a socket. */
+  /** The routes: patterns of paths, each with a Response, a function or a socket. */
   readonly routes: Routes<Table>;
-  /** Answers what no pattern matches: a framework's own function, for example. Default: 404. */
+  /**
+   * Answers a request that no pattern matches: a framework's own function, for example. Default:
+   * 404.
+   */
   readonly fetch?: FetchHandler;
   /** Not together with `routes`: a socket for all addresses is `"/*": { websocket }`. */
   readonly websocket?: never;

@@ -44,7 +44,7 @@ export interface Server extends AsyncDisposal {
    * Stops: answers new handshakes with 503, closes each WebSocket connection once what was sent to
    * it has left, lets requests in progress finish, and cuts what is not done after `timeout`.
    *
-   * @param options With which code, how long, and how far apart.
+   * @param options The close code, the reason, and times.
    * @returns A promise that resolves when all has ended and every handler is done, or after
    * `timeout`, when all has been cut and the `close` hooks have been called; `close()` does not
    * wait for a handler that is still at work then. A second call returns the same promise. Rejects,
