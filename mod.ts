@@ -57,10 +57,11 @@ export { CloseEvent } from "./src/client/whatwg_events.ts";
  *
  * @typeParam Table From each pattern of `routes` to the type of its `data`; inferred.
  * @param options What to serve, where, and within which limits.
- * @returns The server, once it listens. Rejects when it cannot listen, with the system's `code`,
- * such as `EADDRINUSE`; with a TypeError when `websocket` is given together with `routes` or
- * `fetch`, or none of them is, when an option or a hook is unknown or of the wrong kind, or a route
- * or an origin is malformed, and with a RangeError when a number is out of its range.
+ * @returns The server, once it listens. Rejects with an error that has the system's `code`, such as
+ * `EADDRINUSE`, when it cannot listen. Rejects with a TypeError when `websocket` is given together
+ * with `routes` or `fetch`, when none of them is given, when an option or a hook is unknown or of
+ * the wrong kind, or when a route or an origin is malformed. Rejects with a RangeError when a
+ * number is out of its range.
  *
  * @example
  * ```ts
@@ -85,13 +86,14 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
 
 /**
  * Answers requests with the files of a folder: with their media types, `ETag` and `Last-Modified`,
- * 304 to whoever has them already, and single ranges. Files whose name or folder begins with a dot
- * are not served, nor is anything outside the folder, whether by `..` or by a symbolic link.
+ * with 304 when the client has the file already, and with single ranges. It serves no files whose
+ * name or folder begins with a dot, and nothing outside the folder, neither by `..` nor by a
+ * symbolic link.
  *
  * @param directory The folder: its path, or a `file:` URL such as
  * `new URL("public/", import.meta.url)`.
  * @param options What the paths begin with, and the name of the index.
- * @returns A function for `routes` or `fetch`; a file that is not there is answered with 404.
+ * @returns A function for `routes` or `fetch`. It answers with 404 when there is no such file.
  * @throws {TypeError} When the prefix does not begin with a slash, or an option is unknown or of
  * the wrong kind.
  *
@@ -112,7 +114,7 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
   const open = async () =>
     await (await import("./runtimes/shared/folder.ts")).openFolder(directory);
   return createFileHandler(() => {
-    // A folder that is not there yet may be the next time.
+    // A folder that does not exist yet may exist the next time.
     opening ??= open().catch((error) => {
       opening = undefined;
       throw error;
@@ -124,15 +126,15 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
 /**
  * Opens a WebSocket connection (RFC 6455 section 4.1).
  *
- * @param url Where to: `ws:` or `wss:`; `http:` and `https:` mean the same. On a unix socket
- * `ws+unix:/path/of/the/socket:/resource`, or `wss+unix:`.
+ * @param url The address, with `ws:` or `wss:`; `http:` and `https:` mean the same. For a unix
+ * socket `ws+unix:/path/of/the/socket:/resource`, or `wss+unix:`.
  * @param options Subprotocols, header fields, TLS, limits and a signal.
- * @returns The connection, once the opening handshake is complete. Rejects with
- * {@linkcode HandshakeError}, which carries the server's answer, when the server refuses or takes
- * more than `handshakeTimeout`; with an error that has the system's `code`, such as `ECONNREFUSED`,
- * when there is no connection to it; with a SyntaxError or TypeError when what was asked for cannot
- * be, or an option is unknown or of the wrong kind; with a RangeError when a number is out of its
- * range; with the signal's reason when that fires first.
+ * @returns The connection, once the opening handshake is complete. Rejects with {@linkcode
+ * HandshakeError}, which carries the server's answer, when the server refuses or takes more than
+ * `handshakeTimeout`; with an error that has the system's `code`, such as `ECONNREFUSED`, when
+ * there is no connection to it; with a SyntaxError or TypeError when the URL or an option is not
+ * valid; with a RangeError when a number is out of its range; with the signal's reason when that
+ * fires first.
  *
  * @example
  * ```ts
@@ -151,7 +153,7 @@ export async function connect(
 }
 
 /**
- * The WHATWG's WebSocket, for code that is written against it. It has no backpressure: prefer
+ * The WHATWG's WebSocket, for code that is written for it. It has no backpressure: prefer
  * {@linkcode connect}.
  *
  * @example

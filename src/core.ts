@@ -1,6 +1,7 @@
 /**
  * The pure core: frames, messages, the protocol's state machine, HTTP/1.1 heads and the opening
- * handshake, as functions and classes that do no I/O. For those who bring their own byte stream.
+ * handshake, as functions and classes that do no I/O. For programs that bring their own byte
+ * stream.
  *
  * @module
  */

@@ -1,7 +1,7 @@
-// What the signatures of the entry points name. Each entry point that has such signatures exports
-// all of it, so that what a call takes and gives can be written down with one import. Classes are
-// exported as such: bundles of types do not tell a class of which only the type is exported from
-// one that is there.
+// The types that the signatures of the entry points name. Each entry point with such signatures
+// exports all of them, so that a program can name what a call takes and returns with one import.
+// Classes are exported as classes, not as types: a bundle of types does not show the difference
+// between a class whose type alone is exported and one that exists at run time.
 
 export type { Connect, ConnectOptions, CookieJar } from "./client/connect.ts";
 export type {

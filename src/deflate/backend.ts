@@ -1,4 +1,4 @@
-// What the core asks of a DEFLATE implementation: types only. The runtimes bring their own zlib
+// What the core needs from a DEFLATE implementation: types only. The runtimes bring their own zlib
 // (runtimes/shared/zlib.ts).
 //
 // Synchronous, one call for each message. Measured on 1 KiB of JSON with a window of 4 KiB, Node /
@@ -22,9 +22,9 @@ export interface DeflateSettings {
 export interface Deflater {
   /** Compresses `data` up to a sync flush: the result ends with the octets 00 00 ff ff. */
   deflate(data: Uint8Array): Bytes;
-  /** What is deflated from now on refers to nothing that came before. */
+  /** Makes later messages refer to nothing that was deflated before this call. */
   forget(): void;
-  /** Frees what it holds, and so forgets. It may be used again. */
+  /** Frees its memory, and so forgets what came before. It may be used again. */
   close(): void;
 }
 
@@ -33,11 +33,11 @@ export interface DeflateBackend {
   /** Makes a deflater. With `takeover` a message may refer to those before it, and need not. */
   createDeflater(settings: DeflateSettings, takeover: boolean): Deflater;
   /**
-   * Decompresses a message whose final 00 00 ff ff was not sent (RFC 7692 section 7.2.2). It is
-   * "invalid" when it is cut short, and may have blocks with BFINAL set to 1 anywhere (section
-   * 7.2.3.4), as long as these do not cost more than half of what inflating may cost.
+   * Decompresses a message whose final 00 00 ff ff was not sent (RFC 7692 section 7.2.2). A message
+   * that is cut short is "invalid". Blocks with BFINAL set to 1 are allowed anywhere (section
+   * 7.2.3.4), as long as they cost no more than half of what inflating may cost.
    *
-   * @param dictionary The plain bytes before, which matches may refer to; or undefined.
+   * @param dictionary The plain bytes before the message, which matches may refer to; or undefined.
    * @returns The plain bytes, at most `maxLength`; "too long" as soon as there are more, "invalid"
    * when `data` is not DEFLATE.
    */

@@ -4,8 +4,8 @@
 //    a repeated one or a value that is not valid (section 7.1), and connects without compression
 //    when none is left.
 // 2. A client fails the connection for an answer that its offer does not cover (sections 7.1, 5.1).
-// 3. "server" and "client" name who sends. Once settled, `DeflateParameters` says "send" and
-//    "receive".
+// 3. "server" and "client" name the end that sends. After the negotiation, `DeflateParameters` says
+//    "send" and "receive".
 
 import type { ExtensionOffer } from "../http/extension_header.ts";
 import type { ResolvedCompression } from "./options.ts";
@@ -30,7 +30,7 @@ interface Terms {
   serverNoTakeover: boolean;
   clientNoTakeover: boolean;
   serverWindowBits: number | undefined;
-  /** `true`: the client can be told a window, and names none itself. */
+  /** `true`: the client accepts a window from the server, and names none itself. */
   clientWindowBits: number | true | undefined;
 }
 
@@ -61,13 +61,13 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
   const terms: Terms = {
     serverNoTakeover: offered.serverNoTakeover || !contextTakeover,
     clientNoTakeover: offered.clientNoTakeover || !contextTakeover,
-    // 7.1.2.1: a client that asks for a window must be told one, even the widest. Another is not
-    // told: some fail an answer that names what they did not, and a smaller window than theirs is
-    // no harm to them.
+    // Section 7.1.2.1: the answer to a client that asks for a window must name one, even the
+    // widest. The answer to any other client names none: some clients fail an answer with a
+    // parameter that they did not offer, and a smaller window than theirs does them no harm.
     serverWindowBits: offered.serverWindowBits === undefined
       ? undefined
       : Math.min(windowBits, offered.serverWindowBits),
-    // 7.1.2.2: only a client that says so can be told a window.
+    // Section 7.1.2.2: the server may name a window only to a client that allows it.
     clientWindowBits: offered.clientWindowBits === undefined
       ? undefined
       : offered.clientWindowBits === true
@@ -86,7 +86,8 @@ function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
 }
 
 /**
- * The smaller of two windows; undefined when that is the widest there is, which need not be said.
+ * The smaller of two windows; undefined when that is the widest possible one, which need not be
+ * named.
  */
 function narrower(a: number, b: number): number | undefined {
   const bits = Math.min(a, b);
@@ -94,8 +95,8 @@ function narrower(a: number, b: number): number | undefined {
 }
 
 /**
- * The client's offer. It asks the server for a window only when the application does: there are
- * servers that decline such an offer, or ignore what it asks for.
+ * The client's offer. It asks the server for a window only when the application does, because some
+ * servers decline such an offer, or ignore what it asks for.
  */
 export function offerDeflate(options: ResolvedCompression): ExtensionOffer {
   const { windowBits, limitsPeer, contextTakeover } = options;
@@ -176,7 +177,7 @@ function readTerms(element: ExtensionOffer): Terms | undefined {
   return terms;
 }
 
-/** 7.1.2: a decimal integer from 8 to 15 without leading zeroes. */
+/** Section 7.1.2: a decimal integer from 8 to 15 without leading zeroes. */
 function readWindowBits(value: string | true): number | undefined {
   return value !== true && /^(?:[89]|1[0-5])$/.test(value) ? Number(value) : undefined;
 }

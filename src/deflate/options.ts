@@ -3,7 +3,8 @@
 import { flag, number, type OptionTable, withDefaults } from "../util/check_options.ts";
 
 /**
- * Options of permessage-deflate (RFC 7692). What is not given is as `compression: true` has it.
+ * Options of permessage-deflate (RFC 7692). An option that is not given is as with `compression:
+ * true`.
  *
  * What one idle connection costs a server in all, in KiB, measured with 1,000 of them that have
  * exchanged 20 messages of 1 KiB of JSON each (bench/memory.ts), and what is left of such a
@@ -16,24 +17,26 @@ import { flag, number, type OptionTable, withDefaults } from "../util/check_opti
  * | `true`                               |   75 |  112 | 106 | 21%, 27% |
  * | `{ windowBits: 15, memoryLevel: 8 }` |  157 |  177 | 166 | 20%, 24% |
  *
- * Most of that is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) by `true`. At
- * most 512 connections of a process have one at a time, those that sent last: half of those
- * measured. Any other keeps up to one window of what it received, by default 4 KiB, and its next
- * message is compressed by itself.
+ * Most of that memory is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) with
+ * `true`. At most 512 connections of a process have such a context at a time: those that sent last,
+ * which was half of those measured. Any other connection keeps up to one window of what it
+ * received, by default 4 KiB, and compresses its next message by itself.
  */
 export interface CompressionOptions {
   /**
-   * The compression level, 0 (none) to 9 (best). Default: 1, for 1 KiB of JSON half the time of
-   * level 6, and an eighth more bytes.
+   * The compression level, 0 (none) to 9 (best). Default: 1, which takes half the time of level 6
+   * for 1 KiB of JSON, and gives an eighth more bytes.
    */
   readonly level?: number;
   /**
-   * zlib's memory level, 1 to 9: what it has for a message, and keeps with a context. Default: 5.
+   * zlib's memory level, 1 to 9: how much memory it uses for a message, and keeps with a context.
+   * Default: 5.
    */
   readonly memoryLevel?: number;
   /**
-   * The base-2 logarithm of the LZ77 window, 8 to 15, of what is sent. A server also asks it of
-   * each client that lets it; a client asks it of the server only when told. Default: 12.
+   * The base-2 logarithm of the LZ77 window, 8 to 15, for what is sent. A server also asks each
+   * client to use this window, if the client allows it. A client asks the server only when this
+   * option is given. Default: 12.
    */
   readonly windowBits?: number;
   /**
@@ -42,7 +45,7 @@ export interface CompressionOptions {
    */
   readonly contextTakeover?: boolean;
   /**
-   * Messages of fewer octets are not compressed; without context takeover fewer than 1,024.
+   * Messages of fewer octets are not compressed; 1,024 by default without context takeover.
    * Default: 128.
    */
   readonly threshold?: number;
@@ -71,7 +74,7 @@ const APART = 1_024;
 
 /** `CompressionOptions` with nothing missing. */
 export interface ResolvedCompression extends Required<CompressionOptions> {
-  /** Whether a client asks the server for the window too: only when it was given. */
+  /** Whether a client asks the server for the window too: only when the option was given. */
   readonly limitsPeer: boolean;
 }
 

@@ -1,7 +1,7 @@
 // Messages to compressed payload and back, RFC 7692 section 7.2.
 //
-// 1. One whole message for each call: what is compressed is collected first, within the limits of a
-//    message, so that inflating has one bound (rule 7 of the core) and text one validation.
+// 1. Each call takes one whole message. A compressed message is collected first, within the limits
+//    of a message, so that inflating has one bound (rule 7 of the core) and text one validation.
 // 2. The context of what is received is the last window of plain bytes (window.ts); that of what is
 //    sent is the backend's.
 
@@ -16,7 +16,7 @@ const TAIL_LENGTH = 4;
 
 /** permessage-deflate on one connection. */
 export class PerMessageDeflate {
-  /** Messages of fewer octets are not worth it. */
+  /** Messages of fewer octets are not compressed. */
   readonly threshold: number;
 
   /** Stands for the settings that messages are compressed with. */
@@ -36,8 +36,8 @@ export class PerMessageDeflate {
     { sendTakeover, sendWindowBits, receiveTakeover, receiveWindowBits }: DeflateParameters,
     { level, memoryLevel, threshold }: ResolvedCompression,
   ) {
-    // Nothing is compressed to less than nothing; zlib would answer a second flush with no octet at
-    // all.
+    // An empty message does not become smaller, and zlib would answer a second flush with no octet
+    // at all.
     this.threshold = Math.max(threshold, 1);
     this.#backend = backend;
     this.settings = (level << 8) | (memoryLevel << 4) | sendWindowBits;
@@ -57,7 +57,7 @@ export class PerMessageDeflate {
     return withoutTail(this.#backend.createDeflater(this.#deflateSettings, false).deflate(data));
   }
 
-  /** What is compressed from now on refers to nothing before it. */
+  /** Makes later messages refer to nothing that was compressed before this call. */
   forget(): void {
     this.#deflater.forget();
   }

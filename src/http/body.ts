@@ -70,7 +70,10 @@ function declaredFraming(
   return { status: 501, reason: `Transfer-Encoding ${coding}, expected chunked` };
 }
 
-/** Equal members of a list may be taken as one value, others may not (RFC 9112 section 6.3). */
+/**
+ * Members of a list that are all equal may be taken as one value; different ones may not (RFC 9112
+ * section 6.3).
+ */
 function contentLength(lines: readonly string[]): BodyFraming | HeadFault {
   const members = lines.join(",").split(",").map(trimOws);
   const value = members[0]!;
@@ -85,13 +88,13 @@ function contentLength(lines: readonly string[]): BodyFraming | HeadFault {
   return { status: 413, reason: `Content-Length ${value}, expected at most 2^53-1` };
 }
 
-/** The limits of what stands between the bytes of a chunked body. */
+/** The limits of the framing between the bytes of a chunked body. */
 export interface BodyLimits {
-  /** Bytes of one chunk-size line without its CRLF; 256 unless told. */
+  /** Bytes of one chunk-size line without its CRLF. Default: 256. */
   readonly maxChunkLineSize: number;
-  /** Bytes of all chunk extensions of one body; 16,384 unless told. */
+  /** Bytes of all chunk extensions of one body. Default: 16,384. */
   readonly maxExtensionSize: number;
-  /** Bytes of the trailer section with its empty line; 8,192 unless told. */
+  /** Bytes of the trailer section with its empty line. Default: 8,192. */
   readonly maxTrailerSize: number;
 }
 
@@ -176,7 +179,7 @@ export class BodyDecoder {
   }
 
   /**
-   * Takes the next chunk. After a fault it gives that fault for ever; after the end everything is
+   * Takes the next chunk. After a fault it always returns that fault; after the end all bytes are
    * `rest`.
    *
    * @param chunk The bytes.
@@ -282,7 +285,7 @@ class Pieces {
   joined(): Uint8Array {
     const copy = this.#copy;
     if (copy === undefined) return this.#chunk.subarray(this.#start, this.#end);
-    // Whoever keeps a small body must not keep the memory of a large chunk.
+    // A caller that keeps a small body must not keep the memory of a large chunk.
     return 2 * this.#length < copy.length
       ? copy.slice(0, this.#length)
       : copy.subarray(0, this.#length);

@@ -1,17 +1,19 @@
-// What a request says about who sends it, read and not judged: whether a password, a token or a
-// session is right, the application knows.
+// Reads what a request says about its sender, and does not judge it: only the application knows
+// whether a password, a token or a session is right.
 
-/** Who somebody says to be (RFC 7617), or a token that says it (RFC 6750). */
+/** The name and password that a client gives (RFC 7617), or its token (RFC 6750). */
 export type Credentials =
   | { readonly scheme: "basic"; readonly username: string; readonly password: string }
   | { readonly scheme: "bearer"; readonly token: string };
 
 /**
  * Reads `Authorization`: `Basic` with a name and a password in UTF-8, or `Bearer` with a token.
- * Browsers send neither with a WebSocket, but what they have asked for on a page of the same host.
+ * With a WebSocket a browser sends only the credentials that it has asked for on a page of the same
+ * host.
  *
  * @param request The request.
- * @returns What it says; undefined when it says nothing, or nothing well-formed of these two.
+ * @returns The credentials; undefined when the request has none, or none that are well-formed and
+ * of these two schemes.
  *
  * @example
  * ```ts
@@ -43,8 +45,8 @@ export function readCredentials(request: Request): Credentials | undefined {
  * Reads `Cookie` (RFC 6265 section 5.4).
  *
  * @param request The request.
- * @returns Each cookie's value by its name, as it was sent: of two with one name the first, which
- * browsers put there for having the longer path.
+ * @returns Each cookie's value by its name, as it was sent. Of two cookies with one name it is the
+ * first: browsers put the one with the longer path first.
  *
  * @example
  * ```ts

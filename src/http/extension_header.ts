@@ -1,6 +1,5 @@
-// Sec-WebSocket-Extensions (RFC 6455 section 9.1): the grammar only. What a name means, and whether
-// an offer is accepted, is decided elsewhere; an offer that nobody accepts is declined by leaving
-// it out.
+// Sec-WebSocket-Extensions (RFC 6455 section 9.1): the grammar only. Other files decide what a name
+// means, and whether to accept an offer. A server declines an offer by leaving it out.
 //
 // The order of extensions and of parameters is significant (section 9.1), and a name may be offered
 // more than once (RFC 7692 section 5.1 uses that for fall-backs), so both are lists and never maps.
@@ -33,12 +32,12 @@ export interface ExtensionOffer {
  * ```ts
  * import { parseExtensions } from "@sansocket/ws/core";
  *
- * parseExtensions("foo, bar; baz=2"); // [{ name: "foo", parameters: [] }, { name: "bar", parameters: [["baz", "2"]] }]
+ * parseExtensions("bar; baz=2"); // [{ name: "bar", parameters: [["baz", "2"]] }]
  * ```
  */
 export function parseExtensions(value: string): readonly ExtensionOffer[] | undefined {
   const list = parseParameterizedList(value);
-  // 9.1: extension-list = 1#extension
+  // Section 9.1: extension-list = 1#extension
   if (list === undefined || list.length === 0) return undefined;
   return list.map(({ token, parameters }) => ({
     name: token,
@@ -54,14 +53,14 @@ export function parseExtensions(value: string): readonly ExtensionOffer[] | unde
  *
  * @param list The extensions in order.
  * @returns The field value; empty for an empty list, in which case the field must be left out.
- * @throws {TypeError} When a name or a value is not a token: 9.1 asks this of quoted values too, so
- * that no value ever needs quotes.
+ * @throws {TypeError} When a name or a value is not a token. Section 9.1 asks this of quoted values
+ * too, so no value ever needs quotes.
  *
  * @example
  * ```ts
  * import { formatExtensions } from "@sansocket/ws/core";
  *
- * formatExtensions([{ name: "bar", parameters: [["baz", "2"], ["flag", true]] }]); // "bar; baz=2; flag"
+ * formatExtensions([{ name: "bar", parameters: [["baz", "2"]] }]); // "bar; baz=2"
  * ```
  */
 export function formatExtensions(list: readonly ExtensionOffer[]): string {

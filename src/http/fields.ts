@@ -3,9 +3,9 @@
 // 1. Names are compared in lower case. Values are latin-1 code units, never decoded further.
 // 2. Nothing is validated on the way in: the parser has judged what arrives, the formatter judges
 //    what leaves.
-// 3. Of a head that was parsed, a name or value becomes a string when it is asked for.
-// 4. Trap: a field sent twice is one comma list (section 5.3), so a rule on "the value" must look at
-//    all of them.
+// 3. A name or value of a parsed head becomes a string only when a caller asks for it.
+// 4. Trap: a field sent twice is one comma list (section 5.3), so a rule on "the value" must look
+//    at all of the lines.
 
 import { kindOf } from "../util/brands.ts";
 import type { HeadersSource } from "../util/platform.ts";
@@ -129,7 +129,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
   #values: string[] = NONE;
 
   /**
-   * Fields, none unless they are read from a head.
+   * The fields of a head, or none by default.
    *
    * @param source The text of a head.
    * @param offsets Four for each field line: where its name starts and ends, and its value.
@@ -267,7 +267,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
     return this.source!.slice(offsets[4 * index + 2], offsets[4 * index + 3]);
   }
 
-  /** Makes the lines independent of the source: something else is to stand among them. */
+  /** Makes the lines independent of the source, so that other lines can be added. */
   #own(): void {
     if (this.#offsets === undefined && this.#names !== NONE) return;
     const lines = [...this];
@@ -278,7 +278,7 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
 }
 
 /**
- * Tells whether a part of a text is a word, without regard to the case of ASCII letters.
+ * Tells whether a part of a text is a given word, without regard to the case of ASCII letters.
  *
  * @param text The text.
  * @param start Where the part starts.

@@ -48,7 +48,7 @@ const DONE = 38;
 
 /**
  * Parses heads from chunks of any size. After a head it is ready for the next one, which begins
- * with `rest`; after a fault it gives that fault for ever.
+ * with `rest`; after a fault it always returns that fault.
  *
  * @example
  * ```ts

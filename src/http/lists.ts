@@ -87,8 +87,8 @@ export interface ListElement {
  * ```ts
  * import { parseParameterizedList } from "@sansocket/ws/core";
  *
- * parseParameterizedList('permessage-deflate; server_max_window_bits="10"');
- * // [{ token: "permessage-deflate", parameters: [{ name: "server_max_window_bits", value: "10" }] }]
+ * parseParameterizedList('bar; baz="2"');
+ * // [{ token: "bar", parameters: [{ name: "baz", value: "2" }] }]
  * ```
  */
 export function parseParameterizedList(value: string): readonly ListElement[] | undefined {

@@ -28,11 +28,11 @@ export interface ResponseHead {
   readonly headers: HeaderFields;
 }
 
-/** What the peer did wrong, and the status that tells it so. */
+/** What the peer did wrong, and the status to answer with. */
 export interface HeadFault {
   /** The status a server answers with. */
   readonly status: number;
-  /** What was got and what was expected. */
+  /** What came, and what was expected. */
   readonly reason: string;
 }
 

@@ -1,8 +1,8 @@
 // Forwarded (RFC 7239) and the X-Forwarded-* fields that came before it, as lists with one entry
 // for each proxy.
 //
-// An entry is added at the end by each proxy, so the last was written by the one that is connected
-// to us, and whatever stands before the proxies that are trusted may be the client's invention.
+// Each proxy adds an entry at the end. So the proxy that is connected to us wrote the last one, and
+// all entries in front of those of trusted proxies may be the client's invention.
 
 import type { HeaderFields } from "../http/fields.ts";
 import { isTokenCode } from "../http/fields.ts";

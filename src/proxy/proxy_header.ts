@@ -3,11 +3,11 @@
 // 2.2
 //
 // 1. It is mandatory where it is configured: "the receiver MUST be configured to only receive the
-//    protocol", so what does not begin with it is cut, never taken for HTTP.
+//    protocol". So a connection that does not begin with it is cut, never taken for HTTP.
 // 2. It is bounded: 107 octets for version 1, as the text says; 4,096 for version 2, whose length
 //    field could say 65,551.
-// 3. The bytes are refused as soon as they differ from what they must be, so a peer that dribbles
-//    garbage is cut at once.
+// 3. The bytes are refused as soon as they differ from the header, so a peer that dribbles garbage
+//    is cut at once.
 
 import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
 import type { Address } from "../transport/transport.ts";

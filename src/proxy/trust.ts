@@ -1,10 +1,9 @@
-// Who the client is behind proxies that are trusted: its address, and the scheme and host that it
-// used.
+// The client behind trusted proxies: its address, and the scheme and host that it used.
 //
-// 1. Walk from the connection's peer towards the client, as long as the one we stand at is trusted:
-//    only its word about who is before it counts. The first that is not trusted is the client.
-// 2. Scheme and host are read from as deep in their lists as the walk went, or from the deepest
-//    entry there is.
+// 1. Walk from the connection's peer towards the client. As long as the node at hand is trusted,
+//    its word about the node before it counts. The first node that is not trusted is the client.
+// 2. Scheme and host are read as deep in their lists as the walk went, or from the deepest entry
+//    there is.
 // 3. A proxy sets Forwarded or X-Forwarded-For and passes the other on as the client sent it. So
 //    where both are there, they must name the same client.
 
@@ -36,9 +35,9 @@ export type Trust = (hostname: string | undefined, hop: number) => boolean;
 export interface Forwarding {
   /** The client's address. */
   readonly remoteAddress: Address | undefined;
-  /** Whether the client used TLS; undefined when nobody says. */
+  /** Whether the client used TLS; undefined when no proxy says. */
   readonly secure: boolean | undefined;
-  /** The host, with its port where one was given; undefined when nobody says. */
+  /** The host, with its port where one was given; undefined when no proxy says. */
   readonly host: string | undefined;
 }
 
@@ -52,7 +51,7 @@ export const trustRule: OptionRule = {
  * Reads the option `trustProxy`.
  *
  * @param option The option.
- * @returns Whom to trust; undefined for nobody.
+ * @returns The peers to trust; undefined for none.
  * @throws {TypeError} When it is of the wrong kind, or an entry is neither an address nor a range.
  * @throws {RangeError} When the number is not a count.
  */
@@ -85,7 +84,7 @@ export function createTrust(option: TrustProxy | undefined): Trust | undefined {
  *
  * @param head The request.
  * @param peer The connection's peer.
- * @param trust Whom to believe.
+ * @param trust Which peers to believe.
  * @returns What the proxies say, or the fault with which to refuse the request.
  */
 export function resolveForwarding(
@@ -93,7 +92,7 @@ export function resolveForwarding(
   peer: Address | undefined,
   trust: Trust,
 ): Forwarding | HeadFault {
-  // What somebody says who is not trusted is not even read.
+  // The fields of a peer that is not trusted are not even read.
   if (!trust(peer?.hostname, 0)) {
     return { remoteAddress: peer, secure: undefined, host: undefined };
   }
@@ -136,19 +135,19 @@ function walk(
   let depth = 0;
   while (depth < nodes.length && trust(client?.hostname, depth)) {
     const next = parseNode(nodes[nodes.length - ++depth]!);
-    // A proxy that hides who was before it: it is the last that is known.
+    // A proxy hides the node before it, so the proxy is the last known node.
     if (next === undefined) break;
     client = next;
   }
   return { client, depth: Math.max(depth, 1) };
 }
 
-/** The entry so deep in a list, or the deepest there is. */
+/** The entry at that depth in a list, or the deepest there is. */
 function entryAt<T>(list: readonly T[], depth: number): T | undefined {
   return list[Math.max(list.length - depth, 0)];
 }
 
-/** An element may leave a parameter out: then the word of the proxy nearer to us counts. */
+/** An element may leave a parameter out: then the parameter from the proxy nearer to us counts. */
 function parameterAt(
   elements: readonly ForwardedElement[],
   depth: number,

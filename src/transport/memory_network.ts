@@ -176,8 +176,8 @@ export function createMemoryRuntime(): Runtime {
 }
 
 /**
- * A network in memory has no TLS and no files. It refuses both: a caller that asks for them must not
- * get a connection without them.
+ * A network in memory has no TLS and no files. It refuses both, because a caller that asks for them
+ * must not get a connection without.
  */
 function unsupported(): TypeError {
   return new TypeError("Expected neither TLS nor a unix socket, the network in memory has none");
