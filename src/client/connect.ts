@@ -71,7 +71,7 @@ export interface ConnectOptions extends ConnectionLimits {
    */
   readonly hooks?: ConnectHooks;
   /**
-   * Ends the attempt when it fires. It has no effect on a connection that is open. Default: none.
+   * Ends the attempt when it fires; it has no effect on a connection that is open. Default: none.
    */
   readonly signal?: AbortSignal;
 }

@@ -3,7 +3,7 @@
 
 import { isArrayBuffer, isSharedBuffer, kindOf, setName } from "../util/brands.ts";
 
-/** A class that stands for an interface. */
+/** A class that implements an interface. */
 export interface InterfaceClass {
   /** The interface prototype object. */
   readonly prototype: object;
@@ -11,7 +11,7 @@ export interface InterfaceClass {
 
 /**
  * Makes a class look like an interface: its members can be enumerated, it has its name as a tag,
- * and its constants stand on it and on its prototype.
+ * and its constants are on it and on its prototype.
  */
 export function defineInterface(
   target: InterfaceClass,

@@ -49,7 +49,7 @@ export interface WebSocketStates {
 export interface WebSocketInstance extends EventTarget, WebSocketStates {
   /** Where the connection goes, with `ws:` or `wss:`. */
   readonly url: string;
-  /** Where the connection stands: CONNECTING, OPEN, CLOSING or CLOSED. */
+  /** The state of the connection: CONNECTING, OPEN, CLOSING or CLOSED. */
   readonly readyState: 0 | 1 | 2 | 3;
   /** The subprotocol that the server chose; empty when there is none. */
   readonly protocol: string;

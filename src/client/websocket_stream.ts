@@ -43,7 +43,7 @@ export interface WebSocketStreamInstance {
    * @param info What goes into the Close frame; without a code and a reason the frame is empty.
    * @throws {DOMException} An InvalidAccessError when the code is neither 1000 nor 3000 to 4999, a
    * SyntaxError when the reason is longer than 123 octets of UTF-8.
-   * @throws {TypeError} When `info` is no object, or its code is not between 0 and 65535.
+   * @throws {TypeError} When `info` is not an object, or its code is not between 0 and 65535.
    */
   close(info?: WebSocketCloseInfo): void;
 }

@@ -41,7 +41,7 @@ export type Payload = string | Blob | ArrayBuffer | ArrayBufferView;
 export class Socket {
   /** Where the connection goes. */
   readonly url: URL;
-  /** Where the connection stands. */
+  /** The state of the connection. */
   readyState: 0 | 1 | 2 | 3 = CONNECTING;
   /** The type of binary messages. */
   binaryType: "blob" | "arraybuffer" = "blob";

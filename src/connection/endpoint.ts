@@ -103,7 +103,7 @@ export class Endpoint implements TransportSink {
   get congested(): boolean {
     return this.#protocol.congested;
   }
-  /** Whether reading stands still because the consumer is behind. */
+  /** Whether reading has stopped because the consumer is behind. */
   get blocked(): boolean {
     return this.#protocol.blocked;
   }
@@ -123,7 +123,7 @@ export class Endpoint implements TransportSink {
   get state(): "open" | "closing" | "closed" {
     return this.open ? "open" : this.info === undefined ? "closing" : "closed";
   }
-  /** Messages of at least so many octets are given to the consumer in chunks. */
+  /** The size from which messages are given to the consumer in chunks. */
   set streamFrom(size: number) {
     this.#protocol.streamFrom = size;
   }

@@ -21,7 +21,7 @@ import { discardRest, type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "../util/promises.ts";
 
 // The hooks are properties and not methods, whose parameters TypeScript compares both ways: a
-// handler that needs `data` would be taken where there is none.
+// handler that needs `data` would be accepted where there is no `data`.
 
 /** A handler as one object of hooks, which many connections may share. */
 export interface WebSocketHooks<Data = unknown> {

@@ -61,7 +61,7 @@ export class Hub implements EndpointConsumer {
   hooks: HubHooks = NO_HOOKS;
   /** Takes messages; without it they wait for `receive()`. */
   taker: MessageTaker | undefined;
-  /** Messages of so many octets go to the taker in chunks. */
+  /** The size from which messages go to the taker in chunks. */
   takerStreamFrom: number = Infinity;
   /** The heartbeat and the timeouts of the connection, until it has ended. */
   vitals: { stop(): void; unref(): void } | undefined;
@@ -167,7 +167,7 @@ export class Hub implements EndpointConsumer {
       : Infinity;
   }
 
-  /** From now on all messages are discarded, behind one that is being read in chunks. */
+  /** Discards all messages from now on, after one that is being read in chunks. */
   ignore(): void {
     const ignorer = new Ignorer(this.endpoint.intake);
     this.taker = ignorer;
@@ -261,7 +261,7 @@ export class Hub implements EndpointConsumer {
     this.#closed?.resolve(info);
     this.vitals?.stop();
     this.owner?.closed(info, this.endpoint.draining);
-    // Where no hook takes messages, those that wait may never be asked for.
+    // Where no hook takes messages, the program may never ask for those that wait.
     if (this.taker === undefined) this.#tellFinished(info, undefined);
   }
 

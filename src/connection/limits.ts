@@ -24,10 +24,10 @@ export interface ConnectionLimits {
   /** The most frames of one message, empty ones included. Default: 131,072. */
   readonly maxFragments?: number;
   /**
-   * Octets that may wait to be sent. While no more wait, a message of any size is accepted, so at
-   * most this limit and one message wait. While more wait, `overflow` says what happens to the next
-   * message. Octets are counted as in `bufferedAmount`: a Blob and an array of chunks count with
-   * their size, other sources of chunks with what they have given. Default: 16,777,216.
+   * Octets that may wait to be sent; while more wait, `overflow` says what happens to the next
+   * message. While no more wait, a message of any size is accepted, so at most this limit and one
+   * message wait. Octets are counted as in `bufferedAmount`: a Blob and an array of chunks count
+   * with their size, other sources of chunks with what they have given. Default: 16,777,216.
    */
   readonly maxBufferedAmount?: number;
   /**

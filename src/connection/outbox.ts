@@ -31,7 +31,7 @@ import { defer, type Deferred, RESOLVED } from "../util/promises.ts";
 /** A message in chunks that waits, or is being sent. */
 interface WaitingStream {
   readonly kind: "stream";
-  /** Octets that are known to come from its source still. */
+  /** Octets that are known to be still to come from its source. */
   size: number;
   readonly chunks: Chunks;
   readonly sent: Deferred<void>;
@@ -56,7 +56,7 @@ interface Waiters {
   readonly sent: Deferred<void>;
 }
 
-/** Messages of so many octets share a promise, which takes some 400. */
+/** The octets of messages that share a promise, which itself takes some 400. */
 const SHARED = 4_096;
 
 /** Whether messages may be dropped, and therefore wait here. */
@@ -91,7 +91,8 @@ export class Outbox {
   }
 
   /**
-   * Octets that wait here, or did when the connection began to close; a message counts some more.
+   * Octets that wait here, or waited here when the connection began to close; each message counts
+   * some more.
    */
   get held(): number {
     return this.#lost + this.#backlog.size;
@@ -149,7 +150,7 @@ export class Outbox {
   /**
    * Sends what waits, as far as it need not wait any more.
    *
-   * @param all Sends messages though the transport is congested: before a Close frame.
+   * @param all Whether to send messages even if the transport is congested: before a Close frame.
    */
   refill(all: boolean): void {
     while (this.#stream === undefined) {
@@ -276,11 +277,11 @@ export class Outbox {
   }
 }
 
-/** Lets go of a source that is not read to its end. */
+/** Releases a source that is not read to its end. */
 function release(chunks: Chunks): void {
   try {
     Promise.resolve(chunks.return?.()).catch(() => {});
   } catch {
-    // The message has failed already, with what comes first.
+    // The message has failed already, and its first error counts.
   }
 }

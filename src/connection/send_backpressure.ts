@@ -6,7 +6,7 @@
 // 2. Callers that wait share one promise until the transport has taken all.
 // 3. `maxBufferedAmount` is compared with what waits before a message is added, so that one of any
 //    size can be sent while nothing waits: at most the limit and one message wait.
-// 4. endpoint.ts asks: `full()` before a message is added, `writable()` for who waits.
+// 4. endpoint.ts asks: `full()` before a message is added, `writable()` for a caller that waits.
 
 import { defer, type Deferred } from "../util/promises.ts";
 

@@ -58,13 +58,13 @@ export interface GuardOptions {
   readonly tinyFragmentsPerSecond?: number;
   /**
    * Milliseconds in which a message that has begun must make progress: end, begin its next frame,
-   * or grow by 1,024 octets. Otherwise the connection is closed with 1008. Default: 30,000. Raise
+   * or grow by 1,024 octets; otherwise the connection is closed with 1008. Default: 30,000. Raise
    * it for clients that pause within a message.
    */
   readonly frameTimeout?: number;
   /**
-   * Milliseconds for which a peer may take nothing of what waits for it, messages or a response.
-   * Then the connection is cut, and for a response `error` is called. Default: 60,000. Raise it for
+   * Milliseconds for which a peer may take nothing of what waits for it, messages or a response;
+   * then the connection is cut, and for a response `error` is called. Default: 60,000. Raise it for
    * links so slow that the buffers of the system take longer to empty.
    */
   readonly stallTimeout?: number;

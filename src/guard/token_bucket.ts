@@ -12,7 +12,7 @@
  */
 const ENDLESS = 0x3fff_ffff;
 
-/** Lets through so many a second. */
+/** Lets through a limited number each second. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #now: () => number;

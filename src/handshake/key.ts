@@ -1,5 +1,6 @@
 // Sec-WebSocket-Key and Sec-WebSocket-Accept (RFC 6455 section 1.3, 4.1, 4.2.2). They prove that
-// the peer speaks WebSocket and that no cache answered in its place; they are no authentication.
+// the peer speaks WebSocket and that no cache answered in its place; they do not authenticate
+// anyone.
 //
 // The key is hashed as the text that was sent, never decoded first (4.2.2 item 5.4).
 

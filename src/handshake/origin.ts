@@ -5,8 +5,8 @@
 //    server requires an Origin.
 // 2. Same origin: the Origin's host and port are the request's. Without TLS the scheme cannot be
 //    compared, since TLS may end in a proxy; it only gives a missing port its default. With TLS it
-//    has to be https: an attacker who can change a page that came by http must not get access by
-//    the cookies of https.
+//    has to be https: an attacker who can change a page that came by http must not use the cookies
+//    of https.
 // 3. Loopback on all sides: a developer's page on one port, the server on another. Host has to be
 //    loopback as well: behind a proxy on the same machine both ends of the connection are loopback,
 //    for any client.

@@ -114,8 +114,8 @@ export function parseOrigin(origin: string): SentOrigin | undefined {
  * @param pattern The entry.
  * @param sent What the client sent.
  * @param secure Whether the connection is known to be TLS: then an entry without a scheme is not
- * for `http:`, since an attacker who can change a page that came by http must not get access by the
- * cookies of https.
+ * for `http:`, since an attacker who can change a page that came by http must not use the cookies
+ * of https.
  */
 export function matchesOrigin(pattern: OriginPattern, sent: SentOrigin, secure = false): boolean {
   const { scheme } = sent;

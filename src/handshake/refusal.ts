@@ -33,7 +33,10 @@ export type RefusalCause =
   | "handshakesPerSecond"
   | "handshakesPerSecondPerAddress";
 
-/** How a connection, or a request that is no handshake this server accepts, is answered. */
+/**
+ * The response to a connection that is refused, or to a request that is not a handshake this server
+ * accepts.
+ */
 export interface HandshakeRefusal {
   /** The status code. */
   readonly status: number;
@@ -62,7 +65,7 @@ export function refuse(
   return { status, reason, headers };
 }
 
-/** The 426 says what to upgrade to (RFC 9110 section 15.5.22). */
+/** The response 426, which says what to upgrade to (RFC 9110 section 15.5.22). */
 export function upgradeRequired(
   reason: string,
   ...more: (readonly [string, string])[]
@@ -70,7 +73,7 @@ export function upgradeRequired(
   return refuse(426, reason, [...UPGRADE, ...more]);
 }
 
-/** The 400 for a field that is not what it must be. */
+/** The response 400, for a field that does not have the value that it must have. */
 export function badField(headers: HeaderFields, name: string, expected: string): HandshakeRefusal {
   return refuse(400, `Expected ${name} to be ${expected}, got ${field(headers.get(name))}`);
 }
