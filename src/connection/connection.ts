@@ -177,10 +177,10 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Octets that were sent and still wait for the network, frame headers included. A message that
-   * can still be dropped, or that waits behind one in chunks, counts 16 more. It counts 528 more
-   * instead where it is kept as it is: a message in chunks, a large PreparedMessage. A Blob and an
-   * array count all that is still to come of them, texts as UTF-8; a generator counts only what it
-   * has given. The value is 0 once the connection has ended; `CloseInfo.unsent` says what was lost.
+   * can still be dropped, or that waits behind one in chunks, counts 16 more; a message in chunks
+   * or a large PreparedMessage that waits so counts 528 more. A Blob and an array count all that is
+   * still to come of them, texts as UTF-8; a generator counts only what it has given. The value is
+   * 0 once the connection has ended; `CloseInfo.unsent` says what was lost.
    */
   get bufferedAmount(): number {
     return this.#hub.sender.bufferedAmount;
@@ -207,8 +207,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   }
 
   /**
-   * The messages as a stream. It takes messages no faster than its reader reads them. Cancelling it
-   * closes the connection.
+   * The messages as a stream, which takes messages no faster than its reader reads them. Cancelling
+   * it closes the connection.
    */
   get readable(): ReadableStream<Message> {
     return this.#readable ??= createReadable(this);
