@@ -7,6 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { build } from "tsup";
+import { code } from "../tsup.config.ts";
 import { familyOf, type RuntimeName, type Subject } from "./servers.ts";
 
 /** The top of the repository. */
@@ -73,19 +74,17 @@ export interface Bundle extends Disposable {
   path(program: string): string;
 }
 
-/** Bundles our programs from the sources as `npm run build` bundles the package: what is not said here is in tsup.config.ts. */
+/** Bundles our programs from the sources as `npm run build` bundles the package. */
 export async function bundle(): Promise<Bundle> {
   const folder = mkdtempSync(join(tmpdir(), "sansocket-bench-"));
   await build({
+    ...code,
+    // Of tsup.config.ts only that: here the runtime is found when the program runs.
+    config: false,
     entry: { server: join(here, "ours/server.mjs"), client: join(here, "ours/client.mjs") },
     outDir: folder,
     outExtension: () => ({ js: ".mjs" }),
     format: ["esm"],
-    dts: false,
-    clean: false,
-    // The runtime is found when the program runs: the conditions of package.json do not reach there.
-    esbuildPlugins: [],
-    sourcemap: false,
     silent: true,
   });
   return {
