@@ -26,6 +26,8 @@ import { mergeForUpgrade, toResponse } from "../../src/server/stand_in.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import { checkUpgrade, type Upgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
+import { ForeignStream } from "../shared/foreign_stream.ts";
+import { isPlain } from "../shared/plain_socket.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { addressOf, NodeTransport } from "../shared/node_transport.ts";
 
@@ -200,7 +202,7 @@ class Door implements Attached {
   take(request: IncomingMessage, socket: Socket, head: Uint8Array): void {
     const { websocket, fetch } = this.#options;
     if (websocket === undefined && fetch === undefined) {
-      askApplication(this.#server, request, socket, head);
+      askApplication(this.#server, request, socket, head, (error) => this.#attachment.error(error));
     } else {
       this.#take(request, socket, head, fetch);
     }
@@ -259,14 +261,16 @@ class Door implements Attached {
   }
 
   #take(request: IncomingMessage, socket: Socket, rest: Uint8Array, fetch?: FetchHandler) {
-    // What the server set for its requests is not meant for a connection that lives on. A stream
-    // that is no socket, which a server can be given as well, has neither.
-    (socket as Partial<Socket>).setTimeout?.(0);
-    (socket as Partial<Socket>).setNoDelay?.(true);
+    const stream = isPlain(socket)
+      ? socket
+      : ForeignStream.guard(socket, (error) => this.#attachment.error(error));
+    // What the server set for its requests is not meant for a connection that lives on.
+    stream.setTimeout(0);
+    stream.setNoDelay(true);
     // A server of `node:https` answers the peer's half-close with its own.
-    socket.allowHalfOpen = true;
+    stream.allowHalfOpen = true;
     const copy = new Uint8Array(rest);
-    return this.#attachment.take(new NodeTransport(socket), headOf(request), copy, fetch);
+    return this.#attachment.take(new NodeTransport(stream), headOf(request), copy, fetch);
   }
 }
 
@@ -290,28 +294,55 @@ function onUpgrade(
   else if (this.listenerCount("upgrade") === 1) askApplication(this, request, socket, head);
 }
 
-/** Has an upgrade answered as a request like any other, by the listeners of 'request'. */
+/**
+ * Has an upgrade answered as a request like any other, by the listeners of 'request'. `report` is
+ * called with what a stream that is not the runtime's own throws meanwhile; it is destroyed then.
+ */
 function askApplication(
   server: AnyServer,
   request: IncomingMessage,
   socket: Socket,
   head: Uint8Array,
+  report: (error: unknown) => void = () => {},
 ): void {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  // The server watches the socket no longer, and an 'error' that nobody hears ends the process.
-  socket.on("error", () => {});
-  response.assignSocket(socket);
-  const finished = () => {
-    response.detachSocket(socket);
-    if ("destroySoon" in socket) socket.destroySoon();
-    else (socket as Duplex).end();
+  const attempt = (action: () => void): boolean => {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      destroy(socket);
+      report(error);
+      return false;
+    }
   };
+  const finished = () =>
+    void attempt(() => {
+      response.detachSocket(socket);
+      if ("destroySoon" in socket) socket.destroySoon();
+      else (socket as Duplex).end();
+    });
+  const assigned = attempt(() => {
+    // The server watches the socket no longer, and an 'error' without a listener ends the process.
+    socket.on("error", () => {});
+    response.assignSocket(socket);
+  });
+  if (!assigned) return;
   response.on("finish", finished);
   pending.set(request, { socket, head, finished });
   if (server.emit("request", request, response)) return;
   response.statusCode = 404;
-  response.end();
+  attempt(() => response.end());
+}
+
+/** Destroys a stream whose own code has failed, and may fail again. */
+function destroy(stream: Duplex): void {
+  try {
+    stream.destroy();
+  } catch {
+    // What it threw first says why.
+  }
 }
 
 const NO_HANDSHAKE = "Expected a WebSocket opening handshake";

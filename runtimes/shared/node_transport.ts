@@ -115,6 +115,7 @@ export class NodeTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
   readonly borrows: boolean;
+  readonly #plain: boolean;
   readonly #socket: Socket;
   readonly #carrier: Socket;
   #paused = true;
@@ -138,13 +139,13 @@ export class NodeTransport implements Transport {
   #error: Error | undefined;
   readonly #tls: TlsInfo | undefined;
   /**
-   * Where nothing can be written behind what waits, to tell when it has left: Deno fails at no
-   * octets.
+   * Tells when what waits has left, where nothing can be written behind it: Deno fails at no octets,
+   * and a stream that is not plain would write it from a call of its own, which nothing guards.
    */
   readonly #onLeft: ((error?: Error | null) => void) | undefined;
 
   /**
-   * @param socket The connected socket; it belongs to the transport from now on.
+   * @param socket The connected socket, or a ForeignStream in its place; it belongs to the transport from now on.
    * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has
    * none.
    * @param fresh Whether it is a TCP or unix socket that nobody has read from, and paused.
@@ -158,10 +159,17 @@ export class NodeTransport implements Transport {
     this.#tls = isSecure ? new SocketTls(socket as TLSSocket) : undefined;
     if (!fresh) socket.pause();
     (socket as OwnedSocket)[owner] = this;
-    const plain = isPlain(socket);
+    const plain = this.#plain = isPlain(socket);
     // What becomes of a chunk cannot be known from the sockets of the others' `node:net`.
     this.borrows = plain && isNode;
-    if (!isNode) this.#onLeft = (error) => void (this.#lives(error) && (this.#firstSize = 0));
+    if (!this.borrows) {
+      this.#onLeft = (error) => {
+        if (!this.#lives(error)) return;
+        this.#firstSize = 0;
+        if (plain) return;
+        if (this.#queue !== undefined || socket.writableLength === 0) this.drained();
+      };
+    }
     if (!fresh || !readInto(socket, onRead, nextTarget)) {
       socket.on("data", plain ? onData : onForeignData);
     }
@@ -204,8 +212,7 @@ export class NodeTransport implements Transport {
     if (this.borrows) abandon(chunk);
     this.#firstSize = chunk.length;
     // No 'drain' follows; what is written behind it tells when it has left.
-    // In memory of its own: a stream that is no socket may transfer it.
-    if (below && isNode) this.#writePart(new Uint8Array(0));
+    if (below && this.borrows) this.#writePart(new Uint8Array(0));
     if (below && chunk.length < LARGE) return true;
     if (!this.#listensForDrain) {
       this.#listensForDrain = true;
@@ -263,8 +270,7 @@ export class NodeTransport implements Transport {
   }
 
   unref(): void {
-    // A stream that is not a socket, on somebody's server, may not have it.
-    (this.#carrier as Partial<Socket>).unref?.();
+    this.#carrier.unref();
   }
 
   /** What waits will not leave any more. */
@@ -282,7 +288,7 @@ export class NodeTransport implements Transport {
     const socket = this.#socket;
     const queue = this.#queue;
     if (queue === undefined) return;
-    while (queue.size > 0 && (this.#parts === 0 || socket.writableLength === 0)) {
+    while (queue.size > 0 && (this.#mayGive() || socket.writableLength === 0)) {
       let part: Uint8Array<ArrayBuffer>;
       try {
         part = queue.next(PART)!;
@@ -295,6 +301,11 @@ export class NodeTransport implements Transport {
     if (queue.size > 0) return;
     if (socket.writableLength === 0) this.#queue = undefined;
     if (this.#ended) this.#endSocket();
+  }
+
+  /** Whether the socket may be given a part though it has not told of all. */
+  #mayGive(): boolean {
+    return this.#parts === 0 && (this.#plain || this.#firstSize === 0);
   }
 
   #writePart(part: Uint8Array<ArrayBuffer>): void {

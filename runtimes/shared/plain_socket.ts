@@ -11,10 +11,36 @@ import { types } from "node:util";
 import type { TLSSocket } from "node:tls";
 
 /**
- * The methods with which a stream writes. They are compared with those that the class had when this
- * file was loaded, because a program can replace them there too.
+ * The methods with which a stream writes, and those that a transport calls. They are compared with
+ * those that the class had when this file was loaded, because a program can replace them there too.
+ * Not `on`: a server of `node:http` gives each of its sockets one of its own.
  */
-const METHODS = ["write", "_write", "_writev", "_writeGeneric", "end", "push"] as const;
+const METHODS = [
+  "write",
+  "_write",
+  "_writev",
+  "_writeGeneric",
+  "end",
+  "push",
+  "pause",
+  "resume",
+  "destroy",
+  "unref",
+  "setTimeout",
+  "setNoDelay",
+] as const;
+
+/** The getters of the class that a transport reads. */
+const GETTERS = [
+  "remoteAddress",
+  "remotePort",
+  "localAddress",
+  "localPort",
+  "destroyed",
+  "errored",
+  "writableLength",
+  "writableEnded",
+] as const;
 
 type Methods = { readonly [name in typeof METHODS[number]]?: unknown };
 
@@ -29,11 +55,20 @@ const HANDLES = ["TCP", "Pipe", "TLSWrap"];
 
 /** Whether `socket` is a `net.Socket` or `tls.TLSSocket` and nothing more. */
 export function isPlain(socket: object): boolean {
+  try {
+    return isOwn(socket);
+  } catch {
+    return false; // A getter that throws is not the runtime's.
+  }
+}
+
+function isOwn(socket: object): boolean {
   if (types.isProxy(socket)) return false;
   const prototype: unknown = Object.getPrototypeOf(socket);
   if (prototype !== Socket.prototype && prototype !== secureSocket(socket)) return false;
   const { _handle: handle } = socket as { _handle?: object | null };
   if (isNode && !HANDLES.includes(handle?.constructor.name ?? "")) return false;
+  if (GETTERS.some((name) => Object.hasOwn(socket, name))) return false;
   return methodsOf(socket as Methods).every((method, i) => method === original[i]);
 }
 

@@ -8,6 +8,9 @@
 //    into the same memory again. A chunk given to `write()` belongs to the transport; a transport
 //    that `borrows` may be given memory of others.
 // 5. `closed()` is called exactly once and is the last call, for any end of the stream.
+// 6. No method and no getter of a transport throws. A transport whose stream fails reports the
+//    error by `closed()`. The library does not guard its calls, most of which come from timers
+//    and callbacks, where an exception ends the process.
 
 import type { DeflateBackend } from "../deflate/backend.ts";
 import type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
@@ -46,7 +49,10 @@ export interface TransportSink {
   closed(error?: Error, rest?: Uint8Array<ArrayBuffer>): void;
 }
 
-/** A full-duplex byte stream: what a shim makes of a runtime's socket. */
+/**
+ * A full-duplex byte stream: what a shim makes of a runtime's socket. None of its members throws: a
+ * stream that fails reports its error by `closed()` of its sink.
+ */
 export interface Transport {
   /**
    * Receives all reports. The owner assigns it before the first `resume()`, and a new owner assigns

@@ -7,10 +7,10 @@ import { connect as connectSocket, createServer as createTcpServer, Socket } fro
 import { Duplex } from "node:stream";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { encodeHex } from "@std/encoding";
-import { connect, serve } from "@sansocket/ws";
+import { connect, serve, type WebSocketConnection } from "@sansocket/ws";
 import { attach } from "@sansocket/ws/node";
 import { concat } from "../../../src/util/bytes.ts";
-import { settled, withResolvers } from "../../support/connections.ts";
+import { isPending, settled, withResolvers } from "../../support/connections.ts";
 import { utf8 } from "../../support/established.ts";
 import { decodeFrames, encodeFrames } from "../../support/frames.ts";
 import { runtime, test } from "../../support/test.ts";
@@ -307,3 +307,269 @@ test("attach() works on a stream of HTTP/2", async () => {
   await new Promise<void>((resolve) => tunnels.close(() => resolve()));
   await attached.close({ timeout: 1_000 });
 }, { skip: runtime !== "node" && "only Node's streams of HTTP/2 are tried" });
+
+/** Makes a member of a stream throw: a method when it is called, anything else when it is read. */
+function breakMember(stream: Duplex, member: string): Error {
+  const broken = new Error(`${member} is broken`);
+  const throws = (): never => {
+    throw broken;
+  };
+  const isMethod = /^set[A-Z]|^unref$/.test(member) ||
+    typeof Reflect.get(stream, member) === "function";
+  const descriptor = isMethod ? { value: throws } : { get: throws, set: throws };
+  Object.defineProperty(stream, member, { ...descriptor, configurable: true });
+  return broken;
+}
+
+type Bystander = AsyncDisposable & {
+  readonly server: Server;
+  readonly connections: ReadonlySet<WebSocketConnection>;
+  /** The calls of the option `error`. */
+  readonly reported: unknown[];
+  /** Holds the `message` hooks up until it resolves. */
+  gate: Promise<void>;
+  /** The connection that was opened last. */
+  last: WebSocketConnection | undefined;
+  /** Sees an echo on the other connection, and no connection besides. */
+  assertAlone(): Promise<void>;
+};
+
+/** A server with a connection that is to go on. */
+async function bystander(): Promise<Bystander> {
+  const server = createServer();
+  const reported: unknown[] = [];
+  const attached = attach(server, {
+    heartbeat: false,
+    websocket: {
+      open: (ws) => void (it.last = ws),
+      message: async (ws, data) => {
+        await it.gate;
+        await ws.send(data).catch(() => {});
+      },
+    },
+    error: (error) => reported.push(error),
+  });
+  const it: Bystander = {
+    server,
+    connections: attached.connections,
+    reported,
+    gate: Promise.resolve(),
+    last: undefined,
+    async assertAlone() {
+      it.gate = Promise.resolve();
+      await line.echo("goes on");
+      assertEquals(line.record.echoes.at(-1), "goes on");
+      assertEquals(attached.connections.size, 1);
+    },
+    async [Symbol.asyncDispose]() {
+      line.end();
+      await attached.close({ timeout: 1_000 });
+    },
+  };
+  const line = wire(server);
+  await settled();
+  await line.echo("begins");
+  return it;
+}
+
+/** What a connection uses to be opened. */
+const usedAtOnce = [
+  "on",
+  "pause",
+  "resume",
+  "write",
+  "_write",
+  "setTimeout",
+  "setNoDelay",
+  "allowHalfOpen",
+  "remoteAddress",
+  "writableLength",
+  "destroyed",
+];
+
+for (const member of usedAtOnce) {
+  for (const also of ["", "destroy"]) {
+    const title = `attach() outlives a stream whose ${member} throws${also && ", and destroy too"}`;
+    test(title, async () => {
+      await using other = await bystander();
+      const stream = new Wire();
+      if (also) breakMember(stream, also);
+      const broken = breakMember(stream, member);
+      other.last = undefined;
+      upgrade(other.server, stream);
+      await settled();
+      assertEquals(other.reported, [broken]);
+      const last = other.last as WebSocketConnection | undefined;
+      if (last !== undefined) {
+        const { code, endedBy, cause } = await last.closed;
+        assertEquals([code, endedBy, cause], [1006, "transport", broken]);
+      }
+      await other.assertAlone();
+    });
+  }
+}
+
+const message = (stream: Duplex): void => void stream.push(frame("to be echoed"));
+
+/** More than a connection holds for a busy handler. */
+function flood(stream: Duplex): void {
+  for (let i = 0; i < 20; i++) stream.push(frame(`message ${i}`));
+}
+
+/** Holds the `message` hooks up until the stream emits "go on". */
+function hold(stream: Duplex, other: Bystander): void {
+  const gate = withResolvers<void>();
+  other.gate = gate.promise;
+  stream.once("go on", gate.resolve);
+}
+
+/** How an open connection comes to use a member; `before` it breaks, and then. */
+const usedLater: {
+  [member: string]: {
+    before?: (stream: Duplex, other: Bystander) => void;
+    use: (stream: Duplex, ws: WebSocketConnection, other: Bystander) => void;
+  };
+} = {
+  write: { use: message },
+  _write: { use: message },
+  writableLength: { use: message },
+  destroyed: { use: message },
+  pause: { before: hold, use: flood },
+  resume: {
+    before: (stream, other) => {
+      hold(stream, other);
+      flood(stream);
+    },
+    use: (stream) => void stream.emit("go on"),
+  },
+  end: {
+    use: (stream) =>
+      void stream.push(encodeFrames({ opcode: 8, key: KEY, payload: new Uint8Array() })),
+  },
+  unref: { use: (_, ws) => ws.unref() },
+  localAddress: { use: (_, ws) => assertEquals(ws.localAddress, undefined) },
+};
+
+for (const [member, { before, use }] of Object.entries(usedLater)) {
+  for (const also of ["", "destroy"]) {
+    const title = `a connection ends with what ${member} of its stream throws${
+      also && ", though destroy throws too"
+    }`;
+    test(title, async () => {
+      await using other = await bystander();
+      const stream = new Wire();
+      upgrade(other.server, stream);
+      await settled();
+      const ws = other.last!;
+      before?.(stream, other);
+      await settled();
+      if (also) breakMember(stream, also);
+      const broken = breakMember(stream, member);
+      use(stream, ws, other);
+      const { code, endedBy, cause } = await ws.closed;
+      // The Close frames had been exchanged when `end` was called.
+      const expected = member === "end" ? 1005 : 1006;
+      assertEquals([code, endedBy, cause], [expected, "transport", broken]);
+      stream.emit("go on");
+      await settled();
+      assertEquals(other.reported, [broken]);
+      await other.assertAlone();
+    });
+  }
+}
+
+test("terminate() ends a connection whose stream throws in destroy, and reports that", async () => {
+  await using other = await bystander();
+  const stream = new Wire();
+  upgrade(other.server, stream);
+  await settled();
+  const broken = breakMember(stream, "destroy");
+  other.last!.terminate();
+  const { code, endedBy } = await other.last!.closed;
+  assertEquals([code, endedBy], [1006, "local"]);
+  await settled();
+  assertEquals(other.reported, [broken]);
+  await other.assertAlone();
+});
+
+test("a connection ends with what a stream throws when it is given what waited", async () => {
+  await using other = await bystander();
+  const stream = new Wire();
+  upgrade(other.server, stream);
+  await settled();
+  const pending: (() => void)[] = [];
+  stream._write = (_chunk, _encoding, done) => void pending.push(done);
+  message(stream);
+  await settled();
+  message(stream);
+  await settled();
+  const broken = breakMember(stream, "_write");
+  // The stream's own code says that the first has left.
+  assertEquals(pending.length, 1);
+  pending[0]!();
+  const { code, endedBy, cause } = await other.last!.closed;
+  assertEquals([code, endedBy, cause], [1006, "transport", broken]);
+  await settled();
+  assertEquals(other.reported, [broken]);
+  await other.assertAlone();
+});
+
+test("a connection ends though its stream emits no 'close'", async () => {
+  await using other = await bystander();
+  const stream = new Wire({ emitClose: false, autoDestroy: false });
+  upgrade(other.server, stream);
+  await settled();
+  const broken = new Error("The sink fails");
+  stream._write = (_chunk, _encoding, done: (error?: Error) => void) => done(broken);
+  message(stream);
+  const { code, endedBy, cause } = await other.last!.closed;
+  assertEquals([code, endedBy, cause], [1006, "transport", broken]);
+  // The stream reports this itself, by 'error'.
+  assertEquals(other.reported, []);
+  await other.assertAlone();
+});
+
+test("a stream that takes a large chunk later says so without a 'drain' of its own", async () => {
+  await using other = await bystander();
+  const stream = new Wire({ writableHighWaterMark: 1_000_000 });
+  upgrade(other.server, stream);
+  await settled();
+  const taken = withResolvers<() => void>();
+  stream._write = (_chunk, _encoding, done) => taken.resolve(done);
+  const sent = other.last!.send(new Uint8Array(200_000));
+  const done = await taken.promise;
+  assert(await isPending(sent));
+  done();
+  await sent;
+  stream.destroy();
+  await settled();
+  await other.assertAlone();
+});
+
+test("a socket with a method or a getter of its own that throws ends only its connection", async () => {
+  for (const member of ["write", "pause", "destroy", "setTimeout", "remoteAddress"]) {
+    await using other = await bystander();
+    const brokens: Error[] = [];
+    const line = await overTcp(other.server, (socket) => {
+      brokens.push(breakMember(socket, member));
+      return socket;
+    });
+    await settled();
+    if (member === "destroy") other.last!.terminate();
+    while (other.connections.size > 1 || other.reported.length === 0) await settled();
+    assertEquals(other.reported, brokens, member);
+    await other.assertAlone();
+    line.end();
+  }
+});
+
+test("attach() destroys a stream that throws before the application decides", async () => {
+  const server = createServer((_request, response) => void response.end("a page"));
+  const reported: unknown[] = [];
+  const attached = attach(server, { error: (error) => reported.push(error) });
+  const stream = new Wire();
+  const broken = breakMember(stream, "on");
+  upgrade(server, stream);
+  assertEquals([reported, stream.destroyed], [[broken], true]);
+  await attached.close({ timeout: 1_000 });
+});

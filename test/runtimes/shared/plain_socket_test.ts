@@ -68,6 +68,13 @@ test("isPlain() is false for whatever else there is", async () => {
     new net.Socket({ write() {} } as object),
     Object.assign(new net.Socket(), { write: () => true }),
     Object.assign(new net.Socket(), { _writev: () => {} }),
+    Object.assign(new net.Socket(), { pause: () => {} }),
+    Object.defineProperty(new net.Socket(), "remoteAddress", { value: "127.0.0.1" }),
+    Object.defineProperty(new Duplex(), "encrypted", {
+      get: () => {
+        throw new Error("encrypted is broken");
+      },
+    }),
     Object.create(socket),
   ];
   assertEquals(others.map(isPlain), others.map(() => false));
