@@ -1,10 +1,10 @@
 // WebSocket connections on a server of `node:http` or `node:https`, and through it on Express,
 // Fastify, Koa and others.
 //
-// 1. One 'upgrade' listener for each server, however many attachments, and whichever copy of this
-//    package made them: only it can see that nobody takes a request.
-// 2. An upgrade that nobody takes is answered by the application, as on a server without 'upgrade'
-//    listeners; if there are other listeners it is theirs and not touched.
+// 1. One 'upgrade' listener for each server, for all attachments of all copies of this package:
+//    only that one can see that no attachment takes a request.
+// 2. An upgrade that no attachment takes is answered by the application, as on a server without
+//    'upgrade' listeners; if there are other listeners it is theirs and not touched.
 // 3. A request that the application is to decide on gets a ServerResponse of its own on its socket,
 //    since Node has none for an upgrade. Nothing is read meanwhile: frames behind the handshake
 //    wait in `head` and the kernel.
@@ -110,7 +110,7 @@ interface Attachments {
 
 /**
  * For all copies of this package in the process, which `import` and `require()` may make two: each
- * by itself would leave a request to the other's listener, and nobody would answer. The number
+ * by itself would leave a request to the other's listener, and it would get no answer. The number
  * changes with what is kept.
  */
 const ATTACHMENTS = Symbol.for("@sansocket/ws/attachments/1");

@@ -22,7 +22,9 @@ type Foreign = Partial<Socket> & {
   getPeerCertificate?(): unknown;
 };
 
-/** A stream that does not throw, with the members of a socket that NodeTransport and `attach()` use. */
+/**
+ * A stream that does not throw, with the members of a socket that NodeTransport and `attach()` use.
+ */
 export class ForeignStream {
   readonly #stream: Foreign;
   readonly #report: (error: Error) => void;

@@ -22,7 +22,7 @@
 // 6. What a socket has not told of when it is lost has not left: it forgets its `writableLength`
 //    then.
 // 7. Only Node's own sockets borrow (plain_socket.ts): any other stream may keep what it is given,
-//    change it, or transfer it. And what another stream gives may be somebody else's, so it is
+//    change it, or transfer it. And what another stream gives may belong to other code, so it is
 //    copied.
 
 import type { Socket } from "node:net";
@@ -43,7 +43,7 @@ chooseAllocator();
 /** Octets that a socket is given at a time. */
 const PART = 262_144;
 
-/** Fewer octets may wait without anybody being told, but not those of a larger chunk. */
+/** Fewer octets may wait without a `drain()` for them, but not those of a larger chunk. */
 const UNTOLD = 16_384;
 const LARGE = 65_536;
 
@@ -139,16 +139,18 @@ export class NodeTransport implements Transport {
   #error: Error | undefined;
   readonly #tls: TlsInfo | undefined;
   /**
-   * Tells when what waits has left, where nothing can be written behind it: Deno fails at no octets,
-   * and a stream that is not plain would write it from a call of its own, which nothing guards.
+   * Tells when what waits has left, where nothing can be written behind it: Deno fails at no
+   * octets, and a stream that is not plain would write it from a call of its own, which nothing
+   * guards.
    */
   readonly #onLeft: ((error?: Error | null) => void) | undefined;
 
   /**
-   * @param socket The connected socket, or a ForeignStream in its place; it belongs to the transport from now on.
+   * @param socket The connected socket, or a ForeignStream in its place; it belongs to the
+   * transport from now on.
    * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has
    * none.
-   * @param fresh Whether it is a TCP or unix socket that nobody has read from, and paused.
+   * @param fresh Whether it is a TCP or unix socket that has not been read from, and paused.
    */
   constructor(socket: Socket, carrier: Socket = socket, fresh = false) {
     this.#socket = socket;
@@ -193,8 +195,7 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
-    // A socket that is lost, and about to say so: whoever waits for room is told then, and goes on
-    // no longer.
+    // A socket that is lost, and about to say so: a sender that waits for room learns of it then.
     if (this.#ended || socket.destroyed) {
       if (socket.destroyed) this.#lost += chunk.length;
       if (this.borrows) giveBack(chunk);
@@ -321,8 +322,8 @@ export class NodeTransport implements Transport {
   }
 
   /**
-   * Whether what the socket tells of has left. A write that failed is told of before the socket
-   * counts as destroyed.
+   * Whether what the socket confirms has left. The callback of a write that failed comes before the
+   * socket counts as destroyed.
    */
   #lives(error: Error | null | undefined): boolean {
     return !error && !this.#socket.destroyed;

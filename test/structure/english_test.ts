@@ -10,9 +10,9 @@ import { list, read } from "./sources.ts";
 /** The folders, or files, whose comments and strings are held. */
 const heldCode: readonly string[] = [
   "examples",
-  // "src",
-  // "runtimes",
-  // "mod.ts",
+  "src",
+  "runtimes",
+  "mod.ts",
 ];
 
 /** The folders, or files, whose module-level constants are held. */
