@@ -277,6 +277,7 @@ test("trace tells the broken frame that fails a connection", async () => {
   // A text that is not masked.
   peer.send(octets(0x81, 0x02, 0x68, 0x69));
   await peer.takeRest();
+  peer.end();
   assertEquals(seen.lines[0], '< TEXT "hi" [2 octets]');
   assertMatch(seen.lines[1] ?? "", /^> CLOSE 1002 /);
 });
