@@ -361,7 +361,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   trace(to: TraceFunction | TraceOptions | undefined): void {
     if (to !== undefined) checkOptions("trace()", { trace: to }, TRACE_ARGUMENT);
-    this.#hub.endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
+    const { endpoint } = this.#hub;
+    endpoint.tracer?.stop();
+    endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
   }
 
   /**

@@ -304,7 +304,7 @@ export class Endpoint implements TransportSink {
   }
 
   #receive(chunk: Bytes, lent = false): void {
-    if (this.tracer?.joins(!this.#protocol.receiving)) this.tracer.received(chunk);
+    if (this.tracer?.joins(this.#protocol.input)) this.tracer.received(chunk);
     const violation = this.#guard?.received(chunk.length);
     this.#protocol.receive(chunk, lent);
     if (violation !== undefined) this.#protocol.fail(violation);

@@ -37,8 +37,8 @@ export interface TraceFrame extends TraceStamp {
   readonly size: number;
   /**
    * For the last frame of a compressed message: the octets of the message without compression.
-   * Undefined where that is not known: for a message that waits for its consumer, and for a
-   * `PreparedMessage`.
+   * Undefined where that is not known: for a message that waits for its consumer, for a
+   * `PreparedMessage`, and where the trace began after the connection had opened.
    */
   readonly plainSize?: number;
   /**
@@ -72,8 +72,8 @@ export interface TraceHandshake extends TraceStamp {
 export type TraceEvent = TraceFrame | TraceState | TraceHandshake;
 
 /**
- * Called with each event. What it throws goes to `console.error`, and does not affect the
- * connection.
+ * Called with each event, in order, in a microtask after it: the function may send, close, or trace
+ * again. What it throws goes to `console.error`, and does not affect the connection.
  */
 export type TraceFunction = (event: TraceEvent) => unknown;
 
@@ -133,16 +133,15 @@ const decoder = new TextDecoder();
  * const { client, server } = await pair();
  * server.trace((event) => lines.push(formatTrace(event)));
  * await client.send("hi");
- * await server.receive();
- * console.log(lines[0]); // < TEXT "hi" [2 octets]
  * await client.close();
+ * console.log(lines[0]); // < TEXT "hi" [2 octets]
  * ```
  */
 export function formatTrace(event: TraceEvent): string {
   if (event.type === "state") return `= ${event.state}`;
   const arrow = event.direction === "in" ? "<" : ">";
   if (event.type === "handshake") {
-    return event.head.split("\r\n").map((line) => `${arrow} ${line}`).join("\n");
+    return event.head.split("\r\n").map((line) => `${arrow} ${harmless(line)}`).join("\n");
   }
   const { opcode, fin, rsv1, size, plainSize } = event;
   const words = [arrow, NAMES[opcode] ?? `opcode ${opcode}`];
@@ -171,7 +170,7 @@ function showClose(body: Bytes): string {
   if (typeof status === "number") return hex(body);
   return status.reason === ""
     ? `${status.code}`
-    : `${status.code} ${JSON.stringify(status.reason)}`;
+    : `${status.code} ${harmless(JSON.stringify(status.reason))}`;
 }
 
 /** The octets as text, if a terminal can show it. A character that the preview cut is left out. */
@@ -183,4 +182,12 @@ function readable(preview: Bytes): string | undefined {
 
 function hex(octets: Bytes): string {
   return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(" ");
+}
+
+/** The text without characters that a terminal obeys; those below U+0020 JSON has escaped. */
+function harmless(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }

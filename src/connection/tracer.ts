@@ -7,11 +7,13 @@
 //    to them are sent, or until the chunk has been processed: by then a compressed message has been
 //    inflated, unless it waits for its consumer.
 // 3. The payload is copied, since the protocol unmasks it in place.
+// 4. Events are told in a microtask of their own: the function that is told may send, close or
+//    trace again, and must not do so in the middle of a batch.
 
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import { Opcode, RSV1 } from "../protocol/frame_header.ts";
 import type { MessageTransform } from "../protocol/message_assembler.ts";
-import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
+import { type Bytes, concat } from "../util/bytes.ts";
 import { tell } from "../util/promises.ts";
 import type { TraceEvent, TraceFrame, TraceFunction, TraceOptions } from "./trace.ts";
 
@@ -32,6 +34,19 @@ interface Frame {
   readonly told: Pick<TraceFrame, "opcode" | "fin" | "rsv1" | "size" | "preview">;
   /** Whether it ends a compressed message. */
   readonly endsCompressed: boolean;
+  /** Of its payload. */
+  readonly hash: number;
+}
+
+/** The most messages that are known before they are sent. */
+const MOST_DEFLATED = 4_096;
+
+/** FNV-1a, with 32 bits: tells one compressed payload from another. */
+const SEED = 0x811c9dc5 | 0;
+
+function addToHash(hash: number, octets: Uint8Array): number {
+  for (const octet of octets) hash = Math.imul(hash ^ octet, 0x01000193);
+  return hash;
 }
 
 /** The trace of one connection. */
@@ -46,7 +61,10 @@ export class Tracer {
   /** The frames of `#waiting` that end a compressed message which has not been inflated. */
   #unknown: Told[] = [];
   /** Messages that have been compressed and not been sent. */
-  #deflated: { readonly wireSize: number; readonly plain: Plain }[] = [];
+  #deflated: { readonly hash: number; readonly plain: Plain }[] = [];
+  /** Events that have not been told: `tell()` calls code that may send, close or trace again. */
+  #events: TraceEvent[] = [];
+  #stopped = false;
   #state = "open";
   #joined: boolean;
 
@@ -79,9 +97,21 @@ export class Tracer {
     }
   }
 
-  /** Whether it reads what comes now: a late tracer begins between two messages. */
-  joins(betweenMessages: boolean): boolean {
-    return this.#joined ||= betweenMessages;
+  /**
+   * Whether it reads what comes now. A late tracer passes over the rest of a frame that has begun,
+   * of which `input` knows; it waits for the next chunk when a header has begun.
+   */
+  joins(input: Pick<FrameDecoder, "inHeader" | "remaining">): boolean {
+    if (this.#joined) return true;
+    if (input.inHeader) return false;
+    this.#incoming.skip(input.remaining);
+    return this.#joined = true;
+  }
+
+  /** It is replaced, or ended: what it has begun to keep is let go. */
+  stop(): void {
+    this.#stopped = true;
+    this.#deflated = [];
   }
 
   /** The chunk has been processed; `state` is the state of the connection now. */
@@ -101,8 +131,8 @@ export class Tracer {
   /** A part of a batch goes to the transport. */
   sent(chunk: Bytes): void {
     this.#settle();
-    for (const { told, endsCompressed } of this.#outgoing.read(chunk)) {
-      const plain = endsCompressed ? this.#takeDeflated(told.size) : undefined;
+    for (const { told, endsCompressed, hash } of this.#outgoing.read(chunk)) {
+      const plain = endsCompressed ? this.#takeDeflated(hash) : undefined;
       this.#tell({ type: "frame", ...this.#stamp(), direction: "out", ...told, ...plain });
     }
   }
@@ -130,7 +160,11 @@ export class Tracer {
       settings: transform.settings,
       encode: (data) => {
         const payload = transform.encode(data);
-        this.#deflated.push({ wireSize: payload.length, plain: this.#plain(data) });
+        if (!this.#stopped) {
+          this.#deflated.push({ hash: addToHash(SEED, payload), plain: this.#plain(data) });
+          // Those that compression did not make smaller are never taken.
+          if (this.#deflated.length > MOST_DEFLATED) this.#deflated.shift();
+        }
         return payload;
       },
       encodeApart: (data) => transform.encodeApart(data),
@@ -152,8 +186,8 @@ export class Tracer {
   }
 
   /** A message that compression did not make smaller was sent without it: it is passed over. */
-  #takeDeflated(size: number): Plain | undefined {
-    const index = this.#deflated.findIndex(({ wireSize }) => wireSize === size);
+  #takeDeflated(hash: number): Plain | undefined {
+    const index = this.#deflated.findIndex((deflated) => deflated.hash === hash);
     return index < 0 ? undefined : this.#deflated.splice(0, index + 1)[index]?.plain;
   }
 
@@ -165,7 +199,13 @@ export class Tracer {
   }
 
   #tell(event: TraceEvent): void {
-    tell(this.#event, event, (error) => console.error(error));
+    this.#events.push(event);
+    if (this.#events.length > 1) return;
+    queueMicrotask(() => {
+      for (const told of this.#events.splice(0)) {
+        tell(this.#event, told, (error) => console.error(error));
+      }
+    });
   }
 }
 
@@ -176,10 +216,20 @@ class FrameReader {
   #inFrame = false;
   /** Whether the message in progress is compressed. */
   #compressed = false;
-  #preview: Bytes = EMPTY;
+  /** The preview in pieces, as they came, and its length. */
+  #pieces: Bytes[] = [];
+  #length = 0;
+  #hash = SEED;
+  /** Octets of a frame that is not reported. */
+  #skipped = 0;
 
   constructor(most: number) {
     this.#most = most;
+  }
+
+  /** Passes over so many octets. */
+  skip(octets: number): void {
+    this.#skipped = octets;
   }
 
   /** The frames that a chunk completes. */
@@ -187,12 +237,15 @@ class FrameReader {
     const decoder = this.#decoder;
     const frames: Frame[] = [];
     // A copy, because the decoder unmasks it in place.
-    decoder.push(chunk.slice());
+    decoder.push(chunk.slice(this.#skipped));
+    this.#skipped = Math.max(this.#skipped - chunk.length, 0);
     for (;;) {
       if (!this.#inFrame) {
         if (!decoder.readHeader()) return frames;
         this.#inFrame = true;
-        this.#preview = EMPTY;
+        this.#pieces = [];
+        this.#length = 0;
+        this.#hash = SEED;
       }
       if (!decoder.readPayload()) return frames;
       this.#show();
@@ -205,9 +258,11 @@ class FrameReader {
   #show(): void {
     const { bytes, start, end, header } = this.#decoder;
     const most = header.opcode < Opcode.close ? this.#most : CONTROL;
-    const left = most - this.#preview.length;
-    if (left > 0 && end > start) {
-      this.#preview = concat([this.#preview, bytes.slice(start, Math.min(end, start + left))]);
+    const piece = bytes.slice(start, Math.min(end, start + Math.max(most - this.#length, 0)));
+    if (piece.length > 0) this.#pieces.push(piece);
+    this.#length += piece.length;
+    if ((header.reserved & RSV1) !== 0) {
+      this.#hash = addToHash(this.#hash, bytes.subarray(start, end));
     }
   }
 
@@ -217,7 +272,8 @@ class FrameReader {
     const isControl = opcode >= Opcode.close;
     if (!isControl && opcode !== Opcode.continuation) this.#compressed = rsv1;
     const compressed = this.#compressed && !isControl;
-    const preview = compressed ? EMPTY.slice() : this.#preview;
-    return { told: { opcode, fin, rsv1, size, preview }, endsCompressed: compressed && fin };
+    const preview = compressed ? new Uint8Array() : concat(this.#pieces);
+    const told = { opcode, fin, rsv1, size, preview };
+    return { told, endsCompressed: compressed && fin, hash: this.#hash };
   }
 }

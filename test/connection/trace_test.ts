@@ -9,7 +9,7 @@ import {
   type WebSocketConnection,
 } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
-import { networks, open, withResolvers } from "../support/connections.ts";
+import { networks, open, settled, withResolvers } from "../support/connections.ts";
 import { handshake, RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
@@ -184,13 +184,14 @@ test("trace() begins with the next frame, and ends", async () => {
   server.trace(seen.trace);
   await client.send("one");
   assertEquals(await server.receive(), "one");
+  await settled();
   server.trace(undefined);
   await client.send("after");
   assertEquals(await server.receive(), "after");
   assertEquals(seen.lines, ['< TEXT "one" [3 octets]']);
 });
 
-test("trace() in the middle of a frame waits for its end", async () => {
+test("trace() between the fragments of a message begins with the next one", async () => {
   const network = createNetwork();
   const seen = recorder();
   const accepted = withResolvers<WebSocketConnection>();
@@ -217,7 +218,12 @@ test("trace() in the middle of a frame waits for its end", async () => {
   await sent;
   await ws.send("next");
   assertEquals(await peer.receive(), "next");
-  assertEquals(seen.lines, ['< TEXT "next" [4 octets]']);
+  await settled();
+  assertEquals(seen.lines, [
+    '< CONT "second" [6 octets, continued]',
+    "< CONT [0 octets]",
+    '< TEXT "next" [4 octets]',
+  ]);
   await ws.close();
 });
 
@@ -253,6 +259,7 @@ test("trace sees a prepared message, and what is sent to many", async () => {
   ends.server.trace(seen.trace);
   await ends.server.send(new PreparedMessage("for all"));
   assertEquals(await ends.client.receive(), "for all");
+  await settled();
   assertEquals(seen.lines, ['> TEXT "for all" [7 octets]']);
 });
 
@@ -280,4 +287,89 @@ test("trace tells the broken frame that fails a connection", async () => {
   peer.end();
   assertEquals(seen.lines[0], '< TEXT "hi" [2 octets]');
   assertMatch(seen.lines[1] ?? "", /^> CLOSE 1002 /);
+});
+
+test("a trace function may send, close and trace again: what was sent before leaves first, and whole", async () => {
+  const large = new Uint8Array(300_000).fill(7);
+  const got: number[] = [];
+  await using server = await serve({
+    port: 0,
+    websocket: { message: (_ws, data) => got.push(data.length) },
+  });
+  const ws = await connect(server.url, { compression: false });
+  const seen = recorder();
+  let first = true;
+  ws.trace((event) => {
+    if (event.type !== "frame" || event.direction !== "out" || !first) return;
+    first = false;
+    ws.trace(seen.trace);
+    ws.send(large);
+    ws.close();
+  });
+  ws.send("one");
+  ws.send("two");
+  const ended = await ws.closed;
+  assertEquals([ended.code, ended.endedBy], [1000, "local"]);
+  assertEquals(got, [3, 3, 300_000]);
+  const out = seen.lines.filter((line) => line.startsWith(">")).map((line) => line.slice(0, 9));
+  assertEquals(out, ["> BINARY ", "> CLOSE 1"]);
+});
+
+test("trace() whose chunks never begin with a frame begins behind the frame that has begun", async () => {
+  const accepted = withResolvers<WebSocketConnection>();
+  const got: unknown[] = [];
+  await using server = await serve({
+    port: 0,
+    websocket: {
+      open: (ws) => accepted.resolve(ws),
+      message: (ws, data) => {
+        got.push(data);
+        ws.send("");
+      },
+    },
+  });
+  const peer = await RawPeer.dial(server.port);
+  peer.send(handshake());
+  await peer.takeThrough("\r\n\r\n");
+  const ws = await accepted.promise;
+  // A masked text of six octets by a key of zeros, in two halves.
+  const [head, tail] = [octets(0x81, 0x86, 0, 0, 0, 0, 0x61, 0x62), utf8("cdef")];
+  peer.send(head);
+  const seen = recorder();
+  for (let i = 0; i < 3; i++) {
+    peer.send(new Uint8Array([...tail, ...head]));
+    await peer.take(2);
+    if (i === 0) ws.trace(seen.trace);
+  }
+  assertEquals(got, ["abcdef", "abcdef", "abcdef"]);
+  assertEquals(seen.lines.filter((line) => line.startsWith("<")), [
+    '< TEXT "abcdef" [6 octets]',
+  ]);
+  peer.end();
+});
+
+test("trace tells a prepared message from another that compresses to as many octets", async () => {
+  const seen: string[] = [];
+  await using server = await serve({ port: 0, compression: true, websocket: {} });
+  const ws = await connect(server.url, {
+    compression: true,
+    trace: (event) => {
+      if (event.type === "frame" && event.direction === "out" && event.opcode === 1) {
+        seen.push(`${event.plainSize} ${new TextDecoder().decode(event.preview.slice(0, 1))}`);
+      }
+    },
+  });
+  await ws.send(new PreparedMessage("b".repeat(2_000)));
+  await ws.send("a".repeat(2_000));
+  await ws.close();
+  assertEquals(seen, ["undefined ", "2000 a"]);
+});
+
+test("formatTrace() shows no character that a terminal obeys", () => {
+  const reason = utf8("\u009b2J\u007f");
+  const close = frame({ opcode: 8, preview: octets(0x03, 0xe8, ...reason) });
+  assertMatch(formatTrace(close), /^< CLOSE 1000 "\\u009b2J\\u007f" /);
+  const head = "GET / HTTP/1.1\r\nX: \u009b2J\u001b";
+  const event = { type: "handshake", connection: "c", time: 0, direction: "in", head } as const;
+  assertEquals(formatTrace(event), "< GET / HTTP/1.1\n< X: \\u009b2J\\u001b");
 });
