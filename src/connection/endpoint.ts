@@ -45,10 +45,7 @@ export class Endpoint implements TransportSink {
   roundTrip: number | undefined;
   /** Messages sent. */
   messagesSent = 0;
-  /**
-   * Traces the connection. A tracer that is set later begins with the next chunk that begins with a
-   * frame.
-   */
+  /** Traces the connection. A tracer that is set later begins with the next frame. */
   tracer: Tracer | undefined;
   /** Whether all is over: the byte stream has ended, and no message waits any more. */
   finished = false;
@@ -284,7 +281,7 @@ export class Endpoint implements TransportSink {
     // After the peer's orderly end an error only says that the peer takes nothing more.
     const cause = this.#peerEnded ? undefined : error;
     this.info = this.#protocol.end(cause, unsent, closeLeft, this.roundTrip);
-    this.#backpressure?.lost(new ConnectionClosed(this.info));
+    this.#backpressure?.closed(this.info);
     this.tracer?.turned("closed");
     this.#consumer.closed(this.info);
     this.#finish();

@@ -24,7 +24,7 @@ const SHORTEST_TICK = 5;
  * Each connection knows its index here. On Bun, with 5,000 connections, a Set takes a hundred
  * octets for each, and this array takes twelve.
  */
-const watched: Vitals[] = [];
+const watched: Heartbeat[] = [];
 let timer: ReturnType<typeof setInterval> | undefined;
 /** How many of the connections let the process end. */
 let unreferenced = 0;
@@ -47,7 +47,7 @@ export function watch(
     patience,
   );
   if (shortest === Infinity) return;
-  hub.vitals = new Vitals(hub, limits);
+  hub.heartbeat = new Heartbeat(hub, limits);
   if (unreferenced > 0) hold();
   const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
   if (timer !== undefined && wanted >= period) return;
@@ -77,7 +77,7 @@ interface Activity {
   lastMessage: number;
 }
 
-class Vitals {
+class Heartbeat {
   readonly #hub: Hub;
   readonly #limits: LifeLimits;
   readonly #dueAt: number;

@@ -64,7 +64,7 @@ export class Hub implements EndpointConsumer {
   /** The size from which messages go to the taker in chunks. */
   takerStreamFrom: number = Infinity;
   /** The heartbeat and the timeouts of the connection, until it has ended. */
-  vitals: { stop(): void; unref(): void } | undefined;
+  heartbeat: { stop(): void; unref(): void } | undefined;
   /** The owner, which is called at the end before the handler is. */
   owner: Owner | undefined;
   /** Holds messages that wait to be sent. Made when the first one has to wait. */
@@ -107,7 +107,7 @@ export class Hub implements EndpointConsumer {
   /** The connection no longer keeps the process alive. */
   unref(): void {
     this.endpoint.transport.unref?.();
-    this.vitals?.unref();
+    this.heartbeat?.unref();
   }
 
   /** Resolves when the connection has ended; never rejects. */
@@ -256,10 +256,10 @@ export class Hub implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   closed(info: CloseInfo): void {
-    this.#pings?.reject(new ConnectionClosed(info));
+    this.#pings?.closed(info);
     this.outbox?.closed(info);
     this.#closed?.resolve(info);
-    this.vitals?.stop();
+    this.heartbeat?.stop();
     this.owner?.closed(info, this.endpoint.draining);
     // Where no hook takes messages, the program may never ask for those that wait.
     if (this.taker === undefined) this.#tellFinished(info, undefined);

@@ -1,5 +1,6 @@
 // Pings that have been sent and not been answered (RFC 6455 section 5.5.2).
 
+import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import { defer, type Deferred } from "../util/promises.ts";
 
 interface PendingPing {
@@ -36,7 +37,10 @@ export class PendingPings {
   }
 
   /** No Pong comes any more. */
-  reject(error: Error): void {
+  closed(info: CloseInfo): void {
+    // An error costs more than the end of a connection on which no Ping waits.
+    if (this.#pings.length === 0) return;
+    const error = new ConnectionClosed(info);
     for (const { roundTrip } of this.#pings.splice(0)) roundTrip.reject(error);
   }
 }

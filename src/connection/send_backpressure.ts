@@ -8,6 +8,7 @@
 //    size can be sent while nothing waits: at most the limit and one message wait.
 // 4. endpoint.ts asks: `full()` before a message is added, `writable()` for a caller that waits.
 
+import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import { defer, type Deferred } from "../util/promises.ts";
 
 /** Octets that may wait to be sent before `send()` makes its caller wait. */
@@ -35,9 +36,9 @@ export class SendBackpressure {
     this.#drained = undefined;
   }
 
-  /** Nothing leaves any more. */
-  lost(why: Error): void {
-    this.#drained?.reject(why);
+  /** The connection has ended: nothing leaves any more. */
+  closed(info: CloseInfo): void {
+    this.#drained?.reject(new ConnectionClosed(info));
   }
 }
 

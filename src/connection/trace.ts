@@ -176,7 +176,7 @@ function showClose(body: Bytes): string {
 /** The octets as text, if a terminal can show it. A character that the preview cut is left out. */
 function readable(preview: Bytes): string | undefined {
   const text = decoder.decode(preview).replace(/\ufffd$/, "");
-  // deno-lint-ignore no-control-regex
+  // deno-lint-ignore no-control-regex -- Those are what is looked for.
   return /[\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffd]/.test(text) ? undefined : text;
 }
 
@@ -184,9 +184,9 @@ function hex(octets: Bytes): string {
   return [...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** The text without characters that a terminal obeys; those below U+0020 JSON has escaped. */
+/** The text with the characters that a terminal obeys written as escapes. */
 function harmless(text: string): string {
-  // deno-lint-ignore no-control-regex
+  // deno-lint-ignore no-control-regex -- Those are what is replaced.
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });

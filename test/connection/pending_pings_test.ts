@@ -1,6 +1,8 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { decodeHex } from "@std/encoding";
 import { PendingPings } from "../../src/connection/pending_pings.ts";
+import { ConnectionClosed } from "../../src/protocol/errors.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { isPending } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
@@ -23,10 +25,14 @@ test("PendingPings answer() to no Ping resolves none", async () => {
   assertEquals(await isPending(ping), true);
 });
 
-test("PendingPings reject() rejects all that wait", async () => {
+test("PendingPings closed() rejects all that wait with how the connection ended", async () => {
   const pings = new PendingPings();
   const all = [pings.add(decodeHex("01")), pings.add(decodeHex("02"))];
-  pings.reject(new Error("gone"));
-  for (const ping of all) await assertRejects(() => ping, Error, "gone");
+  const info = closeInfo({ code: 4000, reason: "gone" });
+  pings.closed(info);
+  for (const ping of all) {
+    const error = await assertRejects(() => ping, ConnectionClosed, "gone");
+    assertStrictEquals(error.info, info);
+  }
   assertEquals(pings.answer(decodeHex("01")), undefined);
 });
