@@ -34,7 +34,7 @@ interface Frame {
   readonly told: Pick<TraceFrame, "opcode" | "fin" | "rsv1" | "size" | "preview">;
   /** Whether it ends a compressed message. */
   readonly endsCompressed: boolean;
-  /** Of its payload. */
+  /** Of the payload of a compressed message so far. */
   readonly hash: number;
 }
 
@@ -59,7 +59,7 @@ export class Tracer {
   /** Frames that came and have not been reported. */
   #waiting: Told[] = [];
   /** The frames of `#waiting` that end a compressed message which has not been inflated. */
-  #unknown: Told[] = [];
+  #unknown: { readonly hash: number; readonly event: Told }[] = [];
   /** Messages that have been compressed and not been sent. */
   #deflated: { readonly hash: number; readonly plain: Plain }[] = [];
   /** Events that have not been told: `tell()` calls code that may send, close or trace again. */
@@ -90,10 +90,10 @@ export class Tracer {
 
   /** A chunk has come, and the protocol has not changed it yet. */
   received(chunk: Bytes): void {
-    for (const { told, endsCompressed } of this.#incoming.read(chunk)) {
+    for (const { told, endsCompressed, hash } of this.#incoming.read(chunk)) {
       const event: Told = { type: "frame", ...this.#stamp(), direction: "in", ...told };
       this.#waiting.push(event);
-      if (endsCompressed) this.#unknown.push(event);
+      if (endsCompressed) this.#unknown.push({ hash, event });
     }
   }
 
@@ -172,13 +172,18 @@ export class Tracer {
       close: () => transform.close(),
       decode: (payload, maxLength) => {
         const plain = transform.decode(payload, maxLength);
-        const event = this.#unknown.shift();
-        if (typeof plain === "object" && "length" in plain && event !== undefined) {
-          Object.assign(event, this.#plain(plain));
-        }
+        if (typeof plain === "object" && "length" in plain) this.#inflated(payload, plain);
         return plain;
       },
     };
+  }
+
+  /** Completes the event of a message. One that waited for its consumer has been reported. */
+  #inflated(payload: Uint8Array, data: Uint8Array): void {
+    if (this.#unknown.length === 0) return;
+    const hash = addToHash(SEED, payload);
+    const index = this.#unknown.findIndex((unknown) => unknown.hash === hash);
+    if (index >= 0) Object.assign(this.#unknown.splice(index, 1)[0]!.event, this.#plain(data));
   }
 
   #plain(data: Uint8Array): Plain {
@@ -245,7 +250,11 @@ class FrameReader {
         this.#inFrame = true;
         this.#pieces = [];
         this.#length = 0;
-        this.#hash = SEED;
+        const { opcode, reserved } = decoder.header;
+        if (opcode < Opcode.close && opcode !== Opcode.continuation) {
+          this.#compressed = (reserved & RSV1) !== 0;
+          this.#hash = SEED;
+        }
       }
       if (!decoder.readPayload()) return frames;
       this.#show();
@@ -261,7 +270,7 @@ class FrameReader {
     const piece = bytes.slice(start, Math.min(end, start + Math.max(most - this.#length, 0)));
     if (piece.length > 0) this.#pieces.push(piece);
     this.#length += piece.length;
-    if ((header.reserved & RSV1) !== 0) {
+    if (this.#compressed && header.opcode < Opcode.close) {
       this.#hash = addToHash(this.#hash, bytes.subarray(start, end));
     }
   }
@@ -269,9 +278,7 @@ class FrameReader {
   #frame(): Frame {
     const { opcode, fin, reserved, payloadLength: size } = this.#decoder.header;
     const rsv1 = (reserved & RSV1) !== 0;
-    const isControl = opcode >= Opcode.close;
-    if (!isControl && opcode !== Opcode.continuation) this.#compressed = rsv1;
-    const compressed = this.#compressed && !isControl;
+    const compressed = this.#compressed && opcode < Opcode.close;
     const preview = compressed ? new Uint8Array() : concat(this.#pieces);
     const told = { opcode, fin, rsv1, size, preview };
     return { told, endsCompressed: compressed && fin, hash: this.#hash };

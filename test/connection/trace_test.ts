@@ -373,3 +373,29 @@ test("formatTrace() shows no character that a terminal obeys", () => {
   const event = { type: "handshake", connection: "c", time: 0, direction: "in", head } as const;
   assertEquals(formatTrace(event), "< GET / HTTP/1.1\n< X: \\u009b2J\\u001b");
 });
+
+test("trace gives a message that waited to no other frame when it is inflated", async () => {
+  const seen: (number | undefined)[] = [];
+  const first = withResolvers<void>();
+  const got = withResolvers<unknown>();
+  await using server = await serve({
+    port: 0,
+    compression: true,
+    trace: (event) => {
+      if (event.type !== "frame" || event.direction !== "in" || event.opcode !== 1) return;
+      seen.push(event.plainSize);
+      first.resolve();
+    },
+    // Messages wait, until a Ping behind the second one asks for the first.
+    websocket: { ping: (ws) => void ws.receive().then(got.resolve) },
+  });
+  const ws = await connect(server.url, { compression: true });
+  await ws.send("a".repeat(1_000));
+  await first.promise;
+  ws.send("b".repeat(2_000));
+  await ws.ping();
+  assertEquals(await got.promise, "a".repeat(1_000));
+  await settled();
+  assertEquals(seen, [undefined, undefined]);
+  await ws.close();
+});
