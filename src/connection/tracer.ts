@@ -3,12 +3,10 @@
 // 1. It reads the bytes themselves, as they come from the transport and go to it, with a decoder of
 //    its own in each direction: it reports what was on the wire. A connection without a trace pays
 //    for one check for each chunk and one for each batch.
-// 2. It reports a frame when all of its payload has passed. Frames that came wait until the replies
-//    to them are sent, or until the chunk has been processed: by then a compressed message has been
-//    inflated, unless it waits for its consumer.
+// 2. It reports a frame when all of its payload has passed, in a microtask. By then the chunk has
+//    been processed, and a compressed message inflated, unless it waits for its consumer. And the
+//    function that is told may send, close or trace again, but not in the middle of a batch.
 // 3. The payload is copied, since the protocol unmasks it in place.
-// 4. Events are told in a microtask of their own: the function that is told may send, close or
-//    trace again, and must not do so in the middle of a batch.
 
 import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import { Opcode, RSV1 } from "../protocol/frame_header.ts";
@@ -56,9 +54,7 @@ export class Tracer {
   readonly #preview: number;
   readonly #incoming: FrameReader;
   readonly #outgoing: FrameReader;
-  /** Frames that came and have not been reported. */
-  #waiting: Told[] = [];
-  /** The frames of `#waiting` that end a compressed message which has not been inflated. */
+  /** The frames in `#events` that end a compressed message which has not been inflated. */
   #unknown: { readonly hash: number; readonly event: Told }[] = [];
   /** Messages that have been compressed and not been sent. */
   #deflated: { readonly hash: number; readonly plain: Plain }[] = [];
@@ -92,7 +88,7 @@ export class Tracer {
   received(chunk: Bytes): void {
     for (const { told, endsCompressed, hash } of this.#incoming.read(chunk)) {
       const event: Told = { type: "frame", ...this.#stamp(), direction: "in", ...told };
-      this.#waiting.push(event);
+      this.#tell(event);
       if (endsCompressed) this.#unknown.push({ hash, event });
     }
   }
@@ -116,21 +112,13 @@ export class Tracer {
 
   /** The chunk has been processed; `state` is the state of the connection now. */
   turned(state: "open" | "closing" | "closed"): void {
-    this.#settle();
     if (state === this.#state) return;
     this.#state = state;
     this.#tell({ type: "state", ...this.#stamp(), state });
   }
 
-  #settle(): void {
-    if (this.#waiting.length === 0) return;
-    this.#unknown = [];
-    for (const event of this.#waiting.splice(0)) this.#tell(event);
-  }
-
   /** A part of a batch goes to the transport. */
   sent(chunk: Bytes): void {
-    this.#settle();
     for (const { told, endsCompressed, hash } of this.#outgoing.read(chunk)) {
       const plain = endsCompressed ? this.#takeDeflated(hash) : undefined;
       this.#tell({ type: "frame", ...this.#stamp(), direction: "out", ...told, ...plain });
@@ -207,6 +195,7 @@ export class Tracer {
     this.#events.push(event);
     if (this.#events.length > 1) return;
     queueMicrotask(() => {
+      this.#unknown = [];
       for (const told of this.#events.splice(0)) {
         tell(this.#event, told, (error) => console.error(error));
       }
