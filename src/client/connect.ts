@@ -205,10 +205,10 @@ async function openConnection(
     const extensions = compression === undefined ? [] : [compression.offer()];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     const tracer = options.trace && new Tracer(nextId(), options.trace);
-    tracer?.handshakeHead("out", new TextDecoder().decode(bytes));
+    tracer?.handshakeSent(bytes);
     await reader.write(bytes, handshakeTimeout);
     const head = await readAnswer(reader, handshakeTimeout, secure);
-    tracer?.handshake("in", `HTTP/1.1 ${head.status} ${head.statusText}`, head.headers);
+    tracer?.handshakeReceived(`HTTP/1.1 ${head.status} ${head.statusText}`, head.headers);
     for (const cookie of head.headers.getAll("set-cookie")) {
       await unlessAborted(options.cookies?.set(httpUrl(url), cookie), signal);
     }

@@ -49,7 +49,8 @@ function addToHash(hash: number, octets: Uint8Array): number {
 
 /** The trace of one connection. */
 export class Tracer {
-  readonly #connection: string;
+  /** The `id` of the connection. */
+  readonly connection: string;
   readonly #event: TraceFunction;
   readonly #preview: number;
   readonly #incoming: FrameReader;
@@ -71,17 +72,12 @@ export class Tracer {
    */
   constructor(connection: string, to: TraceFunction | TraceOptions, late = false) {
     this.#joined = !late;
-    this.#connection = connection;
+    this.connection = connection;
     const { event, preview = 64 } = typeof to === "function" ? { event: to } : to;
     this.#event = event;
     this.#preview = preview;
     this.#incoming = new FrameReader(preview);
     this.#outgoing = new FrameReader(preview);
-  }
-
-  /** The `id` of the connection. */
-  get connection(): string {
-    return this.#connection;
   }
 
   /** A chunk has come, and the protocol has not changed it yet. */
@@ -125,18 +121,21 @@ export class Tracer {
     }
   }
 
-  /** Reports one half of the opening handshake. */
-  handshake(
-    direction: "in" | "out",
+  /** Reports what the peer sent of the opening handshake. */
+  handshakeReceived(
     startLine: string,
     fields: Iterable<readonly [name: string, value: string]>,
   ): void {
     const lines = [...fields].map(([name, value]) => `${name}: ${value}`);
-    this.handshakeHead(direction, [startLine, ...lines].join("\r\n"));
+    this.#handshake("in", [startLine, ...lines].join("\r\n"));
   }
 
-  /** Reports one half of the opening handshake, given as it was sent. */
-  handshakeHead(direction: "in" | "out", head: string): void {
+  /** Reports what this end sent of the opening handshake. */
+  handshakeSent(head: Uint8Array): void {
+    this.#handshake("out", new TextDecoder().decode(head));
+  }
+
+  #handshake(direction: "in" | "out", head: string): void {
     const shown = head.trimEnd().replace(SECRET, "$1: …");
     this.#tell({ type: "handshake", ...this.#stamp(), direction, head: shown });
   }
@@ -185,10 +184,8 @@ export class Tracer {
   }
 
   #stamp(): { connection: string; time: number } {
-    return {
-      connection: this.#connection,
-      time: performance.timeOrigin + performance.now(),
-    };
+    const time = performance.timeOrigin + performance.now();
+    return { connection: this.connection, time };
   }
 
   #tell(event: TraceEvent): void {

@@ -129,7 +129,7 @@ export function accept(
   const refusal = peer.enterWebSocket();
   if (refusal !== undefined) return refusal;
   const tracer = traceHandshake(context, head);
-  tracer?.handshakeHead("out", decoder.decode(response));
+  tracer?.handshakeSent(response);
   transport.write(response);
   const result = { protocol: protocol ?? "", request: known };
   openConnection(
@@ -142,8 +142,6 @@ export function accept(
   return undefined;
 }
 
-const decoder = new TextDecoder();
-
 /** The tracer of a connection, which has got its request; undefined when tracing is off. */
 export function traceHandshake(
   { trace }: Pick<ServerContext, "trace">,
@@ -151,7 +149,7 @@ export function traceHandshake(
 ): Tracer | undefined {
   if (trace === undefined) return undefined;
   const tracer = new Tracer(nextId(), trace);
-  tracer.handshake("in", `${method} ${target} HTTP/1.1`, headers);
+  tracer.handshakeReceived(`${method} ${target} HTTP/1.1`, headers);
   return tracer;
 }
 
