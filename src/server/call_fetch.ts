@@ -64,7 +64,7 @@ export async function callFetch(
   try {
     decision = standIns.find(sendable);
   } catch (error) {
-    // Header fields of the upgrade that no Headers takes.
+    // Header fields of the upgrade that no Headers takes, or an upgrade of another request.
     return failed(error);
   }
   if (decision !== undefined) return { response: sendable, decision };

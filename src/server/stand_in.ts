@@ -44,10 +44,22 @@ export class StandIns {
     return new Response(null, { status: 204, headers: { [MARK]: mark } });
   }
 
-  /** The upgrade that a Response stands for, with the header fields that it has got since. */
+  /**
+   * The upgrade that a Response stands for, with the header fields that it has got since; undefined
+   * for a Response that stands for none.
+   *
+   * @throws {TypeError} When it stands for an upgrade of another request.
+   */
   find(response: Response): UpgradeDecision | undefined {
-    const decision = this.#decisions.get(response.headers.get(MARK) ?? "");
-    if (decision === undefined) return undefined;
+    const mark = response.headers.get(MARK);
+    if (mark === null) return undefined;
+    const decision = this.#decisions.get(mark);
+    if (decision === undefined) {
+      throw new TypeError(
+        "Expected the Response of this request's own upgrade(), got that of another request: " +
+          "call upgrade() anew for each request",
+      );
+    }
     const { options } = decision;
     const headers = mergeForUpgrade(response.headers, options.headers);
     return { ...decision, options: { ...options, headers } };

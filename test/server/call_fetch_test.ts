@@ -128,3 +128,28 @@ test("serve() answers with a Response that a route throws, also in place of an u
   const { status, body, get } = await peer.takeResponse();
   assertEquals([status, body, get("x-a")], [401, "Who are you?", "b"]);
 });
+
+test("serve() answers 500 and reports when fetch returns the upgrade of another request", async () => {
+  const reported: unknown[] = [];
+  let kept: Response | undefined;
+  await using server = await serve({
+    port: 0,
+    error: (error) => void reported.push(error),
+    fetch(request, { upgrade }) {
+      if (new URL(request.url).pathname === "/kept") return new Response(null, kept);
+      kept = upgrade({});
+      return new Response("page");
+    },
+  });
+  await using first = await RawPeer.dial(server.port);
+  first.send(handshake());
+  assertEquals((await first.takeResponse()).status, 200);
+  await using second = await RawPeer.dial(server.port);
+  second.send(handshake().replace(/^GET \S+/, "GET /kept"));
+  assertEquals((await second.takeResponse()).status, 500);
+  assertEquals(reported.map(String), [
+    "TypeError: Expected the Response of this request's own upgrade(), got that of another request: " +
+    "call upgrade() anew for each request",
+  ]);
+  assertEquals(server.stats().refused.error, 1);
+});

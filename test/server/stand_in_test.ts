@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { toHeaders } from "../../src/http/fields.ts";
 import {
   mergeForUpgrade,
@@ -27,10 +27,15 @@ test("StandIns finds the decision of a Response, and of a copy of it", () => {
   assertStrictEquals(standIns.find(other)?.handler === decision.handler, false);
 });
 
-test("StandIns finds nothing in another request's Response, or in none", () => {
-  const standIns = new StandIns();
-  assertEquals(standIns.find(new StandIns().create(decision)), undefined);
-  assertEquals(standIns.find(new Response(null)), undefined);
+test("StandIns finds nothing in a Response that stands for no upgrade", () => {
+  assertEquals(new StandIns().find(new Response(null)), undefined);
+});
+
+test("StandIns throws for the Response of another request's upgrade", () => {
+  const theirs = new StandIns().create(decision);
+  for (const copy of [theirs, new Response(theirs.body, theirs)]) {
+    assertThrows(() => new StandIns().find(copy), TypeError, "that of another request");
+  }
 });
 
 test("StandIns sends along what middleware added", () => {
