@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { connect as connectSocket, createServer as createTcpServer, Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import { connect, serve, type WebSocketConnection } from "@sansocket/ws";
 import { attach } from "@sansocket/ws/node";
@@ -473,6 +473,63 @@ for (const [member, { before, use }] of Object.entries(usedLater)) {
       stream.emit("go on");
       await settled();
       assertEquals(other.reported, [broken]);
+      await other.assertAlone();
+    });
+  }
+}
+
+const fails = (): never => {
+  throw new Error("It cannot be read");
+};
+
+/** Values that code throws by mistake, or that are not what they seem, and what is said of them. */
+const thrown: { [what: string]: [value: unknown, said: RegExp] } = {
+  "undefined": [undefined, /^undefined$/],
+  "null": [null, /^null$/],
+  "a symbol": [Symbol("odd"), /^Symbol\(odd\)$/],
+  "an object without a prototype": [Object.create(null), /^Object$/],
+  "an error without a prototype": [Object.setPrototypeOf(new Error("odd"), null), /^Error$/],
+  "an object that cannot become a string": [{ toString: fails }, /whose own code throws/],
+  "an object whose tag throws": [
+    Object.defineProperty({}, Symbol.toStringTag, { get: fails }),
+    /whose own code throws/,
+  ],
+  "an error whose message throws": [
+    Object.defineProperty(new Error(), "message", { get: fails }),
+    /whose own code throws/,
+  ],
+  "an error whose code throws": [
+    Object.defineProperty(new Error(), "code", { get: fails }),
+    /whose own code throws/,
+  ],
+  "an error whose message is no string": [
+    Object.defineProperty(new Error(), "message", { value: 5 }),
+    /^Error: 5$/,
+  ],
+  "a proxy that throws": [
+    new Proxy({}, { get: fails, has: fails, getPrototypeOf: fails }),
+    /whose own code throws/,
+  ],
+};
+
+for (const [what, [value, said]] of Object.entries(thrown)) {
+  for (const way of ["throws", "emits as its 'error'"]) {
+    test(`a connection ends when its stream ${way} ${what}`, async () => {
+      await using other = await bystander();
+      const stream = new Wire();
+      upgrade(other.server, stream);
+      await settled();
+      const ws = other.last!;
+      stream.write = () => {
+        if (way === "throws") throw value;
+        return stream.emit("error", value);
+      };
+      message(stream);
+      const { endedBy, cause } = await ws.closed;
+      assertEquals(endedBy, "transport");
+      assertMatch(cause!.message, said);
+      await settled();
+      assertEquals(other.reported, way === "throws" ? [cause] : []);
       await other.assertAlone();
     });
   }
