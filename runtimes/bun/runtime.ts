@@ -7,6 +7,7 @@ import type {
   Runtime,
   Transport,
 } from "../../src/transport/transport.ts";
+import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
@@ -73,7 +74,7 @@ async function listen(
       unref: () => socket.unref(),
     };
   } catch (error) {
-    throw failure("listen on", options, error);
+    throw failure(LISTENING, options, error);
   }
 }
 

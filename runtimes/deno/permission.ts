@@ -4,6 +4,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { ListenOptions } from "../../src/transport/transport.ts";
+import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { deno } from "./namespace.ts";
 
@@ -23,7 +24,7 @@ export async function permitListening(options: ListenOptions): Promise<void> {
     await permit(hostname);
     await permit(withPort((await lookup(hostname)).address, port));
   } catch (error) {
-    throw failure("listen on", options, error);
+    throw failure(LISTENING, options, error);
   }
 }
 

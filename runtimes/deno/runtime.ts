@@ -16,6 +16,7 @@ import type {
   Runtime,
   Transport,
 } from "../../src/transport/transport.ts";
+import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
 import { zlibBackend } from "../shared/zlib.ts";
@@ -74,7 +75,7 @@ async function listen(
   try {
     socket = deno().listen(targetOf(options, options.path));
   } catch (error) {
-    throw failure("listen on", options, error);
+    throw failure(LISTENING, options, error);
   }
   let open = true;
   const accepting = acceptAll(socket, accept, () => open, options.failed);
@@ -135,7 +136,7 @@ function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Trans
       if (signal?.aborted) return conn.close();
       conn.setNoDelay?.(true);
       resolve(new DenoTransport(conn));
-    }).catch((error) => reject(failure("connect to", { ...address, path }, error)))
+    }).catch((error) => reject(failure(DIALLING, { ...address, path }, error)))
       .finally(() => stopWaiting?.());
   });
 }

@@ -17,6 +17,7 @@ import type {
   ListenOptions,
   Transport,
 } from "../../src/transport/transport.ts";
+import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { NodeTransport } from "./node_transport.ts";
 
@@ -53,7 +54,7 @@ export function bind(server: Server, options: ListenOptions): Promise<Listener> 
       // libuv reports EACCES for ENOENT.
       const isMissing = path !== undefined && known.code === "EACCES" && !existsSync(dirname(path));
       if (isMissing) known.code = "ENOENT";
-      reject(failure("listen on", options, error));
+      reject(failure(LISTENING, options, error));
     };
     server.once("error", refuse);
     // Node's own types know `reusePort` from version 22 on.
@@ -131,7 +132,7 @@ export function open(
     const { hostname, port } = address;
     const where = path === undefined ? { host: hostname, port } : { path };
     const failureOf = (cause: unknown) =>
-      failure("connect to", { hostname, port, path, secure: tls !== undefined }, cause);
+      failure(DIALLING, { hostname, port, path, secure: tls !== undefined }, cause);
     let socket: Socket | undefined;
     let opening: Opening;
     try {

@@ -21,6 +21,7 @@ import type {
 } from "../../src/transport/tls.ts";
 import type { Address, Arrival, DialOptions, Listener } from "../../src/transport/transport.ts";
 import type { ListenOptions, Transport } from "../../src/transport/transport.ts";
+import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { bind, open } from "./node_net.ts";
 import { addressOf, NodeTransport } from "./node_transport.ts";
@@ -71,7 +72,7 @@ export async function listenTls(
   try {
     settings = serverSettings(options);
   } catch (error) {
-    throw failure("listen on", options, error);
+    throw failure(LISTENING, options, error);
   }
   const timeout = options.handshakeTimeout ?? LONG;
   const handshakes = new Handshakes(options, accept);

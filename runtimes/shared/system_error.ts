@@ -80,7 +80,7 @@ function isLookupDenied(message: string): boolean {
 
 /** `Bun.listen()` does not say why it cannot listen on a name. */
 function isUnknownName(attempt: Attempt, { hostname, path }: Place, said: string): boolean {
-  return attempt === "listen on" && path === undefined &&
+  return attempt.verb === "listen on" && path === undefined &&
     said === `Failed to listen at ${hostname}`;
 }
 

@@ -6,7 +6,7 @@
 
 import { ByteQueue } from "../util/byte_queue.ts";
 import type { Bytes } from "../util/bytes.ts";
-import { failed } from "./network_error.ts";
+import { DIALLING, failed, LISTENING } from "./network_error.ts";
 import type { Address, Listener, Runtime, Transport, TransportSink } from "./transport.ts";
 
 const CAPACITY = 65_536;
@@ -145,7 +145,7 @@ export function createMemoryRuntime(): Runtime {
       const chosen = port === 0 ? nextPort++ : port;
       if (listening.has(chosen)) {
         return Promise.reject(
-          failed("listen on", { hostname, port }, { code: "EADDRINUSE", said: "" }),
+          failed(LISTENING, { hostname, port }, { code: "EADDRINUSE", said: "" }),
         );
       }
       listening.set(chosen, accept);
@@ -162,7 +162,7 @@ export function createMemoryRuntime(): Runtime {
       const accept = listening.get(address.port);
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (accept === undefined) {
-        return Promise.reject(failed("connect to", address, { code: "ECONNREFUSED", said: "" }));
+        return Promise.reject(failed(DIALLING, address, { code: "ECONNREFUSED", said: "" }));
       }
       const local: Address = { hostname: "127.0.0.1", port: nextPort++ };
       const client = new MemoryTransport(local, address);

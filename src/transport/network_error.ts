@@ -3,8 +3,15 @@
 
 import type { Address } from "./transport.ts";
 
-/** What was tried. */
-export type Attempt = "listen on" | "connect to";
+/** What was tried. A program that only does the other need not have the texts. */
+export interface Attempt {
+  /** The words for it. */
+  readonly verb: "listen on" | "connect to";
+  /** The least port. */
+  readonly leastPort: number;
+  /** What the codes of the system mean. */
+  readonly texts: (place: Place) => Texts;
+}
 
 /** Where it was tried: an address, or the path of a unix socket. */
 export interface Place extends Address {
@@ -36,6 +43,13 @@ const LISTEN_PATH: Texts = {
   EACCES: "permission is denied; take a folder that the program may write to",
   EADDRINUSE: "the file exists; remove it, unless another server uses it",
   ENOENT: "the folder does not exist; create it",
+};
+
+/** Listening. */
+export const LISTENING: Attempt = {
+  verb: "listen on",
+  leastPort: 0,
+  texts: ({ path }) => path === undefined ? LISTEN : LISTEN_PATH,
 };
 
 const NOT_TRUSTED = "the server's certificate is not trusted; name its authority in tls.ca";
@@ -70,6 +84,16 @@ const CONNECT_PATH: Texts = {
   ENOENT: "there is no such file; start the server, or check the path",
 };
 
+/** Dialling. */
+export const DIALLING: Attempt = {
+  verb: "connect to",
+  leastPort: 1,
+  texts({ path, secure }) {
+    const texts = path === undefined ? CONNECT : CONNECT_PATH;
+    return secure ? { ...texts, ...CONNECT_TLS } : texts;
+  },
+};
+
 const LOST: Texts = {
   ECONNABORTED: "The connection was aborted",
   ECONNRESET: "The peer reset the connection",
@@ -99,20 +123,14 @@ export interface Reason {
  */
 export function failed(attempt: Attempt, place: Place, reason: Reason): Error {
   const { hostname, port, path } = place;
-  const listens = attempt === "listen on";
-  const least = listens ? 0 : 1;
-  if (path === undefined && !(Number.isInteger(port) && port >= least && port <= 65_535)) {
-    const message = `Expected port to be a whole number from ${least} to 65535, got ${port}`;
+  const { verb, leastPort } = attempt;
+  if (path === undefined && !(Number.isInteger(port) && port >= leastPort && port <= 65_535)) {
+    const message = `Expected port to be a whole number from ${leastPort} to 65535, got ${port}`;
     return mark(new RangeError(message, optionsOf(reason)), "ERANGE");
   }
-  const texts = path === undefined
-    ? listens ? LISTEN : CONNECT
-    : listens
-    ? LISTEN_PATH
-    : CONNECT_PATH;
-  const all = place.secure && !listens ? { ...texts, ...CONNECT_TLS } : texts;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return describe(`Could not ${attempt} ${path ?? `${host}:${port}`}: `, all, reason);
+  const start = `Could not ${verb} ${path ?? `${host}:${port}`}: `;
+  return describe(start, attempt.texts(place), reason);
 }
 
 /**

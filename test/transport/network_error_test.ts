@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createDevelopmentCertificate, HandshakeError, serve } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
-import { failed, lost } from "../../src/transport/network_error.ts";
+import { DIALLING, failed, LISTENING, lost } from "../../src/transport/network_error.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
 import { runtime, test } from "../support/test.ts";
 
@@ -368,10 +368,10 @@ test("failed() and lost() keep what they do not know", () => {
   const cause = new Error("socket is on fire");
   const reason = { code: "EFIRE", said: cause.message, cause };
   const place = { hostname: "::1", port: 80 };
-  const refused = failed("connect to", place, reason);
+  const refused = failed(DIALLING, place, reason);
   assertEquals(refused.message, "Could not connect to [::1]:80: socket is on fire (EFIRE)");
   assertStrictEquals(refused.cause, cause);
-  const nameless = failed("listen on", place, { code: undefined, said: "no" });
+  const nameless = failed(LISTENING, place, { code: undefined, said: "no" });
   assertEquals(nameless.message, "Could not listen on [::1]:80: no");
   assertEquals(["cause" in nameless, "code" in nameless], [false, false]);
   assertEquals(lost(reason).message, "socket is on fire (EFIRE)");
