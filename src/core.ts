@@ -107,12 +107,8 @@ export {
   type MessageLimits,
   type MessageTransform,
 } from "./protocol/message_assembler.ts";
-export {
-  PreparedFrame,
-  PreparedMessage,
-  type Sendable,
-  type SendOptions,
-} from "./protocol/prepared_message.ts";
+export { PreparedFrame, PreparedMessage } from "./protocol/prepared_message.ts";
+export type { Sendable, SendOptions } from "./protocol/sendable.ts";
 export type { ProtocolState } from "./protocol/close_state.ts";
 export { Protocol } from "./protocol/protocol.ts";
 export type { ProtocolEvent } from "./protocol/protocol_event.ts";

@@ -63,7 +63,8 @@ export {
   HandshakeError,
   ProtocolError,
 } from "./protocol/errors.ts";
-export { PreparedMessage, type SendOptions } from "./protocol/prepared_message.ts";
+export { PreparedMessage } from "./protocol/prepared_message.ts";
+export type { SendOptions } from "./protocol/sendable.ts";
 export type { ViolationCause, ViolationCode } from "./protocol/violation.ts";
 export type { TrustProxy } from "./proxy/trust.ts";
 export type { FetchHandler, FetchTools } from "./server/context.ts";

@@ -9,7 +9,8 @@
 import { isOwnUint8Array } from "../util/brands.ts";
 import { ByteQueue } from "../util/byte_queue.ts";
 import { EMPTY } from "../util/bytes.ts";
-import { contentOf, type Sendable } from "../protocol/prepared_message.ts";
+import { Opcode } from "../protocol/frame_header.ts";
+import { contentOf, type Sendable } from "../protocol/sendable.ts";
 import { receivedOctets } from "../protocol/last_received.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 
@@ -99,7 +100,8 @@ export class Backlog<Stream extends { readonly kind: "stream"; readonly size: nu
       return this.#copy(receivedOctets(data) ?? encodeUtf8(data), true, compress);
     }
     if (isOwnUint8Array(data)) return this.#copy(data, false, compress);
-    const { payload, text, compresses } = contentOf(data);
+    const [payload, opcode, compresses] = contentOf(data);
+    const text = opcode === Opcode.text;
     if (payload.length < KEPT_FROM) return this.#copy(payload, text, compress && compresses);
     this.#add({ kind: "message", data, text, compress });
   }

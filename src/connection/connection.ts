@@ -9,11 +9,8 @@ import { iterateMessages } from "./message_iterator.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
 import { checkOptions, type OptionTable, signal } from "../util/check_options.ts";
-import {
-  checkSendOptions,
-  PreparedMessage,
-  type SendOptions,
-} from "../protocol/prepared_message.ts";
+import type { PreparedMessage } from "../protocol/prepared_message.ts";
+import { checkSendOptions, isPrepared, type SendOptions } from "../protocol/sendable.ts";
 import { checkSource, chunksOf, knownSize } from "./message_source.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import { Tracer } from "./tracer.ts";
@@ -282,7 +279,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       const message = binary === false ? strictDecoder.decode(bytes) : bytes;
       return this.#hub.sender.send(message, compress);
     }
-    if (data instanceof PreparedMessage) return this.#hub.sender.send(data, compress);
+    if (isPrepared(data)) return this.#hub.sender.send(data, compress);
     const outbox = this.#makeOutbox();
     if (isBlob(data)) return outbox.sendStream(chunksOf(data), data.size);
     return outbox.sendStream(checkSource(data), knownSize(data));

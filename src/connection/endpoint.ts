@@ -28,7 +28,7 @@ import { lendBatches, REFERENCE_FROM } from "../protocol/frame_encoder.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
 import { CloseTimer } from "./close_timer.ts";
 import { Intake } from "./receive_backpressure.ts";
-import type { Sendable } from "../protocol/prepared_message.ts";
+import type { Sendable } from "../protocol/sendable.ts";
 import { handled, RESOLVED } from "../util/promises.ts";
 import type { Protocol } from "../protocol/protocol.ts";
 import type { Transport, TransportSink } from "../transport/transport.ts";

@@ -6,7 +6,7 @@ import { CloseCode } from "../protocol/close_frame.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
 import { whyNotOpen } from "./why_not_open.ts";
-import type { SendOptions } from "../protocol/prepared_message.ts";
+import type { SendOptions } from "../protocol/sendable.ts";
 
 /**
  * Sends a value as JSON, in a text message.

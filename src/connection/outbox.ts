@@ -25,7 +25,7 @@ import { CloseCode } from "../protocol/close_frame.ts";
 import type { EndpointLimits } from "./endpoint_consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
-import type { Sendable } from "../protocol/prepared_message.ts";
+import type { Sendable } from "../protocol/sendable.ts";
 import { defer, type Deferred, RESOLVED } from "../util/promises.ts";
 
 /** A message in chunks that waits, or is being sent. */

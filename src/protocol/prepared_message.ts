@@ -1,5 +1,4 @@
-// The forms in which an application gives a message, and the message that is encoded once for many
-// connections.
+// The message that is encoded once for many connections.
 //
 // 1. The frames of such messages lie one behind the other in a slab of their own, from which any
 //    number of connections write them (see `openShared()`). Several frames in one turn are one
@@ -11,26 +10,27 @@
 //    messages of a connection must not refer to what its peer did not get. So a connection that
 //    takes the context over forgets it (RFC 7692 section 7.1.1 lets a sender do so).
 
-import { brand, isUint8Array } from "../util/brands.ts";
+import { brand } from "../util/brands.ts";
 import { type BinaryData, type Bytes, copyBytes } from "../util/bytes.ts";
-import type { FrameEncoder } from "./frame_encoder.ts";
 import { FIN, headerLength, Opcode, RSV1, writeHeader } from "./frame_header.ts";
-import { encodeMessage, type MessageTransform } from "./message_assembler.ts";
-import { checkOptions, flag, type OptionTable } from "../util/check_options.ts";
+import type { MessageTransform } from "./message_assembler.ts";
+import {
+  checkSendOptions,
+  CONTENT,
+  contentOf,
+  type PreparedContent,
+  registerFrames,
+  registerMessages,
+  type SendOptions,
+} from "./sendable.ts";
 import { openShared, type Slab } from "../util/slab.ts";
 import { receivedOctets } from "./last_received.ts";
 import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 
-/**
- * Writes a frame, not masked, to the shared slab unless it is there already. The payload must be
- * smaller than the slab.
- */
-export let placeFrame: (frame: PreparedFrame) => Slab;
-
 /** A frame that many connections send. */
 export class PreparedFrame {
   static {
-    placeFrame = (frame) => frame.#place();
+    registerFrames((frame) => frame.#place());
   }
 
   /** The opcode. */
@@ -69,88 +69,8 @@ export class PreparedFrame {
   }
 }
 
-/** What an application may give as a message. */
-export type Sendable = string | Uint8Array | PreparedMessage;
-
-/** How to send one message. */
-export interface SendOptions {
-  /**
-   * Whether to compress the message, where the connection negotiated that and the message reaches
-   * the threshold. Default: true. Say false for data that is compressed already, and for data that
-   * mixes a secret with text that an attacker chose.
-   */
-  readonly compress?: boolean;
-  /**
-   * True sends a string as a binary message, in UTF-8; false sends bytes, which must be UTF-8, as a
-   * text. For peers that expect the other type. Default: by the type of the data.
-   */
-  readonly binary?: boolean;
-}
-
-/** What each of these may be. */
-export const SEND_OPTIONS: OptionTable<SendOptions> = { compress: flag, binary: flag };
-
-/**
- * Checks the options of a message that is sent. Each message may come with options, so the check
- * has to be fast: it takes 13 ns where the check of all options takes 73 (Node; Deno 12 and 65, Bun
- * 11 and 35).
- *
- * @throws {TypeError} When an option is unknown, or neither true nor false.
- */
-export function checkSendOptions(owner: string, options: SendOptions): void {
-  if (typeof options !== "object" || options === null) {
-    return checkOptions(owner, options, SEND_OPTIONS);
-  }
-  const { compress, binary } = options;
-  let right = (compress === undefined || compress === true || compress === false) &&
-    (binary === undefined || binary === true || binary === false);
-  for (const name in options) right &&= name === "compress" || name === "binary";
-  if (!right) checkOptions(owner, options, SEND_OPTIONS);
-}
-
-/**
- * What another copy of this package needs to make its own message: payload, opcode, and whether to
- * compress it.
- */
-type Content = readonly [payload: Bytes, opcode: number, compress: boolean];
-/** The method of a PreparedMessage that gives it. */
-const CONTENT = Symbol.for("@sansocket/ws/PreparedMessage.content");
 /** Messages of other copies, as messages of this one. */
 const twins = new WeakMap<object, PreparedMessage>();
-
-/**
- * The message, or the same one made by this copy of the package, because another copy has slabs of
- * its own.
- */
-let ownPrepared: (message: PreparedMessage) => PreparedMessage;
-
-/** The frame of a message for a connection with this transform, or without one. */
-let frameFor: (message: PreparedMessage, transform: MessageTransform | undefined) => PreparedFrame;
-
-/** What a message for many is made of. */
-export let contentOf: (
-  message: PreparedMessage,
-) => { readonly payload: Bytes; readonly text: boolean; readonly compresses: boolean };
-
-/**
- * Encodes a message, as a text or not, compressed where there is a transform and it is worth it.
- */
-export function encodeSendable(
-  output: FrameEncoder,
-  data: Sendable,
-  transform: MessageTransform | undefined,
-  text: boolean = typeof data === "string",
-): void {
-  // This order is the fastest: to find that bytes are no PreparedMessage takes a walk along all of
-  // their prototypes.
-  if (typeof data !== "string" && !isUint8Array(data)) {
-    return output.prepared(frameFor(ownPrepared(data), transform));
-  }
-  const opcode = text ? Opcode.text : Opcode.binary;
-  const payload = transform && encodeMessage(transform, data);
-  if (payload !== undefined) output.binary(opcode, payload, true, RSV1);
-  else output.message(opcode, data);
-}
 
 /**
  * A message for many connections: encoded once, and compressed once for all that compress alike.
@@ -214,29 +134,15 @@ export class PreparedMessage {
   static {
     brand(this, "PreparedMessage");
     Object.defineProperty(this.prototype, CONTENT, {
-      value(this: PreparedMessage): Content {
+      value(this: PreparedMessage): PreparedContent {
         return [this.#plain.payload, this.#plain.opcode, this.#compress];
       },
     });
-    ownPrepared = (message) => {
-      if (#plain in message) return message;
-      let twin = twins.get(message);
-      if (twin === undefined) {
-        const [payload, opcode, compress] = (message as { [CONTENT](): Content })[CONTENT]();
-        twin = new PreparedMessage(payload, { binary: opcode === Opcode.binary, compress });
-        twins.set(message, twin);
-      }
-      return twin;
-    };
-    contentOf = (message) => {
-      const own = ownPrepared(message);
-      const { payload, opcode } = own.#plain;
-      return { payload, text: opcode === Opcode.text, compresses: own.#compress };
-    };
-    frameFor = (message, transform) => {
-      if (transform === undefined || !message.#compress) return message.#plain;
-      return message.length < transform.threshold ? message.#plain : message.#frame(transform);
-    };
+    registerMessages((message, transform) => {
+      const own = #plain in message ? message : ownTwin(message);
+      if (transform === undefined || !own.#compress) return own.#plain;
+      return own.length < transform.threshold ? own.#plain : own.#frame(transform);
+    });
   }
 
   #frame(transform: MessageTransform): PreparedFrame {
@@ -250,4 +156,17 @@ export class PreparedMessage {
     }
     return frame;
   }
+}
+
+/**
+ * The same message, made by this copy of the package, because another copy has slabs of its own.
+ */
+function ownTwin(message: PreparedMessage): PreparedMessage {
+  let twin = twins.get(message);
+  if (twin === undefined) {
+    const [payload, opcode, compress] = contentOf(message);
+    twin = new PreparedMessage(payload, { binary: opcode === Opcode.binary, compress });
+    twins.set(message, twin);
+  }
+  return twin;
 }

@@ -39,7 +39,7 @@ import {
   type MessageTransform,
 } from "./message_assembler.ts";
 import { PendingPong } from "./pending_pong.ts";
-import { encodeSendable, type Sendable } from "./prepared_message.ts";
+import { encodeSendable, type Sendable } from "./sendable.ts";
 import type { ProtocolEvent } from "./protocol_event.ts";
 import { ProtocolSettings } from "./protocol_settings.ts";
 import { forgetReceived } from "./last_received.ts";

@@ -9,7 +9,7 @@ import { TRACE_OPTIONS } from "../../src/connection/trace.ts";
 import { COMPRESSION_DEFAULTS, COMPRESSION_OPTIONS } from "../../src/deflate/options.ts";
 import { FILE_OPTIONS } from "../../src/files/file_handler.ts";
 import { GUARD_DEFAULTS, GUARD_OPTIONS } from "../../src/guard/options.ts";
-import { SEND_OPTIONS } from "../../src/protocol/prepared_message.ts";
+import { SEND_OPTIONS } from "../../src/protocol/sendable.ts";
 import { ADOPTION_OPTIONS, SERVE_OPTIONS, SERVER_DEFAULTS } from "../../src/server/options.ts";
 import { CLOSE_OPTIONS } from "../../src/server/shutdown.ts";
 import { UPGRADE_OPTIONS } from "../../src/server/upgrade.ts";
@@ -166,7 +166,7 @@ export const sections: readonly Section[] = [
   },
   {
     title: "send() and PreparedMessage",
-    declared: [["src/protocol/prepared_message.ts", "SendOptions"]],
+    declared: [["src/protocol/sendable.ts", "SendOptions"]],
     table: SEND_OPTIONS,
   },
   {

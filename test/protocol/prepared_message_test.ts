@@ -7,15 +7,13 @@ import { concat } from "../../src/util/bytes.ts";
 import type { DeflateBackend } from "../../src/deflate/backend.ts";
 import { Compression } from "../../src/deflate/compression.ts";
 import { resolveCompression } from "../../src/deflate/options.ts";
-import { FrameEncoder, REFERENCE_FROM } from "../../src/protocol/frame_encoder.ts";
-import { encodeSendable } from "../../src/protocol/prepared_message.ts";
+import { REFERENCE_FROM } from "../../src/protocol/frame_encoder.ts";
 import { parseExtensions } from "../../src/http/extension_header.ts";
 import { giveBack, SLAB_SIZE } from "../../src/util/slab.ts";
 import { pair } from "@sansocket/ws/testing";
 import { networks, settled } from "../support/connections.ts";
 import { backends, createCompressingNetwork, json } from "../support/deflate.ts";
 import { type FakeConnection, openFake } from "../support/established.ts";
-import { foreignBytes } from "../support/realm.ts";
 import { test } from "../support/test.ts";
 
 /** What was written, a string of hex for each write. */
@@ -349,12 +347,4 @@ test("PreparedMessage of another copy of the package is sent as one of this copy
     }
   }
   await client.close();
-});
-
-test("encodeSendable takes bytes of another realm for what they are", () => {
-  const output = new FrameEncoder(false);
-  encodeSendable(output, foreignBytes([1, 2, 3]), undefined);
-  const taken = output.take();
-  assert(taken !== undefined);
-  assertEquals(encodeHex(taken), "8203010203");
 });
