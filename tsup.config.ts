@@ -28,7 +28,7 @@ const runtimeByCondition: NonNullable<Options["esbuildPlugins"]>[number] = {
   },
 };
 
-/** Calls and constructors that make a constant of a module have no other effect, so a bundler may drop what nothing uses. */
+/** What makes a constant or a class of a module has no other effect, so a bundler may drop what nothing uses. */
 const pureConstants: NonNullable<Options["esbuildPlugins"]>[number] = {
   name: "pure-constants",
   setup(build) {
@@ -43,6 +43,11 @@ function markConstants(code: string): string {
   const edits: [position: number, text: string][] = [];
   const file = ts.createSourceFile("module.ts", code, ts.ScriptTarget.Latest, true);
   for (const statement of file.statements) {
+    if (ts.isClassDeclaration(statement) && namesItself(statement)) {
+      const { name, modifiers, end } = statement;
+      const start = modifiers?.end ?? statement.getStart();
+      edits.push([start, ` const ${name?.text} = /* @__PURE__ */ (() => `], [end, ")();"]);
+    }
     if (!ts.isVariableStatement(statement)) continue;
     for (const { initializer } of statement.declarationList.declarations) {
       if (initializer === undefined) continue;
@@ -62,10 +67,24 @@ function markConstants(code: string): string {
   return marked;
 }
 
+/** Whether a class has a static block that changes the class alone: it sets no function of the module that reaches into it. */
+function namesItself({ members }: ts.ClassDeclaration): boolean {
+  const blocks = members.filter(ts.isClassStaticBlockDeclaration);
+  return blocks.length > 0 &&
+    blocks.every(({ body }) =>
+      body.statements.every((statement) =>
+        ts.isExpressionStatement(statement) && ts.isCallExpression(statement.expression)
+      )
+    );
+}
+
 /** Whether a bundler has to assume that an expression has effects, besides those of the calls in it. */
 function hasEffects(node: ts.Node, calls: number[]): boolean {
   if (ts.isFunctionLike(node) || ts.isTypeNode(node)) return false;
   if (ts.isSpreadAssignment(node) || ts.isSpreadElement(node) || ts.isClassLike(node)) return true;
+  // What is joined to a string may have a toString().
+  if (ts.isTemplateExpression(node)) return true;
+  if (ts.isBinaryExpression(node) && ts.isStringLiteral(node.left)) return true;
   if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
     if (!node.getText().startsWith("/* @__PURE__")) calls.push(node.getStart());
     return [...node.arguments ?? []].some((child) => hasEffects(child, calls));

@@ -114,7 +114,7 @@ interface Attachments {
  * changes with what is kept.
  */
 const ATTACHMENTS = Symbol.for("@sansocket/ws/attachments/1");
-const { servers, pending } = (globalThis as { [ATTACHMENTS]?: Attachments })[ATTACHMENTS] ??= {
+const common = (globalThis as { [ATTACHMENTS]?: Attachments })[ATTACHMENTS] ??= {
   servers: new WeakMap(),
   pending: new WeakMap(),
 };
@@ -160,10 +160,10 @@ export function attach(server: Server | SecureServer, options: AttachOptions = {
     );
   }
   const door = new Door(server, options);
-  const attached = servers.get(server);
+  const attached = common.servers.get(server);
   if (attached !== undefined) attached.doors.push(door);
   else {
-    servers.set(server, { doors: [door], listener: onUpgrade });
+    common.servers.set(server, { doors: [door], listener: onUpgrade });
     server.on("upgrade", onUpgrade);
   }
   return door;
@@ -223,14 +223,14 @@ class Door implements Attached {
     }
     checkUpgrade(handler, options);
     if (response.headersSent) throw new TypeError("Expected a response that has not been sent");
-    const asked = pending.get(request);
+    const asked = common.pending.get(request);
     if (asked === undefined) {
       const { remoteAddress, remotePort } = request.socket;
       this.#attachment.refused(headOf(request), addressOf(remoteAddress, remotePort), NO_HANDSHAKE);
       return refuseUpgrade(request, response);
     }
     const { socket, head, finished } = asked;
-    pending.delete(request);
+    common.pending.delete(request);
     response.off("finish", finished);
     response.detachSocket(socket);
     const { data } = options;
@@ -248,11 +248,11 @@ class Door implements Attached {
 
   async close(options?: ServerCloseOptions): Promise<void> {
     await this.#attachment.close(options);
-    const attached = servers.get(this.#server);
+    const attached = common.servers.get(this.#server);
     if (attached === undefined) return;
     attached.doors = attached.doors.filter((door) => door !== this);
     if (attached.doors.length > 0) return;
-    servers.delete(this.#server);
+    common.servers.delete(this.#server);
     this.#server.off("upgrade", attached.listener);
   }
 
@@ -288,7 +288,7 @@ function onUpgrade(
   // on.
   const socket = duplex as Socket;
   const door = asksForWebSocket(request.headers.upgrade)
-    ? servers.get(this)?.doors.find((door) => door.matches(request))
+    ? common.servers.get(this)?.doors.find((door) => door.matches(request))
     : undefined;
   if (door !== undefined) door.take(request, socket, head);
   else if (this.listenerCount("upgrade") === 1) askApplication(this, request, socket, head);
@@ -330,7 +330,7 @@ function askApplication(
   });
   if (!assigned) return;
   response.on("finish", finished);
-  pending.set(request, { socket, head, finished });
+  common.pending.set(request, { socket, head, finished });
   if (server.emit("request", request, response)) return;
   response.statusCode = 404;
   attempt(() => response.end());

@@ -29,12 +29,8 @@ export function toCloseArguments(info: WebSocketCloseInfo | null | undefined): C
   return checkClose(code, reason);
 }
 
-/** Makes an error with a code that no caller may use. */
-export let createStreamError: (
-  message: string,
-  status: CloseStatus,
-  cause?: unknown,
-) => WebSocketError;
+/** What goes into the Close frame for an error. A function sets it too, so it is no field. */
+const statuses = new WeakMap<WebSocketError, CloseArguments>();
 
 /**
  * Why a WebSocketStream failed, or is to be closed: as the reason of `abort()` and `cancel()` it
@@ -49,9 +45,6 @@ export let createStreamError: (
  * ```
  */
 export class WebSocketError extends DOMException {
-  #closeCode: number | null;
-  #reason: string;
-
   /**
    * Makes an error; a reason without a code gets 1000.
    *
@@ -62,30 +55,41 @@ export class WebSocketError extends DOMException {
    * SyntaxError when the reason is longer than 123 octets of UTF-8.
    */
   constructor(message = "", init: WebSocketCloseInfo = {}) {
-    const { code, reason } = toCloseArguments(init);
+    const status = toCloseArguments(init);
     super(message, "WebSocketError");
-    this.#closeCode = code;
-    this.#reason = reason;
+    statuses.set(this, status);
   }
 
   /** The close code; null when there is none, 1006 when the connection failed. */
   get closeCode(): number | null {
-    return this.#closeCode;
+    return statuses.get(this)!.code;
   }
 
   /** The reason that goes with the code; empty when there is none. */
   get reason(): string {
-    return this.#reason;
+    return statuses.get(this)!.reason;
   }
 
   static {
     brand(this, "WebSocketError");
     defineInterface(this, "WebSocketError");
-    createStreamError = (message, { code, reason }, cause) => {
-      const error = new WebSocketError(message);
-      error.#closeCode = code;
-      error.#reason = reason;
-      return Object.assign(error, { cause });
-    };
   }
+}
+
+/**
+ * Makes an error with a code that no caller may use.
+ *
+ * @param message What went wrong.
+ * @param status How the connection ended.
+ * @param cause What caused it.
+ * @returns The error.
+ */
+export function createStreamError(
+  message: string,
+  status: CloseStatus,
+  cause?: unknown,
+): WebSocketError {
+  const error = new WebSocketError(message);
+  statuses.set(error, status);
+  return Object.assign(error, { cause });
 }

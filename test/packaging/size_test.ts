@@ -2,18 +2,18 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { build as bundle, type BuildOptions } from "esbuild";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { test } from "../support/test.ts";
 import { packed, unpack } from "./packed.ts";
-import { skip, withFolder } from "./support.ts";
+import { run, skip, withFolder } from "./support.ts";
 
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number]> = {
-  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 40],
-  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 43],
-  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 56],
+  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 38.5],
+  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41],
+  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 55],
 };
 
 /** The text of a program with all that it imports. */
@@ -68,3 +68,44 @@ test("npm package gives a bundler the code of the runtime that its conditions na
   assertEquals(await held(["bun"], "node"), ["bun"]);
   assertEquals(await held([], "neutral"), ["node", "deno", "bun"]);
 }, { skip });
+
+/** Sends by a transform that says what it is asked for, and prints that. */
+function compressing(data: string): string {
+  return `
+import { PreparedMessage, Protocol } from "@sansocket/ws/core";
+const asked = [];
+const transform = {
+  threshold: 1,
+  settings: 1,
+  encode: (data) => (asked.push("encode"), data),
+  encodeApart: (data) => (asked.push("encodeApart"), data),
+  forget() {},
+  close() {},
+};
+const server = new Protocol("server", { maxMessageSize: 1024, maxFragments: 16 }, transform);
+server.send(${data});
+console.log(asked.join(), server.output.take().length);
+`;
+}
+
+test(
+  "npm package keeps PreparedMessage working in a bundle, and leaves it out of others",
+  async () => {
+    const printed = async (program: string) => {
+      const text = await bundled(program, { minify: true });
+      let output = "";
+      await withFolder(async (cwd) => {
+        await writeFile(join(cwd, "bundle.mjs"), text);
+        output = (await run("node", ["bundle.mjs"], { cwd })).trim();
+      });
+      return output;
+    };
+    assertEquals(await printed(compressing(`new PreparedMessage("hi")`)), "encodeApart 4");
+    const foreign = `{ [Symbol.for("@sansocket/ws/PreparedMessage.content")]: () =>
+    [new Uint8Array(2), 2, true] }`;
+    assertEquals(await printed(compressing(foreign)), "encode 4");
+    const [program = ""] = budgets.serve ?? [];
+    assertEquals((await bundled(program)).includes("UTF-8 to send as text"), false);
+  },
+  { skip },
+);
