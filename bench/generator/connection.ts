@@ -12,7 +12,8 @@ import {
   parseUrl,
   type ResponseHead,
 } from "../../src/core.ts";
-import { createCompression } from "../../src/deflate/compression.ts";
+import { createCompression, judgeCompression } from "../../src/deflate/compression.ts";
+import { offerDeflate } from "../../src/deflate/negotiation.ts";
 import type { PerMessageDeflate } from "../../src/deflate/permessage.ts";
 import { zlibBackend } from "../../runtimes/shared/zlib.ts";
 import type { Job } from "../job.ts";
@@ -33,7 +34,7 @@ export interface Driver {
 }
 
 const compression = createCompression(true, zlibBackend)!;
-const offers = [compression.offer()];
+const offers = [offerDeflate(compression.options)];
 
 /** A connection to the server that is measured. */
 export class Connection implements SocketOwner {
@@ -115,7 +116,7 @@ export class Connection implements SocketOwner {
     if ("reason" in verdict) throw new Error(verdict.reason);
     let inflate: PerMessageDeflate | undefined;
     if (this.#job.scenario.compressed) {
-      const judged = compression.judge(verdict.extensions);
+      const judged = judgeCompression(compression, verdict.extensions);
       if ("reason" in judged) throw new Error(judged.reason);
       inflate = judged.transform;
       if (inflate === undefined) throw new Error("The server does not compress");

@@ -4,7 +4,8 @@ import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
 import { readAnswer, readRefusal } from "./read_response.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { LateRequest } from "../connection/handshake_result.ts";
-import { type Compression, createCompression } from "../deflate/compression.ts";
+import { type Compression, createCompression, judgeCompression } from "../deflate/compression.ts";
+import { offerDeflate } from "../deflate/negotiation.ts";
 import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import { HandshakeError } from "../protocol/errors.ts";
 import { attendHooks, type ConnectHooks, type HandlerWatcher } from "../connection/handler.ts";
@@ -202,7 +203,7 @@ async function openConnection(
     const { url } = hop;
     const secure = url.protocol === "wss:";
     const headers = await withCookies(hop, options.cookies, signal);
-    const extensions = compression === undefined ? [] : [compression.offer()];
+    const extensions = compression === undefined ? [] : [offerDeflate(compression.options)];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
     const tracer = options.trace && new Tracer(nextId(), options.trace);
     tracer?.handshakeSent(bytes);
@@ -221,7 +222,7 @@ async function openConnection(
     if ("reason" in judged) {
       throw await readRefusal(judged.reason, head, reader, handshakeTimeout, secure);
     }
-    const negotiated = compression?.judge(judged.extensions);
+    const negotiated = compression && judgeCompression(compression, judged.extensions);
     if (negotiated !== undefined && "reason" in negotiated) {
       throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout, secure);
     }

@@ -2,12 +2,7 @@
 
 import type { ExtensionOffer } from "../http/extension_header.ts";
 import type { DeflateBackend } from "./backend.ts";
-import {
-  acceptDeflate,
-  type DeflateParameters,
-  judgeDeflate,
-  offerDeflate,
-} from "./negotiation.ts";
+import { acceptDeflate, type DeflateParameters, judgeDeflate } from "./negotiation.ts";
 import {
   type CompressionOptions,
   resolveCompression,
@@ -27,43 +22,48 @@ export interface NegotiatedCompression {
 
 const NONE: NegotiatedCompression = { extensions: [], transform: undefined };
 
-/** The compression that one server or client is willing to use. */
-export class Compression {
-  readonly #backend: DeflateBackend;
-  readonly #options: ResolvedCompression;
+/** The compression that one server or client is willing to use; made by `createCompression()`. */
+export interface Compression {
+  /** Compresses and decompresses. */
+  readonly backend: DeflateBackend;
+  /** What it is willing to do. */
+  readonly options: ResolvedCompression;
+}
 
-  /** Made by `createCompression()`. */
-  constructor(backend: DeflateBackend, options: ResolvedCompression) {
-    this.#backend = backend;
-    this.#options = options;
-  }
+// Functions, of which each end needs one, rather than methods: a bundler can leave out the others.
 
-  /** The server's choice among the client's offers. */
-  accept(offers: readonly ExtensionOffer[]): NegotiatedCompression {
-    const accepted = acceptDeflate(offers, this.#options);
-    if (accepted === undefined) return NONE;
-    return { extensions: [accepted.answer], transform: this.#transform(accepted.parameters) };
-  }
+/** The server's choice among the client's offers. */
+export function acceptCompression(
+  compression: Compression,
+  offers: readonly ExtensionOffer[],
+): NegotiatedCompression {
+  const accepted = acceptDeflate(offers, compression.options);
+  if (accepted === undefined) return NONE;
+  return {
+    extensions: [accepted.answer],
+    transform: createTransform(compression, accepted.parameters),
+  };
+}
 
-  /** The client's offer. */
-  offer(): ExtensionOffer {
-    return offerDeflate(this.#options);
-  }
+/**
+ * The client's judgement of the server's answer to `offerDeflate()`; a reason to fail the
+ * connection when it is not valid.
+ */
+export function judgeCompression(
+  compression: Compression,
+  answers: readonly ExtensionOffer[],
+): NegotiatedCompression | { readonly reason: string } {
+  const judged = judgeDeflate(answers, compression.options);
+  if (judged === undefined) return NONE;
+  if ("reason" in judged) return judged;
+  return { extensions: answers, transform: createTransform(compression, judged) };
+}
 
-  /**
-   * The client's judgement of the server's answer; a reason to fail the connection when it is not
-   * valid.
-   */
-  judge(answers: readonly ExtensionOffer[]): NegotiatedCompression | { readonly reason: string } {
-    const judged = judgeDeflate(answers, this.#options);
-    if (judged === undefined) return NONE;
-    if ("reason" in judged) return judged;
-    return { extensions: answers, transform: this.#transform(judged) };
-  }
-
-  #transform(parameters: DeflateParameters): PerMessageDeflate {
-    return new PerMessageDeflate(this.#backend, parameters, this.#options);
-  }
+function createTransform(
+  { backend, options }: Compression,
+  parameters: DeflateParameters,
+): PerMessageDeflate {
+  return new PerMessageDeflate(backend, parameters, options);
 }
 
 /**
@@ -80,5 +80,5 @@ export function createCompression(
   if (backend === undefined) {
     throw new TypeError("Expected a runtime with DEFLATE for `compression`, got one without");
   }
-  return new Compression(backend, options);
+  return { backend, options };
 }

@@ -25,14 +25,23 @@ export interface DeflateParameters {
   readonly receiveWindowBits: number;
 }
 
-/** The four parameters of an offer or an answer, read. */
-interface Terms {
-  serverNoTakeover: boolean;
-  clientNoTakeover: boolean;
-  serverWindowBits: number | undefined;
-  /** `true`: the client accepts a window from the server, and names none itself. */
-  clientWindowBits: number | true | undefined;
-}
+const SERVER_NO_TAKEOVER = "server_no_context_takeover";
+const CLIENT_NO_TAKEOVER = "client_no_context_takeover";
+const SERVER_WINDOW = "server_max_window_bits";
+const CLIENT_WINDOW = "client_max_window_bits";
+
+/** What each parameter may be: `true` for one without a value. */
+const VALUES: Readonly<Record<string, RegExp>> = {
+  [SERVER_NO_TAKEOVER]: /^true$/,
+  [CLIENT_NO_TAKEOVER]: /^true$/,
+  // Section 7.1.2: a decimal integer from 8 to 15 without leading zeroes.
+  [SERVER_WINDOW]: /^(?:[89]|1[0-5])$/,
+  // Without a value, the client accepts a window from the server, and names none itself.
+  [CLIENT_WINDOW]: /^(?:true|[89]|1[0-5])$/,
+};
+
+/** The parameters of an offer or an answer, read. */
+type Terms = ReadonlyMap<string, number | true>;
 
 /** An answer and what it means for the server. */
 export interface AcceptedDeflate {
@@ -58,29 +67,24 @@ export function acceptDeflate(
 
 function accept(offered: Terms, options: ResolvedCompression): AcceptedDeflate {
   const { windowBits, contextTakeover } = options;
-  const terms: Terms = {
-    serverNoTakeover: offered.serverNoTakeover || !contextTakeover,
-    clientNoTakeover: offered.clientNoTakeover || !contextTakeover,
-    // Section 7.1.2.1: the answer to a client that asks for a window must name one, even the
-    // widest. The answer to any other client names none: some clients fail an answer with a
-    // parameter that they did not offer, and a smaller window than theirs does them no harm.
-    serverWindowBits: offered.serverWindowBits === undefined
-      ? undefined
-      : Math.min(windowBits, offered.serverWindowBits),
-    // Section 7.1.2.2: the server may name a window only to a client that allows it.
-    clientWindowBits: offered.clientWindowBits === undefined
-      ? undefined
-      : offered.clientWindowBits === true
-      ? narrower(windowBits, MAX_WINDOW_BITS)
-      : narrower(windowBits, offered.clientWindowBits),
-  };
+  const serverNoTakeover = offered.has(SERVER_NO_TAKEOVER) || !contextTakeover;
+  const clientNoTakeover = offered.has(CLIENT_NO_TAKEOVER) || !contextTakeover;
+  // Section 7.1.2.1: the answer to a client that asks for a window must name one, even the widest.
+  // The answer to any other client names none: some clients fail an answer with a parameter that
+  // they did not offer, and a smaller window than theirs does them no harm.
+  const asked = offered.get(SERVER_WINDOW);
+  const serverWindowBits = asked && Math.min(windowBits, Number(asked));
+  // Section 7.1.2.2: the server may name a window only to a client that allows it.
+  const allowed = offered.get(CLIENT_WINDOW);
+  const clientWindowBits = allowed &&
+    narrower(windowBits, allowed === true ? MAX_WINDOW_BITS : allowed);
   return {
-    answer: formatTerms(terms),
+    answer: format(serverNoTakeover, clientNoTakeover, serverWindowBits, clientWindowBits),
     parameters: {
-      sendTakeover: !terms.serverNoTakeover,
-      sendWindowBits: terms.serverWindowBits ?? windowBits,
-      receiveTakeover: !terms.clientNoTakeover,
-      receiveWindowBits: numberOr(terms.clientWindowBits, MAX_WINDOW_BITS),
+      sendTakeover: !serverNoTakeover,
+      sendWindowBits: serverWindowBits ?? windowBits,
+      receiveTakeover: !clientNoTakeover,
+      receiveWindowBits: clientWindowBits ?? MAX_WINDOW_BITS,
     },
   };
 }
@@ -101,12 +105,7 @@ function narrower(a: number, b: number): number | undefined {
 export function offerDeflate(options: ResolvedCompression): ExtensionOffer {
   const { windowBits, limitsPeer, contextTakeover } = options;
   const bits = limitsPeer ? narrower(windowBits, MAX_WINDOW_BITS) : undefined;
-  return formatTerms({
-    serverNoTakeover: !contextTakeover,
-    clientNoTakeover: !contextTakeover,
-    serverWindowBits: bits,
-    clientWindowBits: bits ?? true,
-  });
+  return format(!contextTakeover, !contextTakeover, bits, bits ?? true);
 }
 
 /**
@@ -124,78 +123,59 @@ export function judgeDeflate(
   if (answer.name !== NAME) return { reason: `Extension ${answer.name} was not offered` };
   if (more.length > 0) return { reason: "More than one extension was accepted, one was offered" };
   const terms = readTerms(answer);
-  if (terms === undefined || terms.clientWindowBits === true) {
+  if (terms === undefined || terms.get(CLIENT_WINDOW) === true) {
     return { reason: "The parameters of permessage-deflate are not valid" };
   }
   const { windowBits, limitsPeer, contextTakeover } = options;
-  if (!contextTakeover && !terms.serverNoTakeover) {
-    return { reason: "server_no_context_takeover was asked for and not granted" };
+  if (!contextTakeover && !terms.has(SERVER_NO_TAKEOVER)) {
+    return { reason: `${SERVER_NO_TAKEOVER} was asked for and not granted` };
   }
-  const serverWindowBits = terms.serverWindowBits ?? MAX_WINDOW_BITS;
-  if (limitsPeer && serverWindowBits > windowBits) {
-    return { reason: `server_max_window_bits ${serverWindowBits} is above ${windowBits}` };
-  }
-  const clientWindowBits = terms.clientWindowBits ?? windowBits;
-  if (limitsPeer && clientWindowBits > windowBits) {
-    return { reason: `client_max_window_bits ${clientWindowBits} is above ${windowBits}` };
+  const serverWindowBits = Number(terms.get(SERVER_WINDOW) ?? MAX_WINDOW_BITS);
+  const clientWindowBits = Number(terms.get(CLIENT_WINDOW) ?? windowBits);
+  const windows: [string, number][] = [
+    [SERVER_WINDOW, serverWindowBits],
+    [CLIENT_WINDOW, clientWindowBits],
+  ];
+  for (const [name, bits] of windows) {
+    if (limitsPeer && bits > windowBits) {
+      return { reason: `${name} ${bits} is above ${windowBits}` };
+    }
   }
   return {
-    sendTakeover: contextTakeover && !terms.clientNoTakeover,
+    sendTakeover: contextTakeover && !terms.has(CLIENT_NO_TAKEOVER),
     sendWindowBits: Math.min(windowBits, clientWindowBits),
-    receiveTakeover: !terms.serverNoTakeover,
+    receiveTakeover: !terms.has(SERVER_NO_TAKEOVER),
     receiveWindowBits: serverWindowBits,
   };
 }
 
-function readTerms(element: ExtensionOffer): Terms | undefined {
-  const terms: Terms = {
-    serverNoTakeover: false,
-    clientNoTakeover: false,
-    serverWindowBits: undefined,
-    clientWindowBits: undefined,
-  };
-  const seen = new Set<string>();
-  for (const [name, value] of element.parameters) {
-    if (seen.has(name)) return undefined;
-    seen.add(name);
-    if (name === "server_no_context_takeover") {
-      if (value !== true) return undefined;
-      terms.serverNoTakeover = true;
-    } else if (name === "client_no_context_takeover") {
-      if (value !== true) return undefined;
-      terms.clientNoTakeover = true;
-    } else if (name === "server_max_window_bits") {
-      terms.serverWindowBits = readWindowBits(value);
-      if (terms.serverWindowBits === undefined) return undefined;
-    } else if (name === "client_max_window_bits") {
-      terms.clientWindowBits = value === true ? true : readWindowBits(value);
-      if (terms.clientWindowBits === undefined) return undefined;
-    } else {
-      return undefined;
-    }
+/** Undefined for a parameter that is unknown, repeated or has a value that is not valid. */
+function readTerms({ parameters }: ExtensionOffer): Terms | undefined {
+  const terms = new Map<string, number | true>();
+  for (const [name, value] of parameters) {
+    const isValid = Object.hasOwn(VALUES, name) && value !== "true" &&
+      VALUES[name]!.test(`${value}`);
+    if (!isValid || terms.has(name)) return undefined;
+    terms.set(name, value === true || Number(value));
   }
   return terms;
 }
 
-/** Section 7.1.2: a decimal integer from 8 to 15 without leading zeroes. */
-function readWindowBits(value: string | true): number | undefined {
-  return value !== true && /^(?:[89]|1[0-5])$/.test(value) ? Number(value) : undefined;
-}
-
-function formatTerms(terms: Terms): ExtensionOffer {
+function format(
+  serverNoTakeover: boolean,
+  clientNoTakeover: boolean,
+  serverWindowBits: number | undefined,
+  clientWindowBits: number | true | undefined,
+): ExtensionOffer {
+  const all: [string, number | boolean | undefined][] = [
+    [SERVER_NO_TAKEOVER, serverNoTakeover],
+    [CLIENT_NO_TAKEOVER, clientNoTakeover],
+    [SERVER_WINDOW, serverWindowBits],
+    [CLIENT_WINDOW, clientWindowBits],
+  ];
   const parameters: [string, string | true][] = [];
-  if (terms.serverNoTakeover) parameters.push(["server_no_context_takeover", true]);
-  if (terms.clientNoTakeover) parameters.push(["client_no_context_takeover", true]);
-  if (terms.serverWindowBits !== undefined) {
-    parameters.push(["server_max_window_bits", String(terms.serverWindowBits)]);
-  }
-  if (terms.clientWindowBits !== undefined) {
-    const bits = terms.clientWindowBits;
-    parameters.push(["client_max_window_bits", bits === true ? true : String(bits)]);
+  for (const [name, value] of all) {
+    if (value) parameters.push([name, value === true || String(value)]);
   }
   return { name: NAME, parameters };
-}
-
-function numberOr(value: number | true | undefined, preset: number): number {
-  return typeof value === "number" ? value : preset;
 }

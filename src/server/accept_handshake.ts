@@ -1,6 +1,7 @@
 // Makes an open connection of a handshake that was judged good, at once. It does not matter which
 // code has read the request.
 
+import { acceptCompression } from "../deflate/compression.ts";
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Bytes } from "../util/bytes.ts";
 import { toFields } from "../http/fields.ts";
@@ -105,7 +106,8 @@ export function accept(
 ): HandshakeRefusal | undefined {
   const { secure, remoteAddress } = peer;
   let known: Request | LateRequest = request ?? requestLater(head, secure);
-  const compression = context.compression?.accept(acceptance.extensions);
+  const compression = context.compression &&
+    acceptCompression(context.compression, acceptance.extensions);
   let protocol: string | undefined;
   let response: Bytes;
   try {

@@ -6,7 +6,12 @@ import { Replies } from "../../bench/generator/replies.ts";
 import { createTrains, takeAll } from "../../bench/generator/train.ts";
 import { createPayload } from "../../bench/generator/payload.ts";
 import { scenarioOf } from "../../bench/scenarios.ts";
-import { createCompression } from "../../src/deflate/compression.ts";
+import {
+  acceptCompression,
+  createCompression,
+  judgeCompression,
+} from "../../src/deflate/compression.ts";
+import { offerDeflate } from "../../src/deflate/negotiation.ts";
 import { zlibBackend } from "../../runtimes/shared/zlib.ts";
 import { type Bytes, FrameEncoder, Opcode, Protocol } from "../../src/core.ts";
 import { test } from "../support/test.ts";
@@ -89,12 +94,14 @@ test("Replies inflates what a server has compressed, and refuses what it has not
   const scenario = scenarioOf("deflate-64x1-1k");
   const compressed = createTrains(scenario, false);
   const compression = createCompression(true, zlibBackend)!;
-  const { transform, extensions } = compression.accept([compression.offer()]);
+  const { transform, extensions } = acceptCompression(compression, [
+    offerDeflate(compression.options),
+  ]);
   const encoder = new FrameEncoder(false);
   for (const payload of compressed.payloads) {
     encoder.binary(Opcode.text, transform!.encode(payload), true, 4);
   }
-  const judged = compression.judge(extensions);
+  const judged = judgeCompression(compression, extensions);
   assert("transform" in judged);
   const replies = new Replies(compressed, false, control, judged.transform);
   assertEquals(count(replies, takeAll(encoder), 100), compressed.count);

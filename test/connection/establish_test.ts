@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import type { LateRequest } from "../../src/connection/handshake_result.ts";
 import type { NegotiatedCompression } from "../../src/deflate/compression.ts";
-import { createCompression } from "../../src/deflate/compression.ts";
+import { acceptCompression, createCompression } from "../../src/deflate/compression.ts";
 import { establish, type Established } from "../../src/connection/establish.ts";
 import { parseExtensions } from "../../src/http/extension_header.ts";
 import type { Role } from "../../src/protocol/frame_header.ts";
@@ -59,7 +59,7 @@ function setUp(outcome: Outcome = {}): Scene {
 
 function negotiate(offer: string): NegotiatedCompression {
   const compression = createCompression({ threshold: 0 }, backends.public)!;
-  return compression.accept(parseExtensions(offer)!);
+  return acceptCompression(compression, parseExtensions(offer)!);
 }
 
 test("establish takes the transport over and reads nothing yet", async () => {

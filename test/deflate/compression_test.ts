@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding";
-import { type Compression, createCompression } from "../../src/deflate/compression.ts";
+import {
+  acceptCompression,
+  type Compression,
+  createCompression,
+  judgeCompression,
+} from "../../src/deflate/compression.ts";
+import { offerDeflate } from "../../src/deflate/negotiation.ts";
 import type { CompressionOptions } from "../../src/deflate/options.ts";
 import {
   type ExtensionOffer,
@@ -33,9 +39,11 @@ test("createCompression throws where there is no DEFLATE to do it with", () => {
   }
 });
 
-test("Compression.accept answers what it takes, with its transform", () => {
-  const { extensions, transform } = create({ contextTakeover: false, threshold: 7 })
-    .accept(parse("x-other, permessage-deflate; client_max_window_bits"));
+test("acceptCompression answers what it takes, with its transform", () => {
+  const { extensions, transform } = acceptCompression(
+    create({ contextTakeover: false, threshold: 7 }),
+    parse("x-other, permessage-deflate; client_max_window_bits"),
+  );
   assertEquals(
     formatExtensions(extensions),
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover; " +
@@ -44,21 +52,24 @@ test("Compression.accept answers what it takes, with its transform", () => {
   assertEquals(transform?.threshold, 7);
 });
 
-test("Compression.accept declines by saying nothing", () => {
+test("acceptCompression declines by saying nothing", () => {
   for (const offers of ["x-other", "permessage-deflate; unknown"]) {
-    assertEquals(create().accept(parse(offers)), { extensions: [], transform: undefined });
+    assertEquals(acceptCompression(create(), parse(offers)), {
+      extensions: [],
+      transform: undefined,
+    });
   }
-  assertEquals(create().accept([]), { extensions: [], transform: undefined });
+  assertEquals(acceptCompression(create(), []), { extensions: [], transform: undefined });
 });
 
-test("Compression.judge gives a transform, nothing, or a reason", () => {
+test("judgeCompression gives a transform, nothing, or a reason", () => {
   const compression = create();
-  assertEquals(compression.judge([]), { extensions: [], transform: undefined });
-  assertEquals(compression.judge(parse("x-other")), {
+  assertEquals(judgeCompression(compression, []), { extensions: [], transform: undefined });
+  assertEquals(judgeCompression(compression, parse("x-other")), {
     reason: "Extension x-other was not offered",
   });
   const answers = parse("permessage-deflate");
-  const judged = compression.judge(answers);
+  const judged = judgeCompression(compression, answers);
   assert("transform" in judged && judged.transform !== undefined);
   assertEquals(judged.extensions, answers);
 });
@@ -68,8 +79,8 @@ test("Compression makes transforms of both ends that fit, for every pair of pres
   for (const one of presets) {
     for (const other of presets) {
       const [client, server] = [create(one), create(other)];
-      const accepted = server.accept([client.offer()]);
-      const judged = client.judge(accepted.extensions);
+      const accepted = acceptCompression(server, [offerDeflate(client.options)]);
+      const judged = judgeCompression(client, accepted.extensions);
       assert("transform" in judged && judged.transform && accepted.transform);
       for (const [from, to] of [[judged, accepted], [accepted, judged]] as const) {
         for (let i = 1; i < 4; i++) {
@@ -86,7 +97,10 @@ test("Compression makes transforms of both ends that fit, for every pair of pres
 test("Compression makes a transform of its own for each connection", () => {
   const compression = create();
   const offers = parse("permessage-deflate");
-  const [one, two] = [compression.accept(offers), compression.accept(offers)];
+  const [one, two] = [
+    acceptCompression(compression, offers),
+    acceptCompression(compression, offers),
+  ];
   const hello = Uint8Array.of(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00);
   const again = Uint8Array.of(0xf2, 0x00, 0x11, 0x00, 0x00);
   assert(typeof one.transform!.decode(hello, 5) !== "string");

@@ -5,7 +5,7 @@ import { decodeHex, encodeHex } from "@std/encoding";
 import { type Message, PreparedMessage, type WebSocketConnection } from "@sansocket/ws";
 import { concat } from "../../src/util/bytes.ts";
 import type { DeflateBackend } from "../../src/deflate/backend.ts";
-import { Compression } from "../../src/deflate/compression.ts";
+import { acceptCompression } from "../../src/deflate/compression.ts";
 import { resolveCompression } from "../../src/deflate/options.ts";
 import { REFERENCE_FROM } from "../../src/protocol/frame_encoder.ts";
 import { parseExtensions } from "../../src/http/extension_header.ts";
@@ -217,8 +217,10 @@ for (const [name, original] of Object.entries(backends)) {
     const offers = ["", "; server_no_context_takeover", "; server_max_window_bits=10"];
     const connections = [0, 0, 1, 1, 2, 2].map((offer) => {
       const options = resolveCompression({ contextTakeover: true, threshold: 10 })!;
-      const compression = new Compression(backend, options)
-        .accept(parseExtensions(`permessage-deflate${offers[offer]}`)!);
+      const compression = acceptCompression(
+        { backend, options },
+        parseExtensions(`permessage-deflate${offers[offer]}`)!,
+      );
       return openFake({ compression });
     });
     const text = "The same words, the same words.";
