@@ -120,16 +120,8 @@ function isSameOriginOrLoopback(origin: string, authority: string, peers: Peers)
  * Native sends.
  */
 function parseHttpOrigin(origin: string): URL | undefined {
-  const start = origin.indexOf("://") + 3;
-  if (start < 3) return undefined;
-  const end = origin.endsWith("/") ? origin.length - 1 : origin.length;
-  for (let i = start; i < end; i++) {
-    const c = origin[i];
-    if (c === "/" || c === "\\" || c === "?" || c === "#" || c === "@" || c === " ") {
-      return undefined;
-    }
-  }
-  const url = parse(origin.slice(0, end));
+  const [, text = ""] = /^([^/]*:\/\/[^/\\?#@ ]*)\/?$/.exec(origin) ?? [];
+  const url = parse(text);
   return url?.protocol === "https:" || url?.protocol === "http:" ? url : undefined;
 }
 
@@ -159,12 +151,5 @@ function isLoopbackAddress(address: Address | undefined): boolean {
  * for one.
  */
 function isLoopbackIPv4(text: string): boolean {
-  if (!text.startsWith("127.")) return false;
-  let dots = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x2e) dots++;
-    else if (code < 0x30 || code > 0x39) return false;
-  }
-  return dots === 3;
+  return /^127(?:\.\d*){3}$/.test(text);
 }

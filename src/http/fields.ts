@@ -12,18 +12,11 @@ import type { HeadersSource } from "../util/platform.ts";
 
 const TOKEN = 1;
 const VALUE = 2;
-const CLASSES: Uint8Array = classes();
-
-function classes(): Uint8Array {
-  const table = new Uint8Array(256);
+const CLASSES = Uint8Array.from({ length: 256 }, (_, code) => {
+  const character = String.fromCharCode(code);
   // field-vchar = VCHAR / obs-text, with SP and HTAB between (RFC 9110 section 5.5)
-  for (let code = 0x20; code < 256; code++) if (code !== 0x7f) table[code] = VALUE;
-  table[0x09] = VALUE;
-  // tchar (RFC 9110 section 5.6.2)
-  const tchars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  for (let i = 0; i < tchars.length; i++) table[tchars.charCodeAt(i)]! |= TOKEN;
-  return table;
-}
+  return (isToken(character) ? TOKEN : 0) | (/[\t -~\x80-\xff]/.test(character) ? VALUE : 0);
+});
 
 /**
  * Tells whether a code unit is a tchar (RFC 9110 section 5.6.2).
@@ -53,8 +46,7 @@ export function isValueCode(code: number): boolean {
  * @returns Whether it is a token; the empty string is not.
  */
 export function isToken(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (!isTokenCode(value.charCodeAt(i))) return false;
-  return value.length > 0;
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(value);
 }
 
 /**

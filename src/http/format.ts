@@ -5,7 +5,7 @@
 // 2. A bad argument is the caller's mistake, so it is an exception.
 // 3. Trap: a code unit over 0xff must be refused, not cut to a byte: U+010A would become LF.
 
-import { isToken, isValueCode } from "./fields.ts";
+import { isToken } from "./fields.ts";
 
 /**
  * Formats the head of a request.
@@ -92,16 +92,11 @@ function fieldLines(headers: Iterable<readonly [string, string]>): string {
 }
 
 function isFieldValue(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (!isValueCode(value.charCodeAt(i))) return false;
-  return true;
+  return /^[\t -~\x80-\xff]*$/.test(value);
 }
 
 function isTarget(target: string): boolean {
-  for (let i = 0; i < target.length; i++) {
-    const code = target.charCodeAt(i);
-    if (code <= 0x20 || code >= 0x7f) return false;
-  }
-  return target.length > 0;
+  return /^[!-~]+$/.test(target);
 }
 
 /** Latin-1; every code unit is known to fit. */
@@ -111,60 +106,59 @@ function encode(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
-  [100, "Continue"],
-  [101, "Switching Protocols"],
-  [103, "Early Hints"],
-  [200, "OK"],
-  [201, "Created"],
-  [202, "Accepted"],
-  [203, "Non-Authoritative Information"],
-  [204, "No Content"],
-  [205, "Reset Content"],
-  [206, "Partial Content"],
-  [300, "Multiple Choices"],
-  [301, "Moved Permanently"],
-  [302, "Found"],
-  [303, "See Other"],
-  [304, "Not Modified"],
-  [305, "Use Proxy"],
-  [307, "Temporary Redirect"],
-  [308, "Permanent Redirect"],
-  [400, "Bad Request"],
-  [401, "Unauthorized"],
-  [402, "Payment Required"],
-  [403, "Forbidden"],
-  [404, "Not Found"],
-  [405, "Method Not Allowed"],
-  [406, "Not Acceptable"],
-  [407, "Proxy Authentication Required"],
-  [408, "Request Timeout"],
-  [409, "Conflict"],
-  [410, "Gone"],
-  [411, "Length Required"],
-  [412, "Precondition Failed"],
-  [413, "Content Too Large"],
-  [414, "URI Too Long"],
-  [415, "Unsupported Media Type"],
-  [416, "Range Not Satisfiable"],
-  [417, "Expectation Failed"],
-  [421, "Misdirected Request"],
-  [422, "Unprocessable Content"],
-  [425, "Too Early"],
-  [426, "Upgrade Required"],
-  [428, "Precondition Required"],
-  [429, "Too Many Requests"],
-  [431, "Request Header Fields Too Large"],
-  [451, "Unavailable For Legal Reasons"],
-  [500, "Internal Server Error"],
-  [501, "Not Implemented"],
-  [502, "Bad Gateway"],
-  [503, "Service Unavailable"],
-  [504, "Gateway Timeout"],
-  [505, "HTTP Version Not Supported"],
-  [511, "Network Authentication Required"],
-]);
-
+const STATUS_TEXTS = `
+100 Continue
+101 Switching Protocols
+103 Early Hints
+200 OK
+201 Created
+202 Accepted
+203 Non-Authoritative Information
+204 No Content
+205 Reset Content
+206 Partial Content
+300 Multiple Choices
+301 Moved Permanently
+302 Found
+303 See Other
+304 Not Modified
+305 Use Proxy
+307 Temporary Redirect
+308 Permanent Redirect
+400 Bad Request
+401 Unauthorized
+402 Payment Required
+403 Forbidden
+404 Not Found
+405 Method Not Allowed
+406 Not Acceptable
+407 Proxy Authentication Required
+408 Request Timeout
+409 Conflict
+410 Gone
+411 Length Required
+412 Precondition Failed
+413 Content Too Large
+414 URI Too Long
+415 Unsupported Media Type
+416 Range Not Satisfiable
+417 Expectation Failed
+421 Misdirected Request
+422 Unprocessable Content
+425 Too Early
+426 Upgrade Required
+428 Precondition Required
+429 Too Many Requests
+431 Request Header Fields Too Large
+451 Unavailable For Legal Reasons
+500 Internal Server Error
+501 Not Implemented
+502 Bad Gateway
+503 Service Unavailable
+504 Gateway Timeout
+505 HTTP Version Not Supported
+511 Network Authentication Required
+`;
 /**
  * The reason phrase of a status code (RFC 9110 section 15, RFC 6585, RFC 7725, RFC 8297, RFC 8470).
  *
@@ -172,5 +166,6 @@ const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
  * @returns The phrase, or the empty string for a code without one.
  */
 export function standardStatusText(status: number): string {
-  return STATUS_TEXTS.get(status) ?? "";
+  const start = STATUS_TEXTS.indexOf(`\n${status} `);
+  return start < 0 ? "" : STATUS_TEXTS.slice(start + 5, STATUS_TEXTS.indexOf("\n", start + 1));
 }

@@ -5,13 +5,16 @@
 // all entries in front of those of trusted proxies may be the client's invention.
 
 import type { HeaderFields } from "../http/fields.ts";
-import { isTokenCode } from "../http/fields.ts";
 import { trimOws } from "../http/lists.ts";
 import type { Address } from "../transport/transport.ts";
 import { parseIpAddress } from "../util/ip_address.ts";
 
 /** One element of `Forwarded`; its parameters by name, in lower case. */
 export type ForwardedElement = ReadonlyMap<string, string>;
+
+const TOKEN = "([\\w!#$%&'*+.^`|~-]+)";
+/** A parameter, or none, and what follows it. */
+const PAIR = `[ \\t]*(?:${TOKEN}=(?:"((?:[^"\\\\]|\\\\.)*)"|${TOKEN})[ \\t]*)?([;,]|$)`;
 
 /**
  * Parses `Forwarded` (RFC 7239 section 4).
@@ -22,41 +25,19 @@ export type ForwardedElement = ReadonlyMap<string, string>;
 export function parseForwarded(value: string): readonly ForwardedElement[] | undefined {
   const elements: Map<string, string>[] = [];
   let element = new Map<string, string>();
-  let at = 0;
-  const skip = (): void => {
-    while (value[at] === " " || value[at] === "\t") at++;
-  };
-  const token = (): string => {
-    const start = at;
-    while (at < value.length && isTokenCode(value.charCodeAt(at))) at++;
-    return value.slice(start, at);
-  };
-  const quoted = (): string | undefined => {
-    let text = "";
-    for (at++; at < value.length; at++) {
-      if (value[at] === '"') return at++, text;
-      if (value[at] === "\\") at++;
-      text += value[at] ?? "";
-    }
-    return undefined;
-  };
+  const pair = new RegExp(PAIR, "gsy");
   for (;;) {
-    skip();
-    const name = token().toLowerCase();
-    if (name !== "") {
-      if (value[at++] !== "=") return undefined;
-      const parameter = value[at] === '"' ? quoted() : token() || undefined;
-      // Section 4: each parameter at most once in an element.
-      if (parameter === undefined || element.has(name)) return undefined;
-      element.set(name, parameter);
-      skip();
-    }
-    const separator = value[at++];
+    const match = pair.exec(value);
+    if (match === null) return undefined;
+    const [, name = "", quoted, token = "", separator] = match;
+    const key = name.toLowerCase();
+    // Section 4: each parameter at most once in an element.
+    if (element.has(key)) return undefined;
+    if (key !== "") element.set(key, quoted?.replace(/\\(.)/gs, "$1") ?? token);
     if (separator === ";") continue;
-    if (separator !== undefined && separator !== ",") return undefined;
     // RFC 9110 section 5.6.1.2: empty members of a list are ignored.
     if (element.size > 0) elements.push(element);
-    if (separator === undefined) return elements;
+    if (separator === "") return elements;
     element = new Map();
   }
 }

@@ -31,36 +31,24 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return octets;
 }
 
+/** The URL parser knows all forms, and writes them as groups with at most one "::". */
 function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split("::");
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]!, halves.length === 1);
-  const tail = halves.length === 1 ? [] : parseGroups(halves[1]!, true);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 16 - head.length - tail.length;
-  // "::" stands for at least one group.
-  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
-  const octets = new Uint8Array(16);
-  octets.set(head);
-  octets.set(tail, 16 - tail.length);
-  return octets;
-}
-
-function parseGroups(text: string, last: boolean): readonly number[] | undefined {
-  if (text === "") return [];
-  const groups = text.split(":");
-  const octets: number[] = [];
-  for (const [i, group] of groups.entries()) {
-    if (last && i === groups.length - 1 && group.includes(".")) {
-      const embedded = parseIpv4(group);
-      if (embedded === undefined) return undefined;
-      octets.push(...embedded);
-    } else {
-      if (!/^[\da-f]{1,4}$/i.test(group)) return undefined;
-      const value = parseInt(group, 16);
-      octets.push(value >> 8, value & 0xff);
-    }
+  if (!/^[\da-f:.]+$/i.test(text)) return undefined;
+  let address: string;
+  try {
+    address = new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  } catch {
+    return undefined;
   }
+  const [head = [], tail = []] = address.split("::").map((half) => half.split(":"));
+  const octets = new Uint8Array(16);
+  const write = (group: string, at: number): void => {
+    const value = parseInt(group || "0", 16);
+    octets[at] = value >> 8;
+    octets[at + 1] = value;
+  };
+  head.forEach((group, i) => write(group, 2 * i));
+  tail.forEach((group, i) => write(group, 16 - 2 * (tail.length - i)));
   return octets;
 }
 
