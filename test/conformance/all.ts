@@ -28,16 +28,29 @@ export const sections: Readonly<Record<string, string>> = {
   "15": "Compression: negotiation",
 };
 
+const KiB = 1_024;
 const MiB = 1_048_576;
 
-/** A thousand messages, 16 MiB; the mass cases within a bound that keeps a run short. */
-export const complete: Scale = { messages: 1000, massOctets: 16 * MiB, maxMessage: 16 * MiB };
-
 /** A thousand messages of every size. */
-export const full: Scale = { messages: 1000, massOctets: Infinity, maxMessage: 16 * MiB };
+export const full: Scale = {
+  messages: 1000,
+  massOctets: Infinity,
+  leastMessages: 8,
+  maxMessage: 16 * MiB,
+  maxFragments: Infinity,
+};
 
-/** For every commit. */
-export const quick: Scale = { messages: 100, massOctets: MiB, maxMessage: 4 * MiB };
+/** A thousand messages, 16 MiB; the mass cases within a bound that keeps a run short. */
+export const complete: Scale = { ...full, massOctets: 16 * MiB };
+
+/** For every commit: all cases, each mass case with four times what a window holds at least. */
+export const quick: Scale = {
+  messages: 100,
+  massOctets: 128 * KiB,
+  leastMessages: 4,
+  maxMessage: 4 * MiB,
+  maxFragments: 1_024,
+};
 
 /** All cases whose id is `only`, or begins with it. */
 export function allCases(scale: Scale, only = ""): Case[] {

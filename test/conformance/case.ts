@@ -71,8 +71,12 @@ export interface Scale {
   readonly messages: number;
   /** The most plain octets of a mass case; fewer messages are sent of a size that would exceed it. */
   readonly massOctets: number;
+  /** The fewest messages of a mass case, however large they are. */
+  readonly leastMessages: number;
   /** The largest message. */
   readonly maxMessage: number;
+  /** The most fragments of a message. */
+  readonly maxFragments: number;
 }
 
 /** The verdict of a case in which all was as expected. */

@@ -2,7 +2,8 @@
 //
 // 1. A dictionary of the last window of plain octets is what keeps a context between calls.
 // 2. zlib looks at a window only when its output is full, so a distance that is too far would pass
-//    in one large output. The first octets of a case are inflated in steps of 64, which finds it.
+//    in one large output. The first octets of a case are inflated in steps of 64, which finds it. No
+//    distance is too far for the largest window, so there the steps are left out.
 
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
@@ -85,10 +86,12 @@ export class Compressor {
 export class Decompressor {
   readonly #direction: Direction;
   readonly #history: History;
-  #strict = STRICT_OCTETS;
+  /** The octets that are still to be inflated in small steps. */
+  #strict: number;
 
   constructor(direction: Direction) {
     this.#direction = direction;
+    this.#strict = direction.maxWindowBits < 15 ? STRICT_OCTETS : 0;
     this.#history = new History(direction);
   }
 

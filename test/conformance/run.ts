@@ -4,7 +4,7 @@
 //   --serve PORT            waits for client programs, as the Autobahn Testsuite's fuzzing server does
 //   --only PREFIX           these cases only: 6, 6.4, 6.4.1
 //   --endpoint TEXT         these programs only: "server", "bun", "client deno"
-//   --quick                 100 messages in place of 1,000, nothing above 4 MiB
+//   --quick                 100 messages in place of 1,000, 128 KiB of them, none above 4 MiB
 //   --full                  1,000 messages of every size
 //   --compare               with the servers of ws, Bun and Deno; a complete run writes docs/conformance.md
 //   --output FOLDER         where report.json and report.html go; conformance/ unless told

@@ -45,7 +45,8 @@ function mass(
   negotiation: Negotiation,
   scale: Scale,
 ): Case {
-  const count = Math.min(scale.messages, Math.max(8, Math.floor(scale.massOctets / size)));
+  const { massOctets, leastMessages } = scale;
+  const count = Math.min(scale.messages, Math.max(leastMessages, Math.floor(massOctets / size)));
   const cut = fragment === undefined ? "" : ` in fragments of ${sizeName(fragment)}`;
   return {
     id,

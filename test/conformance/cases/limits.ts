@@ -42,16 +42,19 @@ function kinds(isText: boolean, scale: Scale): Case[] {
       size,
       run: (peer) => answers(peer, [echo(size)], [echo(size)]),
     })).filter(({ size }) => size <= scale.maxMessage).map(({ size: _, ...one }) => one),
-    ...pieces.map((size, index): Case => ({
-      id: `${section(3)}.${index + 1}`,
-      title: `A ${name} of ${sizeName(largest)} in fragments of ${sizeName(size)}`,
-      expectation: "It is echoed.",
-      timeout: PATIENT,
-      run(peer) {
-        const whole = echo(largest);
-        return answers(peer, fragments(opcode, whole.payload, size), [whole]);
-      },
-    })),
+    ...pieces.map((size, index): Case => {
+      const total = Math.min(largest, size * scale.maxFragments);
+      return {
+        id: `${section(3)}.${index + 1}`,
+        title: `A ${name} of ${sizeName(total)} in fragments of ${sizeName(size)}`,
+        expectation: "It is echoed.",
+        timeout: PATIENT,
+        run(peer) {
+          const whole = echo(total);
+          return answers(peer, fragments(opcode, whole.payload, size), [whole]);
+        },
+      };
+    }),
     ...writes.map((chop, index): Case => {
       const size = Math.min(MiB, scale.maxMessage / 16);
       return {
