@@ -8,7 +8,8 @@
 import { concat } from "../util/bytes.ts";
 import { HandshakeError } from "../protocol/errors.ts";
 import { BodyDecoder, responseFraming } from "../http/body.ts";
-import { createResponseParser, type ResponseHead } from "../http/head.ts";
+import { HeadParser, type ResponseHead } from "../http/head.ts";
+import { statusLine } from "../http/start_line.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
 
 /** The most interim responses before the answer. */
@@ -41,7 +42,8 @@ export async function readAnswer(
   timeout: number,
   secure: boolean,
 ): Promise<ResponseHead> {
-  const parser = createResponseParser();
+  // What createResponseParser() has besides is a check of limits.
+  const parser = new HeadParser(statusLine);
   let answered = false;
   for (let interim = 0;;) {
     const chunk = await reader.read(timeout);

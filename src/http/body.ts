@@ -10,6 +10,7 @@
 
 import { type HeaderFields, isValueCode } from "./fields.ts";
 import { trimOws } from "./lists.ts";
+import { checkOptions, number, type OptionTable } from "../util/check_options.ts";
 import { createTrailerParser, type HeadParser } from "./head.ts";
 import type { HeadFault, RequestHead, ResponseHead } from "./head.ts";
 import { unexpected } from "./start_line.ts";
@@ -98,6 +99,14 @@ export interface BodyLimits {
   readonly maxTrailerSize: number;
 }
 
+const octets = number("octets", { least: 0 });
+
+const BODY_LIMITS: OptionTable<BodyLimits> = {
+  maxChunkLineSize: octets,
+  maxExtensionSize: octets,
+  maxTrailerSize: octets,
+};
+
 /** What one chunk led to. */
 export type BodyStep =
   | {
@@ -157,8 +166,11 @@ export class BodyDecoder {
    *
    * @param framing How the end is found.
    * @param limits Limits other than the defaults.
+   * @throws {TypeError} When a limit is unknown or no number.
+   * @throws {RangeError} When a limit is out of its range.
    */
   constructor(framing: BodyFraming, limits: Partial<BodyLimits> = {}) {
+    checkOptions("BodyDecoder", limits, BODY_LIMITS);
     this.#limits = {
       maxChunkLineSize: limits.maxChunkLineSize ?? 256,
       maxExtensionSize: limits.maxExtensionSize ?? 16_384,

@@ -8,6 +8,7 @@
 // 4. Trap: latin-1 by TextDecoder is windows-1252, which changes 0x80 to 0x9f; see latin1().
 
 import { EMPTY } from "../util/bytes.ts";
+import { checkOptions, number, type OptionTable } from "../util/check_options.ts";
 import { HeaderFields, isTokenCode, isValueCode } from "./fields.ts";
 import type { HeadFault, RequestHead, ResponseHead, StartLine } from "./start_line.ts";
 import { requestLine, START_LINE_END, statusLine, unexpected } from "./start_line.ts";
@@ -24,6 +25,11 @@ export interface HeadLimits {
 
 /** The defaults. */
 export const HEAD_DEFAULTS: HeadLimits = { maxHeadSize: 16_384, maxHeaders: 128 };
+
+const HEAD_LIMITS: OptionTable<HeadLimits> = {
+  maxHeadSize: number("octets"),
+  maxHeaders: number("field lines", { least: 0 }),
+};
 
 /** What one chunk led to: a head and the bytes behind it, a fault, or undefined for "need more". */
 export type HeadResult<Head> =
@@ -85,7 +91,7 @@ export class HeadParser<Head> {
    * {@link createTrailerParser}.
    *
    * @param startLine The grammar of the first line.
-   * @param limits The limits.
+   * @param limits The limits, which those functions check.
    */
   constructor(startLine: StartLine<Head>, limits: Partial<HeadLimits> = {}) {
     this.#startLine = startLine;
@@ -271,8 +277,11 @@ function latin1(bytes: Uint8Array, length: number): string {
  *
  * @param limits Limits other than the defaults.
  * @returns A parser.
+ * @throws {TypeError} When a limit is unknown or no number.
+ * @throws {RangeError} When a limit is out of its range.
  */
-export function createRequestParser(limits?: Partial<HeadLimits>): HeadParser<RequestHead> {
+export function createRequestParser(limits: Partial<HeadLimits> = {}): HeadParser<RequestHead> {
+  checkOptions("createRequestParser()", limits, HEAD_LIMITS);
   return new HeadParser(requestLine, limits);
 }
 
@@ -281,8 +290,11 @@ export function createRequestParser(limits?: Partial<HeadLimits>): HeadParser<Re
  *
  * @param limits Limits other than the defaults.
  * @returns A parser.
+ * @throws {TypeError} When a limit is unknown or no number.
+ * @throws {RangeError} When a limit is out of its range.
  */
-export function createResponseParser(limits?: Partial<HeadLimits>): HeadParser<ResponseHead> {
+export function createResponseParser(limits: Partial<HeadLimits> = {}): HeadParser<ResponseHead> {
+  checkOptions("createResponseParser()", limits, HEAD_LIMITS);
   return new HeadParser(statusLine, limits);
 }
 

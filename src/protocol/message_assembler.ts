@@ -20,6 +20,7 @@ import { allocate, type Bytes, EMPTY, viewPart } from "../util/bytes.ts";
 import { CloseCode } from "./close_frame.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import type { Violation } from "./frame_header.ts";
+import { checkOptions, number, type OptionTable } from "../util/check_options.ts";
 import { decodeReceived, keepReceived, receivedOctets } from "./last_received.ts";
 import { encodeUtf8, Utf8Validator } from "../util/utf8.ts";
 
@@ -29,6 +30,25 @@ export interface MessageLimits {
   readonly maxMessageSize: number;
   /** The most frames of a message; empty ones count. */
   readonly maxFragments: number;
+}
+
+const MESSAGE_LIMITS: OptionTable<MessageLimits> = {
+  maxMessageSize: number("octets", { least: 0 }),
+  maxFragments: number("frames"),
+};
+
+/**
+ * Checks the limits of one connection. Other names may stand beside them, as in the options of a
+ * server.
+ *
+ * @throws {TypeError} When one is missing or no number.
+ * @throws {RangeError} When one is out of its range.
+ */
+export function checkMessageLimits(owner: string, limits: MessageLimits): void {
+  // A missing one would be no limit at all.
+  if (limits.maxMessageSize >= 0 && limits.maxFragments >= 1) return;
+  checkOptions(owner, limits, MESSAGE_LIMITS);
+  throw new TypeError("Expected maxMessageSize and maxFragments");
 }
 
 /** Watches the frames of a connection for abuse. */
@@ -140,8 +160,14 @@ export class MessageAssembler {
   /** Decodes a streamed text across its pieces. */
   #textDecoder: TextDecoder | undefined;
 
-  /** An assembler for one connection; without a decoder no message may be compressed. */
+  /**
+   * An assembler for one connection; without a decoder no message may be compressed.
+   *
+   * @throws {TypeError} When a limit is missing or no number.
+   * @throws {RangeError} When a limit is out of its range.
+   */
   constructor(limits: MessageLimits, decoder?: MessageDecoder) {
+    checkMessageLimits("MessageAssembler", limits);
     this.#limits = limits;
     this.#decoder = decoder;
   }

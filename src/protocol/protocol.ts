@@ -31,6 +31,7 @@ import {
   type Violation,
 } from "./frame_header.ts";
 import {
+  checkMessageLimits,
   type CompressedMessage,
   type FrameGuard,
   invalidText,
@@ -82,6 +83,9 @@ export class Protocol extends ProtocolSettings {
   /**
    * The protocol for one end, with its limits, the extension that was negotiated, and a guard
    * against abuse.
+   *
+   * @throws {TypeError} When a limit is missing or no number.
+   * @throws {RangeError} When a limit is out of its range.
    */
   constructor(
     role: Role,
@@ -90,6 +94,7 @@ export class Protocol extends ProtocolSettings {
     guard?: FrameGuard,
   ) {
     super();
+    checkMessageLimits("Protocol", limits);
     this.role = role;
     this.#limits = limits;
     this.output = new FrameEncoder(role === "client");

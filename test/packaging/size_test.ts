@@ -12,7 +12,7 @@ import { run, skip, withFolder } from "./support.ts";
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number]> = {
   connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 38.5],
-  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41],
+  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41.5],
   serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 55],
 };
 

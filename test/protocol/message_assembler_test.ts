@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLessOrEqual,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import { allocate, allocateBy, type Bytes, EMPTY } from "../../src/util/bytes.ts";
 import { MessageAssembler, type MessageLimits } from "../../src/protocol/message_assembler.ts";
@@ -370,4 +376,19 @@ test("MessageAssembler.declared and compressed are those of the message in progr
   assertEquals([assembler.declared, assembler.compressed], [7, true]);
   assembler.begin(false);
   assertEquals([assembler.declared, assembler.compressed], [0, false]);
+});
+
+test("MessageAssembler refuses limits that are missing, misspelt or out of range", () => {
+  const right = { maxMessageSize: 1, maxFragments: 1 };
+  const cases: [wrong: object, message: string][] = [
+    [{ maxMesageSize: 1, maxFragments: 1 }, "maxMesageSize: did you mean maxMessageSize?"],
+    [{ maxFragments: 1 }, "Expected maxMessageSize and maxFragments"],
+    [{ ...right, maxFragments: undefined }, "Expected maxMessageSize and maxFragments"],
+    [{ ...right, maxMessageSize: NaN }, "got NaN"],
+    [{ ...right, maxFragments: 0 }, "got 0"],
+  ];
+  for (const [wrong, message] of cases) {
+    const limits = wrong as MessageLimits;
+    assertThrows(() => new MessageAssembler(limits), Error, message);
+  }
 });

@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import { concat } from "../../src/util/bytes.ts";
+import type { MessageLimits } from "../../src/protocol/message_assembler.ts";
 import { Protocol } from "../../src/protocol/protocol.ts";
 import { createProtocol, feed, LIMITS, next, takeAll, takeFrames } from "../support/drive.ts";
 import { decodeFrames } from "../support/frames.ts";
@@ -387,5 +388,20 @@ test("Protocol has room for the rest of a large message, and takes what was read
     assertEquals(protocol.nextEvent(), "message");
     assert(payload.every((octet, i) => (protocol.data as Uint8Array)[i] === octet));
     assertEquals([(protocol.data as Uint8Array).length, protocol.room], [size, undefined]);
+  }
+});
+
+test("Protocol refuses limits that are missing, misspelt or out of range", () => {
+  const right = { maxMessageSize: 1, maxFragments: 1 };
+  const cases: [wrong: object, message: string][] = [
+    [{ maxMesageSize: 1, maxFragments: 1 }, "maxMesageSize: did you mean maxMessageSize?"],
+    [{ maxFragments: 1 }, "Expected maxMessageSize and maxFragments"],
+    [{ ...right, maxFragments: undefined }, "Expected maxMessageSize and maxFragments"],
+    [{ ...right, maxMessageSize: NaN }, "got NaN"],
+    [{ ...right, maxFragments: 0 }, "got 0"],
+  ];
+  for (const [wrong, message] of cases) {
+    const limits = wrong as MessageLimits;
+    assertThrows(() => new Protocol("client", limits), Error, message);
   }
 });

@@ -29,11 +29,16 @@ import {
   type WebSocketStreamOptions,
 } from "@sansocket/ws";
 import {
+  BodyDecoder,
+  type BodyLimits,
+  createRequestParser,
+  createResponseParser,
   decodeFrame,
   type DecodeFrameOptions,
   encodeFrame,
   FrameParser,
   type FrameToEncode,
+  type HeadLimits,
 } from "@sansocket/ws/core";
 import { adopt as adoptBun, type AdoptOptions } from "@sansocket/ws/bun";
 import { adopt as adoptDeno, type AdoptionOptions } from "@sansocket/ws/deno";
@@ -235,6 +240,12 @@ const encoding: Samples<FrameToEncode> = {
   fin: flag,
   rsv1: flag,
   mask: [0xffeeddcc, 0.5, 2 ** 32, -(2 ** 32), NaN, "true", null],
+};
+const headLimits: Samples<HeadLimits> = { maxHeadSize: count, maxHeaders: [0, -1, 0.5, "1", null] };
+const bodyLimits: Samples<BodyLimits> = {
+  maxChunkLineSize: [0, -1, 0.5, "1", null],
+  maxExtensionSize: [0, -1, 0.5, "1", null],
+  maxTrailerSize: [0, -1, 0.5, "1", null],
 };
 const addresses: Samples<WebTransportAddresses> = { remoteAddress: [any], localAddress: [any] };
 
@@ -449,6 +460,21 @@ const calls: readonly Call[] = [
     owner: "encodeFrame()",
     samples: encoding,
     run: (frame: FrameToEncode) => encodeFrame(frame),
+  },
+  {
+    owner: "createRequestParser()",
+    samples: headLimits,
+    run: (limits: Partial<HeadLimits>) => createRequestParser(limits),
+  },
+  {
+    owner: "createResponseParser()",
+    samples: headLimits,
+    run: (limits: Partial<HeadLimits>) => createResponseParser(limits),
+  },
+  {
+    owner: "BodyDecoder",
+    samples: bodyLimits,
+    run: (limits: Partial<BodyLimits>) => new BodyDecoder({ kind: "chunked" }, limits),
   },
   {
     owner: "webTransport()",
