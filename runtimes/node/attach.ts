@@ -71,7 +71,7 @@ export interface Attached extends AsyncDisposal {
    * the request and the response of `node:http`, then the handler and the options. The header
    * fields that middleware set on the response go with the 101. The Response that it returns has
    * been answered with: answer nothing yourself after this call. It throws a TypeError when the
-   * response has been sent, or belongs to another request.
+   * response has been sent, or belongs to another request, and for a second call with one request.
    */
   readonly upgrade: Upgrade<[request: IncomingMessage, response: ServerResponse]>;
   /** What has happened so far; see `Server.stats()`. */
@@ -92,6 +92,8 @@ interface Pending {
   readonly socket: Socket;
   readonly head: Uint8Array;
   readonly finished: () => void;
+  /** Whether `upgrade()` has answered it. */
+  decided: boolean;
 }
 
 type AnyServer = Server | SecureServer;
@@ -229,8 +231,13 @@ class Door implements Attached {
       this.#attachment.refused(headOf(request), addressOf(remoteAddress, remotePort), NO_HANDSHAKE);
       return refuseUpgrade(request, response);
     }
+    if (asked.decided) {
+      throw new TypeError(
+        "Expected one call of upgrade() for each request, got a second: the first one has answered it",
+      );
+    }
+    asked.decided = true;
     const { socket, head, finished } = asked;
-    common.pending.delete(request);
     response.off("finish", finished);
     response.detachSocket(socket);
     const { data } = options;
@@ -330,7 +337,7 @@ function askApplication(
   });
   if (!assigned) return;
   response.on("finish", finished);
-  common.pending.set(request, { socket, head, finished });
+  common.pending.set(request, { socket, head, finished, decided: false });
   if (server.emit("request", request, response)) return;
   response.statusCode = 404;
   attempt(() => response.end());

@@ -490,6 +490,33 @@ test("attach() of two copies of the package share one server", async () => {
   await stop(server);
 }, { skip: runtime === "bun" && "Bun has one module for a path, whatever its query" });
 
+test("Attached upgrade() throws when it is called a second time for one request", async () => {
+  const thrown: unknown[] = [];
+  const server = createServer((request, response) => {
+    const options = request.url === "/refused" ? { origins: [] } : {};
+    sockets.upgrade(request, response, echo as WebSocketHooks<undefined>, options);
+    try {
+      sockets.upgrade(request, response, echo as WebSocketHooks<undefined>);
+    } catch (error) {
+      thrown.push(error);
+    }
+  });
+  const sockets = attach(server);
+  const url = `http://127.0.0.1:${await listen(server)}`;
+  const ws = await connect(url);
+  await ws.send("goes on");
+  assertEquals(await ws.receive(), "goes on");
+  await ws.close();
+  const headers = { origin: "https://other.example" };
+  const refused = await assertRejects(() => connect(`${url}/refused`, { headers }), HandshakeError);
+  assertEquals(refused.status, 403);
+  const message =
+    "TypeError: Expected one call of upgrade() for each request, got a second: the first one has answered it";
+  assertEquals(thrown.map(String), [message, message]);
+  await sockets.close();
+  await stop(server);
+});
+
 test("attach() upgrade() returns the answer, and refuses what is not of node:http", async () => {
   const answers: (number | string)[] = [];
   const server = createServer((request, response) => {
