@@ -199,12 +199,12 @@ export class Hub implements EndpointConsumer {
     const claim = this.taker?.claim;
     if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
     if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
-    if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     this.#receivers ??= new Receivers(() => this.#unasked());
+    // A program that has called `receive()` once gets all messages, though that call may take none.
+    endpoint.intake.dropsExcess = false;
+    if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     const taken = this.#receivers.add(streamed, signal);
     this.aim();
-    // A program that has called `receive()` once gets all messages.
-    endpoint.intake.dropsExcess = false;
     endpoint.proceed();
     return taken;
   }

@@ -482,6 +482,7 @@ test("a function handler that has used its connection, or waits, is not told so"
   const handlers: WebSocketFunction<undefined>[] = [
     (ws) => void ws.send("a"),
     (ws) => void ws.receive().catch(() => {}),
+    (ws) => void ws.receive({ signal: AbortSignal.abort() }).catch(() => {}),
     (ws) => void ws.closed,
     (ws) => void ws.close(),
     (ws) => void ws.ping().catch(() => {}),

@@ -485,6 +485,20 @@ test("hooks that take no messages keep as many as may wait, and count what excee
   assertEquals(transport.paused, false);
 });
 
+test("a receive() whose signal has fired before takes no message, and from then on none is dropped", async () => {
+  await using fake = openFake({ handler: { close() {} } });
+  const { connection: ws, transport } = fake;
+  fake.receive(texts("abcd"));
+  const signal = AbortSignal.abort();
+  await assertRejects(() => ws.receive({ signal }), DOMException);
+  await assertRejects(() => ws.receiveStream({ signal }), DOMException);
+  fake.receive(texts("efghijklmnopqrstu"));
+  await settled();
+  assertEquals([ws.ignored, transport.paused], [0, true]);
+  for (const letter of "abcdefghijklmnopqrstu") assertEquals(await ws.receive(), letter);
+  assertEquals(transport.paused, false);
+});
+
 test("hooks that take no messages are told of the end though messages wait", async () => {
   const closed = withResolvers<number>();
   await using fake = openFake({ handler: { close: (_ws, { code }) => closed.resolve(code) } });
