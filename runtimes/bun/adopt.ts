@@ -8,6 +8,7 @@
 //    work against each other.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption } from "../../src/server/adopt.ts";
@@ -104,6 +105,11 @@ export interface Adopted extends AsyncDisposal {
    */
   readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
   /**
+   * What has happened so far; see `Server.stats()`. Octets are those of frames that are not
+   * compressed, although the engine may compress them.
+   */
+  stats(): ServerStats;
+  /**
    * Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()`
    * does.
    */
@@ -155,6 +161,7 @@ export function adopt(options: AdoptOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, server, handler, options),
+    stats: () => adoption.stats(),
     close,
     [Symbol.asyncDispose]: () => close(),
   };

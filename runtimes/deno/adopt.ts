@@ -5,6 +5,7 @@
 // 2. It may open after a while, or never: then the decision to upgrade is given up.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions } from "../../src/util/check_options.ts";
 import { type Admitted, Adoption } from "../../src/server/adopt.ts";
@@ -39,6 +40,11 @@ export interface Adopted extends AsyncDisposal {
    * `Deno.serve()`.
    */
   readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
+  /**
+   * What has happened so far; see `Server.stats()`. Octets are those of frames that are not
+   * compressed, although the engine may compress them.
+   */
+  stats(): ServerStats;
   /**
    * Refuses new connections with 503, closes each open one, and waits for them, as `Server.close()`
    * does.
@@ -95,6 +101,7 @@ export function adopt(options: AdoptionOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, info, handler, options),
+    stats: () => adoption.stats(),
     close,
     [Symbol.asyncDispose]: () => close(),
   };

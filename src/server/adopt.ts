@@ -4,6 +4,7 @@
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
+import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved_fields.ts";
@@ -48,6 +49,11 @@ export class Adoption {
     // The engine answers Pings: an answer of ours would be a second one.
     this.#context = { ...context, autoPong: false };
     this.#sessions = new Sessions(this.#context);
+  }
+
+  /** What has happened so far; see `Server.stats()`. */
+  stats(): ServerStats {
+    return this.#context.guard.counters.snapshot();
   }
 
   /** The limits, with their defaults. */

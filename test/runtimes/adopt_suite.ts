@@ -13,6 +13,7 @@ import {
   ConnectionClosed,
   HandshakeError,
   type Message,
+  type ServerStats,
   type UpgradeOptions,
   type WebSocketConnection,
   type WebSocketHandler,
@@ -35,6 +36,7 @@ export interface Adopting {
   readonly port: number;
   readonly sockets: {
     readonly connections: ReadonlySet<WebSocketConnection>;
+    stats(): ServerStats;
     close(): Promise<void>;
   };
   stop(): Promise<void>;
@@ -88,6 +90,26 @@ export function adoptSuite(
       assertEquals(sockets.connections.size, 1);
       const { code, wasClean } = await ws.close();
       assertEquals([code, wasClean], [1000, true]);
+    },
+  );
+
+  scene(
+    "counts what has happened",
+    { origins: ["https://example.org"] },
+    { message: (ws, data) => ws.send(data) },
+    async ({ url, sockets }) => {
+      const headers = { origin: "https://other.example" };
+      await assertRejects(() => connect(url, { headers }), HandshakeError);
+      const ws = await connect(url);
+      ws.send("hello");
+      assertEquals(await ws.receive(), "hello");
+      const { connections, totalConnections, messagesReceived, messagesSent, refused } = sockets
+        .stats();
+      assertEquals([connections, totalConnections, refused.origin], [1, 1, 1]);
+      assertEquals([messagesReceived, messagesSent], [1, 1]);
+      await ws.close();
+      while (sockets.connections.size > 0) await settled();
+      assertEquals([sockets.stats().connections, sockets.stats().totalConnections], [0, 1]);
     },
   );
 
