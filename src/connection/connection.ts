@@ -351,7 +351,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Traces the connection from the next frame on, and replaces a trace that was set before; see the
-   * option `trace`.
+   * option `trace`. Unlike that one, it does not know the size of compressed messages before
+   * compression.
    *
    * @param to The function that is called with each event, or options; undefined ends the trace.
    * @throws {TypeError} When it is neither a function nor options.

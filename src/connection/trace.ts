@@ -56,7 +56,10 @@ export interface TraceState extends TraceStamp {
   readonly state: "open" | "closing" | "closed";
 }
 
-/** One half of the opening handshake (RFC 6455 section 4). */
+/**
+ * One half of the opening handshake (RFC 6455 section 4). A handshake that is refused is traced
+ * too, with an `id` that no connection has.
+ */
 export interface TraceHandshake extends TraceStamp {
   /** What this event is. */
   readonly type: "handshake";

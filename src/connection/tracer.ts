@@ -130,9 +130,9 @@ export class Tracer {
     this.#handshake("in", [startLine, ...lines].join("\r\n"));
   }
 
-  /** Reports what this end sent of the opening handshake. */
-  handshakeSent(head: Uint8Array): void {
-    this.#handshake("out", new TextDecoder().decode(head));
+  /** Reports what this end sent of the opening handshake; a body behind the head is left out. */
+  handshakeSent(message: Uint8Array): void {
+    this.#handshake("out", new TextDecoder().decode(message).split("\r\n\r\n", 1)[0]!);
   }
 
   #handshake(direction: "in" | "out", head: string): void {

@@ -9,6 +9,7 @@ import type { WebSocketHandler } from "../connection/handler.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
 import { checkNotReserved } from "../handshake/reserved_fields.ts";
 import { HeaderFields, toHeaders } from "../http/fields.ts";
+import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import { EMPTY } from "../util/bytes.ts";
 import type { Address } from "../transport/transport.ts";
@@ -79,7 +80,12 @@ export class Adoption {
       context.refused(reasonOf(judged), peer.remoteAddress, head);
       const response = toResponse(judged);
       // Bun's server then parses nothing that follows.
-      if (mentionsWebSocket(head)) response.headers.append("connection", "close");
+      if (mentionsWebSocket(head)) {
+        response.headers.append("connection", "close");
+        const { status, statusText, headers } = response;
+        traceHandshake(context, head)
+          ?.handshakeSent(formatResponseHead(status, statusText, [...headers]));
+      }
       return response;
     }
     // Made now, because Bun forgets the request once it is upgraded.

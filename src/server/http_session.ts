@@ -17,13 +17,14 @@ import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
 import { formatRefusal } from "../handshake/refusal.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
+import type { Tracer } from "../connection/tracer.ts";
 import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { HeadResult } from "../http/head.ts";
 import { type ReaderWatcher, type ReadFailure, TransportReader } from "../transport/pull_reader.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { UpgradeDecision, UpgradeOptions } from "./upgrade.ts";
-import { accept, judgeHandshake } from "./accept_handshake.ts";
+import { accept, judgeHandshake, traceHandshake } from "./accept_handshake.ts";
 import { callFetch, refusalIn } from "./call_fetch.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
 import type { SessionPeer } from "./client_address.ts";
@@ -31,6 +32,7 @@ import {
   createRequest,
   hasBody,
   mayKeepAlive,
+  mentionsWebSocket,
   RequestBody,
   tooLarge,
   unmetExpectation,
@@ -327,7 +329,8 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const failed = (error: unknown): void => {
       if (body?.fault === undefined) this.#reportCut(error);
     };
-    const exchange = { reader, head, keepAlive, stallTimeout, failed };
+    const tracer = refused && this.#trace(head);
+    const exchange = { reader, head, keepAlive, stallTimeout, failed, tracer };
     const whole = await writeResponse(response, exchange);
     if (!whole) await body?.left(this.#context.requestTimeout);
     return whole ? "keep-alive" : "close";
@@ -371,8 +374,14 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const headers = "headers" in refusal ? refusal.headers : [];
     const date = ["Date", new Date().toUTCString()] as const;
     const response = formatRefusal({ ...refusal, headers: [date, ...headers] }, head?.method);
+    this.#trace(head)?.handshakeSent(response);
     await this.#reader.write(response, this.#context.closeTimeout);
     return "close";
+  }
+
+  /** Traces a handshake that is refused. */
+  #trace(head: RequestHead | undefined): Tracer | undefined {
+    return head && mentionsWebSocket(head) ? traceHandshake(this.#context, head) : undefined;
   }
 
   #tell(reason: RefusalReason, head?: RequestHead): void {

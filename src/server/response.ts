@@ -15,6 +15,7 @@ import { type Bytes, concat } from "../util/bytes.ts";
 import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
+import type { Tracer } from "../connection/tracer.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
 
 const HOP_BY_HOP = ["connection", "transfer-encoding", "keep-alive", "content-length"];
@@ -34,6 +35,8 @@ export interface Exchange {
    * is missing.
    */
   readonly failed: (error: unknown) => void;
+  /** Traces a response that refuses a handshake. */
+  readonly tracer?: Pick<Tracer, "handshakeSent"> | undefined;
 }
 
 /**
@@ -68,6 +71,7 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
   if (connection.length > 0) headers.push(["connection", connection.join(", ")]);
 
   const bytes = formatResponseHead(status, response.statusText, headers);
+  exchange.tracer?.handshakeSent(bytes);
   if (bodiless || empty) {
     // The body may take its time, or fail; the client does not need it.
     body?.cancel().catch(() => {});

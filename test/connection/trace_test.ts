@@ -1,7 +1,8 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   connect,
   formatTrace,
+  HandshakeError,
   PreparedMessage,
   serve,
   type TraceEvent,
@@ -141,6 +142,56 @@ for (const [kind, create] of Object.entries(networks)) {
     }
   });
 }
+
+for (const [kind, create] of Object.entries(networks)) {
+  test(`trace tells a handshake that is refused, on both ends (${kind})`, async () => {
+    const { serve, connect } = create();
+    const [server, client] = [recorder(), recorder()];
+    const ids = new Set<string>();
+    await using listening = await serve({
+      port: 0,
+      origins: ["https://example.org"],
+      trace(event) {
+        ids.add(event.connection);
+        server.trace(event);
+      },
+      fetch(request, { upgrade }) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/page") return new Response("a page");
+        if (pathname === "/wrong") throw new Error("mine");
+        if (pathname === "/own") return new Response("Not you", { status: 403 });
+        return upgrade({});
+      },
+      error() {},
+    });
+    const statuses = { "": 403, own: 403, wrong: 500, page: 200 };
+    for (const [path, status] of Object.entries(statuses)) {
+      const headers = { Origin: "https://other.example", Cookie: "secret=1" };
+      const options = { trace: client.trace, headers };
+      const error = await assertRejects(
+        () => connect(listening.url + path, options),
+        HandshakeError,
+      );
+      assertEquals(error.status, status);
+      const [sent, received] = client.heads.splice(0);
+      const [got, answered] = server.heads.splice(0);
+      for (const request of [sent, got]) {
+        assertMatch(request ?? "", new RegExp(`^[<>] GET /${path} HTTP/1\\.1\n`));
+        assertMatch(request ?? "", /^[<>] cookie: …$/im);
+      }
+      assertMatch(received ?? "", new RegExp(`^< HTTP/1\\.1 ${status} `));
+      assertEquals(answered?.replaceAll(/^>/gm, "<"), received);
+    }
+    assertEquals([server.lines, client.lines, ids.size], [[], [], 4]);
+  });
+}
+
+test("trace tells nothing of a request for a page", async () => {
+  const { heads, lines, trace } = recorder();
+  await using server = await serve({ port: 0, trace, fetch: () => new Response("a page") });
+  assertEquals(await (await fetch(server.url)).text(), "a page");
+  assertEquals([heads, lines], [[], []]);
+});
 
 test("trace tells the sizes of a message before and after compression, on both ends", async () => {
   const [inn, out] = [[] as TraceFrame[], [] as TraceFrame[]];
