@@ -248,18 +248,21 @@ test("upgrade() whose Response is not returned upgrades nothing", async () => {
 
 test("upgrade() of an earlier request upgrades nothing", async () => {
   let kept: Response | undefined;
+  const reported: unknown[] = [];
   await using server = await serve({
     port: 0,
+    error: (error) => reported.push(error),
     fetch(_request, { upgrade }) {
       if (kept !== undefined) return kept;
       kept = upgrade({});
       return new Response("kept");
     },
   });
-  for (const status of [200, 204]) {
+  for (const status of [200, 500]) {
     await using peer = await RawPeer.dial(server.port);
     assertEquals((await peer.upgrade()).status, status);
   }
+  assertEquals(reported.map((error) => error instanceof TypeError), [true]);
   assertEquals(server.connections.size, 0);
 });
 
