@@ -1,5 +1,5 @@
 // The public object of a connection, the same class on both ends. What it does is in endpoint.ts
-// and hub.ts.
+// and dispatcher.ts.
 
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
@@ -25,7 +25,7 @@ import {
 } from "./handshake_result.ts";
 import type { ResponseHead } from "../http/head.ts";
 import { nextId } from "./id.ts";
-import type { Hub } from "./hub.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { TlsInfo } from "../transport/tls.ts";
 import type { Address } from "../transport/transport.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
@@ -42,7 +42,7 @@ export type ConnectionState = "open" | "closing" | "closed";
 
 /** Makes the public object of a connection. */
 export let createConnection: <Data>(
-  hub: Hub,
+  dispatcher: Dispatcher,
   result: HandshakeResult,
   data: Data,
 ) => WebSocketConnection<Data>;
@@ -80,10 +80,11 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     brand(this, "WebSocketConnection");
     Object.defineProperty(this.prototype, WHY_NOT_OPEN, {
       value(this: WebSocketConnection): ConnectionClosed {
-        return this.#hub.endpoint.whyNotOpen();
+        return this.#dispatcher.endpoint.whyNotOpen();
       },
     });
-    createConnection = (hub, result, data) => new WebSocketConnection(hub, result, data);
+    createConnection = (dispatcher, result, data) =>
+      new WebSocketConnection(dispatcher, result, data);
     // Declared by AsyncDisposal below, because the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {
@@ -103,7 +104,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   /** For the program's own use. On a server, it begins as the `data` that `upgrade()` was given. */
   data: Data;
 
-  readonly #hub: Hub;
+  readonly #dispatcher: Dispatcher;
   #id: string | undefined;
   #request: Request | LateRequest;
   #response: HandshakeResponse | ResponseHead | undefined;
@@ -111,9 +112,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
   #writable: WritableStream<string | BinaryData> | undefined;
 
   /** Made by `serve()`, `connect()` and `pair()`. */
-  private constructor(hub: Hub, result: HandshakeResult, data: Data) {
-    this.#hub = hub;
-    if (mayDrop(hub.endpoint.limits)) this.#makeOutbox();
+  private constructor(dispatcher: Dispatcher, result: HandshakeResult, data: Data) {
+    this.#dispatcher = dispatcher;
+    if (mayDrop(dispatcher.endpoint.limits)) this.#makeOutbox();
     this.#request = result.request;
     this.#response = result.response;
     this.protocol = result.protocol;
@@ -140,7 +141,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * read.
    */
   get id(): string {
-    return this.#id ??= this.#hub.endpoint.tracer?.connection ?? nextId();
+    return this.#id ??= this.#dispatcher.endpoint.tracer?.connection ?? nextId();
   }
 
   /**
@@ -148,7 +149,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * ended.
    */
   get state(): ConnectionState {
-    return this.#hub.endpoint.state;
+    return this.#dispatcher.endpoint.state;
   }
 
   /**
@@ -156,7 +157,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * only the runtime's own engine knows it.
    */
   get tls(): TlsInfo | undefined {
-    return this.#hub.endpoint.transport.tls;
+    return this.#dispatcher.endpoint.transport.tls;
   }
 
   /**
@@ -164,12 +165,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * runtime's own engine knows it. Some runtimes forget it when the connection ends.
    */
   get localAddress(): Address | undefined {
-    return this.#hub.endpoint.transport.localAddress;
+    return this.#dispatcher.endpoint.transport.localAddress;
   }
 
   /** How the connection ended. Resolves in every case, and never rejects. */
   get closed(): Promise<CloseInfo> {
-    return this.#hub.whenClosed;
+    return this.#dispatcher.whenClosed;
   }
 
   /**
@@ -180,12 +181,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * 0 once the connection has ended; `CloseInfo.unsent` says what was lost.
    */
   get bufferedAmount(): number {
-    return this.#hub.sender.bufferedAmount;
+    return this.#dispatcher.sender.bufferedAmount;
   }
 
   /** Messages that were dropped, where the option `overflow` allows that. */
   get dropped(): number {
-    return this.#hub.outbox?.dropped ?? 0;
+    return this.#dispatcher.outbox?.dropped ?? 0;
   }
 
   /**
@@ -193,14 +194,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * none.
    */
   get ignored(): number {
-    return this.#hub.endpoint.intake.ignored;
+    return this.#dispatcher.endpoint.inbound.ignored;
   }
 
   /**
    * The round trip of the last Ping that was answered, the heartbeat's included, in milliseconds.
    */
   get roundTrip(): number | undefined {
-    return this.#hub.endpoint.roundTrip;
+    return this.#dispatcher.endpoint.roundTrip;
   }
 
   /**
@@ -269,24 +270,24 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const compress = options?.compress ?? true;
     const binary = options?.binary;
     if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
-      return this.#hub.sender.send(data, compress);
+      return this.#dispatcher.sender.send(data, compress);
     }
     if (typeof data === "string") {
-      return this.#hub.sender.send(binary === true ? encoder.encode(data) : data, compress);
+      return this.#dispatcher.sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
     if (isBytes(data)) {
       const bytes = toBytes(data);
       const message = binary === false ? strictDecoder.decode(bytes) : bytes;
-      return this.#hub.sender.send(message, compress);
+      return this.#dispatcher.sender.send(message, compress);
     }
-    if (isPrepared(data)) return this.#hub.sender.send(data, compress);
+    if (isPrepared(data)) return this.#dispatcher.sender.send(data, compress);
     const outbox = this.#makeOutbox();
     if (isBlob(data)) return outbox.sendStream(chunksOf(data), data.size);
     return outbox.sendStream(checkSource(data), knownSize(data));
   }
 
   #makeOutbox(): Outbox {
-    return this.#hub.outbox ??= new Outbox(this.#hub.endpoint);
+    return this.#dispatcher.outbox ??= new Outbox(this.#dispatcher.endpoint);
   }
 
   /**
@@ -299,7 +300,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   ping(data?: string | BinaryData): Promise<number> {
-    return this.#hub.sendPing(
+    return this.#dispatcher.sendPing(
       data === undefined ? crypto.getRandomValues(new Uint8Array(8)) : toPayload(data),
     );
   }
@@ -314,7 +315,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {RangeError} When the payload is too long.
    */
   pong(data: string | BinaryData = ""): Promise<void> {
-    return this.#hub.endpoint.control("pong", toPayload(data));
+    return this.#dispatcher.endpoint.control("pong", toPayload(data));
   }
 
   /**
@@ -331,7 +332,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @throws {TypeError} When there is a reason and the code is null.
    */
   close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
-    this.#hub.endpoint.close(code ?? undefined, reason);
+    this.#dispatcher.endpoint.close(code ?? undefined, reason);
     return this.closed;
   }
 
@@ -341,12 +342,12 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * has no `unref()`: in memory, and with `adopt()`.
    */
   unref(): void {
-    this.#hub.unref();
+    this.#dispatcher.unref();
   }
 
   /** Drops the connection now, without a closing handshake; what waits to be sent is lost. */
   terminate(): void {
-    this.#hub.endpoint.terminate(new Error("The connection was terminated"));
+    this.#dispatcher.endpoint.terminate(new Error("The connection was terminated"));
   }
 
   /**
@@ -359,7 +360,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   trace(to: TraceFunction | TraceOptions | undefined): void {
     if (to !== undefined) checkOptions("trace()", { trace: to }, TRACE_ARGUMENT);
-    const { endpoint } = this.#hub;
+    const { endpoint } = this.#dispatcher;
     endpoint.tracer?.stop();
     endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
   }
@@ -388,7 +389,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * ```
    */
   ignoreMessages(): void {
-    this.#hub.ignore();
+    this.#dispatcher.ignore();
   }
 
   /**
@@ -405,7 +406,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
     if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
-    return this.#hub.receive(options?.signal);
+    return this.#dispatcher.receive(options?.signal);
   }
 
   /**
@@ -418,7 +419,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
     if (options !== undefined) checkOptions("receiveStream()", options, RECEIVE_OPTIONS);
-    return this.#hub.receiveStream(options?.signal);
+    return this.#dispatcher.receiveStream(options?.signal);
   }
 
   /**

@@ -1,5 +1,5 @@
-// One end of an open connection: protocol + intake + transport + close timer + the rule of when to
-// write.
+// One end of an open connection: protocol + receiving half + transport + close timer + the rule of
+// when to write.
 //
 // 1. All replies to one chunk leave in one write at its end. Everything else that is sent leaves at
 //    the end of its turn (see turn.ts), or at once when the batch has reached the high-water mark.
@@ -27,7 +27,7 @@ import { type CloseInfo, ConnectionClosed, ProtocolError } from "../protocol/err
 import { lendBatches, REFERENCE_FROM } from "../protocol/frame_encoder.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
 import { CloseTimer } from "./close_timer.ts";
-import { Intake } from "./receive_backpressure.ts";
+import { ReceiveBackpressure } from "./receive_backpressure.ts";
 import type { Sendable } from "../protocol/sendable.ts";
 import { handled, RESOLVED } from "../util/promises.ts";
 import type { Protocol } from "../protocol/protocol.ts";
@@ -41,7 +41,7 @@ export class Endpoint implements TransportSink {
   info: CloseInfo | undefined;
   /** Each chunk that arrives sets it; the heartbeat clears it. */
   alive = true;
-  /** The last round trip of a Ping, in milliseconds; the hub sets it. */
+  /** The last round trip of a Ping, in milliseconds; the dispatcher sets it. */
   roundTrip: number | undefined;
   /** Messages sent. */
   messagesSent = 0;
@@ -55,7 +55,7 @@ export class Endpoint implements TransportSink {
   /** Its byte stream; others only read its properties. */
   readonly transport: Transport;
   /** Its receiving half. */
-  readonly intake: Intake;
+  readonly inbound: ReceiveBackpressure;
 
   readonly #protocol: Protocol;
   readonly #consumer: EndpointConsumer;
@@ -84,7 +84,7 @@ export class Endpoint implements TransportSink {
     this.#consumer = consumer;
     this.limits = limits;
     this.#guard = guard;
-    this.intake = new Intake(protocol, consumer, guard, limits.ownBuffers ?? false);
+    this.inbound = new ReceiveBackpressure(protocol, consumer, guard, limits.ownBuffers ?? false);
     protocol.answersPings = limits.autoPong ?? true;
     if (transport.borrows) lendBatches(protocol.output);
     if (rest.length > 0) this.#receive(rest);
@@ -106,11 +106,11 @@ export class Endpoint implements TransportSink {
   }
   /** Messages sent and received. */
   get messages(): number {
-    return this.messagesSent + this.intake.messages;
+    return this.messagesSent + this.inbound.messages;
   }
   /** Whether messages wait for the consumer. */
   get draining(): boolean {
-    return this.intake.draining;
+    return this.inbound.draining;
   }
   /** Whether messages can be sent. */
   get open(): boolean {
@@ -132,7 +132,7 @@ export class Endpoint implements TransportSink {
 
   /** The consumer takes messages, or takes them again. */
   proceed(): void {
-    this.intake.proceed();
+    this.inbound.proceed();
     this.#pump();
   }
 
@@ -197,14 +197,14 @@ export class Endpoint implements TransportSink {
   close(code: number | undefined, reason: string): void {
     encodeCloseBody(code, reason);
     if (this.open) this.#consumer.refill(true);
-    this.intake.discard();
+    this.inbound.discard();
     this.#protocol.close(code, reason);
     this.#pump();
   }
 
   /** Drops the connection, without a closing handshake, and what waits for the consumer. */
   terminate(cause: Error): void {
-    this.intake.discard();
+    this.inbound.discard();
     this.lose(cause, "local");
     this.#finish();
   }
@@ -226,8 +226,8 @@ export class Endpoint implements TransportSink {
       taken = this.transport.write(chunk);
     }
     if (!taken) this.#protocol.congested = true;
-    if (!this.intake.yielding) return;
-    this.intake.yielding = false;
+    if (!this.inbound.yielding) return;
+    this.inbound.yielding = false;
     this.#pump();
   }
 
@@ -243,10 +243,10 @@ export class Endpoint implements TransportSink {
   data(chunk: Bytes, lent = false): boolean {
     this.alive = true;
     this.#receive(chunk, lent);
-    this.intake.kept = false;
+    this.inbound.kept = false;
     this.#pump(true);
     if (lent) this.#protocol.input.own();
-    return !this.intake.kept && this.#protocol.input.empty;
+    return !this.inbound.kept && this.#protocol.input.empty;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -273,7 +273,7 @@ export class Endpoint implements TransportSink {
   closed(error?: Error, rest?: Bytes): void {
     const { answersClose = false } = this.transport;
     const before = this.#consumer.held + this.bufferedAmount;
-    this.intake.runToEnd(rest);
+    this.inbound.runToEnd(rest);
     this.#closeTimer?.stop();
     // Replies since then have not left either, unless the engine below has sent them.
     const unsent = answersClose ? before : this.#consumer.held + this.bufferedAmount;
@@ -292,12 +292,12 @@ export class Endpoint implements TransportSink {
    */
   #finish(): void {
     const { info } = this;
-    if (info === undefined || this.finished || this.intake.draining) return;
+    if (info === undefined || this.finished || this.inbound.draining) return;
     this.finished = true;
     this.#protocol.dispose();
     // What was wrong with a message that waited is known already, unless the connection had ended
     // by then.
-    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.intake.error);
+    this.#consumer.finished(info, this.#protocol.violated ? undefined : this.inbound.error);
   }
 
   #receive(chunk: Bytes, lent = false): void {
@@ -325,9 +325,9 @@ export class Endpoint implements TransportSink {
    * Parses as far as it may. `atOnce` writes the replies now, when the whole chunk has been parsed.
    */
   #pump(atOnce = false): void {
-    if (!this.intake.run()) return;
+    if (!this.inbound.run()) return;
     const protocol = this.#protocol;
-    const { yielding } = this.intake;
+    const { yielding } = this.inbound;
     if (yielding) this.#flushLater();
     else if (atOnce) this.flush();
     else if (protocol.output.byteLength > 0) this.#written();
@@ -341,7 +341,7 @@ export class Endpoint implements TransportSink {
    * Reads on when the chunk is used up; stops reading when a message has to wait for the consumer.
    */
   #read(): void {
-    const reading = !this.#protocol.blocked && !this.intake.yielding;
+    const reading = !this.#protocol.blocked && !this.inbound.yielding;
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.transport.resume();
@@ -364,7 +364,7 @@ export class Endpoint implements TransportSink {
   /** Ensures that what was encoded is written in time. */
   #written(): void {
     if (this.#protocol.output.byteLength >= HIGH_WATER_MARK) this.flush();
-    else if (!this.intake.running) this.#flushLater();
+    else if (!this.inbound.running) this.#flushLater();
   }
 
   #flushLater(): void {

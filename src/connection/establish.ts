@@ -7,7 +7,7 @@ import type { NegotiatedCompression } from "../deflate/compression.ts";
 import { Endpoint } from "./endpoint.ts";
 import { formatExtensions } from "../http/extension_header.ts";
 import type { Role } from "../protocol/frame_header.ts";
-import { Hub } from "./hub.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import type { ResolvedLimits } from "./limits.ts";
 import { Protocol } from "../protocol/protocol.ts";
 import type { ConnectionGuard } from "../guard/connection_guard.ts";
@@ -22,7 +22,7 @@ export interface Established<Data> {
   /** Its protocol on its transport; it reads nothing before `start()` or `proceed()`. */
   readonly endpoint: Endpoint;
   /** Where its messages go. */
-  readonly hub: Hub;
+  readonly dispatcher: Dispatcher;
 }
 
 /** What the opening handshake left. */
@@ -51,19 +51,19 @@ export function establish<Data>(
   guard?: ConnectionGuard,
 ): Established<Data> {
   const { role, transport, rest, compression, result } = outcome;
-  const hub = new Hub();
+  const dispatcher = new Dispatcher();
   const inflating = compression?.transform;
   const { tracer } = outcome;
   let transform = inflating === undefined ? undefined : guard?.limit(inflating) ?? inflating;
   if (transform !== undefined) transform = tracer?.watch(transform) ?? transform;
   const protocol = new Protocol(role, limits, transform, guard);
-  const endpoint = new Endpoint(protocol, transport, rest, hub, limits, guard, tracer);
-  hub.endpoint = endpoint;
+  const endpoint = new Endpoint(protocol, transport, rest, dispatcher, limits, guard, tracer);
+  dispatcher.endpoint = endpoint;
   const remoteAddress = outcome.remoteAddress ?? transport.remoteAddress;
   const extensions = compression === undefined ? "" : formatExtensions(compression.extensions);
   const { protocol: subprotocol, request, response } = result;
   const known = { protocol: subprotocol, request, response, extensions, remoteAddress };
-  const connection = createConnection(hub, known, data);
-  watch(hub, limits, guard?.patience);
-  return { connection, endpoint, hub };
+  const connection = createConnection(dispatcher, known, data);
+  watch(dispatcher, limits, guard?.patience);
+  return { connection, endpoint, dispatcher };
 }

@@ -15,7 +15,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
-import type { Hub, HubHooks } from "./hub.ts";
+import type { Dispatcher, DispatcherHooks } from "./dispatcher.ts";
 import type { MessageTaker } from "./message_taker.ts";
 import { discardRest, type MessageStream, streamOf } from "./message_stream.ts";
 import { RESOLVED } from "../util/promises.ts";
@@ -79,8 +79,8 @@ export interface HandlerScene<Data> {
   readonly connection: WebSocketConnection<Data>;
   /** Its endpoint. */
   readonly endpoint: Endpoint;
-  /** Its hub. */
-  readonly hub: Hub;
+  /** Its dispatcher. */
+  readonly dispatcher: Dispatcher;
 }
 
 /** What a handler reports to: the server or the client that runs it. */
@@ -131,13 +131,13 @@ async function isDone(result: unknown): Promise<boolean> {
 
 async function runFunction<Data>(
   handler: WebSocketFunction<Data>,
-  { connection, endpoint, hub }: HandlerScene<Data>,
+  { connection, endpoint, dispatcher }: HandlerScene<Data>,
   watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
   try {
     const result = handler(connection);
-    if (!hub.used && !unused.has(handler) && await isDone(result) && !hub.used) {
+    if (!dispatcher.used && !unused.has(handler) && await isDone(result) && !dispatcher.used) {
       unused.add(handler);
       watcher.report(new Error(UNUSED));
     }
@@ -154,7 +154,7 @@ async function runFunction<Data>(
  * Calls the hooks of one connection. Each connection has such an object, and no closures, since
  * many connections share a handler.
  */
-class HookRunner<Data> implements HubHooks, MessageTaker {
+class HookRunner<Data> implements DispatcherHooks, MessageTaker {
   readonly #hooks: WebSocketHooks<Data>;
   readonly #ws: WebSocketConnection<Data>;
   readonly #endpoint: Endpoint;
@@ -164,20 +164,20 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
 
   constructor(
     hooks: WebSocketHooks<Data>,
-    { connection, endpoint, hub }: HandlerScene<Data>,
+    { connection, endpoint, dispatcher }: HandlerScene<Data>,
     watcher: HandlerWatcher,
   ) {
     this.#hooks = hooks;
     this.#ws = connection;
     this.#endpoint = endpoint;
     this.#watcher = watcher;
-    hub.hooks = this;
+    dispatcher.hooks = this;
     if (!this.#takes) return;
-    hub.taker = this;
+    dispatcher.taker = this;
     if (hooks.stream !== undefined) {
-      hub.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
+      dispatcher.takerStreamFrom = hooks.message === undefined ? 0 : hooks.streamFrom ?? 65_536;
     }
-    hub.aim();
+    dispatcher.aim();
   }
 
   get #takes(): boolean {
@@ -195,7 +195,7 @@ class HookRunner<Data> implements HubHooks, MessageTaker {
 
   start(): void {
     const hooks = this.#hooks;
-    if (!this.#takes) this.#endpoint.intake.dropsExcess = true;
+    if (!this.#takes) this.#endpoint.inbound.dropsExcess = true;
     if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
       return this.#endpoint.start();
     }

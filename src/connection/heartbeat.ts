@@ -8,7 +8,7 @@
 
 import { EMPTY } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
-import type { Hub } from "./hub.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { ResolvedLimits } from "./limits.ts";
 
 /**
@@ -35,7 +35,7 @@ let period = LONGEST_TICK;
  * progress.
  */
 export function watch(
-  hub: Hub,
+  dispatcher: Dispatcher,
   limits: LifeLimits,
   patience: number = Infinity,
 ): void {
@@ -47,7 +47,7 @@ export function watch(
     patience,
   );
   if (shortest === Infinity) return;
-  hub.heartbeat = new Heartbeat(hub, limits);
+  dispatcher.heartbeat = new Heartbeat(dispatcher, limits);
   if (unreferenced > 0) hold();
   const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
   if (timer !== undefined && wanted >= period) return;
@@ -78,7 +78,7 @@ interface Activity {
 }
 
 class Heartbeat {
-  readonly #hub: Hub;
+  readonly #dispatcher: Dispatcher;
   readonly #limits: LifeLimits;
   readonly #dueAt: number;
   readonly #activity: Activity | undefined;
@@ -88,8 +88,8 @@ class Heartbeat {
   #bufferedAmount = 0;
   #unreferenced = false;
 
-  constructor(hub: Hub, limits: LifeLimits) {
-    this.#hub = hub;
+  constructor(dispatcher: Dispatcher, limits: LifeLimits) {
+    this.#dispatcher = dispatcher;
     this.#limits = limits;
     const now = Math.trunc(performance.now());
     this.#lastSign = now;
@@ -122,7 +122,7 @@ class Heartbeat {
   }
 
   check(now: number): void {
-    const { endpoint } = this.#hub;
+    const { endpoint } = this.#dispatcher;
     endpoint.checkProgress();
     if (!endpoint.open) return;
     const { interval, timeout } = this.#limits.heartbeat;
@@ -143,14 +143,14 @@ class Heartbeat {
       endpoint.lose(new Error(`Nothing came within ${timeout} ms of a Ping`));
     } else if (now - this.#lastSign >= interval) {
       this.#pinged = true;
-      this.#hub.sendPing(crypto.getRandomValues(new Uint8Array(8)));
+      this.#dispatcher.sendPing(crypto.getRandomValues(new Uint8Array(8)));
     }
   }
 
   #isIdle(now: number): boolean {
     const activity = this.#activity;
     if (activity === undefined) return false;
-    const { messages, draining } = this.#hub.endpoint;
+    const { messages, draining } = this.#dispatcher.endpoint;
     // The peer is not idle while its messages wait for their consumer.
     if (messages === activity.messages && !draining) {
       return now - activity.lastMessage >= this.#limits.idleTimeout;
@@ -161,7 +161,7 @@ class Heartbeat {
   }
 
   #showsLife(): boolean {
-    const { endpoint } = this.#hub;
+    const { endpoint } = this.#dispatcher;
     const { alive, bufferedAmount } = endpoint;
     const leaving = bufferedAmount < this.#bufferedAmount;
     endpoint.alive = false;

@@ -1,7 +1,7 @@
 // What takes the messages of a connection that no `receive()` waits for.
 
 import type { Bytes } from "../util/bytes.ts";
-import type { Intake } from "./receive_backpressure.ts";
+import type { ReceiveBackpressure } from "./receive_backpressure.ts";
 import { discardRest, type MessageStream } from "./message_stream.ts";
 
 /** Takes messages: the hooks of a handler, or what discards them. */
@@ -20,15 +20,15 @@ export interface MessageTaker {
 export class Ignorer implements MessageTaker {
   readonly claim =
     "Expected no messages to be asked for after ignoreMessages(), which discards them";
-  readonly #intake: Intake;
+  readonly #inbound: ReceiveBackpressure;
 
-  /** @param intake Where they are counted. */
-  constructor(intake: Intake) {
-    this.#intake = intake;
+  /** @param inbound Where they are counted. */
+  constructor(inbound: ReceiveBackpressure) {
+    this.#inbound = inbound;
   }
 
   message(): boolean {
-    this.#intake.ignored++;
+    this.#inbound.ignored++;
     return true;
   }
 

@@ -20,7 +20,7 @@ import type { Protocol } from "../protocol/protocol.ts";
 import { FIRST_ALLOWANCE, ReadAhead } from "./read_ahead.ts";
 
 /** Gives a consumer what one protocol parses. */
-export class Intake {
+export class ReceiveBackpressure {
   /** Messages received. */
   messages = 0;
   /** Messages that were discarded because the program takes none. */

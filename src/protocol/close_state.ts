@@ -18,7 +18,7 @@ export type ProtocolState = "open" | "closing" | "discarding" | "closed";
 const INTENDED: readonly number[] = [CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus];
 
 /** What is known of the end of a connection so far. */
-export class Ending {
+export class CloseState {
   /** Which end was first to close, fail or drop the connection. */
   initiator: "local" | "remote" | undefined;
   /** The Close frame this end sent. */

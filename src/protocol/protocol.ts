@@ -20,7 +20,7 @@ import { type Bytes, EMPTY } from "../util/bytes.ts";
 import { CloseCode, encodeCloseBody } from "./close_frame.ts";
 import { FrameDecoder } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
-import { Ending, type ProtocolState } from "./close_state.ts";
+import { CloseState, type ProtocolState } from "./close_state.ts";
 import { type CloseInfo, ProtocolError, toProtocolError } from "./errors.ts";
 import {
   checkControlLength,
@@ -78,7 +78,7 @@ export class Protocol extends ProtocolSettings {
   /** Made for the first Pong that has to wait. */
   #pendingPong: PendingPong | undefined;
   /** What is known of the end, once there is something to know. */
-  #ending: Ending | undefined;
+  #closeState: CloseState | undefined;
 
   /**
    * The protocol for one end, with its limits, the extension that was negotiated, and a guard
@@ -118,7 +118,7 @@ export class Protocol extends ProtocolSettings {
    */
   get endDue(): boolean {
     return this.state === "discarding" &&
-      (this.role === "server" || this.#ending?.broken === true);
+      (this.role === "server" || this.#closeState?.broken === true);
   }
 
   /**
@@ -141,7 +141,7 @@ export class Protocol extends ProtocolSettings {
 
   /** Whether the peer broke the protocol, or a limit. */
   get violated(): boolean {
-    return this.#ending?.cause instanceof ProtocolError;
+    return this.#closeState?.cause instanceof ProtocolError;
   }
 
   /**
@@ -418,7 +418,7 @@ export class Protocol extends ProtocolSettings {
 
   /**
    * The byte stream is gone: returns how the connection ended. For `unsent` and `closeLeft` see
-   * `Ending.end()`; `roundTrip` becomes a part of the result.
+   * `CloseState.end()`; `roundTrip` becomes a part of the result.
    */
   end(
     error: Error | undefined,
@@ -446,8 +446,8 @@ export class Protocol extends ProtocolSettings {
     this.#transform?.close();
   }
 
-  get #known(): Ending {
-    return this.#ending ??= new Ending();
+  get #known(): CloseState {
+    return this.#closeState ??= new CloseState();
   }
 }
 

@@ -16,7 +16,7 @@ import type { OriginScene } from "../handshake/origin_policy.ts";
 import type { RequestHead } from "../http/head.ts";
 import { nextId } from "../connection/id.ts";
 import { Tracer } from "../connection/tracer.ts";
-import type { Owner } from "../connection/hub.ts";
+import type { Owner } from "../connection/dispatcher.ts";
 import { place } from "../util/slab.ts";
 import type { Address, Transport } from "../transport/transport.ts";
 import {
@@ -168,9 +168,9 @@ export function openConnection(
 ): void {
   const guard = new ConnectionGuard(context.guard);
   const established = establish(outcome, context, data, guard);
-  const { connection, hub } = established;
+  const { connection, dispatcher } = established;
   const member = new Member(context, peer, guard, connection);
-  hub.owner = member;
+  dispatcher.owner = member;
   context.connections.add(connection);
   context.guard.counters.opened();
   runHandler(handler, established, member);

@@ -22,7 +22,7 @@ import { type NativeSocket, NativeTransport } from "./engine_transport.ts";
 import { SessionPeer } from "./client_address.ts";
 import { reasonOf } from "./report_refusal.ts";
 import { mentionsWebSocket } from "./request.ts";
-import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
+import { type ServerCloseOptions, Shutdown } from "./shutdown.ts";
 
 /** An upgrade that was decided on; the engine carries it out. */
 export interface Admitted {
@@ -43,13 +43,13 @@ export class Adoption {
   /** The open connections. */
   readonly connections: Set<WebSocketConnection> = new Set();
   readonly #context: ServerContext;
-  readonly #sessions: Sessions;
+  readonly #shutdown: Shutdown;
 
   constructor(options: AdoptionOptions) {
     const context = createContext(options, undefined, this.connections);
     // The engine answers Pings: an answer of ours would be a second one.
     this.#context = { ...context, autoPong: false };
-    this.#sessions = new Sessions(this.#context);
+    this.#shutdown = new Shutdown(this.#context);
   }
 
   /** What has happened so far; see `Server.stats()`. */
@@ -126,7 +126,7 @@ export class Adoption {
    * refused with 503.
    */
   close(options?: ServerCloseOptions): Promise<void> {
-    return this.#sessions.close(options);
+    return this.#shutdown.close(options);
   }
 
   #judge(

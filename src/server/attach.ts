@@ -18,7 +18,7 @@ import { createContext, type FetchHandler, type ServerContext } from "./context.
 import { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
 import type { AttachmentOptions } from "./options.ts";
-import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
+import { type ServerCloseOptions, Shutdown } from "./shutdown.ts";
 
 /** The head of a request as another server read it. */
 export interface ForeignHead {
@@ -35,7 +35,7 @@ export class Attachment {
   /** The open connections. */
   readonly connections: Set<WebSocketConnection> = new Set();
   readonly #context: ServerContext;
-  readonly #sessions: Sessions;
+  readonly #shutdown: Shutdown;
 
   /** `websocket` is the handler for requests that are upgraded without a `fetch`. */
   constructor(
@@ -44,7 +44,7 @@ export class Attachment {
     websocket?: WebSocketHandler,
   ) {
     this.#context = { ...createContext(options, deflate, this.connections), websocket };
-    this.#sessions = new Sessions(this.#context);
+    this.#shutdown = new Shutdown(this.#context);
   }
 
   /**
@@ -64,8 +64,8 @@ export class Attachment {
       this.#context,
       transport.tls !== undefined,
     );
-    const session = new HttpSession(transport, this.#context, peer, this.#sessions, fetch);
-    this.#sessions.add(session);
+    const session = new HttpSession(transport, this.#context, peer, this.#shutdown, fetch);
+    this.#shutdown.add(session);
     session.runOnce(toHead(head), rest, peer.connect());
     return session.refusal;
   }
@@ -90,7 +90,7 @@ export class Attachment {
    * refused with 503.
    */
   close(options?: ServerCloseOptions): Promise<void> {
-    return this.#sessions.close(options);
+    return this.#shutdown.close(options);
   }
 }
 

@@ -18,7 +18,7 @@ import { accept, judgeHandshake } from "./accept_handshake.ts";
 import type { ServerContext } from "./context.ts";
 import type { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
-import type { Session, Sessions } from "./shutdown.ts";
+import type { Session, Shutdown } from "./shutdown.ts";
 
 /** A connection that has not sent its first request yet. */
 export class Opening implements TransportSink, Bounded, Session {
@@ -28,7 +28,7 @@ export class Opening implements TransportSink, Bounded, Session {
   readonly #transport: Transport;
   readonly #context: ServerContext;
   readonly #peer: SessionPeer;
-  readonly #sessions: Sessions;
+  readonly #shutdown: Shutdown;
   /** The parser of a head that did not come in one chunk. */
   #parser: HeadParser<RequestHead> | undefined;
 
@@ -37,13 +37,13 @@ export class Opening implements TransportSink, Bounded, Session {
     transport: Transport,
     context: ServerContext,
     peer: SessionPeer,
-    sessions: Sessions,
+    shutdown: Shutdown,
   ) {
     this.#transport = transport;
     this.#context = context;
     this.#peer = peer;
-    this.#sessions = sessions;
-    sessions.add(this);
+    this.#shutdown = shutdown;
+    shutdown.add(this);
     startDeadline(this, context.handshakeTimeout);
     transport.sink = this;
     transport.resume();
@@ -51,7 +51,7 @@ export class Opening implements TransportSink, Bounded, Session {
 
   destroy(): void {
     this.#over();
-    this.#sessions.leave(this);
+    this.#shutdown.leave(this);
     this.#transport.destroy();
     this.#peer.leave();
   }
@@ -84,7 +84,7 @@ export class Opening implements TransportSink, Bounded, Session {
 
   closed(): void {
     this.#over();
-    this.#sessions.leave(this);
+    this.#shutdown.leave(this);
     this.#peer.leave();
   }
 
@@ -110,7 +110,7 @@ export class Opening implements TransportSink, Bounded, Session {
       options: found.options,
     });
     this.#over();
-    if (refusal === undefined) this.#sessions.leave(this);
+    if (refusal === undefined) this.#shutdown.leave(this);
     else this.#session().runOnce(received, rest, refusal);
     return true;
   }
@@ -121,8 +121,8 @@ export class Opening implements TransportSink, Bounded, Session {
   }
 
   #session(): HttpSession {
-    const session = new HttpSession(this.#transport, this.#context, this.#peer, this.#sessions);
-    this.#sessions.replace(this, session);
+    const session = new HttpSession(this.#transport, this.#context, this.#peer, this.#shutdown);
+    this.#shutdown.replace(this, session);
     return session;
   }
 

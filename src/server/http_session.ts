@@ -40,7 +40,7 @@ import {
 import { reasonOf, type RefusalReason } from "./report_refusal.ts";
 import { stalled, writeResponse } from "./response.ts";
 import { Departure } from "./server_request.ts";
-import type { Session, Sessions } from "./shutdown.ts";
+import type { Session, Shutdown } from "./shutdown.ts";
 
 /** What became of a request. */
 type Outcome = "upgraded" | "keep-alive" | "close";
@@ -62,7 +62,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
 
   readonly #reader: TransportReader;
   readonly #context: ServerContext;
-  readonly #sessions: Sessions;
+  readonly #shutdown: Shutdown;
   readonly #fetch: FetchHandler | undefined;
   readonly #parser;
   readonly #peer: SessionPeer;
@@ -78,12 +78,12 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     transport: Transport,
     context: ServerContext,
     peer: SessionPeer,
-    sessions: Sessions,
+    shutdown: Shutdown,
     fetch?: FetchHandler,
   ) {
     this.#reader = new TransportReader(transport, this);
     this.#context = context;
-    this.#sessions = sessions;
+    this.#shutdown = shutdown;
     this.#fetch = fetch ?? context.fetch;
     this.#parser = createRequestParser({ maxHeadSize: context.maxHeadSize });
     this.#peer = peer;
@@ -150,7 +150,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if (this.#over) return;
     this.#answered();
     this.#over = true;
-    this.#sessions.leave(this);
+    this.#shutdown.leave(this);
     this.#peer.leave();
   }
 
@@ -356,7 +356,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
     if (refusal !== undefined) return this.#refuse(refusal, head);
     this.#over = true;
-    this.#sessions.leave(this);
+    this.#shutdown.leave(this);
     return "upgraded";
   }
 

@@ -11,8 +11,8 @@ import { createContext, type FindSocket, type ServerContext } from "./context.ts
 import { listeningUrl, resolveListening } from "./listening.ts";
 import { type ListeningOptions, SERVE_OPTIONS, type ServeOptions } from "./options.ts";
 import { createRouter } from "./routes.ts";
-import { Reception } from "./accept_connection.ts";
-import { type ServerCloseOptions, Sessions } from "./shutdown.ts";
+import { ConnectionAcceptor } from "./connection_acceptor.ts";
+import { type ServerCloseOptions, Shutdown } from "./shutdown.ts";
 
 /** A server that listens. */
 export interface Server extends AsyncDisposal {
@@ -102,8 +102,8 @@ class RunningServer implements Server {
   readonly connections = new Set<WebSocketConnection>();
   readonly #context: ServerContext;
   readonly #listening: ListeningOptions;
-  readonly #sessions: Sessions;
-  readonly #reception: Reception;
+  readonly #shutdown: Shutdown;
+  readonly #acceptor: ConnectionAcceptor;
   #listener!: Listener;
 
   constructor(options: ServeOptions<unknown>, deflate: DeflateBackend | undefined) {
@@ -122,18 +122,18 @@ class RunningServer implements Server {
       websocket,
       findSocket: findSocketOf(context, router?.findSocket, websocket),
     };
-    this.#sessions = new Sessions(this.#context);
-    this.#reception = new Reception(this.#context, this.#sessions);
+    this.#shutdown = new Shutdown(this.#context);
+    this.#acceptor = new ConnectionAcceptor(this.#context, this.#shutdown);
   }
 
   async listen(runtime: Omit<Runtime, "dial">): Promise<void> {
     const { handshakeTimeout, error } = this.#context;
-    const reception = this.#reception;
+    const acceptor = this.#acceptor;
     const where = {
       ...resolveListening(this.#listening, handshakeTimeout, error),
-      arrive: (address: Address | undefined) => reception.arrive(address),
+      arrive: (address: Address | undefined) => acceptor.arrive(address),
     };
-    this.#listener = await runtime.listen(where, (transport) => reception.take(transport));
+    this.#listener = await runtime.listen(where, (transport) => acceptor.take(transport));
   }
 
   stats(): ServerStats {
@@ -157,8 +157,8 @@ class RunningServer implements Server {
   }
 
   close(options?: ServerCloseOptions): Promise<void> {
-    return this.#sessions.close(options, () => {
-      this.#reception.stopped = true;
+    return this.#shutdown.close(options, () => {
+      this.#acceptor.stopped = true;
       return this.#listener.close();
     });
   }

@@ -56,7 +56,7 @@ export interface Session {
 }
 
 /** The connections of one server. */
-export class Sessions {
+export class Shutdown {
   readonly #context: ServerContext;
   readonly #open = new Set<Session>();
   #closed: Promise<void> | undefined;

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { connect, serve, type WebSocketConnection } from "@sansocket/ws";
 import type { Endpoint } from "../../src/connection/endpoint.ts";
-import { Hub } from "../../src/connection/hub.ts";
+import { Dispatcher } from "../../src/connection/dispatcher.ts";
 import { watch } from "../../src/connection/heartbeat.ts";
 import { networks, open, withResolvers } from "../support/connections.ts";
 import {
@@ -244,7 +244,7 @@ test("maxLifetime is spread by a tenth either way", async () => {
   const performanceNow = performance.now.bind(performance);
   const setIntervalOf = globalThis.setInterval;
   const random = Math.random;
-  const hubs: Hub[] = [];
+  const dispatchers: Dispatcher[] = [];
   let clock = 1_000;
   let tick: (() => void) | undefined;
   try {
@@ -258,10 +258,10 @@ test("maxLifetime is spread by a tenth either way", async () => {
       Math.random = () => part;
       clock = 1_000;
       const endpoint = new FakeEndpoint();
-      const hub = new Hub();
-      hub.endpoint = endpoint as unknown as Endpoint;
-      hubs.push(hub);
-      watch(hub, {
+      const dispatcher = new Dispatcher();
+      dispatcher.endpoint = endpoint as unknown as Endpoint;
+      dispatchers.push(dispatcher);
+      watch(dispatcher, {
         heartbeat: { interval: Infinity, timeout: Infinity },
         idleTimeout: Infinity,
         maxLifetime: 10_000,
@@ -284,8 +284,8 @@ test("maxLifetime is spread by a tenth either way", async () => {
     performance.now = performanceNow;
     globalThis.setInterval = setIntervalOf;
     Math.random = random;
-    for (const hub of hubs) {
-      hub.closed(closeInfo({ code: 1006, wasClean: false, initiator: "local" }));
+    for (const dispatcher of dispatchers) {
+      dispatcher.closed(closeInfo({ code: 1006, wasClean: false, initiator: "local" }));
     }
   }
 });

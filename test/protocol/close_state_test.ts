@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { decodeHex } from "@std/encoding";
-import { Ending } from "../../src/protocol/close_state.ts";
+import { CloseState } from "../../src/protocol/close_state.ts";
 import { type EndedBy, ProtocolError } from "../../src/protocol/errors.ts";
 import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
@@ -9,12 +9,12 @@ const ours = { code: 1000, reason: "ours" };
 const theirs = { code: 4000, reason: "theirs" };
 const lost = new Error("lost");
 
-test("Ending of which nothing is known was the peer's, with 1006", () => {
-  assertEquals(new Ending().toInfo(), closeInfo({ code: 1006, wasClean: false }));
+test("CloseState of which nothing is known was the peer's, with 1006", () => {
+  assertEquals(new CloseState().toInfo(), closeInfo({ code: 1006, wasClean: false }));
 });
 
-test("Ending is clean once both Close frames were exchanged, and tells the peer's", () => {
-  const ending = new Ending();
+test("CloseState is clean once both Close frames were exchanged, and tells the peer's", () => {
+  const ending = new CloseState();
   ending.initiator = "local";
   ending.sent = ours;
   assertEquals([ending.toInfo().wasClean, ending.toInfo().code], [false, 1006]);
@@ -27,16 +27,16 @@ test("Ending is clean once both Close frames were exchanged, and tells the peer'
   });
 });
 
-test("Ending drop() behind the closing handshake is no harm", () => {
-  const ending = new Ending();
+test("CloseState drop() behind the closing handshake is no harm", () => {
+  const ending = new CloseState();
   ending.sent = ours;
   ending.received = theirs;
   ending.drop(lost, "transport");
   assertEquals([ending.toInfo().wasClean, ending.toInfo().cause], [true, undefined]);
 });
 
-test("Ending drop() before the closing handshake is a cause, and the first one counts", () => {
-  const ending = new Ending();
+test("CloseState drop() before the closing handshake is a cause, and the first one counts", () => {
+  const ending = new CloseState();
   ending.sent = ours;
   ending.drop(lost, "local");
   ending.drop(new Error("later"), "transport");
@@ -46,15 +46,15 @@ test("Ending drop() before the closing handshake is a cause, and the first one c
 });
 
 /** An end after both Close frames. */
-function agreed(): Ending {
-  const ending = new Ending();
+function agreed(): CloseState {
+  const ending = new CloseState();
   ending.initiator = "remote";
   ending.sent = ours;
   ending.received = theirs;
   return ending;
 }
 
-test("Ending end() is clean when both Close frames were exchanged and the stream ended in order (RFC 6455 7.1.4)", () => {
+test("CloseState end() is clean when both Close frames were exchanged and the stream ended in order (RFC 6455 7.1.4)", () => {
   for (const given of [false, true]) {
     const ending = agreed();
     if (given) ending.drop(lost, "local");
@@ -63,7 +63,7 @@ test("Ending end() is clean when both Close frames were exchanged and the stream
   }
 });
 
-test("Ending end() is not clean when the stream ended with an error, and tells it", () => {
+test("CloseState end() is not clean when the stream ended with an error, and tells it", () => {
   const ending = agreed();
   ending.end(lost, 0, true);
   const { wasClean, cause, code } = ending.toInfo();
@@ -71,7 +71,7 @@ test("Ending end() is not clean when the stream ended with an error, and tells i
   assertEquals([wasClean, code], [false, 4000]);
 });
 
-test("Ending end() is not clean when our Close frame had not left, and tells why", () => {
+test("CloseState end() is not clean when our Close frame had not left, and tells why", () => {
   const late = agreed();
   late.drop(lost, "local");
   late.end(undefined, 4, false);
@@ -86,8 +86,8 @@ test("Ending end() is not clean when our Close frame had not left, and tells why
   ]);
 });
 
-test("Ending by a violation has its code, unless the peer gave one", () => {
-  const ending = new Ending();
+test("CloseState by a violation has its code, unless the peer gave one", () => {
+  const ending = new CloseState();
   const violation = { code: 1002, reason: "Reserved opcode", kind: "reserved-opcode" } as const;
   assertEquals(ending.fail(violation), { code: 1002, reason: "Reserved opcode" });
   const { cause } = ending.toInfo();
@@ -103,14 +103,14 @@ test("Ending by a violation has its code, unless the peer gave one", () => {
   assertEquals([ending.toInfo().code, ending.toInfo().wasClean], [4000, false]);
 });
 
-test("Ending by an error of this end tells the peer 1011, and nothing of the error", () => {
-  const ending = new Ending();
+test("CloseState by an error of this end tells the peer 1011, and nothing of the error", () => {
+  const ending = new CloseState();
   assertEquals(ending.fail(lost), { code: 1011, reason: "" });
   assertStrictEquals(ending.toInfo().cause, lost);
   assertEquals([ending.toInfo().code, ending.toInfo().initiator], [1011, "local"]);
 });
 
-test("Ending receive() takes what a Close frame says, or tells what is wrong with it", () => {
+test("CloseState receive() takes what a Close frame says, or tells what is wrong with it", () => {
   const cases: readonly (readonly [body: string, received: unknown, kind: string | undefined])[] = [
     ["", { code: 1005, reason: "" }, undefined],
     ["03e8" + "6f6b", { code: 1000, reason: "ok" }, undefined],
@@ -120,7 +120,7 @@ test("Ending receive() takes what a Close frame says, or tells what is wrong wit
     ["03e8" + "ff", undefined, "invalid-close-reason"],
   ];
   for (const [body, received, kind] of cases) {
-    const ending = new Ending();
+    const ending = new CloseState();
     const result = ending.receive(decodeHex(body));
     assertEquals("kind" in result ? result.kind : undefined, kind, body);
     assertEquals(ending.received, received, body);
@@ -128,10 +128,10 @@ test("Ending receive() takes what a Close frame says, or tells what is wrong wit
   }
 });
 
-test("Ending is orderly when it is clean, and by this end or with 1000, 1001 or no code", () => {
+test("CloseState is orderly when it is clean, and by this end or with 1000, 1001 or no code", () => {
   for (const code of [1000, 1001, 1005, 1011, 4000]) {
     for (const initiator of ["local", "remote"] as const) {
-      const ending = new Ending();
+      const ending = new CloseState();
       ending.initiator = initiator;
       ending.sent = ours;
       assertEquals(ending.toInfo().orderly, false);
@@ -146,7 +146,7 @@ test("Ending is orderly when it is clean, and by this end or with 1000, 1001 or 
 const violation = { code: 1002, kind: "reserved-opcode", reason: "Reserved opcode" } as const;
 
 /** What is done to an ending, and what that counts as. */
-const ways: [string, EndedBy, (ending: Ending) => void][] = [
+const ways: [string, EndedBy, (ending: CloseState) => void][] = [
   ["a closing handshake of this end", "local", (ending) => {
     ending.initiator = "local";
     ending.sent = ours;
@@ -194,8 +194,8 @@ const ways: [string, EndedBy, (ending: Ending) => void][] = [
   }],
 ];
 for (const [what, endedBy, end] of ways) {
-  test(`Ending by ${what} is ${endedBy}`, () => {
-    const ending = new Ending();
+  test(`CloseState by ${what} is ${endedBy}`, () => {
+    const ending = new CloseState();
     end(ending);
     const info = ending.toInfo();
     assertEquals(info.endedBy, endedBy);
@@ -203,8 +203,8 @@ for (const [what, endedBy, end] of ways) {
   });
 }
 
-test("Ending tells while it is not final what is known, and the round trip with the end", () => {
-  const ending = new Ending();
+test("CloseState tells while it is not final what is known, and the round trip with the end", () => {
+  const ending = new CloseState();
   ending.initiator = "local";
   ending.sent = ours;
   const { final, sent, received, initiator, endedBy } = ending.toInfo(false);

@@ -24,12 +24,14 @@ interface JsrJson {
 /** Source files without a test file of their own, and where they are tested instead. */
 const testedElsewhere: Record<string, string> = {
   "src/connection/endpoint_consumer.ts":
-    "types only; test/connection/endpoint_test.ts and test/connection/hub_test.ts hold both sides to it",
+    "types only; test/connection/endpoint_test.ts and test/connection/dispatcher_test.ts hold both sides to it",
   "src/connection/handshake_result.ts":
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
-  "src/connection/message_taker.ts": "test/connection/hub_test.ts has a taker and ignoreMessages()",
-  "src/connection/receivers.ts": "test/connection/hub_test.ts has all ways in which one waits",
+  "src/connection/message_taker.ts":
+    "test/connection/dispatcher_test.ts has a taker and ignoreMessages()",
+  "src/connection/receivers.ts":
+    "test/connection/dispatcher_test.ts has all ways in which one waits",
   "src/connection/message_iterator.ts": "test/connection/connection_test.ts iterates connections",
   "src/connection/send_backpressure.ts":
     "test/connection/endpoint_test.ts and test/connection/sending_test.ts drive it through an endpoint",

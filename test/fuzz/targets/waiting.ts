@@ -123,7 +123,7 @@ async function run(
     heartbeat: false,
     ...(compression && { compression: { extensions: [], transform: transformOf(compression) } }),
   });
-  fake.hub.hooks = { failed: (error) => void failed.push(error) };
+  fake.dispatcher.hooks = { failed: (error) => void failed.push(error) };
   const { transport, endpoint, connection } = fake;
   const got: string[] = [];
   const take = (): Promise<boolean> => takeOne(connection, got, options);

@@ -1,9 +1,9 @@
-// What joins the parts of a connection: the endpoint gives it what has come, and it passes that on
-// to the hook, the call or the stream that gets it.
+// Dispatches what has come on a connection: the endpoint gives it each message, control frame and
+// the end, and it passes that on to the hook, the call or the stream that gets it.
 //
 // 1. A message goes to a hook when there is one, or else to the `receive()` that has waited
-//    longest. No message waits here: the endpoint keeps it until the hub asks for it, also between
-//    two chunks of a message that is streamed.
+//    longest. No message waits here: the endpoint keeps it until the dispatcher asks for it, also
+//    between two chunks of a message that is streamed.
 // 2. The parts that most connections never need are made when they are needed: receivers, Pings, an
 //    outbox.
 
@@ -27,7 +27,7 @@ import type { Outbox } from "./outbox.ts";
 import { defer, type Deferred, handled } from "../util/promises.ts";
 
 /** The calls that a handler gets, apart from messages. */
-export interface HubHooks {
+export interface DispatcherHooks {
   /** A Ping has come. */
   ping?(payload: Bytes): void;
   /** A Pong has come. */
@@ -53,12 +53,12 @@ export interface Owner {
   report(error: unknown): void;
 }
 
-const NO_HOOKS: HubHooks = Object.freeze({});
+const NO_HOOKS: DispatcherHooks = Object.freeze({});
 
 /** The consumer of one endpoint. */
-export class Hub implements EndpointConsumer {
+export class Dispatcher implements EndpointConsumer {
   /** The calls that the handler gets. */
-  hooks: HubHooks = NO_HOOKS;
+  hooks: DispatcherHooks = NO_HOOKS;
   /** Takes messages; without it they wait for `receive()`. */
   taker: MessageTaker | undefined;
   /** The size from which messages go to the taker in chunks. */
@@ -169,13 +169,13 @@ export class Hub implements EndpointConsumer {
 
   /** Discards all messages from now on, after one that is being read in chunks. */
   ignore(): void {
-    const ignorer = new Ignorer(this.endpoint.intake);
+    const ignorer = new Ignorer(this.endpoint.inbound);
     this.taker = ignorer;
     // Their octets are not even collected.
     this.takerStreamFrom = 0;
     this.#receivers?.reject(new Error(ignorer.claim));
     this.aim();
-    this.endpoint.intake.dropsExcess = false;
+    this.endpoint.inbound.dropsExcess = false;
     this.endpoint.proceed();
   }
 
@@ -201,7 +201,7 @@ export class Hub implements EndpointConsumer {
     if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
     this.#receivers ??= new Receivers(() => this.#unasked());
     // A program that has called `receive()` once gets all messages, though that call may take none.
-    endpoint.intake.dropsExcess = false;
+    endpoint.inbound.dropsExcess = false;
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     const taken = this.#receivers.add(streamed, signal);
     this.aim();

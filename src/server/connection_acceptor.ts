@@ -7,7 +7,7 @@ import { Opening } from "./fast_handshake.ts";
 import { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
 import { reasonOf, type RefusalReason } from "./report_refusal.ts";
-import type { Sessions } from "./shutdown.ts";
+import type { Shutdown } from "./shutdown.ts";
 
 /**
  * A full server answers at most this many connections at a time with a refusal. It cuts all others.
@@ -15,18 +15,18 @@ import type { Sessions } from "./shutdown.ts";
 const MAX_TURNED_AWAY = 100;
 
 /** Receives the connections of one server. */
-export class Reception {
+export class ConnectionAcceptor {
   /** Whether the server admits no more connections. */
   stopped = false;
   readonly #context: ServerContext;
-  readonly #sessions: Sessions;
+  readonly #shutdown: Shutdown;
   /** Connections that get a refusal now, because the server is full. */
   #turnedAway = 0;
 
   /** Starts without connections. */
-  constructor(context: ServerContext, sessions: Sessions) {
+  constructor(context: ServerContext, shutdown: Shutdown) {
     this.#context = context;
-    this.#sessions = sessions;
+    this.#shutdown = shutdown;
   }
 
   /** Takes a connection without TLS. */
@@ -79,12 +79,12 @@ export class Reception {
 
   #welcome(transport: Transport, peer: SessionPeer): void {
     if (this.#context.findSocket === undefined) this.#session(transport, peer).run();
-    else new Opening(transport, this.#context, peer, this.#sessions);
+    else new Opening(transport, this.#context, peer, this.#shutdown);
   }
 
   #session(transport: Transport, peer: SessionPeer): HttpSession {
-    const session = new HttpSession(transport, this.#context, peer, this.#sessions);
-    this.#sessions.add(session);
+    const session = new HttpSession(transport, this.#context, peer, this.#shutdown);
+    this.#shutdown.add(session);
     return session;
   }
 }
