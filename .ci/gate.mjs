@@ -83,8 +83,7 @@ async function runAll() {
     const steps = [...atWork.keys()];
     const stage = Math.min(...[...waiting, ...steps].map((step) => step.stage));
     const next = waiting.find((step) =>
-      step.stage === stage && steps.length < (step.alone ? 1 : atOnce) &&
-      !steps.some(({ alone }) => alone) &&
+      step.stage === stage && steps.length < atOnce &&
       ![...waiting, ...steps].some(({ name }) => name === step.after)
     );
     if (next === undefined) {

@@ -52,7 +52,7 @@ export function readBun(path) {
  * Reads Deno's JUnit report.
  *
  * It files a test under the module that called `Deno.test`, which is always test/support/test.ts
- * here. The order is the one they ran in, and the console says how many each file has.
+ * here. The order is the one they ran in, and the modules of deno_tests.mjs say how many each file has.
  *
  * @param {string} path The report.
  * @param {string} output What `deno test` printed.
@@ -61,7 +61,7 @@ export function readBun(path) {
 export function readDeno(path, output) {
   const cases = [...junitCases(path)];
   const owners = [];
-  for (const [, count, file] of output.matchAll(/^running (\d+) tests? from (\S+)$/gm)) {
+  for (const [, count, file] of output.matchAll(/^loaded (\d+) tests from (\S+)$/gm)) {
     for (let i = 0; i < Number(count); i++) owners.push(file);
   }
   const known = owners.length === cases.length;

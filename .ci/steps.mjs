@@ -1,11 +1,13 @@
 // The steps of the gate: what each runs, and beside what it may run.
 //
 // 1. A step starts when all steps of earlier stages have ended, so that no linter meets the files that tests write.
-// 2. Steps of one stage run two at a time, unless one wants the machine for itself: vitest has a worker for each core.
-// 3. No test's verdict depends on time, so two runtimes may be tested at once.
+// 2. Steps of one stage run two at a time, in this order. No test's verdict depends on time, so two runtimes may be
+//    tested at once.
+// 3. Node's tests come last: vitest has a worker for each core, so that none of them is idle in the end.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeDenoTests } from "./deno_tests.mjs";
 import { readBun, readDeno, readVitest } from "./report.mjs";
 import { root } from "./setup.mjs";
 
@@ -14,7 +16,6 @@ import { root } from "./setup.mjs";
  * @property {string} name For `--only`.
  * @property {number} stage When it may start.
  * @property {string} [after] The name of a step of its stage that has to end before.
- * @property {boolean} [alone] Whether nothing else may run meanwhile.
  * @property {string[][]} commands What it runs, one after the other, until one fails.
  * @property {string} [runtime] Whose tests it runs.
  * @property {string} [report] Where the runner writes its report.
@@ -22,7 +23,7 @@ import { root } from "./setup.mjs";
  */
 
 /**
- * All steps, those that take longest first within each stage.
+ * All steps, those that take longest first within the first stage.
  *
  * @param {string} scratch A folder for reports and for the package.
  * @returns {Step[]} The steps.
@@ -80,7 +81,8 @@ export function stepsIn(scratch) {
       report: reports.deno,
       read: readDeno,
       commands: [
-        ["deno", "test", "-A", "--no-check", ...importMap, `--junit-path=${reports.deno}`, "test/"],
+        ["deno", "test", "-A", "--no-check", "--config", "deno.json", ...importMap]
+          .concat(`--junit-path=${reports.deno}`, writeDenoTests(scratch)),
       ],
     },
     {
@@ -95,8 +97,7 @@ export function stepsIn(scratch) {
     },
     {
       name: "node",
-      stage: 3,
-      alone: true,
+      stage: 2,
       runtime: "Node",
       report: reports.node,
       read: readVitest,
