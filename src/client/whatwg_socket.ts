@@ -4,7 +4,9 @@
 //    task would cost a timer here, so SETTLE_ROUNDS microtasks pass between two events instead.
 //    They are fewer than turn.ts waits, or replies would not be batched.
 // 2. One loop dispatches message, error and close, so their order is that of the wire.
-// 3. While a Blob is read, everything sent behind it waits in `#queue`, the Close frame too.
+// 3. While a Blob is read, everything sent behind it waits in `#queue`, the Close frame too. It
+//    counts in bufferedAmount at once, and `overflow` decides about it as about what waits in the
+//    connection.
 // 4. bufferedAmount counts payloads without headers and does not fall while the code that calls
 //    `send()` runs.
 
@@ -13,7 +15,9 @@ import { isBlob } from "../util/brands.ts";
 import { copyBytes } from "../util/bytes.ts";
 import type { Connect, ConnectOptions } from "./connect.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
+import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
 import type { Message } from "../connection/message.ts";
+import { tooMuchWaits } from "../connection/send_backpressure.ts";
 import { createCloseEvent, createErrorEvent } from "./whatwg_events.ts";
 import {
   type CloseArguments,
@@ -34,6 +38,15 @@ const { CONNECTING, OPEN, CLOSING, CLOSED } = readyStates;
  */
 const SETTLE_ROUNDS = QUIET_ROUNDS - 2;
 
+/** A message that waits for a Blob, its own or one before it. */
+interface Waiting {
+  readonly size: number;
+  /** Reads it; undefined once it has been dropped. */
+  read: (() => Sent | Promise<ArrayBuffer>) | undefined;
+}
+
+type Sent = string | ArrayBuffer | ArrayBufferView;
+
 /** What a message is sent from. */
 export type Payload = string | Blob | ArrayBuffer | ArrayBufferView;
 
@@ -50,8 +63,13 @@ export class Socket {
   readonly #target: EventTarget;
   readonly #handshake = new AbortController();
   #connection: WebSocketConnection<undefined> | undefined;
+  readonly #limits: Pick<ResolvedLimits, "maxBufferedAmount" | "overflow">;
   /** The end of what waits for a Blob to be read. */
   #queue: Promise<void> | undefined;
+  /** What waits there, in order. */
+  readonly #waiting = new Set<Waiting>();
+  /** Why this end has given the connection up. */
+  #cause: Error | undefined;
   /** Octets given to the connection; `bufferedAmount` subtracts those that have left. */
   #pending = 0;
   /** Whether `#pending` must not fall, because the code that calls `send()` is still running. */
@@ -63,6 +81,7 @@ export class Socket {
   constructor(target: EventTarget, connect: Connect, url: URL, options: ConnectOptions) {
     this.#target = target;
     this.url = url;
+    this.#limits = resolveLimits(options);
     connectChecked(connect, url, { ...options, signal: this.#handshake.signal })
       .then((connection) => this.#run(connection), (error) => this.#fail(error));
   }
@@ -98,6 +117,7 @@ export class Socket {
     }
     const size = sizeOf(payload);
     if (this.readyState !== OPEN) this.#unsent += size;
+    else if ((isBlob(payload) || this.#queue !== undefined) && this.#refuses()) return;
     else if (isBlob(payload)) this.#enqueue(() => payload.arrayBuffer(), size);
     else if (this.#queue === undefined) this.#transmit(payload, size);
     else {
@@ -136,7 +156,7 @@ export class Socket {
     const info = await connection.closed;
     // `unsent` includes frame headers, so it is never less than what is counted here.
     this.#pending = Math.min(this.#pending, info.unsent);
-    this.#finish(info.cause, { ...closeStatus(info), wasClean: info.wasClean });
+    this.#finish(this.#cause ?? info.cause, { ...closeStatus(info), wasClean: info.wasClean });
   }
 
   #deliver(message: Message): void {
@@ -161,7 +181,7 @@ export class Socket {
     this.#target.dispatchEvent(createCloseEvent(init));
   }
 
-  #transmit(payload: string | ArrayBuffer | ArrayBufferView, size: number): void {
+  #transmit(payload: Sent, size: number): void {
     this.#pending = this.bufferedAmount - this.#unsent + size;
     // The encoder of a client has copied the bytes when this returns: it masks them.
     this.#connection?.send(payload);
@@ -170,15 +190,35 @@ export class Socket {
     queueMicrotask(() => this.#frozen = false);
   }
 
-  #enqueue(
-    read: () => string | ArrayBuffer | ArrayBufferView | Promise<ArrayBuffer>,
-    size: number,
-  ): void {
+  /** Whether one more message may not wait for a Blob, because too much waits. */
+  #refuses(): boolean {
+    const { maxBufferedAmount, overflow } = this.#limits;
+    if (overflow === "wait" || this.bufferedAmount <= maxBufferedAmount) return false;
+    if (overflow === "drop-oldest") {
+      for (const waiting of this.#waiting) {
+        if (this.bufferedAmount <= maxBufferedAmount) break;
+        this.#waiting.delete(waiting);
+        waiting.read = undefined;
+        this.#unsent -= waiting.size;
+      }
+      return false;
+    }
+    if (overflow === "close") {
+      this.#cause ??= tooMuchWaits(maxBufferedAmount, this.bufferedAmount);
+      this.#connection?.terminate();
+    }
+    return true;
+  }
+
+  #enqueue(read: NonNullable<Waiting["read"]>, size: number): void {
     this.#unsent += size;
-    const queue = (this.#queue ?? Promise.resolve()).then(read).then((payload) => {
-      if (this.readyState === CLOSED) return;
+    const waiting: Waiting = { size, read };
+    this.#waiting.add(waiting);
+    const queue = (this.#queue ?? Promise.resolve()).then(() => waiting.read?.()).then((data) => {
+      if (this.readyState === CLOSED || waiting.read === undefined) return;
+      this.#waiting.delete(waiting);
       this.#unsent -= size;
-      this.#transmit(payload, size);
+      this.#transmit(data!, size);
     }).catch(() => this.#connection?.terminate()).then(() => {
       if (this.#queue === queue) this.#queue = undefined;
     });

@@ -7,10 +7,12 @@ import {
   assertGreater,
   assertInstanceOf,
   assertLessOrEqual,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import fc from "fast-check";
+import { withResolvers } from "../support/connections.ts";
 import { resizable } from "../support/realm.ts";
 import { test } from "../support/test.ts";
 
@@ -428,6 +430,59 @@ test("WebSocket.send() keeps the order around Blobs, and close() comes last", as
   assertEquals((await ends[0])?.reason, "done");
   await server.close();
 });
+
+/** A Blob that is read when the test says so. */
+function slowBlob(text: string): { blob: Blob; read(): void } {
+  const blob = new Blob([text]);
+  const gate = withResolvers<void>();
+  const bytes = blob.arrayBuffer();
+  Object.defineProperty(blob, "arrayBuffer", { value: () => gate.promise.then(() => bytes) });
+  return { blob, read: gate.resolve };
+}
+
+for (const overflow of ["close", "drop-newest", "drop-oldest", "wait"] as const) {
+  test(`WebSocket.send() bounds what waits for a Blob, by overflow: "${overflow}"`, async () => {
+    const received: string[] = [];
+    const { WebSocket, server, url } = await open(async (ws) => {
+      const decoder = new TextDecoder();
+      try {
+        for await (const m of ws) received.push(typeof m === "string" ? m : decoder.decode(m));
+      } catch {
+        // The connection may be cut.
+      }
+    });
+    const ws = new WebSocket(url, { maxBufferedAmount: 10, overflow });
+    await next(ws, "open");
+    const { blob, read } = slowBlob("blob");
+    ws.send(blob);
+    // At most the limit waits before each of these.
+    ws.send("123456");
+    ws.send("over");
+    assertEquals(ws.bufferedAmount, 14);
+    ws.send("newest");
+    const amounts = { close: 14, "drop-newest": 14, "drop-oldest": 16, wait: 20 };
+    assertEquals(ws.bufferedAmount, amounts[overflow]);
+    if (overflow === "close") {
+      let error: unknown;
+      ws.onerror = (event) => error = (event as ErrorEvent).error;
+      await next(ws, "close");
+      assertStringIncludes(String(error), "More than 10 octets (maxBufferedAmount) waited");
+      read();
+    } else {
+      read();
+      ws.close();
+      await next(ws, "close");
+    }
+    const texts = {
+      close: [],
+      "drop-newest": ["blob", "123456", "over"],
+      "drop-oldest": ["123456", "over", "newest"],
+      wait: ["blob", "123456", "over", "newest"],
+    };
+    assertEquals(received, texts[overflow]);
+    await server.close();
+  });
+}
 
 test("WebSocket fails when a Blob cannot be read", async () => {
   const { WebSocket, server, url } = await open(echo);
