@@ -1,48 +1,50 @@
-// Bounds how much is begun at once, so that Deno's event loop does not go round in vain.
+// Limits how many operations start at once, because Deno's event loop gets slow with thousands.
 //
-// Tokio, below Deno, lets a task do 128 operations (its "budget") and puts off what else is ready.
-// After that Deno asks again about all that is ready: of n ready operations each costs n / 128
-// questions, of about 0.6 µs when there are thousands.
+// Deno runs on Tokio, which lets a task complete 128 operations in a row (its "budget"). The task
+// then yields, and Deno polls every ready operation again. With n ready operations, each one is
+// polled n / 128 times. A poll takes about 0.6 µs when there are thousands.
 //
-// 1. A write within the budget is done within the call. So 128 are begun, and the others when the
-//    loop has come round. In a broadcast to 500 a delivery takes 4.2 µs in place of 4.6, with 8 in
-//    flight 0.75 in place of 1.31, and 9.2 in place of 14.0 in one to 5,000.
-// 2. A connection that waits has a read under way. When thousands have bytes, the next read of each
-//    is held back until all of them have had theirs, and then begun by and by: it finds its bytes
-//    within the call. Of 10,000 connections with a message in flight each, one costs 12.4 µs in
-//    place of 70, and none waits much longer than another.
+// 1. Writes. A write within the budget completes inside the call. So 128 writes start at once, and
+//    the rest start in the next round of the event loop. A delivery of a broadcast to 500
+//    connections takes 4.2 µs in place of 4.6; with 8 broadcasts in flight, 0.75 in place of 1.31.
+//    In a broadcast to 5,000 it takes 9.2 in place of 14.0.
+// 2. Reads. Each open connection has a pending read. When thousands of connections have bytes, a
+//    connection that has been served does not read again at once. Its next read waits until all
+//    others have been served. Then the waiting reads start in small groups, and each finds its
+//    bytes inside the call. With 10,000 connections and a message in flight on each, a message
+//    costs 12.4 µs in place of 70, and all connections wait about equally long.
 
 import { setImmediate, setTimeout } from "node:timers";
 
-/** Begins an operation. */
+/** Starts an operation. */
 export type Begin = () => void;
 
 const BUDGET = 128;
 /**
- * Up to this many connections, the questions cost less than holding reads back: 13.2 against 14.9
- * µs with 1,200, 18.6 against 15.8 with 2,000.
+ * Up to this many connections, polling costs less than holding reads back: 13.2 against 14.9 µs
+ * with 1,200 connections. With 2,000 it costs more: 18.6 against 15.8 µs.
  */
 const FEW_CONNECTIONS = 1_500;
-/** A read that finds bytes is followed by a write, as a rule, and both count. */
+/** Half the budget: as a rule a write follows a read that finds bytes, and both count. */
 const READS_AT_ONCE = BUDGET / 2;
 
-/** Operations that wait, first in, first out. */
+/** A queue of operations, first in, first out. */
 class Line {
   #entering: Begin[] = [];
-  /** The first is the last element. */
+  /** In reverse order: the oldest is the last element. */
   #leaving: Begin[] = [];
 
   get size(): number {
     return this.#entering.length + this.#leaving.length;
   }
 
-  /** Adds one at the end; returns how many there are. */
+  /** Adds an operation. Returns how many wait now. */
   add(begin: Begin): number {
     this.#entering.push(begin);
     return this.size;
   }
 
-  /** Begins the first ones; returns how many. */
+  /** Starts up to `most` operations, the oldest first. Returns how many it has started. */
   begin(most: number): number {
     let count = 0;
     while (count < most && this.size > 0) {
@@ -58,18 +60,18 @@ class Line {
 }
 
 /**
- * What becomes of the next read:
+ * What happens to the next read:
  *
- * - `"free"`: it is begun.
- * - `"watched"`: it is begun, and those that bring something are counted until a timer fires.
- * - `"draining"`: it is held back, until few have brought something from one timer to the next.
- * - `"settling"`: the same, and few have: a timer can be due in between a round of questions and
- *   what it has found.
- * - `"releasing"`: it is held back behind the others, which are begun by and by.
+ * - `"free"`: it starts at once.
+ * - `"watched"`: it starts at once. Until a timer fires, reads that find bytes are counted.
+ * - `"draining"`: it waits. This lasts until few reads find bytes between two timers.
+ * - `"settling"`: it waits for one more timer. Few reads have found bytes, but the timer may have
+ *   fired after a poll and before its results.
+ * - `"releasing"`: it waits behind the others, which start in groups.
  */
 type Reads = "free" | "watched" | "draining" | "settling" | "releasing";
 
-/** Says when the operations of all connections are begun. */
+/** Decides when the operations of all connections start. */
 export class Pace {
   readonly #writes = new Line();
   #writesLeft = BUDGET;
@@ -77,10 +79,9 @@ export class Pace {
   readonly #reads = new Line();
   #state: Reads = "free";
   #connections = 0;
-  /**
-   * Reads that brought something since this was looked at last, and how many were released for it.
-   */
+  /** Reads that have found bytes since the last look. */
   #brought = 0;
+  /** Reads that were started by the last release. */
   #released = 0;
 
   /** Counts one connection more. */
@@ -93,14 +94,14 @@ export class Pace {
     this.#connections--;
   }
 
-  /** Whether a write may be begun; then it counts as begun. */
+  /** Whether a write may start now. If so, it counts as started. */
   mayWrite(): boolean {
     if (this.#writesLeft === 0) return false;
     this.#writesLeft--;
     return true;
   }
 
-  /** Has a write begun when the event loop has come round. */
+  /** Starts a write in the next round of the event loop. */
   writeLater(begin: Begin): void {
     if (this.#writes.add(begin) === 1) setImmediate(this.#writeOn);
   }
@@ -110,17 +111,17 @@ export class Pace {
     if (this.#writes.size > 0) setImmediate(this.#writeOn);
   };
 
-  /** Whether the next read may be begun. */
+  /** Whether the next read may start now. */
   mayRead(): boolean {
     return this.#state === "free" || this.#state === "watched";
   }
 
-  /** Has a read begun by and by. */
+  /** Starts a read later, after the reads that wait already. */
   readLater(begin: Begin): void {
     this.#reads.add(begin);
   }
 
-  /** Tells that a read has brought something. */
+  /** Notes that a read has found bytes. */
   hasRead(): void {
     if (this.#connections <= FEW_CONNECTIONS) return;
     this.#brought++;
@@ -133,8 +134,8 @@ export class Pace {
   }
 
   /**
-   * A timer is due after a millisecond, or when all that is ready has been asked: with thousands
-   * that takes some milliseconds.
+   * The timer fires after a millisecond, or later, when a poll of all ready operations takes
+   * longer. With thousands it takes some milliseconds.
    */
   readonly #look = (): void => {
     const state = this.#state;
@@ -147,8 +148,8 @@ export class Pace {
   };
 
   readonly #release = (): void => {
-    // What was released and found nothing may be among those that waited in vain: then there are
-    // fewer of these.
+    // The released reads count themselves when they find bytes. Only reads of other connections
+    // show that the loop is crowded again.
     const others = this.#brought - this.#released;
     this.#brought = this.#released = 0;
     if (others >= READS_AT_ONCE) return this.#lookLater("draining");

@@ -1,54 +1,56 @@
-// What zlib leaves to do when it inflates a message (RFC 7692 section 7.2.2), the same for zlib.ts
-// and zlib_public.ts.
+// What has to be done around zlib to inflate a message (RFC 7692 section 7.2.2). zlib.ts and
+// zlib_public.ts share it.
 //
-// 1. The plain bytes before a message go in again as a stored block in front of it. That needs no
-//    state between messages, and works everywhere, where the `dictionary` option does not (Deno
-//    ignores it).
-// 2. zlib stops behind a final block, while a message may go on, and may refer back across it
-//    (section 7.2.3.4). To start again costs as much as to inflate the window and START octets
-//    more, for which two octets are enough. So it is paid from a budget: half of what a message
-//    that is nothing but zeros would inflate to.
-// 3. zlib takes data that is cut short as data that is still to come. So a final block, the tail,
-//    goes behind a message and the four octets that are not sent: a message is whole when zlib
-//    finds it.
-// 4. A message may take the tail for the data of a stored block of its own, and end with it. Then
-//    the beginning of the tail is in the output, as it may be otherwise; with a tail of another
-//    length such a block ends elsewhere. To check that costs a second run, so the peer must not be
-//    able to foresee which tail is used.
+// 1. The window. A message may refer to the plain bytes before it. Those bytes are put in front of
+//    the message as a stored block. That needs no state between messages and works on every
+//    runtime. The `dictionary` option would not: Deno ignores it.
+// 2. Final blocks. zlib stops after a final block. But a message may go on after one, and refer
+//    back across it (section 7.2.3.4), so zlib has to start again. A start costs as much as
+//    inflating the window and START octets more, and a peer can force one with two octets. So
+//    starts are paid from a budget. The budget is half of what the message would inflate to if it
+//    were all zeros.
+// 3. The end. zlib does not tell data that was cut short from data that is still to come. So a tail
+//    follows each message: the four octets that are not sent (00 00 ff ff), and a final block. The
+//    message is whole if zlib reaches the final block.
+// 4. A forged end. A message may open a stored block that swallows the tail as its data. The start
+//    of the tail is then at the end of the output. The output of an honest message may end in the
+//    same octets. So such a message is inflated a second time, with a tail of another length: the
+//    forged block then ends elsewhere. The tail is chosen at random, because a peer that knew it
+//    could make each message cost two runs.
 
 import { type Bytes, concat, EMPTY } from "../../src/util/bytes.ts";
 
-/** How far back a match may reach at most. */
+/** The largest distance of a match. */
 const MAX_WINDOW = 32_768;
 
 /**
- * What a start costs, in octets that are inflated in the same time: 1.6 µs on Node, at 1.9 octets
- * in a nanosecond.
+ * The cost of a start, as the number of octets that are inflated in the same time. A start takes
+ * 1.6 µs on Node, which inflates 1.9 octets in a nanosecond.
  */
 const START = 3_072;
 
-/** Half of what an octet inflates to at most (RFC 1951: 258 octets in two bits). */
+/** Half of the most that an octet inflates to (RFC 1951: two bits make 258 octets). */
 const HALF_RATIO = 516;
 
 /** The length of the header of a block that is not compressed. */
 export const STORED_HEADER = 5;
 
-/** What follows a message: the end of its last block, and a final block that is not compressed. */
+/** What follows a message: the end of its last block, and a final stored block. */
 export interface Tail {
-  /** Its octets, and one more that stays unread when it ends the stream. */
+  /** Its octets, and one more, which stays unread if the stream ends with the tail. */
   readonly bytes: Bytes;
-  /** Its length, without that one. */
+  /** Its length, without that last octet. */
   readonly length: number;
-  /** How many of its octets are the data of its block, and so in the output. */
+  /** How many of its octets are the data of its block. These appear in the output. */
   readonly filler: number;
-  /** The octets before those. */
+  /** The octets before the data. */
   readonly start: Bytes;
 }
 
 /**
- * Tails that differ in length, and in no part of which a block could begin: the filler, and its
- * length as an octet, have the reserved block type in their low bits; without any there is too
- * little left.
+ * Tails of different lengths. No block can begin inside a tail: the octets of the filler, and the
+ * octet with its length, have the reserved block type in their low bits. The tail without filler is
+ * too short for one.
  */
 const TAILS: readonly Tail[] = [0, 6, 14, 22].map((filler) => {
   const head = 4 + STORED_HEADER;
@@ -57,17 +59,18 @@ const TAILS: readonly Tail[] = [0, 6, 14, 22].map((filler) => {
   return { bytes, length: head + filler, filler, start: bytes.subarray(0, head) };
 });
 
-/** What a run gave. */
+/** The result of a run. */
 export interface InflateResult {
   /** The plain bytes, without the filler of the tail. */
   readonly output: Bytes;
-  /** How many octets were read, of the data and of the tail: to the end of a final block. */
+  /** How many octets of the data and the tail were read, up to the end of a final block. */
   used: number;
 }
 
 /**
- * Inflates `data` with the bytes before it, to the end of its first final block or to that of the
- * tail; "invalid" when it has neither. `again` says that it has begun with one.
+ * Inflates `data` after the bytes of the window. It stops at the first final block, of the data or
+ * of the tail, and returns "invalid" if it reaches none. `again` is true for what follows a final
+ * block.
  */
 export type InflateRun = (
   window: Bytes,
@@ -78,10 +81,10 @@ export type InflateRun = (
 ) => InflateResult | "too long" | "invalid";
 
 /**
- * `DeflateBackend.inflate()` over single runs.
+ * Implements `DeflateBackend.inflate()` by one or more runs.
  *
- * @param copies Whether a run copies all of what it is given, not only what it reads: that costs
- * half of inflating it.
+ * @param copies Whether a run copies all of its input, not only what it reads. Copying costs half
+ * as much as inflating.
  */
 export function inflateMessage(
   run: InflateRun,
@@ -96,8 +99,8 @@ export function inflateMessage(
   let rest = data;
   let budget = START + MAX_WINDOW + Math.min(HALF_RATIO * data.length, maxLength / 2);
   for (let again = false;; again = true) {
-    // One octet of 0 is the header of the empty block whose rest is not sent. No octet at all is
-    // what zlib makes of a second flush; a lenient receiver takes it for an empty message.
+    // A single octet 0 is the header of an empty block whose other octets are not sent. zlib makes
+    // no octet at all of a second flush; a lenient receiver accepts that as an empty message.
     if (rest.length === 0 || (rest.length === 1 && rest[0] === 0)) return concat(pieces);
     if (again) budget -= START + window.length + (copies ? rest.length / 2 : 0);
     if (budget < 0) return "invalid";
@@ -113,7 +116,7 @@ export function inflateMessage(
   }
 }
 
-/** A run, or two; see rule 4. */
+/** One run, or two where the output ends like the tail; see rule 4. */
 function runOnce(
   run: InflateRun,
   window: Bytes,
@@ -142,7 +145,7 @@ function endsWith(output: Bytes, end: Bytes): boolean {
   return start >= 0 && end.every((octet, i) => octet === output[start + i]);
 }
 
-/** The window behind `output`, without a copy of more than it. */
+/** The window after `output`. It copies no more than the size of a window. */
 function slide(window: Bytes, output: Bytes): Bytes {
   if (output.length === 0) return window;
   if (output.length >= MAX_WINDOW) return output.subarray(-MAX_WINDOW);
