@@ -100,7 +100,7 @@ test("compression of bad data, or of bad text, closes the connection with 1007",
   });
 });
 
-test("compression of bad data is told to the handler's end and to nobody else", async () => {
+test("compression of bad data is reported to its own handler only", async () => {
   const errors: unknown[] = [];
   let closed: WebSocketConnection["closed"] | undefined;
   await using server = await serve({

@@ -404,7 +404,7 @@ for (const [what, options, name] of wrongRequests) {
   });
 }
 
-test("connect() rejects when nobody listens, with the address", async () => {
+test("connect() rejects when no server listens, with the address", async () => {
   let port: number;
   {
     await using server = await RawServer.listen();

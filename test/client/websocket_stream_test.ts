@@ -1,13 +1,9 @@
 import {
-  type CloseInfo,
-  createWebSocketStreamClass,
   serve,
-  type WebSocketConnection,
   WebSocketError,
   WebSocketStream,
   type WebSocketStreamInstance,
 } from "@sansocket/ws";
-import { createNetwork } from "@sansocket/ws/testing";
 import {
   assertEquals,
   assertInstanceOf,
@@ -20,29 +16,7 @@ import { decodeHex } from "@std/encoding";
 import { createStreamError } from "../../src/client/whatwg_error.ts";
 import { resizable } from "../support/realm.ts";
 import { test } from "../support/test.ts";
-
-type Handler = (ws: WebSocketConnection) => unknown;
-
-/** A server in memory with one handler, and clients of it. */
-async function open(websocket: Handler, protocol?: string) {
-  const { serve, connect } = createNetwork();
-  const WebSocketStream = createWebSocketStreamClass(connect);
-  const ends: Promise<CloseInfo>[] = [];
-  const peers: WebSocketConnection[] = [];
-  const server = await serve({
-    fetch: (_, { upgrade }) =>
-      upgrade((ws) => {
-        ends.push(ws.closed);
-        peers.push(ws);
-        return websocket(ws);
-      }, protocol === undefined ? {} : { protocol }),
-  });
-  return { WebSocketStream, server, url: server.url.replace("http:", "ws:"), ends, peers };
-}
-
-const echo: Handler = async (ws) => {
-  for await (const message of ws) await ws.send(message);
-};
+import { echo, openWhatwg as open } from "../support/whatwg.ts";
 
 /** Lets all that happens in memory happen: it needs microtasks only. */
 function turn(): Promise<void> {

@@ -1,5 +1,5 @@
-import { type CloseInfo, createWebSocketClass, WebSocket } from "@sansocket/ws";
-import { serve, type WebSocketConnection, type WebSocketInstance } from "@sansocket/ws";
+import { createWebSocketClass, WebSocket } from "@sansocket/ws";
+import { serve, type WebSocketInstance } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import {
   assert,
@@ -15,25 +15,7 @@ import fc from "fast-check";
 import { withResolvers } from "../support/connections.ts";
 import { resizable } from "../support/realm.ts";
 import { test } from "../support/test.ts";
-
-type Handler = (ws: WebSocketConnection) => unknown;
-
-/** A server in memory with one handler, and clients of it. */
-async function open(websocket: Handler, protocol?: string) {
-  const { serve, connect } = createNetwork();
-  const WebSocket = createWebSocketClass(connect);
-  const ends: Promise<CloseInfo>[] = [];
-  const peers: WebSocketConnection[] = [];
-  const server = await serve({
-    fetch: (_, { upgrade }) =>
-      upgrade((ws) => {
-        ends.push(ws.closed);
-        peers.push(ws);
-        return websocket(ws);
-      }, protocol === undefined ? {} : { protocol }),
-  });
-  return { WebSocket, server, url: server.url.replace("http:", "ws:"), ends, peers };
-}
+import { echo, openWhatwg as open } from "../support/whatwg.ts";
 
 /** The next event of a type. */
 function next<Type extends "open" | "message" | "error" | "close">(
@@ -54,10 +36,6 @@ async function record(ws: WebSocketInstance): Promise<unknown[]> {
   const { code, reason, wasClean } = await next(ws, "close");
   return [...seen, ["close", code, reason, wasClean, ws.readyState]];
 }
-
-const echo: Handler = async (ws) => {
-  for await (const message of ws) await ws.send(message);
-};
 
 function throwsDom(name: string, fn: () => unknown): void {
   assertEquals(assertThrows(fn, DOMException).name, name);

@@ -115,7 +115,7 @@ test("Dispatcher pong() answers its Ping and those sent before (RFC 6455 5.5.3)"
   assert(await pings[2]! >= 0);
 });
 
-test("Dispatcher pong() that nobody asked for is ignored", async () => {
+test("Dispatcher pong() that answers no Ping is ignored", async () => {
   const { dispatcher } = setUp();
   const ping = dispatcher.sendPing(decodeHex("0102"));
   for (const hex of ["", "01", "0103", "010203"]) dispatcher.pong(decodeHex(hex));

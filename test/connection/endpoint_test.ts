@@ -458,7 +458,7 @@ test("Endpoint sendFragment() sends what it is told, and rejects after the end",
 });
 
 for (const overflow of ["wait", "drop-oldest", "drop-newest"] as const) {
-  test(`Endpoint leaves overflow "${overflow}" to whoever sends`, async () => {
+  test(`Endpoint leaves overflow "${overflow}" to the sender`, async () => {
     const { endpoint, transport } = setUp({ maxBufferedAmount: 1_000, overflow });
     transport.congested = true;
     const sent = endpoint.send(new Uint8Array(100_000));

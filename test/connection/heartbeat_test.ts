@@ -114,7 +114,7 @@ test("heartbeat does not drop a peer that reads slowly", async () => {
   assertEquals(stuck.transport.destroyed, true);
 });
 
-test("heartbeat: false sends no Ping and drops nobody", async () => {
+test("heartbeat: false sends no Ping and drops no connection", async () => {
   await using quiet = openMortal({ heartbeat: false });
   await using other = openMortal({ heartbeat });
   await other.connection.closed;

@@ -227,7 +227,7 @@ for (
   });
 }
 
-test("send(source) that nobody awaits harms nothing when it fails", async () => {
+test("send(source) whose promise has no handler harms nothing when it fails", async () => {
   await using fake = openFake();
   fake.connection.send(new Set([1 as unknown as string]));
   await settled();
@@ -346,7 +346,7 @@ test('overflow "drop-oldest" makes room for the newest', async () => {
   assertEquals(fake.frames().map((line) => line.slice(0, 5)), ["81 33", "81 34", "81 35"]);
 });
 
-test('overflow "drop-oldest" holds nobody up whose message was dropped', async () => {
+test('overflow "drop-oldest" settles the promise of a message that it drops', async () => {
   await using fake = await congest("drop-oldest");
   const { connection: ws } = fake;
   // From 4 KiB on each has a promise of its own; smaller ones share one.

@@ -118,7 +118,7 @@ test(
 );
 
 test(
-  "denoRuntime reads into what a closed connection has left, and never into what somebody keeps",
+  "denoRuntime reads into what a closed connection has left, and never into what other code keeps",
   async () => {
     const address = { hostname: "127.0.0.1", port: 0 };
     let accepted!: (transport: Transport) => void;

@@ -54,7 +54,7 @@ const TOTAL = 200 * MIB;
 const block = new Uint8Array(65_536);
 
 test(
-  "send() that nobody awaits holds at most maxBufferedAmount for a reader that has stopped",
+  "send() that is not awaited holds at most maxBufferedAmount for a reader that has stopped",
   async () => {
     const before = memoryInUse();
     await stopped({}, async (ws) => {

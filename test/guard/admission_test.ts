@@ -84,7 +84,7 @@ test("Admission handshake() refuses with 429 above handshakesPerSecondPerAddress
   assertEquals(admission.handshake("192.0.2.1")?.cause, "handshakesPerSecondPerAddress");
 });
 
-test("Admission refuses nobody when all limits are off", () => {
+test("Admission refuses no client when all limits are off", () => {
   const { admission, stats } = scene({ maxConnections: Infinity });
   let refused = 0;
   for (let i = 0; i < 10_000; i++) {

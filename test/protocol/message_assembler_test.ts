@@ -269,7 +269,7 @@ test("MessageAssembler allocates 16 times what has come, and no more than was de
   }
 });
 
-test("MessageAssembler shows nobody what was in its memory before", () => {
+test("MessageAssembler never shows what was in its memory before", () => {
   const before = allocate;
   allocateBy((size) => new Uint8Array(size).fill(0xee));
   try {

@@ -70,7 +70,7 @@ const nodes: [string, string | undefined, number?][] = [
 ];
 
 for (const [text, hostname, port = 0] of nodes) {
-  test(`parseNode() reads ${JSON.stringify(text)} as ${hostname ?? "nobody"}`, () => {
+  test(`parseNode() reads ${JSON.stringify(text)} as ${hostname ?? "unknown"}`, () => {
     assertEquals(parseNode(text), hostname === undefined ? undefined : { hostname, port });
   });
 }

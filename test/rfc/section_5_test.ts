@@ -164,7 +164,7 @@ test("5.5.2 a Ping behind a Close frame is not answered", () => {
   assertEquals(takeFrames(protocol), ["88 03e8"]);
 });
 
-test("5.5.3 a Pong that nobody asked for is not answered", () => {
+test("5.5.3 an unsolicited Pong is not answered", () => {
   const protocol = createProtocol("server");
   assertEquals(feed(protocol, [decodeHex("8a810000000001")]), ["pong 01"]);
   assertEquals(protocol.output.byteLength, 0);

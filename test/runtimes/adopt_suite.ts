@@ -284,7 +284,7 @@ export function adoptSuite(
 
   const never = withResolvers<void>();
   const dropped = withResolvers<CloseInfo>();
-  scene("drops a peer whose messages nobody takes", { maxBufferedAmount: 100_000 }, {
+  scene("drops a peer whose messages are not taken", { maxBufferedAmount: 100_000 }, {
     message: () => never.promise,
     close: (_ws, how) => dropped.resolve(how),
   }, async ({ url }) => {

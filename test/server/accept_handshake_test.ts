@@ -20,7 +20,7 @@ test("openConnection() counts a connection until it has ended, though its handle
   await closed;
 });
 
-test("accept() makes one Request, whoever asks for it", async () => {
+test("accept() makes one Request for all that ask for it", async () => {
   const { serve, connect } = createNetwork();
   const requests: unknown[] = [];
   await using server = await serve({

@@ -128,7 +128,7 @@ scene("serve() refuses above guard.handshakesPerSecondPerAddress with 429", {
   assertEquals(stats().refused.handshakesPerSecondPerAddress > 0, true);
 });
 
-scene("serve() believes nobody without trustProxy", {}, async ({ port, opened }) => {
+scene("serve() believes no proxy without trustProxy", {}, async ({ port, opened }) => {
   await using peer = await RawPeer.dial(port);
   peer.send(`GET / HTTP/1.1\r\nHost: a\r\n${fromProxy}\r\n`);
   assertEquals((await peer.takeResponse()).body, "http://a/");

@@ -79,7 +79,7 @@ for (const [form, options] of forms) {
   });
 }
 
-test("serve() counts nobody twice behind a proxy that is trusted, with TLS", async () => {
+test("serve() counts each client once behind a proxy that is trusted, with TLS", async () => {
   await using server = await serve({
     port: 0,
     tls: certificate,
@@ -134,7 +134,7 @@ const failures: [string, (server: Server) => Promise<void>][] = [
 ];
 
 for (const [what, fail] of failures) {
-  test(`serve() counts nobody any more whose TLS handshake fails: one that ${what}`, async () => {
+  test(`serve() stops counting a client whose TLS handshake fails: one that ${what}`, async () => {
     await using server = await serve({
       port: 0,
       tls: { ...certificate, clientCertificates: "require", ca },

@@ -5,36 +5,16 @@ import { mkdtemp, readdir, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { serve, serveFiles, type ServeOptions, type Server } from "@sansocket/ws";
+import { serve, serveFiles, type Server } from "@sansocket/ws";
 import { settled, withResolvers } from "../support/connections.ts";
+import { sessionTest as scene } from "../support/http_session.ts";
 import { handshake, RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-interface Scene {
-  readonly server: Server;
-  readonly peer: RawPeer;
-  readonly reported: unknown[];
-}
-
-/** Runs `body` with a raw connection to a server. */
-function scene(
-  name: string,
-  options: ServeOptions,
-  body: (scene: Scene) => Promise<void>,
-): void {
-  test(`HttpSession ${name}`, async () => {
-    const reported: unknown[] = [];
-    const error = (error: unknown): void => void reported.push(error);
-    await using server = await serve({ error, ...options, port: 0 });
-    await using peer = await RawPeer.dial(server.port);
-    await body({ server, peer, reported });
-  });
-}
-
 /** Waits until no connection is counted. */
-async function untilNobody(server: Server): Promise<void> {
+async function untilNoSockets(server: Server): Promise<void> {
   while (server.stats().sockets > 0) await settled();
 }
 
@@ -65,7 +45,7 @@ for (const going of goings) {
     assertEquals([error.name, /client has/.test(error.message)], ["AbortError", true]);
     // Who has only ended its side may still want the answer.
     if (going === "end") assertEquals((await peer.takeResponse()).body, "late");
-    await untilNobody(server);
+    await untilNoSockets(server);
     assertEquals(reported, []);
   });
 
@@ -88,7 +68,7 @@ for (const going of goings) {
     await peer.takeThrough("1\r\na\r\n");
     peer[going]();
     assertEquals((await stopped.promise as Error).name, "AbortError");
-    await untilNobody(server);
+    await untilNoSockets(server);
     assertEquals(reported, []);
   });
 }
@@ -104,7 +84,7 @@ scene("leaves request.signal alone when the answer has been written", {
     await peer.takeResponse();
   }
   peer.reset();
-  await untilNobody(server);
+  await untilNoSockets(server);
   assertEquals(signals.map((signal) => signal.aborted), [false, false]);
 });
 const signals: AbortSignal[] = [];
@@ -121,7 +101,7 @@ scene("counts no connection whose client has reset it, though fetch never answer
   await called.promise;
   assertEquals(server.stats().sockets, 1);
   peer.reset();
-  await untilNobody(server);
+  await untilNoSockets(server);
   await using other = await RawPeer.dial(server.port);
   other.send(GET);
   assertEquals((await other.takeResponse()).status, 200);
@@ -140,7 +120,7 @@ scene("counts no connection whose client has reset it, though the answer never g
   peer.send(GET);
   await peer.takeThrough("1\r\na\r\n");
   peer.reset();
-  await untilNobody(server);
+  await untilNoSockets(server);
   await cancelled.promise;
   assertEquals(reported, []);
 });
@@ -153,7 +133,7 @@ scene("does not wait for ever for an answer to a client that has ended its side"
   peer.send(GET);
   peer.end();
   assertEquals((await peer.takeRest()).length, 0);
-  await untilNobody(server);
+  await untilNoSockets(server);
   assertEquals(reported, []);
 });
 
@@ -170,7 +150,7 @@ scene("reads a body to its end, though its client has ended its side", {
 
 for (const going of goings) {
   const arrived = withResolvers<void>();
-  scene(`upgrades nobody who goes by ${going} before it is decided`, {
+  scene(`upgrades no client that leaves by ${going} before it is decided`, {
     async fetch(request, { upgrade }) {
       arrived.resolve();
       await aborted(request);
@@ -181,7 +161,7 @@ for (const going of goings) {
     await arrived.promise;
     peer[going]();
     if (going === "end") assertEquals((await peer.takeRest()).length, 0);
-    await untilNobody(server);
+    await untilNoSockets(server);
     assertEquals([server.stats().totalConnections, reported], [0, []]);
   });
 }
@@ -279,7 +259,7 @@ for (
     peer.send(GET);
     await peer.takeThrough("\r\n\r\n");
     peer.pause();
-    await untilNobody(server);
+    await untilNoSockets(server);
     assertEquals([reported.length, server.stats().responsesCut], [1, 1]);
     assertStringIncludes(
       String(reported[0]),
@@ -312,7 +292,7 @@ test("serveFiles() lets go of the file of a client that has gone", async () => {
       peer.pause();
       peer.reset();
     }
-    await untilNobody(server);
+    await untilNoSockets(server);
     while ((await openFiles()).includes(path)) await settled();
     assertEquals(server.stats().responsesCut, 0);
   }

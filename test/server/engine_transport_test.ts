@@ -126,7 +126,7 @@ test("NativeTransport puts what the engine has into masked frames", () => {
   ]);
 });
 
-test("NativeTransport keeps what comes while it is paused, and calls nobody before resume() has returned", async () => {
+test("NativeTransport keeps what comes while it is paused, and makes no call before resume() has returned", async () => {
   const scene = new Scene();
   scene.transport.message("a");
   await settled();

@@ -2,32 +2,11 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding";
-import { serve, type ServeOptions, type Server, type WebSocketHooks } from "@sansocket/ws";
+import { serve, type ServeOptions, type WebSocketHooks } from "@sansocket/ws";
 import { settled, withResolvers } from "../support/connections.ts";
+import { sessionTest as scene } from "../support/http_session.ts";
 import { handshake, RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
-
-interface Scene {
-  readonly server: Server;
-  readonly peer: RawPeer;
-  /** What the server was told by its `error` option. */
-  readonly reported: unknown[];
-}
-
-/** Runs `body` with a raw connection to a server. */
-function scene(
-  name: string,
-  options: ServeOptions,
-  body: (scene: Scene) => Promise<void>,
-): void {
-  test(`HttpSession ${name}`, async () => {
-    const reported: unknown[] = [];
-    const error = (error: unknown): void => void reported.push(error);
-    await using server = await serve({ error, ...options, port: 0 });
-    await using peer = await RawPeer.dial(server.port);
-    await body({ server, peer, reported });
-  });
-}
 
 /** Says what it was asked. */
 async function describe(request: Request): Promise<Response> {

@@ -153,7 +153,7 @@ scene("cut short by the peer's end is 400", text, async ({ peer, reported }) => 
   assertEquals(reported, []);
 });
 
-scene("that nobody reads is passed over", unread, async ({ peer }) => {
+scene("that is unread is passed over", unread, async ({ peer }) => {
   for (
     const [fields, body] of [["Content-Length: 5", "01234"], [
       "Transfer-Encoding: chunked",
@@ -181,7 +181,7 @@ scene("is asked for with 100 Continue when it is read", text, async ({ peer }) =
   assertEquals([status, body, get("connection")], [200, "01234", undefined]);
 });
 
-scene("is not asked for when nobody reads it", unread, async ({ peer }) => {
+scene("is not asked for while no code reads it", unread, async ({ peer }) => {
   peer.send(post("Content-Length: 5\r\nExpect: 100-continue"));
   const { status, body, get } = await peer.takeResponse();
   assertEquals([status, body, get("connection")], [200, "not read", "close"]);
@@ -240,7 +240,7 @@ scene("that comes in time, octet by octet, is 408 when it is too long in coming"
 });
 
 scene(
-  "that nobody reads has the same time",
+  "that is unread has the same time",
   { ...unread, requestTimeout: 50 },
   async ({ peer }) => {
     peer.send(post("Content-Length: 1000000"));
@@ -290,7 +290,7 @@ test("fetch may answer before it has read the body, and reads on to its end", as
   }
 });
 
-test("a body that nobody has begun to read is dropped with the answer", async () => {
+test("a body that is unread is dropped with the answer", async () => {
   let late: Promise<unknown> | undefined;
   const gate = withResolvers<void>();
   await using server = await serve({

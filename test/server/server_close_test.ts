@@ -92,7 +92,7 @@ test("Server close({ spread }) still answers requests meanwhile, and ends their 
   await closed;
 });
 
-test("Server close({ spread }) drops whoever waits for a request when the time is over", async () => {
+test("Server close({ spread }) drops connections that wait for a request when the time is over", async () => {
   const server = await serve({ port: 0, websocket: {} });
   const ws = [await connect(server.url), await connect(server.url)];
   const closed = server.close({ spread: 40 });
@@ -144,7 +144,7 @@ test("Server close({ timeout }) does not wait for ever for a handler that never 
   assertEquals((await ws.closed).code, 1001);
 });
 
-test("Server close({ timeout }) has called the close hook of whoever it cuts", async () => {
+test("Server close({ timeout }) has called the close hook of each connection that it cuts", async () => {
   const codes: number[] = [];
   const server = await serve({
     port: 0,

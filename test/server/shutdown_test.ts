@@ -41,7 +41,7 @@ test("Shutdown close() cuts those that wait for a request, and waits for those t
   assertEquals(busy.cut, false);
 });
 
-test("Shutdown close({ timeout }) cuts what has not ended, and waits for nobody any more", async () => {
+test("Shutdown close({ timeout }) cuts what has not ended, and waits no longer", async () => {
   const { shutdown } = createScene();
   const busy = new FakeSession(shutdown, true);
   await shutdown.close({ timeout: 10 });

@@ -102,7 +102,7 @@ test("wss: closes all connections with the server", async () => {
   assertEquals([code, wasClean], [1001, true]);
 });
 
-test("connect() refuses a certificate that nobody vouches for", async () => {
+test("connect() refuses a certificate that no trusted authority has signed", async () => {
   await using server = await serve({ port: 0, tls: certificate, websocket: echo });
   const error = await assertRejects(
     () => connect(server.url),

@@ -19,7 +19,7 @@ function counted(): { signal: AbortSignal; abort: (reason: unknown) => void; cou
   return { signal, abort: (reason) => controller.abort(reason), count: () => count };
 }
 
-test("onAbort() has one listener for all who wait, and none for nobody", () => {
+test("onAbort() has one listener while any callers wait, and none otherwise", () => {
   const { signal, abort, count } = counted();
   const told: number[] = [];
   const stops = [0, 1, 2].map((n) => onAbort(signal, () => told.push(n)));
@@ -39,7 +39,7 @@ test("onAbort() has one listener for all who wait, and none for nobody", () => {
   stop();
 });
 
-test("onAbort() lets somebody who is told stop another", () => {
+test("onAbort() lets one callback stop another", () => {
   const { signal, abort } = counted();
   const told: string[] = [];
   let stop = (): void => {};

@@ -12,7 +12,7 @@ test("handled returns the same promise", async () => {
   assertEquals(await promise, 1);
 });
 
-test("handled keeps a rejection that nobody awaits from being reported", async () => {
+test("handled keeps a rejection without a handler from being reported", async () => {
   const promise = handled(Promise.reject(new Error("Nobody waits")));
   await settled();
   await assertRejects(() => promise, Error, "Nobody waits");
@@ -25,7 +25,7 @@ test("defer makes a promise that resolve() fulfils", async () => {
   assertEquals(await promise, 1);
 });
 
-test("defer makes a promise that reject() rejects, reported to nobody who does not ask", async () => {
+test("defer makes a promise whose rejection without a handler is not reported", async () => {
   const { promise, resolve, reject } = defer<number>();
   reject(new Error("No"));
   resolve(1);

@@ -140,7 +140,7 @@ test("isLent() knows what lies in a slab, by whichever view", () => {
   assertEquals([isLent(new Uint8Array()), isLent(new Uint8Array(5))], [false, false]);
 });
 
-test("place() hands out a copy, which nobody else has until it is given back", () => {
+test("place() hands out a copy, which has one owner until it is given back", () => {
   const source = Uint8Array.of(1, 2, 3);
   const placed = place(source);
   const other = place(Uint8Array.of(4, 5));

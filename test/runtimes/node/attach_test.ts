@@ -409,7 +409,7 @@ test("Attached upgrade() throws when the response has been sent", async () => {
   await stop(server);
 });
 
-test("attach() answers 404 when there is nobody else to answer", async () => {
+test("attach() answers 404 when the application has no listener that answers", async () => {
   const server = createServer();
   await using sockets = attach(server, { path: "/socket", websocket: echo });
   const port = await listen(server);

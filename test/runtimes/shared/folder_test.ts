@@ -104,7 +104,7 @@ scene("answers a folder with its index, behind a slash", async (get) => {
   ]);
 });
 
-scene("answers 304 to whoever has the file already", async (get) => {
+scene("answers 304 to a client that has the file already", async (get) => {
   const etag = (await get("/a.txt")).get("etag") ?? "";
   assertEquals(/^W\/"[0-9a-f]+-[0-9a-f]+"$/.test(etag), true);
   for (const line of [`If-None-Match: ${etag}`, `If-Modified-Since: ${MODIFIED}`]) {
