@@ -118,7 +118,7 @@ function readReport({ runtime, report, read }, ok, output) {
   if (counts.failed === 0 && (!ok || counts.passed === 0)) {
     cases.push({ file: "(outside of any test)", name: "", outcome: "failed", seconds: 0 });
   }
-  runs.set(runtime, cases);
+  runs.set(runtime, [...runs.get(runtime) ?? [], ...cases]);
   return sum(tally(cases).values());
 }
 

@@ -37,7 +37,7 @@ export const full: Scale = {
   massOctets: Infinity,
   leastMessages: 8,
   maxMessage: 16 * MiB,
-  maxFragments: Infinity,
+  maxPieces: Infinity,
 };
 
 /** A thousand messages, 16 MiB; the mass cases within a bound that keeps a run short. */
@@ -49,7 +49,7 @@ export const quick: Scale = {
   massOctets: 128 * KiB,
   leastMessages: 4,
   maxMessage: 4 * MiB,
-  maxFragments: 1_024,
+  maxPieces: 1_024,
 };
 
 /** All cases whose id is `only`, or begins with it. */

@@ -75,8 +75,8 @@ export interface Scale {
   readonly leastMessages: number;
   /** The largest message. */
   readonly maxMessage: number;
-  /** The most fragments of a message. */
-  readonly maxFragments: number;
+  /** The most fragments or writes of a message. */
+  readonly maxPieces: number;
 }
 
 /** The verdict of a case in which all was as expected. */

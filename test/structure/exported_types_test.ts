@@ -8,13 +8,14 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import ts from "typescript";
 import { root } from "../support/process.ts";
-import { test } from "../support/test.ts";
+import { runtime, test } from "../support/test.ts";
 import { readJson } from "./sources.ts";
 
 const entries = Object.values(readJson<{ exports: Record<string, string> }>("jsr.json").exports);
 const config = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile).config;
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-const program = ts.createProgram(entries.map((path) => join(root, path)), options);
+const skip = runtime !== "node" && "the types are the same on all three runtimes";
+const program = ts.createProgram(skip ? [] : entries.map((path) => join(root, path)), options);
 const checker = program.getTypeChecker();
 
 /** What a name stands for, whatever it was imported as. */
@@ -75,7 +76,7 @@ function missing(path: string): string[] {
 }
 
 for (const path of entries) {
-  test(`${path} exports the types that it names`, () => assertEquals(missing(path), []));
+  test(`${path} exports the types that it names`, () => assertEquals(missing(path), []), { skip });
 
   test(`${path} exports no class or constant as a type only`, async () => {
     // Of those the bundled types say that they are there.
@@ -83,5 +84,5 @@ for (const path of entries) {
     const values = exportsOf(path).filter((symbol) => target(symbol).flags & ts.SymbolFlags.Value);
     assertGreater(values.length, 0);
     assertEquals(values.filter(({ name }) => !(name in module)).map(({ name }) => name), []);
-  });
+  }, { skip });
 }

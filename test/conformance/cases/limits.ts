@@ -43,7 +43,7 @@ function kinds(isText: boolean, scale: Scale): Case[] {
       run: (peer) => answers(peer, [echo(size)], [echo(size)]),
     })).filter(({ size }) => size <= scale.maxMessage).map(({ size: _, ...one }) => one),
     ...pieces.map((size, index): Case => {
-      const total = Math.min(largest, size * scale.maxFragments);
+      const total = Math.min(largest, size * scale.maxPieces);
       return {
         id: `${section(3)}.${index + 1}`,
         title: `A ${name} of ${sizeName(total)} in fragments of ${sizeName(size)}`,
@@ -56,7 +56,7 @@ function kinds(isText: boolean, scale: Scale): Case[] {
       };
     }),
     ...writes.map((chop, index): Case => {
-      const size = Math.min(MiB, scale.maxMessage / 16);
+      const size = Math.min(MiB, scale.maxMessage / 16, chop * scale.maxPieces);
       return {
         id: `${section(5)}.${index + 1}`,
         title: `A ${name} of ${sizeName(size)} in writes of ${sizeName(chop)}`,

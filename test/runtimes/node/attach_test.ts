@@ -147,7 +147,7 @@ test("attach() tells refused of what it refuses, and counts it", async () => {
   const ask = async (...changes: string[]) => {
     await using peer = await RawPeer.dial(port);
     peer.send(handshake("Connection: Upgrade, close", ...changes));
-    await peer.takeRest();
+    await peer.takeResponse();
   };
   await ask("GET /own HTTP/1.1", "Origin: https://evil.example");
   await ask("Sec-WebSocket-Version: 8");
