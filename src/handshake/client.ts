@@ -53,7 +53,6 @@ export interface FailedHandshake {
 }
 
 const VERSION = "13"; // 4.1, item 9 of the request
-const encoder = new TextEncoder();
 
 /**
  * Parses the URL of a WebSocket server (RFC 6455 section 3) as the WHATWG's WebSocket does: `http:`
@@ -265,14 +264,5 @@ function formatBasic(username: string, password: string): string {
 
 /** Decodes to one character for each byte. Unlike `decodeURIComponent()` it takes any input. */
 function percentDecode(text: string): string {
-  const bytes = encoder.encode(text);
-  let result = "";
-  for (let i = 0; i < bytes.length; i++) {
-    const hex = String.fromCharCode(bytes[i + 1] ?? 0, bytes[i + 2] ?? 0);
-    if (bytes[i] === 0x25 && /^[0-9a-f]{2}$/i.test(hex)) {
-      result += String.fromCharCode(parseInt(hex, 16));
-      i += 2;
-    } else result += String.fromCharCode(bytes[i] ?? 0);
-  }
-  return result;
+  return text.replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 }

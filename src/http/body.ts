@@ -8,6 +8,7 @@
 //    several HTTP chunks. Their number is the peer's choice, and no other code has to handle each.
 // 4. Trap: an empty chunk is the last one, so encodeChunk() of no bytes must be no bytes.
 
+import { concat } from "../util/bytes.ts";
 import { type HeaderFields, isValueCode } from "./fields.ts";
 import { trimOws } from "./lists.ts";
 import { checkOptions, number, type OptionTable } from "../util/check_options.ts";
@@ -199,15 +200,15 @@ export class BodyDecoder {
    */
   push(chunk: Uint8Array): BodyStep {
     if (this.#fault) return { fault: this.#fault };
-    const data = new Pieces(chunk);
+    const parts: number[] = [];
     let at = 0;
     while (at < chunk.length && this.#state !== "done") {
       if (this.#state === "until-close") {
-        data.add(0, chunk.length);
+        parts.push(0, chunk.length);
         at = chunk.length;
       } else if (this.#state === "length" || this.#state === "chunk-data") {
         const end = Math.min(chunk.length, at + this.#remaining);
-        data.add(at, end);
+        parts.push(at, end);
         this.#remaining -= end - at;
         at = end;
         if (this.#remaining === 0) this.#state = this.#state === "length" ? "done" : "data-cr";
@@ -223,7 +224,7 @@ export class BodyDecoder {
         this.#state = next;
       }
     }
-    return { data: data.joined(), done: this.#state === "done", rest: chunk.subarray(at) };
+    return { data: join(chunk, parts), done: this.#state === "done", rest: chunk.subarray(at) };
   }
 
   /**
@@ -243,7 +244,7 @@ export class BodyDecoder {
       return { status: 400, reason: "Chunk-size line too long" };
     }
     if (state === "size-start" || state === "size") {
-      const digit = hexDigit(byte);
+      const digit = parseInt(String.fromCharCode(byte), 16); // NaN for what is none
       if (digit >= 0) {
         this.#remaining = this.#remaining * 16 + digit;
         return this.#remaining <= Number.MAX_SAFE_INTEGER
@@ -268,55 +269,21 @@ export class BodyDecoder {
   }
 }
 
-/** The parts of one chunk that belong to the body. */
-class Pieces {
-  readonly #chunk: Uint8Array;
-  #start = 0;
-  #end = 0;
-  /** All parts, once there are two. */
-  #copy: Uint8Array | undefined;
-  #length = 0;
-
-  constructor(chunk: Uint8Array) {
-    this.#chunk = chunk;
+/**
+ * The parts of a chunk, each by its start and its end. They are copied octet by octet, since a view
+ * for each of many short ones would cost more.
+ */
+function join(chunk: Uint8Array, parts: readonly number[]): Uint8Array {
+  const [first = 0, last = 0] = parts;
+  if (parts.length < 4) return chunk.subarray(first, last);
+  let length = 0;
+  for (let i = 0; i < parts.length; i += 2) length += parts[i + 1]! - parts[i]!;
+  const joined = new Uint8Array(length);
+  let to = 0;
+  for (let i = 0; i < parts.length; i += 2) {
+    for (let from = parts[i]!; from < parts[i + 1]!; from++) joined[to++] = chunk[from]!;
   }
-
-  add(start: number, end: number): void {
-    if (this.#end === 0) {
-      this.#start = start;
-      this.#end = end;
-      return;
-    }
-    if (this.#copy === undefined) {
-      this.#copy = new Uint8Array(this.#chunk.length - this.#start);
-      this.#append(this.#start, this.#end);
-    }
-    this.#append(start, end);
-  }
-
-  joined(): Uint8Array {
-    const copy = this.#copy;
-    if (copy === undefined) return this.#chunk.subarray(this.#start, this.#end);
-    // A caller that keeps a small body must not keep the memory of a large chunk.
-    return 2 * this.#length < copy.length
-      ? copy.slice(0, this.#length)
-      : copy.subarray(0, this.#length);
-  }
-
-  #append(start: number, end: number): void {
-    const copy = this.#copy!;
-    const chunk = this.#chunk;
-    // A view for each of many short parts costs more than the parts.
-    if (end - start >= 64) copy.set(chunk.subarray(start, end), this.#length);
-    else for (let i = start; i < end; i++) copy[this.#length + i - start] = chunk[i]!;
-    this.#length += end - start;
-  }
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+  return joined;
 }
 
 /** The last chunk and an empty trailer section (RFC 9112 section 7.1). */
@@ -331,10 +298,5 @@ export const LAST_CHUNK: Uint8Array<ArrayBuffer> = new TextEncoder().encode("0\r
 export function encodeChunk(data: Uint8Array): Uint8Array<ArrayBuffer> {
   if (data.length === 0) return new Uint8Array(0);
   const size = new TextEncoder().encode(`${data.length.toString(16)}\r\n`);
-  const chunk = new Uint8Array(size.length + data.length + 2);
-  chunk.set(size);
-  chunk.set(data, size.length);
-  chunk[chunk.length - 2] = CR;
-  chunk[chunk.length - 1] = LF;
-  return chunk;
+  return concat([size, data, LAST_CHUNK.subarray(3)]);
 }

@@ -25,9 +25,9 @@ export interface ProxyHeader {
 }
 
 /** 0d0a0d0a 000d0a51 5549540a: what no other protocol begins with (section 2.2). */
-const SIGNATURE = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
-/** "PROXY " (section 2.1). */
-const V1_START = new Uint8Array([80, 82, 79, 88, 89, 32]);
+const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
+/** Section 2.1. */
+const V1_START = "PROXY ";
 const V1_MAX = 107;
 const V2_FIXED = 16;
 const V2_MAX = 4_096;
@@ -51,10 +51,8 @@ export class ProxyHeaderParser {
 }
 
 /** Whether the bytes are the start of the marker, or begin with it. */
-function startsLike(bytes: Bytes, marker: Uint8Array): boolean {
-  const length = Math.min(bytes.length, marker.length);
-  for (let i = 0; i < length; i++) if (bytes[i] !== marker[i]) return false;
-  return true;
+function startsLike(bytes: Bytes, marker: string): boolean {
+  return marker.startsWith(String.fromCharCode(...bytes.subarray(0, marker.length)));
 }
 
 function parseVersion1(bytes: Bytes): ProxyHeader | { readonly fault: string } | undefined {

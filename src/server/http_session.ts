@@ -21,7 +21,12 @@ import type { Tracer } from "../connection/tracer.ts";
 import { requestFraming } from "../http/body.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { HeadResult } from "../http/head.ts";
-import { type ReaderWatcher, type ReadFailure, TransportReader } from "../transport/pull_reader.ts";
+import {
+  finish,
+  type ReaderWatcher,
+  type ReadFailure,
+  TransportReader,
+} from "../transport/pull_reader.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { UpgradeDecision, UpgradeOptions } from "./upgrade.ts";
 import { accept, judgeHandshake, traceHandshake } from "./accept_handshake.ts";
@@ -164,7 +169,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
 
   async #finish(): Promise<void> {
     const { closeTimeout, stallTimeout } = this.#context;
-    if (!await this.#reader.finish(closeTimeout, stallTimeout)) throw stalled(stallTimeout);
+    if (!await finish(this.#reader, closeTimeout, stallTimeout)) throw stalled(stallTimeout);
   }
 
   /** Cuts the connection because of something that has nothing to do with what the client sent. */

@@ -99,10 +99,11 @@ export class TransportReader implements TransportSink {
     if (this.#closed) return "closed";
     if (this.#ended) return "ended";
     if (timeout <= 0) return "timeout";
-    return await this.#next(timeout);
+    return await this.next(timeout);
   }
 
-  async #next(timeout: number): Promise<Bytes | ReadFailure> {
+  /** What comes next, be it after the end of the peer's side. */
+  async next(timeout: number): Promise<Bytes | ReadFailure> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
       // An earlier read waits no longer.
@@ -145,35 +146,6 @@ export class TransportReader implements TransportSink {
     });
     clearTimeout(timer);
     return open;
-  }
-
-  /**
-   * Ends the stream in order. It ends our side first, then drops what still comes until the peer's
-   * side has ended too, for `timeout` milliseconds at most. It waits for bytes that have not left
-   * as `write()` does, with `patience` as the timeout.
-   *
-   * @returns Whether all that was written has left, as far as this end can tell.
-   */
-  async finish(timeout: number, patience: number = timeout): Promise<boolean> {
-    const { transport } = this;
-    transport.end();
-    let waiting = transport.bufferedAmount;
-    let deadline = performance.now() + (waiting > 0 ? patience : timeout);
-    for (;;) {
-      let result = await this.read(deadline - performance.now());
-      // When both sides have ended the stream, it closes by itself once all that was written has
-      // left.
-      if (result === "ended" && !this.#closed) {
-        result = await this.#next(deadline - performance.now());
-      }
-      if (this.#closed) return transport.bufferedAmount === 0;
-      if (result !== "timeout") continue;
-      if (transport.bufferedAmount >= waiting) break;
-      waiting = transport.bufferedAmount;
-      deadline = performance.now() + (waiting > 0 ? patience : timeout);
-    }
-    transport.destroy();
-    return waiting === 0;
   }
 
   /** Implements {@linkcode TransportSink}. */
@@ -219,4 +191,37 @@ export class TransportReader implements TransportSink {
     this.#reading?.(result);
     this.#reading = undefined;
   }
+}
+
+/**
+ * Ends the stream of a reader in order. It ends our side first, then drops what still comes until
+ * the peer's side has ended too, for `timeout` milliseconds at most. It waits for bytes that have
+ * not left as `write()` does, with `patience` as the timeout.
+ *
+ * @returns Whether all that was written has left, as far as this end can tell.
+ */
+export async function finish(
+  reader: TransportReader,
+  timeout: number,
+  patience: number = timeout,
+): Promise<boolean> {
+  const { transport } = reader;
+  transport.end();
+  let waiting = transport.bufferedAmount;
+  let deadline = performance.now() + (waiting > 0 ? patience : timeout);
+  for (;;) {
+    let result = await reader.read(deadline - performance.now());
+    // When both sides have ended the stream, it closes by itself once all that was written has
+    // left.
+    if (result === "ended" && !reader.isClosed) {
+      result = await reader.next(deadline - performance.now());
+    }
+    if (reader.isClosed) return transport.bufferedAmount === 0;
+    if (result !== "timeout") continue;
+    if (transport.bufferedAmount >= waiting) break;
+    waiting = transport.bufferedAmount;
+    deadline = performance.now() + (waiting > 0 ? patience : timeout);
+  }
+  transport.destroy();
+  return waiting === 0;
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { TransportReader } from "../../src/transport/pull_reader.ts";
+import { finish, TransportReader } from "../../src/transport/pull_reader.ts";
 import { isPending, settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 import { FakeTransport, transportPair } from "../support/transports.ts";
@@ -113,12 +113,12 @@ test("TransportReader finish() waits as long as some of what waits leaves", asyn
   const { transport, reader } = setUp();
   let left = 10;
   Object.defineProperty(transport, "bufferedAmount", { get: () => Math.max(0, left--) });
-  assertEquals(await reader.finish(2, 4), true);
+  assertEquals(await finish(reader, 2, 4), true);
   assertEquals([transport.destroyed, left <= 0], [true, true]);
 
   const other = setUp();
   other.transport.bufferedAmount = 1;
-  assertEquals(await other.reader.finish(2, 4), false);
+  assertEquals(await finish(other.reader, 2, 4), false);
   assertEquals(other.transport.destroyed, true);
 });
 
@@ -130,7 +130,7 @@ for (const [what, waiting] of [["all of it has left", 0], ["some of it waited", 
       transport.bufferedAmount = waiting;
       // As a transport does that is lost inside `end()`.
       if (!reading) transport.end = () => transport.sink.closed(new Error("reset"));
-      const finished = reader.finish(AGES);
+      const finished = finish(reader, AGES);
       if (reading) transport.sink.closed(new Error("reset"));
       assertEquals(await finished, waiting === 0);
       assertEquals(transport.destroyed, false);
@@ -143,7 +143,7 @@ test("TransportReader finish() says that what waited is lost with its peer", asy
   const reader = new TransportReader(accepted);
   // More than the pair holds for a peer that does not read.
   void reader.write(new Uint8Array(10_000_000), AGES);
-  const finished = reader.finish(AGES);
+  const finished = finish(reader, AGES);
   peer.destroy();
   assertEquals([await finished, reader.isClosed], [false, true]);
 });
@@ -203,7 +203,7 @@ test("TransportReader release() joins what was put back and read ahead, and paus
 
 test("TransportReader finish() ends its side and drops what still comes", async () => {
   const { transport, reader } = setUp();
-  const finished = reader.finish(AGES);
+  const finished = finish(reader, AGES);
   assertEquals(transport.ended, true);
   for (const hex of ["01", "02"]) {
     transport.sink.data(decodeHex(hex));
@@ -223,7 +223,7 @@ test("TransportReader finish() lets what is buffered leave, though the peer has 
   await reading;
   transport.congested = true;
   transport.write(decodeHex("01"));
-  const finished = reader.finish(AGES);
+  const finished = finish(reader, AGES);
   await settled();
   assertEquals(transport.destroyed, false);
   transport.sink.closed();
@@ -239,7 +239,7 @@ for (
 ) {
   test(`TransportReader finish() cuts a stream whose peer ${what}`, async () => {
     const { transport, reader } = setUp();
-    const finished = reader.finish(5);
+    const finished = finish(reader, 5);
     act(transport);
     await finished;
     assertEquals(transport.destroyed, true);
@@ -249,7 +249,7 @@ for (
 test("TransportReader finish() of both ends closes without a cut", async () => {
   const [a, b] = (await transportPair()).map((transport) => new TransportReader(transport));
   await a?.write(decodeHex("01"), AGES);
-  await Promise.all([a?.finish(AGES), b?.finish(AGES)]);
+  await Promise.all([finish(a!, AGES), finish(b!, AGES)]);
   assertEquals([a?.isClosed, b?.isClosed], [true, true]);
 });
 
