@@ -110,7 +110,7 @@ export function attendHooks(
   scene: HandlerScene<undefined>,
   watcher: HandlerWatcher,
 ): void {
-  new HookRunner(hooks, scene, watcher).attend();
+  new HookCaller(hooks, scene, watcher);
 }
 
 const UNUSED =
@@ -151,27 +151,109 @@ async function runFunction<Data>(
 }
 
 /**
- * Calls the hooks of one connection. Each connection has such an object, and no closures, since
- * many connections share a handler.
+ * Calls the hooks of one connection besides those that take messages, which a client has not. Each
+ * connection has such an object, and no closures, since many connections share a handler.
  */
-class HookRunner<Data> implements DispatcherHooks, MessageTaker {
-  readonly #hooks: WebSocketHooks<Data>;
-  readonly #ws: WebSocketConnection<Data>;
-  readonly #endpoint: Endpoint;
+class HookCaller<Data> implements DispatcherHooks {
+  protected readonly hooks: WebSocketHooks<Data>;
+  protected readonly ws: WebSocketConnection<Data>;
+  protected readonly endpoint: Endpoint;
   readonly #watcher: HandlerWatcher;
-  /** The hook that is running, until it is done; set from the start until `open` is done. */
-  #running: Promise<void> | undefined = RESOLVED;
+  /** The hook that is running, until it is done. */
+  protected running: Promise<void> | undefined;
 
   constructor(
     hooks: WebSocketHooks<Data>,
     { connection, endpoint, dispatcher }: HandlerScene<Data>,
     watcher: HandlerWatcher,
   ) {
-    this.#hooks = hooks;
-    this.#ws = connection;
-    this.#endpoint = endpoint;
+    this.hooks = hooks;
+    this.ws = connection;
+    this.endpoint = endpoint;
     this.#watcher = watcher;
     dispatcher.hooks = this;
+  }
+
+  /** Goes on reading. */
+  protected proceed(): void {
+    this.endpoint.start();
+  }
+
+  ping(payload: Bytes): void {
+    if (this.hooks.ping !== undefined) this.#tell(() => this.hooks.ping?.(this.ws, payload));
+  }
+
+  pong(payload: Bytes): void {
+    if (this.hooks.pong !== undefined) this.#tell(() => this.hooks.pong?.(this.ws, payload));
+  }
+
+  drain(): void {
+    if (this.hooks.drain !== undefined) this.#tell(() => this.hooks.drain?.(this.ws));
+  }
+
+  failed(error: unknown): void {
+    const report = (error: unknown): void => this.#watcher.report(error);
+    fail(this.endpoint, error, (error) => {
+      if (this.hooks.error === undefined) return report(error);
+      try {
+        const result = this.hooks.error(this.ws, error);
+        if (isPending(result)) result.then(undefined, report);
+      } catch (error) {
+        report(error);
+      }
+    });
+  }
+
+  finished(info: CloseInfo, error: Error | undefined): void {
+    const { hooks, running } = this;
+    if (error !== undefined) this.failed(error);
+    if (running !== undefined) {
+      running.then(() => this.finished(info, undefined));
+    } else if (hooks.close === undefined || this.call(() => hooks.close?.(this.ws, info))) {
+      this.#watcher.done();
+    } else {
+      this.running!.then(() => this.#watcher.done());
+    }
+  }
+
+  /** Calls a hook; true when it is done. */
+  protected call(hook: () => unknown): boolean {
+    try {
+      const result = hook();
+      if (!isPending(result)) return true;
+      const failed = (error: unknown): void => this.failed(error);
+      this.running = Promise.resolve(result).then(() => {}, failed).then(() => {
+        this.running = undefined;
+        this.proceed();
+      });
+      return false;
+    } catch (error) {
+      this.failed(error);
+      return true;
+    }
+  }
+
+  /** Calls a hook that is not waited for. */
+  #tell(hook: () => unknown): void {
+    try {
+      const result = hook();
+      if (isPending(result)) result.then(undefined, (error) => this.failed(error));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+}
+
+/** Calls all hooks of one connection. */
+class HookRunner<Data> extends HookCaller<Data> implements MessageTaker {
+  constructor(
+    hooks: WebSocketHooks<Data>,
+    scene: HandlerScene<Data>,
+    watcher: HandlerWatcher,
+  ) {
+    super(hooks, scene, watcher);
+    this.running = RESOLVED; // until `open` is done
+    const { dispatcher } = scene;
     if (!this.#takes) return;
     dispatcher.taker = this;
     if (hooks.stream !== undefined) {
@@ -181,54 +263,49 @@ class HookRunner<Data> implements DispatcherHooks, MessageTaker {
   }
 
   get #takes(): boolean {
-    return this.#hooks.message !== undefined || this.#hooks.stream !== undefined;
+    return this.hooks.message !== undefined || this.hooks.stream !== undefined;
   }
 
   get claim(): string | undefined {
-    return this.#hooks.message === undefined ? undefined : CLAIM;
-  }
-
-  /** Runs no `open` hook before the messages. */
-  attend(): void {
-    this.#running = undefined;
+    return this.hooks.message === undefined ? undefined : CLAIM;
   }
 
   start(): void {
-    const hooks = this.#hooks;
-    if (!this.#takes) this.#endpoint.inbound.dropsExcess = true;
-    if (hooks.open !== undefined && !this.#call(() => hooks.open?.(this.#ws))) {
-      return this.#endpoint.start();
+    const { hooks } = this;
+    if (!this.#takes) this.endpoint.inbound.dropsExcess = true;
+    if (hooks.open !== undefined && !this.call(() => hooks.open?.(this.ws))) {
+      return this.endpoint.start();
     }
-    this.#running = undefined;
-    this.#proceed();
+    this.running = undefined;
+    this.proceed();
   }
 
   /** Asks for the next message, if it is for a hook. */
-  #proceed(): void {
-    if (this.#takes) this.#endpoint.proceed();
-    else this.#endpoint.start();
+  protected override proceed(): void {
+    if (this.#takes) this.endpoint.proceed();
+    else super.proceed();
   }
 
   message(data: Message): boolean {
-    const hooks = this.#hooks;
+    const { hooks } = this;
     if (hooks.message === undefined) return this.stream(streamOf(data));
     try {
       // The common case without a closure: a hook that is done, or that returned the promise of
       // `send()`.
-      const result = hooks.message(this.#ws, data);
-      return isPending(result) ? this.#call(() => result) : true;
+      const result = hooks.message(this.ws, data);
+      return isPending(result) ? this.call(() => result) : true;
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
       return true;
     }
   }
 
   stream(message: MessageStream): boolean {
-    const hooks = this.#hooks;
+    const { hooks } = this;
     if (hooks.stream === undefined) return true;
-    return this.#call(async () => {
+    return this.call(async () => {
       try {
-        await hooks.stream?.(this.#ws, message);
+        await hooks.stream?.(this.ws, message);
       } finally {
         discardRest(message);
       }
@@ -236,76 +313,7 @@ class HookRunner<Data> implements DispatcherHooks, MessageTaker {
   }
 
   busy(): boolean {
-    return this.#running !== undefined;
-  }
-
-  ping(payload: Bytes): void {
-    if (this.#hooks.ping !== undefined) this.#tell(() => this.#hooks.ping?.(this.#ws, payload));
-  }
-
-  pong(payload: Bytes): void {
-    if (this.#hooks.pong !== undefined) this.#tell(() => this.#hooks.pong?.(this.#ws, payload));
-  }
-
-  drain(): void {
-    if (this.#hooks.drain !== undefined) this.#tell(() => this.#hooks.drain?.(this.#ws));
-  }
-
-  failed(error: Error): void {
-    this.#failed(error);
-  }
-
-  finished(info: CloseInfo, error: Error | undefined): void {
-    const hooks = this.#hooks;
-    const running = this.#running;
-    if (error !== undefined) this.#failed(error);
-    if (running !== undefined) {
-      running.then(() => this.finished(info, undefined));
-    } else if (hooks.close === undefined || this.#call(() => hooks.close?.(this.#ws, info))) {
-      this.#watcher.done();
-    } else {
-      this.#running!.then(() => this.#watcher.done());
-    }
-  }
-
-  /** Calls a hook; true when it is done. */
-  #call(hook: () => unknown): boolean {
-    try {
-      const result = hook();
-      if (!isPending(result)) return true;
-      const failed = (error: unknown): void => this.#failed(error);
-      this.#running = Promise.resolve(result).then(() => {}, failed).then(() => {
-        this.#running = undefined;
-        this.#proceed();
-      });
-      return false;
-    } catch (error) {
-      this.#failed(error);
-      return true;
-    }
-  }
-
-  /** Calls a hook that is not waited for. */
-  #tell(hook: () => unknown): void {
-    try {
-      const result = hook();
-      if (isPending(result)) result.then(undefined, (error) => this.#failed(error));
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): void {
-    const report = (error: unknown): void => this.#watcher.report(error);
-    fail(this.#endpoint, error, (error) => {
-      if (this.#hooks.error === undefined) return report(error);
-      try {
-        const result = this.#hooks.error(this.#ws, error);
-        if (isPending(result)) result.then(undefined, report);
-      } catch (error) {
-        report(error);
-      }
-    });
+    return this.running !== undefined;
   }
 }
 
