@@ -10,12 +10,17 @@
 import { kindOf } from "../util/brands.ts";
 import type { HeadersSource } from "../util/platform.ts";
 
-const TOKEN = 1;
-const VALUE = 2;
+/** A token, for a regular expression (RFC 9110 section 5.6.2). */
+export const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
+const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);
+
+const TOKEN_CODE = 1;
+const VALUE_CODE = 2;
 const CLASSES = Uint8Array.from({ length: 256 }, (_, code) => {
   const character = String.fromCharCode(code);
   // field-vchar = VCHAR / obs-text, with SP and HTAB between (RFC 9110 section 5.5)
-  return (isToken(character) ? TOKEN : 0) | (/[\t -~\x80-\xff]/.test(character) ? VALUE : 0);
+  return (isToken(character) ? TOKEN_CODE : 0) |
+    (/[\t -~\x80-\xff]/.test(character) ? VALUE_CODE : 0);
 });
 
 /**
@@ -25,7 +30,7 @@ const CLASSES = Uint8Array.from({ length: 256 }, (_, code) => {
  * @returns Whether it may stand in a token.
  */
 export function isTokenCode(code: number): boolean {
-  return code < 256 && (CLASSES[code]! & TOKEN) !== 0;
+  return code < 256 && (CLASSES[code]! & TOKEN_CODE) !== 0;
 }
 
 /**
@@ -36,7 +41,7 @@ export function isTokenCode(code: number): boolean {
  * @returns Whether it may stand in a field value.
  */
 export function isValueCode(code: number): boolean {
-  return code < 256 && (CLASSES[code]! & VALUE) !== 0;
+  return code < 256 && (CLASSES[code]! & VALUE_CODE) !== 0;
 }
 
 /**
@@ -46,7 +51,7 @@ export function isValueCode(code: number): boolean {
  * @returns Whether it is a token; the empty string is not.
  */
 export function isToken(value: string): boolean {
-  return /^[\w!#$%&'*+.^`|~-]+$/.test(value);
+  return WHOLE_TOKEN.test(value);
 }
 
 /**

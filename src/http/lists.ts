@@ -1,6 +1,12 @@
 // The list grammars of header field values (RFC 9110 section 5.6.1, RFC 6455 section 9.1).
 
-import { equalsLower, isToken, isTokenCode } from "./fields.ts";
+import { equalsLower, isToken, TOKEN } from "./fields.ts";
+
+/** A word, perhaps with a value, or none; and what follows it. */
+const PIECE = new RegExp(
+  `[ \\t]*(?:(${TOKEN})[ \\t]*(?:=[ \\t]*(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")[ \\t]*)?)?([;,]|$)`,
+  "gsy",
+);
 
 /**
  * Tells whether a comma list such as `Connection` or `Upgrade` has a member, without regard to
@@ -92,63 +98,27 @@ export interface ListElement {
  * ```
  */
 export function parseParameterizedList(value: string): readonly ListElement[] | undefined {
-  const cursor = new ListCursor(value);
   const elements: ListElement[] = [];
-  while (!cursor.atEnd()) {
-    if (cursor.take(",")) continue;
-    const token = cursor.token();
-    if (token === undefined) return undefined;
-    const parameters: Parameter[] = [];
-    while (cursor.take(";")) {
-      const name = cursor.token();
+  PIECE.lastIndex = 0;
+  let parameters: Parameter[] | undefined;
+  for (;;) {
+    const match = PIECE.exec(value);
+    if (match === null) return undefined;
+    const [, name, plain, quoted, separator] = match;
+    const given = plain ?? quoted?.replace(/\\(.)/gs, "$1");
+    // RFC 6455 section 9.1: a quoted-string must be a token once unescaped.
+    if (given !== undefined && !isToken(given)) return undefined;
+    if (parameters !== undefined) {
       if (name === undefined) return undefined;
-      const hasValue = cursor.take("=");
-      const parameterValue = hasValue ? cursor.token() ?? cursor.quotedToken() : undefined;
-      if (hasValue && parameterValue === undefined) return undefined;
-      parameters.push({ name, value: parameterValue });
+      parameters.push({ name, value: given });
+    } else if (name !== undefined) {
+      if (given !== undefined) return undefined;
+      parameters = [];
+      elements.push({ token: name, parameters });
+    } else if (separator === ";") {
+      return undefined;
     }
-    if (!cursor.atEnd() && !cursor.take(",")) return undefined;
-    elements.push({ token, parameters });
-  }
-  return elements;
-}
-
-/** Reads the words and separators of a list; each method first skips white space. */
-class ListCursor {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  atEnd(): boolean {
-    while (isOws(this.#text.charCodeAt(this.#at))) this.#at++;
-    return this.#at === this.#text.length;
-  }
-
-  take(separator: string): boolean {
-    if (this.atEnd() || this.#text[this.#at] !== separator) return false;
-    this.#at++;
-    return true;
-  }
-
-  token(): string | undefined {
-    if (this.atEnd()) return undefined;
-    const start = this.#at;
-    while (isTokenCode(this.#text.charCodeAt(this.#at))) this.#at++;
-    return this.#at === start ? undefined : this.#text.slice(start, this.#at);
-  }
-
-  /** A quoted-string, which must be a token once unescaped (RFC 6455 section 9.1). */
-  quotedToken(): string | undefined {
-    if (!this.take('"')) return undefined;
-    let unescaped = "";
-    for (;;) {
-      const character = this.#text[this.#at++];
-      if (character === undefined) return undefined;
-      if (character === '"') return isToken(unescaped) ? unescaped : undefined;
-      unescaped += character === "\\" ? this.#text[this.#at++] ?? "" : character;
-    }
+    if (separator === "") return elements;
+    if (separator === ",") parameters = undefined;
   }
 }

@@ -4,7 +4,7 @@
 // Each proxy adds an entry at the end. So the proxy that is connected to us wrote the last one, and
 // all entries in front of those of trusted proxies may be the client's invention.
 
-import type { HeaderFields } from "../http/fields.ts";
+import { type HeaderFields, TOKEN } from "../http/fields.ts";
 import { trimOws } from "../http/lists.ts";
 import type { Address } from "../transport/transport.ts";
 import { parseIpAddress } from "../util/ip_address.ts";
@@ -12,9 +12,8 @@ import { parseIpAddress } from "../util/ip_address.ts";
 /** One element of `Forwarded`; its parameters by name, in lower case. */
 export type ForwardedElement = ReadonlyMap<string, string>;
 
-const TOKEN = "([\\w!#$%&'*+.^`|~-]+)";
 /** A parameter, or none, and what follows it. */
-const PAIR = `[ \\t]*(?:${TOKEN}=(?:"((?:[^"\\\\]|\\\\.)*)"|${TOKEN})[ \\t]*)?([;,]|$)`;
+const PAIR = `[ \\t]*(?:(${TOKEN})=(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))[ \\t]*)?([;,]|$)`;
 
 /**
  * Parses `Forwarded` (RFC 7239 section 4).

@@ -31,9 +31,12 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return octets;
 }
 
-/** The URL parser knows all forms, and writes them as groups with at most one "::". */
+/**
+ * The URL parser knows all forms, and writes them as groups with at most one "::". Bun's also takes
+ * a colon at the end.
+ */
 function parseIpv6(text: string): Uint8Array | undefined {
-  if (!/^[\da-f:.]+$/i.test(text)) return undefined;
+  if (!/^[\da-f:.]+$/i.test(text) || /[^:]:$/.test(text)) return undefined;
   let address: string;
   try {
     address = new URL(`http://[${text}]/`).hostname.slice(1, -1);

@@ -33,6 +33,8 @@ const addresses: [string, string | undefined][] = [
   ["64:ff9b::192.0.2.33", "0064ff9b0000000000000000c0000221"],
   ["1:2:3:4:5:6:7:8:9", undefined],
   ["1:2:3:4:5:6:7:8::", undefined],
+  ["::ffff:", undefined],
+  ["1:2:3:4:5:6:7:", undefined],
   ["1::2::3", undefined],
   ["1:2:3", undefined],
   ["12345::", undefined],
