@@ -102,7 +102,7 @@ export class TransportReader implements TransportSink {
     return await this.next(timeout);
   }
 
-  /** What comes next, be it after the end of the peer's side. */
+  /** What comes next, also after the end of the peer's side. */
   async next(timeout: number): Promise<Bytes | ReadFailure> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
