@@ -14,6 +14,7 @@ checkRuntime();
 
 export * from "./exports.ts";
 export type * from "./transport/transport.ts";
+export type { Clock, Deadline } from "./util/clock.ts";
 export type * from "./deflate/backend.ts";
 export { createMemoryRuntime };
 

@@ -27,6 +27,7 @@ const forShims = [
   "src/transport/tls.ts",
   "src/util/requirements.ts",
   "src/util/abort.ts",
+  "src/util/clock.ts",
   "src/transport/network_error.ts",
   "src/protocol/errors.ts",
   "src/util/brands.ts",

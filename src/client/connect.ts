@@ -1,5 +1,6 @@
 // connect(), for any runtime.
 
+import { systemClock } from "../util/clock.ts";
 import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
 import { readAnswer, readRefusal } from "./read_response.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
@@ -128,6 +129,7 @@ export type Connect = (
 
 /** Makes the `connect()` of a runtime. */
 export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
+  const { clock = systemClock } = runtime;
   return async (target, given) => {
     if (given !== undefined) checkOptions("connect()", given, CONNECT_OPTIONS);
     const options = given ?? {};
@@ -147,10 +149,14 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
     const { signal } = controller;
     const caller = options.signal;
     const stopWaiting = caller && onAbort(caller, () => controller.abort(abortReason(caller)));
-    const timer = setTimeout(() => {
-      const message = `The opening handshake took more than ${handshakeTimeout} ms`;
-      controller.abort(new HandshakeError(message, { code: "ETIMEDOUT" }));
-    }, handshakeTimeout);
+    const timer = clock.setTimer(
+      () => {
+        const message = `The opening handshake took more than ${handshakeTimeout} ms`;
+        controller.abort(new HandshakeError(message, { code: "ETIMEDOUT" }));
+      },
+      handshakeTimeout,
+      "the opening handshake of connect()",
+    );
     try {
       for (let redirects = 0;; redirects++) {
         const { url, path } = hop;
@@ -168,7 +174,7 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
         hop = outcome;
       }
     } finally {
-      clearTimeout(timer);
+      clock.clearTimer(timer);
       stopWaiting?.();
     }
   };
@@ -205,7 +211,7 @@ async function openConnection(
     const headers = await withCookies(hop, options.cookies, signal);
     const extensions = compression === undefined ? [] : [offerDeflate(compression.options)];
     const { key, bytes } = createRequest(url, { protocols, headers, extensions });
-    const tracer = options.trace && new Tracer(nextId(), options.trace);
+    const tracer = options.trace && new Tracer(nextId(), options.trace, transport.clock);
     tracer?.handshakeSent(bytes);
     await reader.write(bytes, handshakeTimeout);
     const head = await readAnswer(reader, handshakeTimeout, secure);

@@ -1,7 +1,7 @@
 // The close timer cuts a closing connection whose byte stream does not end in time (RFC 6455
 // section 7.1.1).
 
-import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+import { type Clock, type Deadline, systemClock } from "../util/clock.ts";
 
 /** What can be cut. */
 interface Cuttable {
@@ -10,23 +10,30 @@ interface Cuttable {
 }
 
 /** Runs from the first Close frame to the end of the byte stream. */
-export class CloseTimer implements Bounded {
+export class CloseTimer implements Deadline {
   readonly #target: Cuttable;
   readonly #timeout: number;
+  readonly #clock: Clock;
 
   /** Starts it: after `timeout` milliseconds it gives `target` up. */
-  constructor(target: Cuttable, timeout: number) {
+  constructor(target: Cuttable, timeout: number, clock: Clock = systemClock) {
     this.#target = target;
     this.#timeout = timeout;
-    startDeadline(this, timeout);
+    this.#clock = clock;
+    clock.startDeadline(this, timeout);
   }
 
   /** The byte stream has ended. */
   stop(): void {
-    stopDeadline(this, this.#timeout);
+    this.#clock.stopDeadline(this, this.#timeout);
   }
 
-  /** Implements {@linkcode Bounded}. */
+  /** Implements {@linkcode Deadline}. */
+  get waits(): string {
+    return "the end of a connection that is closing";
+  }
+
+  /** Implements {@linkcode Deadline}. */
   late(): void {
     this.#target.lose(new Error(`The connection did not close within ${this.#timeout} ms`));
   }

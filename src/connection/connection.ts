@@ -362,7 +362,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     if (to !== undefined) checkOptions("trace()", { trace: to }, TRACE_ARGUMENT);
     const { endpoint } = this.#dispatcher;
     endpoint.tracer?.stop();
-    endpoint.tracer = to === undefined ? undefined : new Tracer(this.id, to, true);
+    endpoint.tracer = to === undefined
+      ? undefined
+      : new Tracer(this.id, to, endpoint.transport.clock, true);
   }
 
   /**

@@ -9,6 +9,7 @@
 
 import { abortReason } from "../util/abort.ts";
 import type { Bytes } from "../util/bytes.ts";
+import { systemClock } from "../util/clock.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { EndpointConsumer } from "./endpoint_consumer.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -222,7 +223,7 @@ export class Dispatcher implements EndpointConsumer {
       return handled(Promise.reject(this.endpoint.whyNotOpen()));
     }
     this.endpoint.control("ping", payload);
-    this.#pings ??= new PendingPings();
+    this.#pings ??= new PendingPings(this.endpoint.transport.clock ?? systemClock);
     return this.#pings.add(payload);
   }
 

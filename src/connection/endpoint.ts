@@ -352,7 +352,7 @@ export class Endpoint implements TransportSink {
     if (this.info !== undefined) return;
     this.flush();
     if (this.#protocol.endDue) this.#endTransport();
-    this.#closeTimer ??= new CloseTimer(this, this.limits.closeTimeout);
+    this.#closeTimer ??= new CloseTimer(this, this.limits.closeTimeout, this.transport.clock);
   }
 
   #endTransport(): void {

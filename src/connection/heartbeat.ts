@@ -3,10 +3,11 @@
 // 1. Any traffic is a sign of life, not only a Pong; so are bytes that leave towards a peer that
 //    reads slowly. A peer whose messages wait for a consumer that is behind is not cut for its
 //    silence. It still gets Pings: TCP tells when it is gone.
-// 2. One timer looks after all connections: a message sets only a flag, and no timer. The timer
-//    ticks four times in the shortest period asked for, at most once in a second.
+// 2. One timer of a clock looks after all its connections: a message sets only a flag, and no
+//    timer. The timer ticks four times in the shortest period asked for, at most once in a second.
 
 import { EMPTY } from "../util/bytes.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { ResolvedLimits } from "./limits.ts";
@@ -20,15 +21,8 @@ export type LifeLimits = Pick<ResolvedLimits, "heartbeat" | "idleTimeout" | "max
 const LONGEST_TICK = 1000;
 const SHORTEST_TICK = 5;
 
-/**
- * Each connection knows its index here. On Bun, with 5,000 connections, a Set takes a hundred
- * octets for each, and this array takes twelve.
- */
-const watched: Heartbeat[] = [];
-let timer: ReturnType<typeof setInterval> | undefined;
-/** How many of the connections let the process end. */
-let unreferenced = 0;
-let period = LONGEST_TICK;
+/** The connections of each clock. */
+const watches = new WeakMap<Clock, Watch>();
 
 /**
  * Watches a connection until it has ended. `patience` is the time within which its peer has to make
@@ -47,28 +41,78 @@ export function watch(
     patience,
   );
   if (shortest === Infinity) return;
-  dispatcher.heartbeat = new Heartbeat(dispatcher, limits);
-  if (unreferenced > 0) hold();
-  const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
-  if (timer !== undefined && wanted >= period) return;
-  clearInterval(timer);
-  period = wanted;
-  timer = setInterval(tick, period);
-  hold();
+  const { clock = systemClock } = dispatcher.endpoint.transport;
+  let watch = watches.get(clock);
+  if (watch === undefined) watches.set(clock, watch = new Watch(clock));
+  watch.add(dispatcher, limits, shortest);
 }
 
-/** Lets the timer keep the process alive while one of the connections does. */
-function hold(): void {
-  const { ref, unref } = Object(timer) as { ref?: () => void; unref?: () => void };
-  (watched.length > unreferenced ? ref : unref)?.call(timer);
-}
+/** All connections of one clock, on one timer. */
+class Watch {
+  readonly clock: Clock;
+  /**
+   * Each connection knows its index here. On Bun, with 5,000 connections, a Set takes a hundred
+   * octets for each, and this array takes twelve.
+   */
+  readonly #hearts: Heartbeat[] = [];
+  #timer: unknown;
+  /** How many of the connections let the process end. */
+  #unreferenced = 0;
+  #period = LONGEST_TICK;
 
-function tick(): void {
-  // In whole milliseconds: V8 makes an object for a fraction that an object holds.
-  const now = Math.trunc(performance.now());
-  // From the last to the first: a connection that stops now is replaced by one that has been
-  // checked.
-  for (let i = watched.length - 1; i >= 0; i--) watched[i]?.check(now);
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  add(dispatcher: Dispatcher, limits: LifeLimits, shortest: number): void {
+    const heart = new Heartbeat(this, this.#hearts.length, dispatcher, limits);
+    this.#hearts.push(heart);
+    dispatcher.heartbeat = heart;
+    if (this.#unreferenced > 0) this.#hold();
+    const wanted = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, shortest / 4));
+    if (this.#timer !== undefined && wanted >= this.#period) return;
+    this.clock.clearTimer(this.#timer);
+    this.#period = wanted;
+    this.#timer = this.clock.setTicker(() => this.#tick(), wanted, "the heartbeat");
+    this.#hold();
+  }
+
+  has(heart: Heartbeat): boolean {
+    return this.#hearts[heart.place] === heart;
+  }
+
+  unref(): void {
+    this.#unreferenced++;
+    this.#hold();
+  }
+
+  remove({ place, unreferenced }: Heartbeat): void {
+    const hearts = this.#hearts;
+    if (unreferenced) this.#unreferenced--;
+    const last = hearts.pop()!;
+    if (last.place !== place) {
+      hearts[place] = last;
+      last.place = place;
+    }
+    if (hearts.length > 0) return this.#unreferenced > 0 ? this.#hold() : undefined;
+    this.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#period = LONGEST_TICK;
+  }
+
+  /** Lets the timer keep the process alive while one of the connections does. */
+  #hold(): void {
+    const { ref, unref } = Object(this.#timer) as { ref?: () => void; unref?: () => void };
+    (this.#hearts.length > this.#unreferenced ? ref : unref)?.call(this.#timer);
+  }
+
+  #tick(): void {
+    // In whole milliseconds: V8 makes an object for a fraction that an object holds.
+    const now = Math.trunc(this.clock.now());
+    // From the last to the first: a connection that stops now is replaced by one that has been
+    // checked.
+    for (let i = this.#hearts.length - 1; i >= 0; i--) this.#hearts[i]?.check(now);
+  }
 }
 
 /** The messages of a connection that may not be idle for long. */
@@ -78,47 +122,40 @@ interface Activity {
 }
 
 class Heartbeat {
+  /** Its index among the connections of its clock. */
+  place: number;
+  /** Whether it lets the process end. */
+  unreferenced = false;
+  readonly #watch: Watch;
   readonly #dispatcher: Dispatcher;
   readonly #limits: LifeLimits;
   readonly #dueAt: number;
   readonly #activity: Activity | undefined;
-  #place = watched.length;
   #lastSign: number;
   #pinged = false;
   #bufferedAmount = 0;
-  #unreferenced = false;
 
-  constructor(dispatcher: Dispatcher, limits: LifeLimits) {
+  constructor(watch: Watch, place: number, dispatcher: Dispatcher, limits: LifeLimits) {
+    this.place = place;
+    this.#watch = watch;
     this.#dispatcher = dispatcher;
     this.#limits = limits;
-    const now = Math.trunc(performance.now());
+    const now = Math.trunc(watch.clock.now());
     this.#lastSign = now;
     if (limits.idleTimeout !== Infinity) this.#activity = { messages: 0, lastMessage: now };
     this.#dueAt = limits.maxLifetime === Infinity
       ? Infinity
       : now + Math.trunc(limits.maxLifetime * (0.9 + Math.random() / 5));
-    watched.push(this);
   }
 
   unref(): void {
-    if (this.#unreferenced || watched[this.#place] !== this) return;
-    this.#unreferenced = true;
-    unreferenced++;
-    hold();
+    if (this.unreferenced || !this.#watch.has(this)) return;
+    this.unreferenced = true;
+    this.#watch.unref();
   }
 
   stop(): void {
-    if (watched[this.#place] !== this) return;
-    if (this.#unreferenced) unreferenced--;
-    const last = watched.pop()!;
-    if (last !== this) {
-      watched[this.#place] = last;
-      last.#place = this.#place;
-    }
-    if (watched.length > 0) return unreferenced > 0 ? hold() : undefined;
-    clearInterval(timer);
-    timer = undefined;
-    period = LONGEST_TICK;
+    if (this.#watch.has(this)) this.#watch.remove(this);
   }
 
   check(now: number): void {

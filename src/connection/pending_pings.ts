@@ -1,6 +1,7 @@
 // Pings that have been sent and not been answered (RFC 6455 section 5.5.2).
 
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
+import type { Clock } from "../util/clock.ts";
 import { defer, type Deferred } from "../util/promises.ts";
 
 interface PendingPing {
@@ -11,12 +12,18 @@ interface PendingPing {
 
 /** The Pings of one connection that wait for their Pong. */
 export class PendingPings {
+  readonly #clock: Clock;
   #pings: PendingPing[] = [];
+
+  /** Measures round trips with `clock`. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Adds a Ping that has been sent. Resolves with its round trip in milliseconds. */
   add(payload: Uint8Array): Promise<number> {
     const roundTrip = defer<number>();
-    this.#pings.push({ payload, sentAt: performance.now(), roundTrip });
+    this.#pings.push({ payload, sentAt: this.#clock.now(), roundTrip });
     return roundTrip.promise;
   }
 
@@ -27,7 +34,7 @@ export class PendingPings {
    */
   answer(payload: Uint8Array): number | undefined {
     const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
-    const now = performance.now();
+    const now = this.#clock.now();
     let last: number | undefined;
     for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
       last = now - sentAt;

@@ -12,6 +12,7 @@ import { FrameDecoder } from "../protocol/frame_decoder.ts";
 import { Opcode, RSV1 } from "../protocol/frame_header.ts";
 import type { MessageTransform } from "../protocol/message_assembler.ts";
 import { type Bytes, concat } from "../util/bytes.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { tell } from "../util/promises.ts";
 import type { TraceEvent, TraceFrame, TraceFunction, TraceOptions } from "./trace.ts";
 
@@ -52,6 +53,7 @@ export class Tracer {
   /** The `id` of the connection. */
   readonly connection: string;
   readonly #event: TraceFunction;
+  readonly #clock: Clock;
   readonly #preview: number;
   readonly #incoming: FrameReader;
   readonly #outgoing: FrameReader;
@@ -68,9 +70,16 @@ export class Tracer {
   /**
    * @param connection The `id` of the connection.
    * @param to The function to call, and how much to show.
+   * @param clock Tells the time of an event.
    * @param late Whether the connection has been open before.
    */
-  constructor(connection: string, to: TraceFunction | TraceOptions, late = false) {
+  constructor(
+    connection: string,
+    to: TraceFunction | TraceOptions,
+    clock: Clock = systemClock,
+    late = false,
+  ) {
+    this.#clock = clock;
     this.#joined = !late;
     this.connection = connection;
     const { event, preview = 64 } = typeof to === "function" ? { event: to } : to;
@@ -184,7 +193,7 @@ export class Tracer {
   }
 
   #stamp(): { connection: string; time: number } {
-    const time = performance.timeOrigin + performance.now();
+    const time = this.#clock.origin + this.#clock.now();
     return { connection: this.connection, time };
   }
 

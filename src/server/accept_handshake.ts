@@ -146,11 +146,11 @@ export function accept(
 
 /** The tracer of a connection, which has got its request; undefined when tracing is off. */
 export function traceHandshake(
-  { trace }: Pick<ServerContext, "trace">,
+  { trace, clock }: Pick<ServerContext, "trace" | "clock">,
   { method, target, headers }: RequestHead,
 ): Tracer | undefined {
   if (trace === undefined) return undefined;
-  const tracer = new Tracer(nextId(), trace);
+  const tracer = new Tracer(nextId(), trace, clock);
   tracer.handshakeReceived(`${method} ${target} HTTP/1.1`, headers);
   return tracer;
 }

@@ -46,7 +46,7 @@ export class Adoption {
   readonly #shutdown: Shutdown;
 
   constructor(options: AdoptionOptions) {
-    const context = createContext(options, undefined, this.connections);
+    const context = createContext(options, {}, this.connections);
     // The engine answers Pings: an answer of ours would be a second one.
     this.#context = { ...context, autoPong: false };
     this.#shutdown = new Shutdown(this.#context);

@@ -43,7 +43,7 @@ export class Attachment {
     deflate: DeflateBackend | undefined,
     websocket?: WebSocketHandler,
   ) {
-    this.#context = { ...createContext(options, deflate, this.connections), websocket };
+    this.#context = { ...createContext(options, { deflate }, this.connections), websocket };
     this.#shutdown = new Shutdown(this.#context);
   }
 

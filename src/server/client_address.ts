@@ -52,10 +52,10 @@ export class SessionPeer {
    */
   async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
     const parser = new ProxyHeaderParser();
-    const { handshakeTimeout } = this.#context;
-    const deadline = performance.now() + handshakeTimeout;
+    const { handshakeTimeout, clock } = this.#context;
+    const deadline = clock.now() + handshakeTimeout;
     for (;;) {
-      const chunk = await reader.read(deadline - performance.now());
+      const chunk = await reader.read(deadline - clock.now());
       if (chunk === "timeout") return `Expected a PROXY header within ${handshakeTimeout} ms`;
       if (typeof chunk === "string") {
         return "Expected a PROXY header, got the end of the connection";

@@ -1,7 +1,6 @@
 // What all connections of one server share: its options with their defaults, and its state.
 
 import type { WebSocketConnection } from "../connection/connection.ts";
-import type { DeflateBackend } from "../deflate/backend.ts";
 import { type Compression, createCompression } from "../deflate/compression.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { Admission } from "../guard/admission.ts";
@@ -9,11 +8,12 @@ import { createGuardSettings, type GuardSettings } from "../guard/connection_gua
 import { createHostRule, type HostRule } from "../handshake/hosts.ts";
 import { type OriginPolicy, readOrigins } from "../handshake/origin_policy.ts";
 import { LONGEST_TIMER, type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import { withDefaults } from "../util/check_options.ts";
 import { createTrust, type Trust } from "../proxy/trust.ts";
 import { tell } from "../util/promises.ts";
 import type { TlsInfo } from "../transport/tls.ts";
-import type { Address } from "../transport/transport.ts";
+import type { Address, Runtime } from "../transport/transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "./upgrade.ts";
 import { WaitGroup } from "./wait_group.ts";
@@ -66,6 +66,8 @@ export interface ServerContext extends
   readonly hosts: HostRule | undefined;
   /** Milliseconds for which the client of a response may take nothing of it. */
   readonly stallTimeout: number;
+  /** Tells the time to all of it. */
+  readonly clock: Clock;
   /** Whether the server is shutting down. */
   closing: boolean;
   /** The open WebSocket connections. */
@@ -98,13 +100,13 @@ export interface ServerContext extends
  */
 export function createContext(
   options: ServerOptions,
-  deflate: DeflateBackend | undefined,
+  { deflate, clock = systemClock }: Pick<Runtime, "deflate" | "clock">,
   connections: Set<WebSocketConnection>,
 ): ServerContext {
   const hook = options.error ?? ((error) => console.error(error));
   // A hook that throws must not take the server down.
   const error = (error: unknown): void => tell(hook, error, (second) => console.error(second));
-  const guard = createGuardSettings(options.guard, () => performance.now());
+  const guard = createGuardSettings(options.guard, clock.now);
   const { compression, origins, requireOrigin, ...resolved } = withDefaults(
     options,
     SERVER_DEFAULTS,
@@ -122,6 +124,7 @@ export function createContext(
     requireOrigin,
     hosts: options.hosts && createHostRule(options.hosts),
     stallTimeout: asTimer(guard.limits.stallTimeout),
+    clock,
     closing: false,
     connections,
     draining: new Set(),

@@ -10,7 +10,7 @@
 //    late) is handed over to `HttpSession` as it stands: this file answers nothing but 101.
 
 import type { Bytes } from "../util/bytes.ts";
-import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+import type { Deadline } from "../util/clock.ts";
 import { createRequestParser, type HeadParser, type RequestHead } from "../http/head.ts";
 import type { HeadResult } from "../http/head.ts";
 import type { Transport, TransportSink } from "../transport/transport.ts";
@@ -21,9 +21,10 @@ import { HttpSession } from "./http_session.ts";
 import type { Session, Shutdown } from "./shutdown.ts";
 
 /** A connection that has not sent its first request yet. */
-export class Opening implements TransportSink, Bounded, Session {
+export class Opening implements TransportSink, Deadline, Session {
   /** A shutdown has nothing to wait for here. */
   readonly answering = false;
+  readonly waits = "the opening handshake of a client";
 
   readonly #transport: Transport;
   readonly #context: ServerContext;
@@ -44,7 +45,7 @@ export class Opening implements TransportSink, Bounded, Session {
     this.#peer = peer;
     this.#shutdown = shutdown;
     shutdown.add(this);
-    startDeadline(this, context.handshakeTimeout);
+    context.clock.startDeadline(this, context.handshakeTimeout);
     transport.sink = this;
     transport.resume();
   }
@@ -127,6 +128,6 @@ export class Opening implements TransportSink, Bounded, Session {
   }
 
   #over(): void {
-    stopDeadline(this, this.#context.handshakeTimeout);
+    this.#context.clock.stopDeadline(this, this.#context.handshakeTimeout);
   }
 }

@@ -14,7 +14,7 @@
 //    `requestTimeout`.
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
-import { type Bounded, startDeadline, stopDeadline } from "../util/deadlines.ts";
+import type { Deadline } from "../util/clock.ts";
 import { formatRefusal } from "../handshake/refusal.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
 import type { Tracer } from "../connection/tracer.ts";
@@ -59,7 +59,7 @@ export interface FirstHead {
 }
 
 /** Serves one connection until it has ended, or has become a WebSocket connection. */
-export class HttpSession implements Session, ReaderWatcher, Bounded {
+export class HttpSession implements Session, ReaderWatcher, Deadline {
   /** Whether a request is being answered. */
   answering = false;
   /** Why a request was refused, once one was. */
@@ -112,17 +112,22 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
     if (!this.answering) return;
     this.#abandon("The client has ended its side of the connection");
     this.#hasDeadline = true;
-    startDeadline(this, this.#context.requestTimeout);
+    this.#context.clock.startDeadline(this, this.#context.requestTimeout);
   }
 
   /** Implements {@linkcode ReaderWatcher}. */
   progressed(): void {
     if (!this.#hasDeadline) return;
-    stopDeadline(this, this.#context.requestTimeout);
-    startDeadline(this, this.#context.requestTimeout);
+    this.#context.clock.stopDeadline(this, this.#context.requestTimeout);
+    this.#context.clock.startDeadline(this, this.#context.requestTimeout);
   }
 
-  /** Implements {@linkcode Bounded}. */
+  /** Implements {@linkcode Deadline}. */
+  get waits(): string {
+    return "the answer to a client that has ended its side";
+  }
+
+  /** Implements {@linkcode Deadline}. */
   late(): void {
     this.destroy();
   }
@@ -163,7 +168,7 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   #answered(): void {
     this.answering = false;
     this.#departure = undefined;
-    if (this.#hasDeadline) stopDeadline(this, this.#context.requestTimeout);
+    if (this.#hasDeadline) this.#context.clock.stopDeadline(this, this.#context.requestTimeout);
     this.#hasDeadline = false;
   }
 
@@ -272,10 +277,11 @@ export class HttpSession implements Session, ReaderWatcher, Bounded {
   }
 
   async #awaitHead(): Promise<FirstHead> {
-    const deadline = performance.now() + this.#context.handshakeTimeout;
+    const { clock, handshakeTimeout } = this.#context;
+    const deadline = clock.now() + handshakeTimeout;
     let started = false;
     for (;;) {
-      const chunk = await this.#reader.read(deadline - performance.now());
+      const chunk = await this.#reader.read(deadline - clock.now());
       if (typeof chunk === "string") return { first: chunk, started };
       started = true;
       const first = this.#parser.push(chunk);

@@ -2,6 +2,7 @@
 
 import { formatUnixUrl } from "../handshake/unix_url.ts";
 import type { Address, ListenOptions } from "../transport/transport.ts";
+import type { Clock } from "../util/clock.ts";
 import { type ListeningOptions, SERVER_DEFAULTS } from "./options.ts";
 
 const QUIET = 60_000;
@@ -12,6 +13,7 @@ const QUIET = 60_000;
  * @param options The options of `serve()`.
  * @param handshakeTimeout Milliseconds for the TLS handshake.
  * @param error Called when `sni` fails, and when no connection can be accepted.
+ * @param clock Says how long ago a failure was reported.
  * @returns Where and how to listen.
  * @throws {TypeError} When it is both a port and a path, or TLS without a certificate or its key.
  */
@@ -19,6 +21,7 @@ export function resolveListening(
   options: ListeningOptions,
   handshakeTimeout: number,
   error: (error: unknown) => void,
+  clock: Clock,
 ): ListenOptions {
   const { path, port, hostname, reusePort, tls } = options;
   if (path !== undefined && (port !== undefined || hostname !== undefined || reusePort)) {
@@ -40,7 +43,7 @@ export function resolveListening(
     tls,
     sniFailed: error,
     handshakeTimeout,
-    failed: seldom(error),
+    failed: seldom(error, clock),
   };
 }
 
@@ -65,10 +68,10 @@ export function listeningUrl({ hostname, port }: Address, options: ListeningOpti
 }
 
 /** Reports a failure that repeats only once, and again after a minute without one. */
-function seldom(report: (error: unknown) => void): (error: unknown) => void {
+function seldom(report: (error: unknown) => void, clock: Clock): (error: unknown) => void {
   let last = -Infinity;
   return (error) => {
-    const now = performance.now();
+    const now = clock.now();
     if (now - last > QUIET) report(error);
     last = now;
   };

@@ -90,7 +90,7 @@ export function createRequest(
 /** How a body is bounded. */
 export type RequestBodyLimits = Pick<
   ServerContext,
-  "maxBodySize" | "handshakeTimeout" | "requestTimeout"
+  "maxBodySize" | "handshakeTimeout" | "requestTimeout" | "clock"
 >;
 
 /** A request's body, read from the transport as the application asks for it. */
@@ -124,7 +124,7 @@ export class RequestBody {
     this.#reader = reader;
     this.#decoder = new BodyDecoder(framing);
     this.#limits = limits;
-    this.#deadline = performance.now() + limits.requestTimeout;
+    this.#deadline = limits.clock.now() + limits.requestTimeout;
     this.#expectsContinue = head.version === "1.1" &&
       head.headers.get("expect")?.toLowerCase() === "100-continue";
     this.stream = new ReadableStream({
@@ -168,9 +168,10 @@ export class RequestBody {
    */
   async left(timeout: number): Promise<void> {
     if (this.#taken && !this.#done && this.fault === undefined) {
-      const timer = setTimeout(() => this.#settled.resolve(), timeout);
+      const { clock } = this.#limits;
+      const timer = clock.setTimer(this.#settled.resolve, timeout, "the reader of a body");
       await this.#settled.promise;
-      clearTimeout(timer);
+      clock.clearTimer(timer);
     }
     this.#over = true;
   }
@@ -182,7 +183,7 @@ export class RequestBody {
       await this.#reader.write(CONTINUE, handshakeTimeout);
     }
     for (;;) {
-      const left = this.#deadline - performance.now();
+      const left = this.#deadline - this.#limits.clock.now();
       const chunk = await this.#reader.read(Math.min(handshakeTimeout, left));
       if (typeof chunk === "string") {
         this.fault = chunk === "timeout" ? this.#late(left) : {

@@ -2,7 +2,6 @@
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
-import type { DeflateBackend } from "../deflate/backend.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { Address, Listener, Runtime } from "../transport/transport.ts";
 import { checkOptions } from "../util/check_options.ts";
@@ -60,7 +59,7 @@ export type Serve = <Table>(options: ServeOptions<Table>) => Promise<Server>;
 /** Makes the `serve()` of a runtime. */
 export function createServe(runtime: Omit<Runtime, "dial">): Serve {
   return async (options) => {
-    const server = new RunningServer(options, runtime.deflate);
+    const server = new RunningServer(options, runtime);
     await server.listen(runtime);
     return server;
   };
@@ -106,7 +105,7 @@ class RunningServer implements Server {
   readonly #acceptor: ConnectionAcceptor;
   #listener!: Listener;
 
-  constructor(options: ServeOptions<unknown>, deflate: DeflateBackend | undefined) {
+  constructor(options: ServeOptions<unknown>, runtime: Omit<Runtime, "dial">) {
     checkOptions("serve()", options, SERVE_OPTIONS);
     const { routes, fetch, websocket } = options as ServeOptions;
     checkHandlers(options as ServeOptions);
@@ -114,7 +113,7 @@ class RunningServer implements Server {
       throw new TypeError("Expected proxyProtocol or tls, got both: the header comes before TLS");
     }
     this.#listening = options;
-    const context = createContext(options, deflate, this.connections);
+    const context = createContext(options, runtime, this.connections);
     const router = routes && createRouter(routes, fetch);
     this.#context = {
       ...context,
@@ -127,10 +126,10 @@ class RunningServer implements Server {
   }
 
   async listen(runtime: Omit<Runtime, "dial">): Promise<void> {
-    const { handshakeTimeout, error } = this.#context;
+    const { handshakeTimeout, error, clock } = this.#context;
     const acceptor = this.#acceptor;
     const where = {
-      ...resolveListening(this.#listening, handshakeTimeout, error),
+      ...resolveListening(this.#listening, handshakeTimeout, error, clock),
       arrive: (address: Address | undefined) => acceptor.arrive(address),
     };
     this.#listener = await runtime.listen(where, (transport) => acceptor.take(transport));

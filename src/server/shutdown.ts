@@ -115,13 +115,18 @@ export class Shutdown {
     if (spread > 0) await closing;
     const stopped = stop();
     this.#dropIdle();
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const { clock } = this.#context;
+    let timer: unknown;
     const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), timeout);
+      timer = clock.setTimer(
+        () => resolve("late"),
+        timeout,
+        "the end of all connections of a server",
+      );
     });
     const empty = this.#context.atWork.whenEmpty();
     const outcome = await Promise.race([Promise.all([stopped, empty]), late]);
-    clearTimeout(timer);
+    clock.clearTimer(timer);
     if (outcome === "late") await this.#cut();
   }
 
@@ -147,14 +152,17 @@ export class Shutdown {
   async #closeConnections(code: number, reason: string, spread: number): Promise<void> {
     const open = this.#context.connections;
     const connections = [...open];
-    const started = performance.now();
+    const { clock } = this.#context;
+    const started = clock.now();
     let next = 0;
     while (next < connections.length && open.size > 0) {
-      const part = spread === 0 ? 1 : (performance.now() - started) / spread;
+      const part = spread === 0 ? 1 : (clock.now() - started) / spread;
       const due = Math.min(connections.length, Math.ceil(connections.length * part));
       for (; next < due; next++) connections[next]!.close(code, reason);
       if (next < connections.length) {
-        await new Promise((resolve) => setTimeout(resolve, Math.min(20, spread)));
+        await new Promise<void>((resolve) => {
+          clock.setTimer(resolve, Math.min(20, spread), "the spread of a shutdown");
+        });
       }
     }
   }

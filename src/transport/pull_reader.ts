@@ -9,12 +9,16 @@
 //    later.
 
 import { type Bytes, concat, EMPTY } from "../util/bytes.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 
 /** Octets that are read ahead, give or take a chunk. */
 const MOST_HELD = 65_536;
 /** What a chunk counts for besides its octets: small chunks must not cost more than large ones. */
 const OVERHEAD = 256;
+
+/** What `write()` waits for. */
+const WRITING = "octets of HTTP to leave";
 
 /** Why a read gave no chunk: the peer ended its side, the stream is gone, or the time was up. */
 export type ReadFailure = "ended" | "closed" | "timeout";
@@ -35,6 +39,7 @@ export class TransportReader implements TransportSink {
   readonly transport: Transport;
 
   readonly #watcher: ReaderWatcher | undefined;
+  readonly #clock: Clock;
   /** The chunks that were put back, or have come before a `read()`, in order. */
   readonly #held: Bytes[] = [];
   #heldSize = 0;
@@ -46,6 +51,7 @@ export class TransportReader implements TransportSink {
   /** Takes the transport over. With a watcher it reads ahead from now on. */
   constructor(transport: Transport, watcher?: ReaderWatcher) {
     this.transport = transport;
+    this.#clock = transport.clock ?? systemClock;
     this.#watcher = watcher;
     transport.sink = this;
     if (watcher !== undefined) transport.resume();
@@ -104,15 +110,15 @@ export class TransportReader implements TransportSink {
 
   /** What comes next, also after the end of the peer's side. */
   async next(timeout: number): Promise<Bytes | ReadFailure> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: unknown;
     const result = await new Promise<Bytes | ReadFailure>((resolve) => {
       // An earlier read waits no longer.
       this.#reading?.("timeout");
       this.#reading = resolve;
-      timer = setTimeout(() => this.#resolve("timeout"), timeout);
+      timer = this.#clock.setTimer(() => this.#resolve("timeout"), timeout, "more octets of HTTP");
       this.transport.resume();
     });
-    clearTimeout(timer);
+    this.#clock.clearTimer(timer);
     return result;
   }
 
@@ -129,22 +135,22 @@ export class TransportReader implements TransportSink {
   }
 
   async #drained(timeout: number): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: unknown;
     const open = await new Promise<boolean>((resolve) => {
       this.#writing = resolve;
       let waiting = this.transport.bufferedAmount;
-      let since = performance.now();
+      let since = this.#clock.now();
       const look = (): void => {
         const { bufferedAmount } = this.transport;
-        const now = performance.now();
+        const now = this.#clock.now();
         if (bufferedAmount < waiting) since = now;
         waiting = bufferedAmount;
         if (now - since >= timeout) resolve(false);
-        else timer = setTimeout(look, timeout / 4);
+        else timer = this.#clock.setTimer(look, timeout / 4, WRITING);
       };
-      timer = setTimeout(look, timeout / 4);
+      timer = this.#clock.setTimer(look, timeout / 4, WRITING);
     });
-    clearTimeout(timer);
+    this.#clock.clearTimer(timer);
     return open;
   }
 
@@ -206,21 +212,22 @@ export async function finish(
   patience: number = timeout,
 ): Promise<boolean> {
   const { transport } = reader;
+  const { clock = systemClock } = transport;
   transport.end();
   let waiting = transport.bufferedAmount;
-  let deadline = performance.now() + (waiting > 0 ? patience : timeout);
+  let deadline = clock.now() + (waiting > 0 ? patience : timeout);
   for (;;) {
-    let result = await reader.read(deadline - performance.now());
+    let result = await reader.read(deadline - clock.now());
     // When both sides have ended the stream, it closes by itself once all that was written has
     // left.
     if (result === "ended" && !reader.isClosed) {
-      result = await reader.next(deadline - performance.now());
+      result = await reader.next(deadline - clock.now());
     }
     if (reader.isClosed) return transport.bufferedAmount === 0;
     if (result !== "timeout") continue;
     if (transport.bufferedAmount >= waiting) break;
     waiting = transport.bufferedAmount;
-    deadline = performance.now() + (waiting > 0 ? patience : timeout);
+    deadline = clock.now() + (waiting > 0 ? patience : timeout);
   }
   transport.destroy();
   return waiting === 0;

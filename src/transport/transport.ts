@@ -13,6 +13,7 @@
 //    and callbacks, where an exception ends the process.
 
 import type { DeflateBackend } from "../deflate/backend.ts";
+import type { Clock } from "../util/clock.ts";
 import type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 
 /** An IP address and port of one end of a connection. */
@@ -65,6 +66,8 @@ export interface Transport {
   readonly localAddress: Address | undefined;
   /** What is known about its TLS; undefined when it has none. */
   readonly tls?: TlsInfo | undefined;
+  /** The clock of its network, in a test. Default: the system's. */
+  readonly clock?: Clock | undefined;
   /** Whether the engine below answers the peer's Close frame. */
   readonly answersClose?: boolean;
   /**
@@ -157,7 +160,9 @@ export interface DialOptions {
 /** What a runtime gives the library: the two ways to get a transport. */
 export interface Runtime {
   /** DEFLATE, for permessage-deflate; without it, no connection compresses. */
-  readonly deflate?: DeflateBackend;
+  readonly deflate?: DeflateBackend | undefined;
+  /** The clock of the network, in a test. Default: the system's. */
+  readonly clock?: Clock | undefined;
   /**
    * Listens and calls `accept` with each new connection, paused. Rejects when it cannot listen,
    * with a TypeError when the runtime has no way to do what was asked.

@@ -4,32 +4,30 @@
 // costs 0.1 µs, a timer of its own 1.5 µs on Deno and 0.5 on Node. A Map keeps the order of
 // insertion, and so the oldest is always the first.
 
-/** A task that has to be done in time. */
-export interface Bounded {
-  /** Called when the task was not done in time. */
-  late(): void;
-}
+import type { Deadline } from "./clock.ts";
 
 /** All tasks that were given the same time. */
 class Queue {
   readonly #timeout: number;
-  readonly #due = new Map<Bounded, number>();
+  readonly #emptied: () => void;
+  readonly #due = new Map<Deadline, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(timeout: number) {
+  constructor(timeout: number, emptied: () => void) {
     this.#timeout = timeout;
+    this.#emptied = emptied;
   }
 
-  start(bounded: Bounded): void {
-    this.#due.set(bounded, performance.now() + this.#timeout);
+  start(deadline: Deadline): void {
+    this.#due.set(deadline, performance.now() + this.#timeout);
     if (this.#timer === undefined) this.#arm(this.#timeout);
   }
 
-  stop(bounded: Bounded): void {
-    if (!this.#due.delete(bounded) || this.#due.size > 0) return;
+  stop(deadline: Deadline): void {
+    if (!this.#due.delete(deadline) || this.#due.size > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    queues.delete(this.#timeout);
+    this.#emptied();
   }
 
   #arm(delay: number): void {
@@ -39,29 +37,32 @@ class Queue {
   #fire(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const [bounded, due] of this.#due) {
+    for (const [deadline, due] of this.#due) {
       // Timers may fire a little early.
       if (due - now >= 1) return this.#arm(due - now);
-      this.#due.delete(bounded);
-      bounded.late();
+      this.#due.delete(deadline);
+      deadline.late();
     }
-    if (this.#due.size === 0) queues.delete(this.#timeout);
+    if (this.#due.size === 0) this.#emptied();
   }
 }
 
-const queues = new Map<number, Queue>();
+/** The deadlines of one clock. */
+export class Deadlines {
+  readonly #queues = new Map<number, Queue>();
 
-/**
- * Starts a deadline: `bounded.late()` is called after `timeout` milliseconds unless it is stopped
- * before.
- */
-export function startDeadline(bounded: Bounded, timeout: number): void {
-  let queue = queues.get(timeout);
-  if (queue === undefined) queues.set(timeout, queue = new Queue(timeout));
-  queue.start(bounded);
-}
+  /** Starts one; see `Clock.startDeadline()`. */
+  start(deadline: Deadline, timeout: number): void {
+    let queue = this.#queues.get(timeout);
+    if (queue === undefined) {
+      queue = new Queue(timeout, () => this.#queues.delete(timeout));
+      this.#queues.set(timeout, queue);
+    }
+    queue.start(deadline);
+  }
 
-/** Stops a deadline, if it runs; `timeout` is what it was started with. */
-export function stopDeadline(bounded: Bounded, timeout: number): void {
-  queues.get(timeout)?.stop(bounded);
+  /** Stops one; see `Clock.stopDeadline()`. */
+  stop(deadline: Deadline, timeout: number): void {
+    this.#queues.get(timeout)?.stop(deadline);
+  }
 }

@@ -6,6 +6,7 @@ import http from "node:http";
 import process from "node:process";
 import { WebSocket as WsClient } from "ws";
 import { listeningUrl, resolveListening } from "../../src/server/listening.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import type { ListeningOptions } from "../../src/server/options.ts";
 import { unixWire } from "../contract/unix_suite.ts";
 import { networks, withResolvers } from "../support/connections.ts";
@@ -18,7 +19,7 @@ const certificate = await createDevelopmentCertificate();
 const skip = process.platform === "win32" ? "needs unix sockets" : undefined;
 
 function resolve(options: ListeningOptions) {
-  return resolveListening(options, 10_000, () => {});
+  return resolveListening(options, 10_000, () => {}, systemClock);
 }
 
 test("resolveListening fills in the defaults", () => {

@@ -50,7 +50,7 @@ test("attach() and adopt() check what they share with serve() by the same lines"
 });
 
 test("an option has the same name where it is judged", () => {
-  const context = createContext({ trace() {} }, undefined, new Set());
+  const context = createContext({ trace() {} }, {}, new Set());
   for (const name of Object.keys(ATTACHMENT_OPTIONS)) {
     assertEquals([name, name in context], [name, true]);
   }

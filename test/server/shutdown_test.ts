@@ -26,7 +26,7 @@ class FakeSession implements Session {
 }
 
 function createScene(closeTimeout = 10_000): { shutdown: Shutdown; atWork: WaitGroup } {
-  const context = createContext({ closeTimeout }, undefined, new Set());
+  const context = createContext({ closeTimeout }, {}, new Set());
   return { shutdown: new Shutdown(context), atWork: context.atWork };
 }
 

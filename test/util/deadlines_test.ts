@@ -1,11 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { type Bounded, startDeadline, stopDeadline } from "../../src/util/deadlines.ts";
+import type { Deadline } from "../../src/util/clock.ts";
+import { Deadlines } from "../../src/util/deadlines.ts";
 import { withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
+const deadlines = new Deadlines();
+
 /** Something whose lateness is noted. */
-function bounded(name: string, log: string[], then: () => void = () => {}): Bounded {
+function deadline(name: string, log: string[], then: () => void = () => {}): Deadline {
   return {
+    waits: name,
     late() {
       log.push(name);
       then();
@@ -13,51 +17,52 @@ function bounded(name: string, log: string[], then: () => void = () => {}): Boun
   };
 }
 
-test("startDeadline() calls late() of what is not stopped, in the order of its start", async () => {
+test("Deadlines start() calls late() of what is not stopped, in the order of its start", async () => {
   const log: string[] = [];
   const { promise, resolve } = withResolvers<void>();
-  const [a, b, c] = [bounded("a", log), bounded("b", log), bounded("c", log, resolve)];
-  for (const one of [a, b, c]) startDeadline(one, 5);
-  stopDeadline(b, 5);
+  const [a, b, c] = [deadline("a", log), deadline("b", log), deadline("c", log, resolve)];
+  for (const one of [a, b, c]) deadlines.start(one, 5);
+  deadlines.stop(b, 5);
   await promise;
   assertEquals(log, ["a", "c"]);
 });
 
-test("startDeadline() sets the timer for the next one when the first was stopped", async () => {
+test("Deadlines start() sets the timer for the next one when the first was stopped", async () => {
   const log: string[] = [];
   const { promise, resolve } = withResolvers<void>();
-  const [first, second] = [bounded("first", log), bounded("second", log, resolve)];
-  startDeadline(first, 20);
+  const [first, second] = [deadline("first", log), deadline("second", log, resolve)];
+  deadlines.start(first, 20);
   const later = withResolvers<void>();
-  startDeadline(bounded("shorter", log, later.resolve), 5);
+  deadlines.start(deadline("shorter", log, later.resolve), 5);
   await later.promise;
-  startDeadline(second, 20);
-  stopDeadline(first, 20);
+  deadlines.start(second, 20);
+  deadlines.stop(first, 20);
   await promise;
   assertEquals(log, ["shorter", "second"]);
 });
 
-test("startDeadline() takes what late() starts anew", async () => {
+test("Deadlines start() takes what late() starts anew", async () => {
   const log: string[] = [];
   const { promise, resolve } = withResolvers<void>();
-  const again: Bounded = {
+  const again: Deadline = {
+    waits: "again",
     late() {
       if (log.push("late") === 3) resolve();
-      else startDeadline(again, 3);
+      else deadlines.start(again, 3);
     },
   };
-  startDeadline(again, 3);
+  deadlines.start(again, 3);
   await promise;
   assertEquals(log.length, 3);
 });
 
-test("stopDeadline() ignores what does not run", () => {
+test("Deadlines stop() ignores what does not run", () => {
   const log: string[] = [];
-  stopDeadline(bounded("never", log), 7);
-  const one = bounded("one", log);
-  startDeadline(one, 7);
-  stopDeadline(one, 8);
-  stopDeadline(one, 7);
-  stopDeadline(one, 7);
+  deadlines.stop(deadline("never", log), 7);
+  const one = deadline("one", log);
+  deadlines.start(one, 7);
+  deadlines.stop(one, 8);
+  deadlines.stop(one, 7);
+  deadlines.stop(one, 7);
   assertEquals(log, []);
 });

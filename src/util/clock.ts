@@ -1,0 +1,57 @@
+// Where time comes from. Every wait of the library goes through a clock, so that a test can give it
+// one of its own; a runtime brings none, and then it is the system's.
+
+import { Deadlines } from "./deadlines.ts";
+
+/** Something that has to be done in time. */
+export interface Deadline {
+  /** What waits, in a few words. */
+  readonly waits: string;
+  /** Called when it was not done in time. */
+  late(): void;
+}
+
+/** Tells the time and calls back when some of it has passed. */
+export interface Clock {
+  /** The Unix time in milliseconds at which `now()` was 0. */
+  readonly origin: number;
+  /** Milliseconds from any fixed point. It needs no `this`. */
+  now(): number;
+  /**
+   * Calls `due` once.
+   *
+   * @param due What to call.
+   * @param delay Milliseconds until then.
+   * @param waits What waits, in a few words.
+   * @returns What `clearTimer()` takes.
+   */
+  setTimer(due: () => void, delay: number, waits: string): unknown;
+  /** Calls `due` again and again; `clearTimer()` ends it. */
+  setTicker(due: () => void, period: number, waits: string): unknown;
+  /** Ends a timer or a ticker; it takes undefined too. */
+  clearTimer(timer: unknown): void;
+  /** Calls `deadline.late()` after `timeout` milliseconds, unless it is stopped before. */
+  startDeadline(deadline: Deadline, timeout: number): void;
+  /** Stops a deadline, if it runs; `timeout` is what it was started with. */
+  stopDeadline(deadline: Deadline, timeout: number): void;
+  /**
+   * Watches code of the application that may not settle; only a test's clock does.
+   *
+   * @param waits What waits now, or undefined when nothing does.
+   * @returns A function that ends this.
+   */
+  watch?(waits: () => string | undefined): () => void;
+}
+
+const deadlines = new Deadlines();
+
+/** The system's clock. */
+export const systemClock: Clock = {
+  origin: performance.timeOrigin,
+  now: () => performance.now(),
+  setTimer: (due, delay) => setTimeout(due, delay),
+  setTicker: (due, period) => setInterval(due, period),
+  clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+  startDeadline: (deadline, timeout) => deadlines.start(deadline, timeout),
+  stopDeadline: (deadline, timeout) => deadlines.stop(deadline, timeout),
+};
