@@ -129,5 +129,5 @@ export type {
   Transport,
   TransportSink,
 } from "./transport/transport.ts";
-export type { Clock, Deadline } from "./util/clock.ts";
+export type { Clock, Deadline, Watched } from "./util/clock.ts";
 export { Utf8Validator } from "./util/utf8.ts";

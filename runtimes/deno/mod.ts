@@ -21,7 +21,7 @@ import { denoRuntime, dialling, listening } from "./runtime.ts";
 
 export * from "../../src/exports.ts";
 export type * from "../../src/transport/transport.ts";
-export type { Clock, Deadline } from "../../src/util/clock.ts";
+export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type * from "../../src/deflate/backend.ts";
 export { adopt, type Adopted, type DenoServeInfo } from "./adopt.ts";
 export type { AdoptionOptions, AttachmentOptions } from "../../src/server/options.ts";

@@ -24,7 +24,7 @@ checkRuntime();
 
 export * from "../../src/exports.ts";
 export type * from "../../src/transport/transport.ts";
-export type { Clock, Deadline } from "../../src/util/clock.ts";
+export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type * from "../../src/deflate/backend.ts";
 export type { AttachmentOptions } from "../../src/server/options.ts";
 export { attach, type Attached, type AttachOptions } from "./attach.ts";

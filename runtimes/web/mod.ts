@@ -10,7 +10,7 @@ checkRuntime();
 
 export * from "../../src/exports.ts";
 export type * from "../../src/transport/transport.ts";
-export type { Clock, Deadline } from "../../src/util/clock.ts";
+export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type * from "../../src/deflate/backend.ts";
 export { createConnect } from "../../src/client/connect.ts";
 export { createServe } from "../../src/server/serve.ts";

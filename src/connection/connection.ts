@@ -47,6 +47,9 @@ export let createConnection: <Data>(
   data: Data,
 ) => WebSocketConnection<Data>;
 
+/** The dispatcher of a connection. */
+export let dispatcherOf: (connection: WebSocketConnection) => Dispatcher;
+
 /**
  * An open WebSocket connection, of a server or a client.
  *
@@ -85,6 +88,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     });
     createConnection = (dispatcher, result, data) =>
       new WebSocketConnection(dispatcher, result, data);
+    dispatcherOf = (connection) => connection.#dispatcher;
     // Declared by AsyncDisposal below, because the types of a program need not know the symbol.
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       async value(this: WebSocketConnection): Promise<void> {

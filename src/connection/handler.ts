@@ -10,6 +10,7 @@
 //    throws the ConnectionClosed of a connection that has ended is not at fault.
 
 import type { Bytes } from "../util/bytes.ts";
+import type { Watched } from "../util/clock.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
@@ -135,8 +136,17 @@ async function runFunction<Data>(
   watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
+  let done = false;
   try {
     const result = handler(connection);
+    endpoint.transport.clock?.watch?.({
+      get waits() {
+        return `the function that handles connection ${connection.id}`;
+      },
+      get over() {
+        return done;
+      },
+    });
     if (!dispatcher.used && !unused.has(handler) && await isDone(result) && !dispatcher.used) {
       unused.add(handler);
       watcher.report(new Error(UNUSED));
@@ -146,6 +156,7 @@ async function runFunction<Data>(
   } catch (error) {
     fail(endpoint, error, (error) => watcher.report(error));
   }
+  done = true;
   await connection.closed;
   watcher.done();
 }
@@ -154,7 +165,7 @@ async function runFunction<Data>(
  * Calls the hooks of one connection besides those that take messages, which a client has not. Each
  * connection has such an object, and no closures, since many connections share a handler.
  */
-class HookCaller<Data> implements DispatcherHooks {
+class HookCaller<Data> implements DispatcherHooks, Watched {
   protected readonly hooks: WebSocketHooks<Data>;
   protected readonly ws: WebSocketConnection<Data>;
   protected readonly endpoint: Endpoint;
@@ -172,6 +183,15 @@ class HookCaller<Data> implements DispatcherHooks {
     this.endpoint = endpoint;
     this.#watcher = watcher;
     dispatcher.hooks = this;
+    endpoint.transport.clock?.watch?.(this);
+  }
+
+  get waits(): string | undefined {
+    return this.running && `a hook of connection ${this.ws.id}`;
+  }
+
+  get over(): boolean {
+    return this.endpoint.finished && this.running === undefined;
   }
 
   /** Goes on reading. */

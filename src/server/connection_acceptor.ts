@@ -32,7 +32,11 @@ export class ConnectionAcceptor {
   /** Takes a connection without TLS. */
   take(transport: Transport): void {
     if (this.stopped) return transport.destroy();
-    const peer = new SessionPeer(transport.remoteAddress, this.#context);
+    const peer = new SessionPeer(
+      transport.remoteAddress,
+      this.#context,
+      transport.tls !== undefined,
+    );
     const full = peer.connect();
     const refusal = full ?? (this.#context.findSocket && peer.enterConnection());
     if (refusal === undefined) return this.#welcome(transport, peer);

@@ -11,6 +11,14 @@ export interface Deadline {
   late(): void;
 }
 
+/** Code of the application that the library waits for, and that may never settle. */
+export interface Watched {
+  /** What waits now, in a few words; undefined while nothing does. */
+  readonly waits: string | undefined;
+  /** Whether nothing will wait any more. */
+  readonly over: boolean;
+}
+
 /** Tells the time and calls back when some of it has passed. */
 export interface Clock {
   /** The Unix time in milliseconds at which `now()` was 0. */
@@ -34,13 +42,10 @@ export interface Clock {
   startDeadline(deadline: Deadline, timeout: number): void;
   /** Stops a deadline, if it runs; `timeout` is what it was started with. */
   stopDeadline(deadline: Deadline, timeout: number): void;
-  /**
-   * Watches code of the application that may not settle; only a test's clock does.
-   *
-   * @param waits What waits now, or undefined when nothing does.
-   * @returns A function that ends this.
-   */
-  watch?(waits: () => string | undefined): () => void;
+  /** Something has happened on the network: the program is not at rest. */
+  happened?(): void;
+  /** Lists `watched` with what waits, until it is over. Only a test's clock does. */
+  watch?(watched: Watched): void;
 }
 
 const deadlines = new Deadlines();

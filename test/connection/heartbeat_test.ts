@@ -1,11 +1,9 @@
 // Heartbeat, idle time and lifetime. Periods are short and every test awaits what must happen; how long that takes
 // decides nothing. What must not happen is shown by a second connection that shares the timer, and to which it happens.
 
-import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { connect, serve, type WebSocketConnection } from "@sansocket/ws";
-import type { Endpoint } from "../../src/connection/endpoint.ts";
-import { Dispatcher } from "../../src/connection/dispatcher.ts";
-import { watch } from "../../src/connection/heartbeat.ts";
+import { createClock, createNetwork } from "@sansocket/ws/testing";
 import { networks, open, withResolvers } from "../support/connections.ts";
 import {
   type FakeConnection,
@@ -13,7 +11,6 @@ import {
   openFake,
 } from "../support/established.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
-import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 const heartbeat = { interval: 25, timeout: 25 };
@@ -226,93 +223,47 @@ test("maxLifetime closes with 1001, however busy the connection is", async () =>
   assertEquals([sent, initiator], [{ code: 1001, reason: "Lifetime is over" }, "local"]);
 });
 
-/** An endpoint that notes when it was closed, on a clock that the test sets. */
-class FakeEndpoint {
-  readonly open = true;
-  readonly alive = false;
-  readonly blocked = false;
-  readonly bufferedAmount = 0;
-  readonly messages = 0;
-  readonly closed = withResolvers<string>();
-  checkProgress(): void {}
-  close(code: number, reason: string): void {
-    this.closed.resolve(`${code} ${reason}`);
-  }
-}
-
 test("maxLifetime is spread by a tenth either way", async () => {
-  const performanceNow = performance.now.bind(performance);
-  const setIntervalOf = globalThis.setInterval;
   const random = Math.random;
-  const dispatchers: Dispatcher[] = [];
-  let clock = 1_000;
-  let tick: (() => void) | undefined;
+  const lives: number[] = [];
   try {
-    performance.now = () => clock;
-    globalThis.setInterval = ((callback: () => void, ...rest: unknown[]) => {
-      tick = callback;
-      return setIntervalOf(() => {}, ...rest as [number]);
-    }) as typeof setInterval;
-    const lives: number[] = [];
-    for (const part of [0, 0.5, 0.999_999]) {
+    for (const part of [0, 0.5, 0.999_999_999]) {
       Math.random = () => part;
-      clock = 1_000;
-      const endpoint = new FakeEndpoint();
-      const dispatcher = new Dispatcher();
-      dispatcher.endpoint = endpoint as unknown as Endpoint;
-      dispatchers.push(dispatcher);
-      watch(dispatcher, {
-        heartbeat: { interval: Infinity, timeout: Infinity },
-        idleTimeout: Infinity,
-        maxLifetime: 10_000,
+      const clock = createClock();
+      const network = createNetwork({ clock });
+      await using server = await network.serve({
+        heartbeat: false,
+        maxLifetime: 100_000,
+        websocket: (ws) => ws.closed,
       });
-      let closed = false;
-      endpoint.closed.promise.then(() => closed = true);
-      while (!closed) {
-        clock += 10;
-        tick!();
-        await Promise.resolve();
-      }
-      lives.push(clock - 1_000);
-      assertEquals(await endpoint.closed.promise, "1001 Lifetime is over");
+      const ws = await network.connect(server.url);
+      while (ws.state === "open") await clock.advance(500);
+      lives.push(clock.now);
+      assertEquals((await ws.closed).reason, "Lifetime is over");
     }
-    assertEquals(lives[1], 10_000);
-    assertLessOrEqual(Math.abs(lives[0]! - 9_000), 10);
-    assertLessOrEqual(Math.abs(lives[2]! - 11_000), 10);
-    assertGreater(lives[2]!, lives[0]!);
   } finally {
-    performance.now = performanceNow;
-    globalThis.setInterval = setIntervalOf;
     Math.random = random;
-    for (const dispatcher of dispatchers) {
-      dispatcher.closed(closeInfo({ code: 1006, wasClean: false, initiator: "local" }));
-    }
   }
+  assertEquals(lives, [90_000, 100_000, 110_000]);
 });
 
 test("watch leaves one timer for all connections, and none behind the last", async () => {
-  const setIntervalOf = globalThis.setInterval;
-  const clearIntervalOf = globalThis.clearInterval;
-  const running = new Set<unknown>();
-  globalThis.setInterval = ((...args: Parameters<typeof setInterval>) => {
-    const timer = setIntervalOf(...args);
-    running.add(timer);
-    return timer;
-  }) as typeof setInterval;
-  globalThis.clearInterval = ((timer: Parameters<typeof clearInterval>[0]) => {
-    running.delete(timer);
-    clearIntervalOf(timer);
-  }) as typeof clearInterval;
-  try {
-    const fakes = [{}, { heartbeat }, { idleTimeout: 60_000 }, { heartbeat: false } as const]
-      .map((limits) => openFake(limits));
-    assertEquals(running.size, 1);
-    for (const fake of fakes) await fake[Symbol.asyncDispose]();
-    assertEquals(running.size, 0);
-    await using off = openFake({ heartbeat: false });
-    assertEquals([running.size, off.endpoint.open], [0, true]);
-  } finally {
-    globalThis.setInterval = setIntervalOf;
-    globalThis.clearInterval = clearIntervalOf;
-  }
+  const clock = createClock();
+  const network = createNetwork({ clock });
+  const running = () => clock.pending.filter(({ waits }) => waits === "the heartbeat").length;
+  const servers = await Promise.all(
+    [
+      {},
+      { heartbeat },
+      { idleTimeout: 60_000 },
+      { heartbeat: false, guard: { frameTimeout: Infinity, stallTimeout: Infinity } } as const,
+    ].map((limits) => network.serve({ ...limits, port: 0, websocket: (ws) => ws.closed })),
+  );
+  const clients = await Promise.all(
+    servers.map(({ url }) => network.connect(url, { heartbeat: false })),
+  );
+  assertEquals(running(), 1);
+  for (const server of servers.slice(0, 3)) await server.close();
+  assertEquals([running(), clients[3]!.state], [0, "open"]);
+  await servers[3]!.close();
 });

@@ -27,6 +27,7 @@ const testedElsewhere: Record<string, string> = {
     "types only; test/connection/endpoint_test.ts and test/connection/dispatcher_test.ts hold both sides to it",
   "src/connection/handshake_result.ts":
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
+  "src/testing.ts": "re-exports only; test/testing/ goes through it",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
     "test/connection/dispatcher_test.ts has a taker and ignoreMessages()",

@@ -2,9 +2,12 @@
 
 import { connect, serve } from "@sansocket/ws";
 import type { ConnectOptions, ServerOptions, WebSocketConnection } from "@sansocket/ws";
-import { createNetwork, type Network } from "@sansocket/ws/testing";
+import { createNetwork, type Network as TestNetwork } from "@sansocket/ws/testing";
 
-/** The two networks that a connection is tested on. */
+/** Where to serve and connect. */
+export type Network = Pick<TestNetwork, "serve" | "connect">;
+
+/** The network in memory, and that of this machine. */
 export const networks: Readonly<Record<"memory" | "tcp", () => Network>> = {
   memory: createNetwork,
   tcp: () => ({ serve, connect }),

@@ -3,8 +3,8 @@
 import type { DeflateBackend } from "../../src/deflate/backend.ts";
 import { handleBackend } from "../../runtimes/shared/zlib.ts";
 import { publicBackend } from "../../runtimes/shared/zlib_public.ts";
-import type { Network } from "@sansocket/ws/testing";
 import { createMemoryRuntime } from "@sansocket/ws/testing";
+import type { Network } from "./connections.ts";
 import { createConnect } from "../../src/client/connect.ts";
 import { createServe } from "../../src/server/serve.ts";
 import type { Runtime } from "../../src/transport/transport.ts";

@@ -15,7 +15,8 @@ import {
   type ServerOptions,
   type WebSocketConnection,
 } from "@sansocket/ws";
-import { createMemoryRuntime, type Network } from "@sansocket/ws/testing";
+import { createMemoryRuntime } from "@sansocket/ws/testing";
+import type { Network } from "../../support/connections.ts";
 import { createConnect, createServe } from "@sansocket/ws/web";
 import { zlibBackend } from "../../../runtimes/shared/zlib.ts";
 import type { BinaryData, Bytes } from "../../../src/util/bytes.ts";

@@ -1,19 +1,15 @@
-// The network in memory. Its ends are recorded by a Peer, which holds them to the rules of src/transport/transport.ts.
+// A byte stream in memory. Its ends are recorded by a Peer, which holds them to the rules of src/transport/transport.ts.
 
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
-import { createMemoryRuntime } from "@sansocket/ws/testing";
 import { isPattern, pattern, Peer } from "../contract/peer.ts";
 import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 import { transportPair } from "../support/transports.ts";
 
-const address = { hostname: "127.0.0.1", port: 0 };
-const notAborted = { signal: undefined };
-
 /** Registers a test of both ends of a stream, and asserts that neither broke a rule. */
 function onStream(criterion: string, body: (a: Peer, b: Peer) => Promise<void>): void {
-  test(`createMemoryRuntime ${criterion}`, async () => {
+  test(`MemoryTransport ${criterion}`, async () => {
     const [dialled, accepted] = await transportPair();
     const [a, b] = [new Peer(dialled), new Peer(accepted)];
     await body(a, b);
@@ -100,45 +96,7 @@ onStream("destroy() is told to both ends", async (a, b) => {
   assertEquals([b.write(decodeHex("cc")), b.bufferedAmount], [true, 1]);
 });
 
-test("createMemoryRuntime gives each network its own ports", async () => {
-  const [one, two] = [createMemoryRuntime(), createMemoryRuntime()];
-  const listener = await one.listen({ ...address, port: 80 }, () => {});
-  assertEquals(listener.address, { hostname: "127.0.0.1", port: 80 });
-  await assertRejects(() => two.dial(listener.address, notAborted), Error, ":80: nothing listens");
-  await assertRejects(
-    () => one.listen(listener.address, () => {}),
-    Error,
-    "127.0.0.1:80: the port is in use",
-  );
-  await listener.close();
-  await assertRejects(() => one.dial(listener.address, notAborted), Error, ":80: nothing listens");
-});
-
-test("createMemoryRuntime chooses a free port for port 0", async () => {
-  const runtime = createMemoryRuntime();
-  const ports = new Set<number>();
-  for (let i = 0; i < 3; i++) ports.add((await runtime.listen(address, () => {})).address.port);
-  assertEquals(ports.size, 3);
-  assertEquals(ports.has(0), false);
-});
-
-test("createMemoryRuntime dial() rejects with the reason of a signal that has fired", async () => {
-  const runtime = createMemoryRuntime();
-  const { address: listening } = await runtime.listen(address, () => {});
-  const reason = new Error("Changed my mind");
-  const signal = AbortSignal.abort(reason);
-  assertStrictEquals(await assertRejects(() => runtime.dial(listening, { signal }), Error), reason);
-});
-
-test("createMemoryRuntime refuses TLS and unix sockets rather than go on without", async () => {
-  const runtime = createMemoryRuntime();
-  for (const more of [{ tls: { key: "", cert: "" } }, { path: "/run/chat.sock" }]) {
-    await assertRejects(() => runtime.listen({ ...address, ...more }, () => {}), TypeError);
-    await assertRejects(() => runtime.dial(address, { ...notAborted, ...more }), TypeError);
-  }
-});
-
-test("createMemoryRuntime gives both ends their addresses", async () => {
+test("MemoryTransport gives both ends their addresses", async () => {
   const [dialled, accepted] = await transportPair();
   assertEquals(dialled.remoteAddress, accepted.localAddress);
   assertEquals(accepted.remoteAddress, dialled.localAddress);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WebSocketConnection } from "@sansocket/ws";
 import { createNetwork, pair } from "@sansocket/ws/testing";
-import { test } from "./support/test.ts";
+import { test } from "../support/test.ts";
 
 test("createNetwork serves and connects without a port of the machine", async () => {
   const { serve, connect } = createNetwork();

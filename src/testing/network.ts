@@ -1,0 +1,248 @@
+// A network in memory with the library on it: servers, clients, and what goes wrong between them.
+
+import { type Connect, type ConnectOptions, createConnect } from "../client/connect.ts";
+import { dispatcherOf, WebSocketConnection } from "../connection/connection.ts";
+import { createServe, type Serve } from "../server/serve.ts";
+import type { TlsInfo } from "../transport/tls.ts";
+import type { Address } from "../transport/transport.ts";
+import {
+  checkOptions,
+  describe,
+  number,
+  type OptionTable,
+  text,
+  unjudged,
+} from "../util/check_options.ts";
+import type { TestClock } from "./clock.ts";
+import type { Link } from "./link.ts";
+import { MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
+
+/** The options of {@linkcode createNetwork} and {@linkcode pair}. */
+export interface NetworkOptions {
+  /**
+   * Drives everything that waits on the network; see {@linkcode createClock}. Default: the system's
+   * clock.
+   */
+  readonly clock?: TestClock;
+}
+
+/** The options of `connect()` of a {@linkcode Network}. */
+export interface NetworkConnectOptions extends ConnectOptions {
+  /**
+   * The host that connects, by any name; a server's host is its `hostname`. Default: "127.0.0.1".
+   */
+  readonly from?: string;
+  /** The client's address, as the server sees it. Default: that of `from`, and a free port. */
+  readonly remoteAddress?: Address;
+  /**
+   * What the server learns of TLS. The network in memory has none: it only says so. Needed for
+   * `wss:`. Default: none.
+   */
+  readonly tlsInfo?: TlsInfo;
+}
+
+/** How attempts to connect fail; see {@linkcode Network.refuse}. */
+export interface RefuseOptions {
+  /** How many of the next attempts. 0 ends it. Default: 1. */
+  readonly times?: number;
+  /**
+   * How: the status of the answer, "reset" for a connection that cannot be made, or "timeout" for
+   * no answer. Default: "reset".
+   */
+  readonly with?: RefusalKind;
+}
+
+/** A network in memory; see {@linkcode createNetwork}. */
+export interface Network {
+  /** Starts a server that only this network's `connect()` reaches; see `serve()`. */
+  readonly serve: Serve;
+  /**
+   * Opens a connection to a server of this network; see `connect()`. It takes options besides for
+   * what a server learns of its client.
+   */
+  readonly connect: (
+    url: string | URL,
+    options?: NetworkConnectOptions,
+  ) => Promise<WebSocketConnection<undefined>>;
+  /** The connections that are open, in the order in which they were made. */
+  readonly links: readonly Link[];
+  /**
+   * What lies between both ends of a connection.
+   *
+   * @param ws Either end.
+   * @returns The link, for faults on demand.
+   * @throws {TypeError} When it is no connection of this network.
+   * @throws {Error} When it has ended.
+   */
+  link(ws: WebSocketConnection): Link;
+  /**
+   * Lets the next attempts to connect fail, to any server.
+   *
+   * @param options How many, and how.
+   * @throws {RangeError} When `times` is no whole number from 0 on, or the status is none.
+   * @throws {TypeError} When `with` is of another kind.
+   */
+  refuse(options?: RefuseOptions): void;
+  /**
+   * Separates two hosts: nothing arrives any more between them, and neither end is told. New
+   * connections wait, like their handshakes.
+   *
+   * @param one The host of a server or a client.
+   * @param other Another one.
+   */
+  partition(one: string, other: string): void;
+  /**
+   * Lets hosts reach each other again, and what was held back arrive.
+   *
+   * @param one The host of a server or a client; without it all hosts reach each other again.
+   * @param other Another one.
+   */
+  heal(one?: string, other?: string): void;
+}
+
+const NETWORK_OPTIONS: OptionTable<NetworkOptions> = { clock: unjudged("a clock") };
+
+const REFUSE_OPTIONS: OptionTable<RefuseOptions> = {
+  times: number("attempts", { least: 0 }),
+  with: unjudged("how"),
+};
+
+const ENDS: OptionTable<Pick<NetworkConnectOptions, "from">> = { from: text };
+
+/**
+ * Makes a network of its own, in memory, with the same `serve()` and `connect()` as the main entry
+ * point. The bytes are those of the real protocol; no port is used.
+ *
+ * @param options The clock.
+ * @returns The network.
+ * @throws {TypeError} When an option is unknown or of the wrong kind.
+ *
+ * @example
+ * ```ts
+ * import { createNetwork } from "@sansocket/ws/testing";
+ *
+ * const network = createNetwork();
+ * const server = await network.serve({ websocket: { message: (ws, data) => ws.send(data) } });
+ * const ws = await network.connect(server.url);
+ * await ws.send("no port was used");
+ * console.log(await ws.receive()); // no port was used
+ * network.link(ws).cut();
+ * console.log((await ws.closed).code); // 1006
+ * await server.close();
+ * ```
+ */
+export function createNetwork(options: NetworkOptions = {}): Network {
+  checkOptions("createNetwork()", options, NETWORK_OPTIONS);
+  const runtime = new MemoryRuntime(options.clock?.source);
+  return new MemoryNetwork(runtime);
+}
+
+class MemoryNetwork implements Network {
+  readonly serve: Serve;
+  readonly #runtime: MemoryRuntime;
+
+  constructor(runtime: MemoryRuntime) {
+    this.#runtime = runtime;
+    this.serve = createServe(runtime);
+  }
+
+  /** It needs no `this`, like the `connect()` of a runtime. */
+  readonly connect = (
+    url: string | URL,
+    options: NetworkConnectOptions = {},
+  ): ReturnType<Connect> => {
+    const { from, remoteAddress, tlsInfo, ...rest } = options;
+    checkOptions("connect()", from === undefined ? {} : { from }, ENDS);
+    const runtime = this.#runtime;
+    const dial: MemoryRuntime["dial"] = (address, options) =>
+      runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
+    return createConnect({ clock: runtime.clock, dial })(url, rest);
+  };
+
+  get links(): Link[] {
+    return [...new Set(this.#runtime.links.values())].filter(({ open }) => open);
+  }
+
+  link(ws: WebSocketConnection): Link {
+    const transport = ws instanceof WebSocketConnection
+      ? dispatcherOf(ws).endpoint.transport
+      : undefined;
+    const link = transport && this.#runtime.links.get(transport);
+    if (link?.open) return link;
+    if (transport?.clock === this.#runtime.clock && ws.state === "closed") {
+      throw new Error("link() expected an open connection, and this one has ended");
+    }
+    throw new TypeError(
+      `link() expected a connection of this network, got ${
+        transport === undefined ? describe(ws) : "one of another"
+      }`,
+    );
+  }
+
+  refuse(options: RefuseOptions = {}): void {
+    checkOptions("refuse()", options, REFUSE_OPTIONS);
+    const { times = 1, with: kind = "reset" } = options;
+    if (typeof kind === "number" && !(Number.isInteger(kind) && kind >= 300 && kind <= 599)) {
+      throw new RangeError(`refuse() expected a status from 300 to 599, got ${kind}`);
+    }
+    if (typeof kind !== "number" && kind !== "reset" && kind !== "timeout") {
+      throw new TypeError(
+        `refuse() expected a status, "reset" or "timeout", got ${describe(kind)}`,
+      );
+    }
+    const { refusals } = this.#runtime;
+    if (times === 0) refusals.length = 0;
+    for (let i = 0; i < times; i++) refusals.push(kind);
+  }
+
+  partition(one: string, other: string): void {
+    this.#runtime.part(one, other, true);
+  }
+
+  heal(one?: string, other?: string): void {
+    if (one === undefined || other === undefined) this.#runtime.join();
+    else this.#runtime.part(one, other, false);
+  }
+}
+
+/** Two ends of one connection; see {@linkcode pair}. */
+export interface ConnectionPair {
+  /** The client's end. */
+  readonly client: WebSocketConnection<undefined>;
+  /** The server's end. */
+  readonly server: WebSocketConnection;
+  /** What lies between them, for faults on demand. */
+  readonly link: Link;
+}
+
+/**
+ * Opens one connection in memory and returns both ends.
+ *
+ * @param options The clock.
+ * @returns Both ends, and what lies between them.
+ *
+ * @example
+ * ```ts
+ * import { pair } from "@sansocket/ws/testing";
+ *
+ * const { client, server } = await pair();
+ * await client.send("ping");
+ * console.log(await server.receive()); // ping
+ * await client.close();
+ * ```
+ */
+export async function pair(options: NetworkOptions = {}): Promise<ConnectionPair> {
+  const network = createNetwork(options);
+  let accept!: (connection: WebSocketConnection) => void;
+  const accepted = new Promise<WebSocketConnection>((resolve) => accept = resolve);
+  const listening = await network.serve({
+    websocket: (ws) => {
+      accept(ws);
+      return ws.closed;
+    },
+  });
+  const client = await network.connect(listening.url);
+  const server = await accepted;
+  client.closed.then(() => listening.close());
+  return { client, server, link: network.link(client) };
+}
