@@ -1,8 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import tsconfig from "./tsconfig.json" with { type: "json" };
 
 const paths: Record<string, string[]> = tsconfig.compilerOptions.paths;
+
+/** What takes longest: first, so that no worker is left with it when the others are through. */
+const slow =
+  /\/test\/(?:conformance\/|browser\/|packaging\/|fuzz_|readme_|faults\/|interop\/programs\/browser)/;
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSlow = ({ moduleId }: TestSpecification): boolean => slow.test(moduleId);
+    return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -13,6 +26,7 @@ export default defineConfig({
     // All files of a worker share its modules, as they do on Bun: to load the library and the tools
     // anew for each file took a third of the time.
     isolate: false,
+    sequence: { sequencer: SlowFirst },
     coverage: {
       provider: "v8",
       // Files that no test loads count too.
