@@ -25,6 +25,7 @@ interface FakeEndpoint {
 function setUp(): { dispatcher: Dispatcher; endpoint: FakeEndpoint; close(): void } {
   const calls: string[] = [];
   const endpoint = {
+    transport: {},
     calls,
     info: undefined as CloseInfo | undefined,
     finished: false,
