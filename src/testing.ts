@@ -13,6 +13,7 @@ export * from "./exports.ts";
 export type * from "./transport/transport.ts";
 export type { Clock, Deadline, Watched } from "./util/clock.ts";
 export type * from "./deflate/backend.ts";
+export type { ChaosOptions, ChaosReport } from "./testing/chaos.ts";
 export { createClock, type PendingWait, type TestClock } from "./testing/clock.ts";
 export type { Link, Side } from "./testing/link.ts";
 export { createMemoryRuntime, type RefusalKind } from "./testing/memory_runtime.ts";

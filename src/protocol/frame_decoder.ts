@@ -3,7 +3,8 @@
 // The decoder holds one chunk and a cursor. It never joins chunks: the only bytes it copies are
 // those of a header that a chunk cut short, at most 13 (joining made a 1 MiB frame in 64 KiB chunks
 // 10 times slower). It unmasks a piece of payload where it lies; `bytes`, `start` and `end` say
-// where, so that no view has to be made.
+// where, so that no view has to be made. It judges nothing: `checkHeader()` in frame_header.ts
+// does.
 //
 // The decoder copies a chunk that is only lent when the caller keeps a piece of it: once, from that
 // piece on. Texts, small messages and payload that is put together elsewhere need no memory of the

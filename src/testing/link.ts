@@ -88,6 +88,26 @@ export class MemoryLink implements Link {
     this.#ends = { client, server };
   }
 
+  /** Both ends, for a report. */
+  get name(): string {
+    const { hostname, port } = this.#ends.client.localAddress;
+    return `${hostname}:${port} to ${this.to}:${this.#ends.server.localAddress.port}`;
+  }
+
+  /** What holds it up, for a report. */
+  describe(): string {
+    const faults = SIDES.flatMap((side) => {
+      const { held, size, rate, delay } = this.#ends[side].wire;
+      return [
+        held ? `nothing arrives at the ${side}` : "",
+        rate < Infinity ? `${rate} octets a second arrive at the ${side}` : "",
+        delay > 0 ? `the ${side} waits ${delay} ms` : "",
+        size > 0 ? `${size} octets are under way to the ${side}` : "",
+      ].filter((fault) => fault !== "");
+    });
+    return `from ${this.name} ${faults.length === 0 ? "all arrives" : faults.join(", ")}`;
+  }
+
   get open(): boolean {
     return SIDES.some((side) => !this.#ends[side].gone);
   }

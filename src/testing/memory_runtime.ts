@@ -93,6 +93,20 @@ export class MemoryRuntime implements Runtime {
     return near;
   };
 
+  /** The links whose connections are open, in the order in which they were made. */
+  get openLinks(): MemoryLink[] {
+    return [...new Set(this.links.values())].filter(({ open }) => open);
+  }
+
+  /** The state of the network, for an error. */
+  describe(): string {
+    const links = this.openLinks.map((link) => link.describe());
+    const parts = links.length === 0 ? ["no connection is open"] : links.slice(0, 20);
+    if (this.refusals.length > 0) parts.push(`${this.refusals.length} attempts will be refused`);
+    for (const pair of this.#apart) parts.push(`${pair.replace(" ", " and ")} are separated`);
+    return parts.join("; ");
+  }
+
   /** Sets whether two hosts reach each other. */
   part(one: string, other: string, apart: boolean): void {
     const pair = pairOf(hostOf(one), hostOf(other));

@@ -13,6 +13,7 @@ import {
   text,
   unjudged,
 } from "../util/check_options.ts";
+import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
 import { MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
@@ -98,6 +99,19 @@ export interface Network {
    * @param other Another one.
    */
   heal(one?: string, other?: string): void;
+  /**
+   * Does what goes wrong in networks, by chance, until the program under test is where it has to
+   * come: it cuts, holds back, delays, slows and divides what connections send, refuses new ones,
+   * separates hosts, and restores all of it now and then. Each round does one of these and advances
+   * the clock by 1 ms to 10 s. The seed repeats the schedule; what the program itself draws by
+   * `Math.random()` is not part of it.
+   *
+   * @param options The seed, the goal, and bounds.
+   * @returns What was done. Rejects with an Error that has the seed, what waits and the faults of
+   * each connection, when the goal is not reached within the bounds; with a TypeError when the
+   * network has no clock.
+   */
+  chaos(options: ChaosOptions): Promise<ChaosReport>;
 }
 
 const NETWORK_OPTIONS: OptionTable<NetworkOptions> = { clock: unjudged("a clock") };
@@ -134,15 +148,17 @@ const ENDS: OptionTable<Pick<NetworkConnectOptions, "from">> = { from: text };
 export function createNetwork(options: NetworkOptions = {}): Network {
   checkOptions("createNetwork()", options, NETWORK_OPTIONS);
   const runtime = new MemoryRuntime(options.clock?.source);
-  return new MemoryNetwork(runtime);
+  return new MemoryNetwork(runtime, options.clock);
 }
 
 class MemoryNetwork implements Network {
   readonly serve: Serve;
   readonly #runtime: MemoryRuntime;
+  readonly #clock: TestClock | undefined;
 
-  constructor(runtime: MemoryRuntime) {
+  constructor(runtime: MemoryRuntime, clock: TestClock | undefined) {
     this.#runtime = runtime;
+    this.#clock = clock;
     this.serve = createServe(runtime);
   }
 
@@ -160,7 +176,7 @@ class MemoryNetwork implements Network {
   };
 
   get links(): Link[] {
-    return [...new Set(this.#runtime.links.values())].filter(({ open }) => open);
+    return this.#runtime.openLinks;
   }
 
   link(ws: WebSocketConnection): Link {
@@ -193,6 +209,10 @@ class MemoryNetwork implements Network {
     const { refusals } = this.#runtime;
     if (times === 0) refusals.length = 0;
     for (let i = 0; i < times; i++) refusals.push(kind);
+  }
+
+  chaos(options: ChaosOptions): Promise<ChaosReport> {
+    return runChaos(this.#runtime, this.#clock, options);
   }
 
   partition(one: string, other: string): void {
