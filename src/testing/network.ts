@@ -8,6 +8,7 @@ import type { Address } from "../transport/transport.ts";
 import {
   checkOptions,
   describe,
+  isObject,
   number,
   type OptionTable,
   text,
@@ -167,6 +168,7 @@ class MemoryNetwork implements Network {
     url: string | URL,
     options: NetworkConnectOptions = {},
   ): ReturnType<Connect> => {
+    if (!isObject(options)) checkOptions("connect()", options, ENDS);
     const { from, remoteAddress, tlsInfo, ...rest } = options;
     checkOptions("connect()", from === undefined ? {} : { from }, ENDS);
     const runtime = this.#runtime;
