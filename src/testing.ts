@@ -13,8 +13,16 @@ export * from "./exports.ts";
 export type * from "./transport/transport.ts";
 export type { Clock, Deadline, Watched } from "./util/clock.ts";
 export type * from "./deflate/backend.ts";
+export { AssertionError } from "./testing/assertion.ts";
 export type { ChaosOptions, ChaosReport } from "./testing/chaos.ts";
 export { createClock, type PendingWait, type TestClock } from "./testing/clock.ts";
+export {
+  expectClose,
+  type ExpectedClose,
+  expectJson,
+  expectMessage,
+  expectNothing,
+} from "./testing/expect.ts";
 export type { Link, Side } from "./testing/link.ts";
 export { createMemoryRuntime, type RefusalKind } from "./testing/memory_runtime.ts";
 export {
@@ -26,3 +34,4 @@ export {
   pair,
   type RefuseOptions,
 } from "./testing/network.ts";
+export type { WaitOptions } from "./testing/timeout.ts";

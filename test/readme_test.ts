@@ -7,7 +7,13 @@ import { type Child, root, run, type RuntimeName, start } from "./support/proces
 import { runtime, test } from "./support/test.ts";
 
 /** Pages whose every TypeScript sample is a whole program that ends by itself. */
-const pages = ["docs/core.md", "docs/servers.md", "docs/connections.md", "docs/errors.md"];
+const pages = [
+  "docs/core.md",
+  "docs/servers.md",
+  "docs/connections.md",
+  "docs/errors.md",
+  "docs/testing.md",
+];
 
 /** The TypeScript samples of a page. */
 function samplesOf(page: string): string[] {

@@ -121,7 +121,7 @@ export class Dispatcher implements EndpointConsumer {
   /** Implements {@linkcode EndpointConsumer}. */
   message(data: string | Bytes): boolean {
     const { taker } = this;
-    if (taker !== undefined && !this.#awaited) return taker.message(data);
+    if (taker !== undefined && !this.receiving) return taker.message(data);
     return this.#give(data);
   }
 
@@ -137,7 +137,7 @@ export class Dispatcher implements EndpointConsumer {
     if (!last) this.#stream = begun;
     pushChunk(begun, data, last);
     const { taker } = this;
-    const next = taker !== undefined && !this.#awaited ? taker.stream(begun) : this.#give(begun);
+    const next = taker !== undefined && !this.receiving ? taker.stream(begun) : this.#give(begun);
     return last ? next : isWanted(begun);
   }
 
@@ -150,12 +150,12 @@ export class Dispatcher implements EndpointConsumer {
 
   /** Whether the next message would be taken. */
   #wanted(): boolean {
-    return this.#awaited || this.taker?.busy() === false;
+    return !!this.receiving || this.taker?.busy() === false;
   }
 
-  /** Whether a `receive()` waits. */
-  get #awaited(): boolean {
-    return this.#receivers !== undefined && this.#receivers.count > 0;
+  /** How many calls of `receive()` wait; undefined before the first one. */
+  get receiving(): number | undefined {
+    return this.#receivers?.count;
   }
 
   /** Sets whether the next message comes whole or in chunks, as its receiver wants it. */
@@ -268,7 +268,7 @@ export class Dispatcher implements EndpointConsumer {
 
   /** Implements {@linkcode EndpointConsumer}. */
   finished(info: CloseInfo, error: Error | undefined): void {
-    if (this.#awaited || this.#stream !== undefined) {
+    if (this.receiving || this.#stream !== undefined) {
       const reason = error ?? new ConnectionClosed(info);
       this.#receivers?.reject(reason);
       if (this.#stream !== undefined) failStream(this.#stream, reason);

@@ -28,6 +28,8 @@ const testedElsewhere: Record<string, string> = {
   "src/connection/handshake_result.ts":
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
   "src/testing.ts": "re-exports only; test/testing/ goes through it",
+  "src/testing/assertion.ts": "test/testing/expect_test.ts has each wording",
+  "src/testing/timeout.ts": "test/testing/expect_test.ts has each end of a wait",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
     "test/connection/dispatcher_test.ts has a taker and ignoreMessages()",

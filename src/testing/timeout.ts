@@ -1,0 +1,85 @@
+// How long a test waits for something, by the clock of its network.
+
+import { type Clock, systemClock } from "../util/clock.ts";
+import { checkOptions, number, type OptionTable } from "../util/check_options.ts";
+
+/** How long to wait. */
+export interface WaitOptions {
+  /**
+   * Milliseconds by the clock of the network: with a clock of {@linkcode createClock} the time
+   * passes when the test advances it. Default: 1,000.
+   */
+  readonly timeout?: number;
+}
+
+const DEFAULT_TIMEOUT = 1_000;
+
+/**
+ * Milliseconds of real time after which a test's clock that stands still is the test's mistake:
+ * runners give up after 5,000, and cannot say why.
+ */
+const STANDSTILL = 4_000;
+
+export const WAIT_OPTIONS: OptionTable<WaitOptions> = {
+  timeout: number("milliseconds", { least: 0, parts: true }),
+};
+
+/** A wait that ends when there is no more time. */
+export interface Timeout {
+  /** Resolves when the time is over, with the words for that: "within 1,000 ms". */
+  readonly late: Promise<string>;
+  /** Whether it is over. */
+  readonly over: boolean;
+  /** Ends the wait before. */
+  stop(): void;
+}
+
+/**
+ * Begins to wait.
+ *
+ * @param call Who waits, for `clock.pending` and for errors.
+ * @param options How long.
+ * @param clock The clock of the network.
+ * @returns The wait, which has to be stopped.
+ */
+export function startTimeout(
+  call: string,
+  options: WaitOptions,
+  clock: Clock = systemClock,
+): Timeout {
+  checkOptions(call, options, WAIT_OPTIONS);
+  const { timeout = DEFAULT_TIMEOUT } = options;
+  let timer: unknown;
+  let guard: unknown;
+  let over = false;
+  const stop = (): void => {
+    clock.clearTimer(timer);
+    systemClock.clearTimer(guard);
+  };
+  const late = new Promise<string>((resolve) => {
+    const end = (words: string): void => {
+      over = true;
+      stop();
+      resolve(words);
+    };
+    if (timeout !== Infinity) {
+      timer = clock.setTimer(() => end(`within ${timeout} ms`), timeout, `${call} of the test`);
+    }
+    if (clock === systemClock) return;
+    let seen = clock.now();
+    const look = (): void => {
+      const now = clock.now();
+      if (now === seen) return end(`while the clock stands still at ${now} ms: advance it`);
+      seen = now;
+      guard = systemClock.setTimer(look, STANDSTILL, call);
+    };
+    guard = systemClock.setTimer(look, STANDSTILL, call);
+  });
+  return {
+    late,
+    get over() {
+      return over;
+    },
+    stop,
+  };
+}

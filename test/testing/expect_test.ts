@@ -1,0 +1,256 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  AssertionError,
+  createClock,
+  expectClose,
+  expectJson,
+  expectMessage,
+  expectNothing,
+  pair,
+} from "@sansocket/ws/testing";
+import { test } from "../support/test.ts";
+
+/** What a matcher rejects with. */
+async function failure(matcher: Promise<unknown>): Promise<AssertionError> {
+  return await assertRejects(() => matcher, AssertionError);
+}
+
+test("expectMessage takes the message that comes next", async () => {
+  const { client, server } = await pair();
+  server.send("one");
+  server.send(Uint8Array.of(1, 2));
+  await expectMessage(client, "one");
+  await expectMessage(client, Uint8Array.of(1, 2));
+  server.send(new Uint8Array());
+  await expectMessage(client, new ArrayBuffer(0));
+  await client.close();
+});
+
+test("expectMessage works on the server's end and before the message is sent", async () => {
+  const { client, server } = await pair();
+  const both = Promise.all([expectMessage(server, "a"), expectMessage(server, "b")]);
+  client.send("a");
+  client.send("b");
+  await both;
+  await client.close();
+});
+
+test("expectMessage shows the frame that came instead, and where it differs", async () => {
+  const { client, server } = await pair();
+  server.send("hullo");
+  const text = await failure(expectMessage(client, "hello"));
+  assertEquals(text.name, "AssertionError");
+  assertEquals([text.actual, text.expected], ["hullo", "hello"]);
+  assertEquals(
+    text.message,
+    'Expected < TEXT "hello" [5 octets], got < TEXT "hullo" [5 octets]; ' +
+      "they differ from octet 1 on: expected 0x65, got 0x75",
+  );
+  server.send(Uint8Array.of(1, 2));
+  const bytes = await failure(expectMessage(client, Uint8Array.of(1, 2, 3)));
+  assertEquals(
+    bytes.message,
+    "Expected < BINARY 01 02 03 [3 octets], got < BINARY 01 02 [2 octets]; " +
+      "they differ from octet 2 on: expected 0x03, got none",
+  );
+  server.send(new TextEncoder().encode("a"));
+  assertEquals(
+    (await failure(expectMessage(client, "a"))).message,
+    'Expected < TEXT "a" [1 octet], got < BINARY 61 [1 octet]',
+  );
+  await client.close();
+});
+
+test("expectMessage shows the end that came instead", async () => {
+  const { client, server } = await pair();
+  server.close(4001, "no");
+  assertEquals(
+    (await failure(expectMessage(client, "a"))).message,
+    'Expected < TEXT "a" [1 octet], got < CLOSE 4001 "no" [4 octets]',
+  );
+  const cut = await pair();
+  cut.server.terminate();
+  assertStringIncludes(
+    (await failure(expectMessage(cut.client, "a"))).message,
+    "got the end: ",
+  );
+});
+
+test("expectMessage gives up when the time has passed on the clock of the network", async () => {
+  const clock = createClock();
+  const { client } = await pair({ clock });
+  const failed = failure(expectMessage(client, "a", { timeout: 200 }));
+  assertEquals(
+    clock.pending.map(({ waits }) => waits).includes("expectMessage() of the test"),
+    true,
+  );
+  await clock.advance(200);
+  const { message, actual } = await failed;
+  assertEquals(message, 'Expected < TEXT "a" [1 octet], got nothing within 200 ms');
+  assertEquals(actual, undefined);
+  const longer = failure(expectMessage(client, "a"));
+  await clock.advance(1_000);
+  assertStringIncludes((await longer).message, "within 1000 ms");
+  client.terminate();
+});
+
+test("expectMessage gives up by the system's clock where there is no other", async () => {
+  const { client, server } = await pair();
+  const { message } = await failure(expectMessage(client, "a", { timeout: 1 }));
+  assertStringIncludes(message, "got nothing within 1 ms");
+  server.send("late");
+  await expectMessage(client, "late");
+  await client.close();
+});
+
+test("expectMessage needs no advance of the clock for what is under way", async () => {
+  const clock = createClock();
+  const { client, server } = await pair({ clock });
+  server.send("now");
+  await expectMessage(client, "now");
+  assertEquals(clock.now, 0);
+  assertEquals(clock.pending.filter(({ waits }) => waits.startsWith("expect")), []);
+  client.terminate();
+});
+
+test("expectMessage says that the clock stands still when the test never advances it", async () => {
+  const clock = createClock();
+  const { client } = await pair({ clock });
+  const { setTimeout } = globalThis;
+  // It waits for 4 s of real time before it says so.
+  globalThis.setTimeout = ((call: () => void) => setTimeout(call, 0)) as typeof setTimeout;
+  const failed = failure(expectMessage(client, "a"));
+  globalThis.setTimeout = setTimeout;
+  const { message } = await failed;
+  assertStringIncludes(message, "got nothing while the clock stands still at 0 ms: advance it");
+  client.terminate();
+});
+
+test("matchers refuse a connection whose messages something else takes", async () => {
+  const { client, server } = await pair();
+  const own = client.receive();
+  for (
+    const matcher of [expectMessage(client, "a"), expectJson(client, 1), expectNothing(client)]
+  ) {
+    await assertRejects(() => matcher, TypeError, "got one with a receive() or an iteration");
+  }
+  server.send("a");
+  assertEquals(await own, "a");
+  client.ignoreMessages();
+  await assertRejects(() => expectMessage(client, "a"), TypeError, "or ignoreMessages()");
+  await client.close();
+  await assertRejects(
+    () => expectMessage({} as typeof client, "a"),
+    TypeError,
+    "expectMessage() expected a WebSocketConnection, got an object",
+  );
+});
+
+test("matchers check their options", async () => {
+  const { client } = await pair();
+  await assertRejects(
+    () => expectMessage(client, "a", { timeOut: 5 } as object),
+    TypeError,
+    "did you mean timeout?",
+  );
+  await assertRejects(() => expectNothing(client, { timeout: -1 }), RangeError, "timeout");
+  await assertRejects(() => expectClose(client, { code: 5 }), RangeError, "code");
+  await assertRejects(() => expectMessage(client, 5 as never), TypeError, "a string or bytes");
+  await client.close();
+});
+
+test("expectJson compares exactly, but for the order of keys", async () => {
+  const { client, server } = await pair();
+  server.send('{"b":[1,{"c":null}],"a":"x"}');
+  await expectJson(client, { a: "x", b: [1, { c: null }], d: undefined });
+  const differences: [string, unknown, string][] = [
+    ['{"a":1}', { a: 2 }, "they differ at $.a: expected 2, got 1"],
+    ['{"a":1}', { a: "1" }, 'they differ at $.a: expected "1", got 1'],
+    ['{"a":1,"b":2}', { a: 1 }, "they differ at $.b: expected nothing, got 2"],
+    ['{"a":1}', { a: 1, "b c": [] }, 'they differ at $["b c"]: expected [], got nothing'],
+    ['{"a":[1,2]}', { a: [1] }, "they differ at $.a[1]: expected nothing, got 2"],
+    ['{"a":[1]}', { a: [1, null] }, "they differ at $.a[1]: expected null, got nothing"],
+    ["[]", {}, "they differ at $: expected {}, got []"],
+    ["null", {}, "they differ at $: expected {}, got null"],
+    ['{"__proto__":1}', {}, "they differ at $.__proto__: expected nothing, got 1"],
+    ["no", {}, "which is not JSON"],
+  ];
+  for (const [sent, expected, said] of differences) {
+    server.send(sent);
+    assertStringIncludes((await failure(expectJson(client, expected))).message, said);
+  }
+  server.send(Uint8Array.of(0x31));
+  assertStringIncludes((await failure(expectJson(client, 1))).message, "a binary message");
+  await assertRejects(() => expectJson(client, undefined), TypeError, "a value for JSON");
+  server.send('{"a":1}');
+  const { actual, expected } = await failure(expectJson(client, { a: 2 }));
+  assertEquals([actual, expected], [{ a: 1 }, { a: 2 }]);
+  await client.close();
+});
+
+test("expectNothing lasts until the test has advanced the clock", async () => {
+  const clock = createClock();
+  const { client, server } = await pair({ clock });
+  let over = false;
+  const nothing = expectNothing(client, { timeout: 50 }).then(() => over = true);
+  client.ping();
+  await clock.advance(49);
+  assertEquals(over, false);
+  await clock.advance(1);
+  await nothing;
+  server.send("late");
+  await expectMessage(client, "late");
+  client.terminate();
+});
+
+test("expectNothing shows what came", async () => {
+  const { client, server } = await pair();
+  server.send("hi");
+  assertEquals(
+    (await failure(expectNothing(client))).message,
+    'Expected no message, got < TEXT "hi" [2 octets]',
+  );
+  const ended = failure(expectNothing(client));
+  server.close();
+  assertEquals((await ended).message, "Expected no message, got < CLOSE 1000 [2 octets]");
+});
+
+test("expectClose waits for the end, and returns how it came", async () => {
+  const { client, server } = await pair();
+  const closed = expectClose(client, { code: 4000, reason: "x" });
+  server.close(4000, "x");
+  assertEquals((await closed).wasClean, true);
+  await expectClose(client);
+  await expectClose(server, { code: 4000 });
+  const { message, actual, expected } = await failure(expectClose(client, { code: 1000 }));
+  assertEquals(message, 'Expected CLOSE 1000, got < CLOSE 4000 "x" [3 octets]');
+  assertEquals([actual, expected], [{ code: 4000, reason: "x" }, { code: 1000, reason: "x" }]);
+});
+
+test("expectClose of a connection that was cut has 1006", async () => {
+  const { client, link } = await pair();
+  link.cut();
+  await expectClose(client, { code: 1006 });
+  assertStringIncludes(
+    (await failure(expectClose(client, { code: 1000, reason: "bye" }))).message,
+    'Expected CLOSE 1000 "bye", got ',
+  );
+});
+
+test("expectClose shows the messages that came instead", async () => {
+  const clock = createClock();
+  const { client, server } = await pair({ clock });
+  server.send("a");
+  server.send("b");
+  const failed = failure(expectClose(client));
+  await clock.advance(1_000);
+  assertEquals(
+    (await failed).message,
+    'Expected the end of the connection, got < TEXT "a" [1 octet], < TEXT "b" [1 octet], ' +
+      "and no end within 1000 ms",
+  );
+  const nothing = failure(expectClose(client, { code: 1000 }, { timeout: 5 }));
+  await clock.advance(5);
+  assertEquals((await nothing).message, "Expected CLOSE 1000, got nothing within 5 ms");
+  client.terminate();
+});
