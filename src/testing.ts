@@ -34,4 +34,12 @@ export {
   pair,
   type RefuseOptions,
 } from "./testing/network.ts";
+export { encodeRawFrame, type RawFrame, type ReceivedFrame } from "./testing/raw_frame.ts";
+export type {
+  RawAcceptOptions,
+  RawOptions,
+  RawServer,
+  RawServerOptions,
+} from "./testing/raw_handshake.ts";
+export { type ExpectedFrame, RawPeer } from "./testing/raw_peer.ts";
 export type { WaitOptions } from "./testing/timeout.ts";

@@ -18,6 +18,9 @@ import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
 import { MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
+import { dialRaw, listenRaw, type RawOptions } from "./raw_handshake.ts";
+import type { RawServer, RawServerOptions } from "./raw_handshake.ts";
+import type { RawPeer } from "./raw_peer.ts";
 
 /** The options of {@linkcode createNetwork} and {@linkcode pair}. */
 export interface NetworkOptions {
@@ -66,6 +69,50 @@ export interface Network {
     url: string | URL,
     options?: NetworkConnectOptions,
   ) => Promise<WebSocketConnection<undefined>>;
+  /**
+   * Connects to a server of this network as a client that sends and expects octets and frames by
+   * hand.
+   *
+   * @param url The server.
+   * @param options The opening handshake: a valid one, none, or one by hand.
+   * @returns The client's end. Rejects with an {@linkcode AssertionError} when the server does not
+   * accept the valid handshake, or does not answer in time.
+   *
+   * @example
+   * ```ts
+   * import { createNetwork } from "@sansocket/ws/testing";
+   *
+   * const network = createNetwork();
+   * const server = await network.serve({ websocket: {} });
+   * const peer = await network.raw(server.url);
+   * peer.sendFrame({ payload: "hi", rsv2: true });
+   * await peer.expectClose({ code: 1002 });
+   * await peer.expectEnd();
+   * await server.close();
+   * ```
+   */
+  raw(url: string | URL, options?: RawOptions): Promise<RawPeer>;
+  /**
+   * Starts a server that only this network reaches, whose connections a test answers by hand.
+   *
+   * @param options Where it listens.
+   * @returns The server.
+   *
+   * @example
+   * ```ts
+   * import { createNetwork, expectClose } from "@sansocket/ws/testing";
+   *
+   * const network = createNetwork();
+   * const server = await network.rawServer();
+   * const [ws, peer] = await Promise.all([network.connect(server.url), server.accept()]);
+   * peer.sendFrame({ payload: "a server must not mask", mask: true });
+   * await peer.expectClose({ code: 1002 });
+   * peer.end();
+   * await expectClose(ws, { code: 1002 });
+   * await server.close();
+   * ```
+   */
+  rawServer(options?: RawServerOptions): Promise<RawServer>;
   /** The connections that are open, in the order in which they were made. */
   readonly links: readonly Link[];
   /**
@@ -176,6 +223,14 @@ class MemoryNetwork implements Network {
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, dial })(url, rest);
   };
+
+  raw(url: string | URL, options?: RawOptions): Promise<RawPeer> {
+    return dialRaw(this.#runtime, url, options);
+  }
+
+  rawServer(options?: RawServerOptions): Promise<RawServer> {
+    return listenRaw(this.#runtime, options);
+  }
 
   get links(): Link[] {
     return this.#runtime.openLinks;

@@ -29,6 +29,9 @@ const testedElsewhere: Record<string, string> = {
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
   "src/testing.ts": "re-exports only; test/testing/ goes through it",
   "src/testing/assertion.ts": "test/testing/expect_test.ts has each wording",
+  "src/testing/raw_frame.ts": "test/testing/raw_peer_test.ts sends and reads each kind",
+  "src/testing/raw_handshake.ts": "test/testing/raw_peer_test.ts has both ends",
+  "src/testing/raw_reader.ts": "test/testing/raw_peer_test.ts reads through peers",
   "src/testing/timeout.ts": "test/testing/expect_test.ts has each end of a wait",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
