@@ -5,7 +5,7 @@ import ts from "typescript";
 
 /**
  * CommonJS is for old Nodes, and for Jest, which has no `import()`: that becomes `require()`. Its code is that of the ES
- * modules, where it can be read; here it has no white space, which is 30 KB of the package.
+ * modules, where it can be read; here it is minified, which is 45 KB of the package. The names of classes stay.
  */
 const plainCode: NonNullable<Options["plugins"]>[number] = {
   name: "plain-code",
@@ -14,7 +14,7 @@ const plainCode: NonNullable<Options["plugins"]>[number] = {
     if (this.format !== "cjs") return { code: code.replace(/^[ \t]*\/\*\*[^]*?\*\/\n/gm, "") };
     const loading = /\bimport\((["'](?:\.\/|node:)[^"']+["'])\)/g;
     const required = code.replace(loading, "Promise.resolve().then(() => require($1))");
-    return await transform(required, { minifyWhitespace: true, lineLimit: 100 });
+    return await transform(required, { minify: true, keepNames: true });
   },
 };
 

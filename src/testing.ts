@@ -28,6 +28,7 @@ export { createMemoryRuntime, type RefusalKind } from "./testing/memory_runtime.
 export {
   type ConnectionPair,
   createNetwork,
+  type ListenAddress,
   type Network,
   type NetworkConnectOptions,
   type NetworkOptions,

@@ -1,7 +1,8 @@
-// A connection as a Node stream.
+// A connection, or a byte stream, as a Node stream.
 
 import { Duplex } from "node:stream";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
 
 const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectMode: flag };
@@ -29,7 +30,65 @@ const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectM
  */
 export function createDuplex(
   ws: WebSocketConnection,
+  options?: { readonly objectMode?: boolean },
+): Duplex;
+/**
+ * Makes a Node `Duplex` of a byte stream, for a server of `node:http` that is given connections of
+ * a network in memory: `server.emit("connection", createDuplex(transport))`.
+ *
+ * @param transport The byte stream, which has no owner yet; see `listen()` of `createNetwork()`.
+ * @returns The stream, with the addresses that a socket has.
+ */
+export function createDuplex(transport: Transport): Duplex;
+export function createDuplex(
+  source: WebSocketConnection | Transport,
   options: { readonly objectMode?: boolean } = {},
+): Duplex {
+  return "write" in source ? duplexOfBytes(source) : duplexOfMessages(source, options);
+}
+
+/** Each chunk that is read or written is octets of the stream. */
+function duplexOfBytes(transport: Transport): Duplex {
+  let written: (() => void) | undefined;
+  const { remoteAddress, localAddress } = transport;
+  const stream = new Duplex({
+    read: () => transport.resume(),
+    write(chunk: Uint8Array<ArrayBuffer>, _encoding, done) {
+      if (transport.write(chunk)) done();
+      else written = done;
+    },
+    final(done) {
+      transport.end();
+      done();
+    },
+    destroy(error, done) {
+      transport.destroy();
+      done(error);
+    },
+  });
+  transport.sink = {
+    data: (chunk) => {
+      if (!stream.push(chunk)) transport.pause();
+    },
+    end: () => void stream.push(null),
+    drain: () => {
+      const done = written;
+      written = undefined;
+      done?.();
+    },
+    closed: (error) => void stream.destroy(error),
+  };
+  return Object.assign(stream, {
+    remoteAddress: remoteAddress?.hostname,
+    remotePort: remoteAddress?.port,
+    localAddress: localAddress?.hostname,
+    localPort: localAddress?.port,
+  });
+}
+
+function duplexOfMessages(
+  ws: WebSocketConnection,
+  options: { readonly objectMode?: boolean },
 ): Duplex {
   checkOptions("createDuplex()", options, DUPLEX_OPTIONS);
   const { objectMode = false } = options;

@@ -4,7 +4,7 @@ import { type Connect, type ConnectOptions, createConnect } from "../client/conn
 import { dispatcherOf, WebSocketConnection } from "../connection/connection.ts";
 import { createServe, type Serve } from "../server/serve.ts";
 import type { TlsInfo } from "../transport/tls.ts";
-import type { Address } from "../transport/transport.ts";
+import type { Address, Listener, Transport } from "../transport/transport.ts";
 import {
   checkOptions,
   describe,
@@ -17,7 +17,7 @@ import {
 import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
-import { MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
+import { LOCAL, MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
 import { dialRaw, listenRaw, type RawOptions } from "./raw_handshake.ts";
 import type { RawServer, RawServerOptions } from "./raw_handshake.ts";
 import type { RawPeer } from "./raw_peer.ts";
@@ -55,6 +55,14 @@ export interface RefuseOptions {
    * no answer. Default: "reset".
    */
   readonly with?: RefusalKind;
+}
+
+/** Where to listen; see {@linkcode Network.listen}. */
+export interface ListenAddress {
+  /** The port; 0 for a free one. */
+  readonly port: number;
+  /** The host. Default: "127.0.0.1". */
+  readonly hostname?: string;
 }
 
 /** A network in memory; see {@linkcode createNetwork}. */
@@ -113,6 +121,15 @@ export interface Network {
    * ```
    */
   rawServer(options?: RawServerOptions): Promise<RawServer>;
+  /**
+   * Takes connections without a server of the library, as byte streams; see `createDuplex()` of
+   * `@sansocket/ws/node`.
+   *
+   * @param where The port, 0 for a free one, and the host. Default host: "127.0.0.1".
+   * @param accept Called with each connection, paused.
+   * @returns The listener, once it listens. Rejects when the port is in use.
+   */
+  listen(where: ListenAddress, accept: (transport: Transport) => void): Promise<Listener>;
   /** The connections that are open, in the order in which they were made. */
   readonly links: readonly Link[];
   /**
@@ -213,12 +230,13 @@ class MemoryNetwork implements Network {
   /** It needs no `this`, like the `connect()` of a runtime. */
   readonly connect = (
     url: string | URL,
-    options: NetworkConnectOptions = {},
+    options?: NetworkConnectOptions,
   ): ReturnType<Connect> => {
-    if (!isObject(options)) checkOptions("connect()", options, ENDS);
-    const { from, remoteAddress, tlsInfo, ...rest } = options;
-    checkOptions("connect()", from === undefined ? {} : { from }, ENDS);
     const runtime = this.#runtime;
+    // What are no options is judged by `connect()`.
+    if (!isObject(options)) return createConnect(runtime)(url, options);
+    const { from, remoteAddress, tlsInfo, ...rest } = options as NetworkConnectOptions;
+    if (from !== undefined) checkOptions("connect()", { from }, ENDS);
     const dial: MemoryRuntime["dial"] = (address, options) =>
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, dial })(url, rest);
@@ -230,6 +248,13 @@ class MemoryNetwork implements Network {
 
   rawServer(options?: RawServerOptions): Promise<RawServer> {
     return listenRaw(this.#runtime, options);
+  }
+
+  listen(
+    { hostname = LOCAL, port }: ListenAddress,
+    accept: (transport: Transport) => void,
+  ): Promise<Listener> {
+    return this.#runtime.listen({ hostname, port }, accept);
   }
 
   get links(): Link[] {
