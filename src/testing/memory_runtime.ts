@@ -31,7 +31,7 @@ export type RefusalKind = number | "reset" | "timeout";
 /** A network in memory. */
 export class MemoryRuntime implements Runtime {
   readonly clock: Clock | undefined;
-  /** Its connections. */
+  /** The ends of its connections, until each is gone. */
   readonly links: Map<Transport, MemoryLink> = new Map();
   /** How the next attempts to connect fail, the next one first. */
   readonly refusals: RefusalKind[] = [];
@@ -86,8 +86,10 @@ export class MemoryRuntime implements Runtime {
     const ends = { client, server: address, clock: this.clock, tls: tlsInfo };
     const [near, far] = MemoryTransport.pair(ends);
     const link = new MemoryLink(from, to, near, far);
-    for (const [transport, { open }] of this.links) if (!open) this.links.delete(transport);
-    this.links.set(near, link).set(far, link);
+    for (const end of [near, far]) {
+      this.links.set(end, link);
+      end.onGone = () => this.links.delete(end);
+    }
     if (typeof refusal === "number") answer(far, refusal);
     else found!.accept(far);
     return near;

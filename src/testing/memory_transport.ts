@@ -40,6 +40,8 @@ export class MemoryTransport implements Transport, WireEnd {
   readonly remoteAddress: Address;
   /** Implements {@linkcode Transport}. */
   readonly tls: TlsInfo | undefined;
+  /** Called when the stream is gone for this end, before its owner learns it. */
+  onGone: (() => void) | undefined;
   /** Implements {@linkcode Transport}. */
   readonly clock: Clock | undefined;
 
@@ -233,6 +235,7 @@ export class MemoryTransport implements Transport, WireEnd {
     const over = this.#ended && this.#endTold && this.#incoming.size === 0;
     if (this.#destroyed || over) {
       this.#closeTold = true;
+      this.onGone?.();
       (this.sink as TransportSink | undefined)?.closed(this.#error);
     }
   }
