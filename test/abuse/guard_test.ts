@@ -4,13 +4,16 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { decodeHex } from "@std/encoding";
 import { connect, ProtocolError, serve } from "@sansocket/ws";
 import type { CloseInfo, ServerOptions, ServerStats, WebSocketConnection } from "@sansocket/ws";
+import type { TestClock } from "@sansocket/ws/testing";
+import { createClocked } from "../support/clocked.ts";
 import { withResolvers } from "../support/connections.ts";
-import { RawPeer } from "../support/raw.ts";
+import type { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const KEY = "00000000";
 
 interface Scene {
+  readonly clock: TestClock;
   readonly peer: RawPeer;
   readonly ws: WebSocketConnection;
   readonly info: Promise<CloseInfo>;
@@ -20,10 +23,10 @@ interface Scene {
 
 function scene(name: string, options: ServerOptions, body: (scene: Scene) => Promise<void>): void {
   test(`serve() ${name}`, async () => {
+    const { clock, serve, connect, dial } = createClocked();
     const opened = withResolvers<WebSocketConnection>();
     const received: unknown[] = [];
-    await using server = await serve({
-      closeTimeout: 500,
+    const server = await serve({
       ...options,
       port: 0,
       websocket: {
@@ -31,10 +34,10 @@ function scene(name: string, options: ServerOptions, body: (scene: Scene) => Pro
         message: (_ws, data) => void received.push(data),
       },
     });
-    await using peer = await RawPeer.dial(server.port);
+    const peer = await dial(server.port);
     await peer.upgrade();
     const ws = await opened.promise;
-    await body({ peer, ws, info: ws.closed, stats: () => server.stats(), received });
+    await body({ clock, peer, ws, info: ws.closed, stats: () => server.stats(), received });
     await peer[Symbol.asyncDispose]();
     await ws.closed;
     // Nobody else is harmed.
@@ -42,6 +45,7 @@ function scene(name: string, options: ServerOptions, body: (scene: Scene) => Pro
     await other.send("x");
     await other.close();
     assertEquals(received.at(-1), "x");
+    await server.close();
   });
 }
 
@@ -118,12 +122,15 @@ const places: [string, string][] = [
 
 for (const [place, hex] of places) {
   scene(`closes a peer that stops ${place}, after frameTimeout`, {
-    guard: { frameTimeout: 60 },
-  }, async ({ peer, info, stats }) => {
+    guard: { frameTimeout: 20_000 },
+  }, async ({ clock, peer, info, stats }) => {
     peer.sendHex(hex);
+    await clock.advance(19_000);
+    assertEquals(peer.available, 0);
+    await clock.advance(3_000);
     assertEquals(await peer.takeClose(), {
       code: 1008,
-      reason: "A message that had begun did not get on within 60 ms (guard.frameTimeout)",
+      reason: "A message that had begun did not get on within 20000 ms (guard.frameTimeout)",
     });
     peer.end();
     await info;
@@ -132,26 +139,26 @@ for (const [place, hex] of places) {
 }
 
 scene("closes a peer that dribbles a payload", {
-  guard: { frameTimeout: 60 },
-}, async ({ peer, info, stats }) => {
+  guard: { frameTimeout: 20_000 },
+}, async ({ clock, peer, info, stats }) => {
   peer.sendHex(`82fe ffff ${KEY}`);
   let over = false;
   info.then(() => over = true);
   peer.takeClose().then(() => peer.end());
-  while (!over) {
+  for (; !over && clock.now < 60_000; await clock.advance(100)) {
     await peer.flush(Uint8Array.of(0x61)).catch(() => {});
-    await Promise.race([info, new Promise((resolve) => setTimeout(resolve, 5))]);
   }
   assertEquals(stats().closed.frameTimeout, 1);
 });
 
 test("serve() does not hold a peer's silence against it while the consumer is behind", async () => {
+  const { clock, serve, dial } = createClocked();
   const { promise: going, resolve: go } = withResolvers<void>();
   const received: unknown[] = [];
   const second = withResolvers<void>();
-  await using server = await serve({
+  const server = await serve({
     port: 0,
-    guard: { frameTimeout: 20 },
+    guard: { frameTimeout: 20_000 },
     websocket: {
       async message(_ws, data) {
         received.push(data);
@@ -160,15 +167,16 @@ test("serve() does not hold a peer's silence against it while the consumer is be
       },
     },
   });
-  await using peer = await RawPeer.dial(server.port);
+  const peer = await dial(server.port);
   await peer.upgrade();
   // As many wait as may. The next has begun, and is not read on while the first is not done.
   peer.sendHex(`8181 ${KEY} 61`.repeat(17) + `8182 ${KEY} 62`);
   // Another who stops there by itself shows when the time is up.
-  await using other = await RawPeer.dial(server.port);
+  const other = await dial(server.port);
   await other.upgrade();
   const served = [...server.connections].at(-1);
   other.sendHex(`8182 ${KEY} 62`);
+  await clock.advance(60_000);
   assertEquals((await other.takeClose()).code, 1008);
   other.end();
   await served?.closed;
@@ -177,21 +185,23 @@ test("serve() does not hold a peer's silence against it while the consumer is be
   go();
   await second.promise;
   assertEquals(received, [...Array(17).fill("a"), "bc"]);
+  await peer[Symbol.asyncDispose]();
+  await server.close();
 });
 
 scene("cuts a peer that takes nothing of what waits, after stallTimeout", {
-  guard: { stallTimeout: 60 },
+  guard: { stallTimeout: 30_000 },
   maxBufferedAmount: 2 ** 30,
-}, async ({ peer, ws, info, stats }) => {
+}, async ({ clock, peer, ws, info, stats }) => {
   peer.pause();
-  let over = false;
-  info.then(() => over = true);
-  // More than the kernel takes.
-  const block = new Uint8Array(1 << 20);
-  for (let i = 0; i < 64 && !over; i++) ws.send(block).catch(() => {});
+  // More than the network takes.
+  ws.send(new Uint8Array(1 << 20)).catch(() => {});
+  await clock.advance(29_000);
+  assertEquals(ws.state, "open");
+  await clock.advance(3_000);
   const { code, reason, cause, sent } = await info;
   assertEquals([code, sent], [1008, undefined]);
-  assertEquals(reason.endsWith("none left within 60 ms (guard.stallTimeout)"), true);
+  assertEquals(reason.endsWith("none left within 30000 ms (guard.stallTimeout)"), true);
   assertInstanceOf(cause, ProtocolError);
   assertEquals(stats().closed.stallTimeout, 1);
 });

@@ -7,6 +7,7 @@ import { establish, type Established } from "../../src/connection/establish.ts";
 import type { Role } from "../../src/protocol/frame_header.ts";
 import { runHandler, type WebSocketHandler } from "../../src/connection/handler.ts";
 import { type ConnectionLimits, resolveLimits } from "../../src/connection/limits.ts";
+import type { TestClock } from "@sansocket/ws/testing";
 import { decodeFrames, encodeFrames, type NaiveFrame } from "./frames.ts";
 import { FakeTransport } from "./transports.ts";
 
@@ -32,12 +33,15 @@ export interface FakeConnectionOptions extends ConnectionLimits {
   readonly handler?: WebSocketHandler<undefined>;
   /** What was negotiated. */
   readonly compression?: NegotiatedCompression;
+  /** Drives what waits; the system's clock unless told. */
+  readonly clock?: TestClock;
 }
 
 /** Opens a connection. Disposing of it ends the byte stream, and with it every timer. */
 export function openFake(options: FakeConnectionOptions = {}): FakeConnection {
-  const { role = "server", handler, compression } = options;
+  const { role = "server", handler, compression, clock } = options;
   const transport = new FakeTransport();
+  transport.clock = clock?.source;
   const reported: unknown[] = [];
   const established = establish(
     {

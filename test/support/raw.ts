@@ -31,11 +31,22 @@ export interface RawFrame {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
+/** What a raw peer needs of a `net.Socket`; clocked.ts has one in memory. */
+export interface RawSocket {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  write(data: Uint8Array, done?: (error?: Error | null) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  end(): unknown;
+  resetAndDestroy(): unknown;
+  destroy(): unknown;
+}
+
 /** One end of a TCP connection. */
 export class RawPeer implements AsyncDisposable {
   /** Resolves when the socket is gone. */
   readonly closed: Promise<void>;
-  readonly #socket: net.Socket;
+  readonly #socket: RawSocket;
   #chunks: Uint8Array[] = [];
   #length = 0;
   #ended = false;
@@ -44,7 +55,7 @@ export class RawPeer implements AsyncDisposable {
   #waiting: (() => void)[] = [];
 
   /** Takes a socket over. */
-  constructor(socket: net.Socket) {
+  constructor(socket: RawSocket) {
     this.#socket = socket;
     socket.on("data", (chunk: Uint8Array) => {
       this.#chunks.push(chunk);

@@ -10,6 +10,8 @@ export class FakeTransport implements Transport {
   sink: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
   readonly remoteAddress = undefined;
   readonly localAddress = undefined;
+  /** Drives what waits; the system's unless told. */
+  clock: Transport["clock"];
   /** As those of the library; what it is given is never given back. */
   readonly borrows: boolean;
   /** What was written, one entry for each write. */
