@@ -2,13 +2,17 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { decodeHex } from "@std/encoding";
-import { connect, serve, type ServeOptions } from "@sansocket/ws";
-import { settled } from "../support/connections.ts";
-import { RawPeer } from "../support/raw.ts";
+import type { ServeOptions } from "@sansocket/ws";
+import type { TestClock } from "@sansocket/ws/testing";
+import { createClocked, createTcp, type RawNetwork } from "../support/clocked.ts";
+import type { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 interface Scene {
+  readonly clock: TestClock;
   readonly peer: RawPeer;
+  /** How many connections the server has. */
+  sockets(): number;
   /** Asserts that the server still works, and was told of nothing. */
   unharmed(): Promise<void>;
 }
@@ -18,18 +22,22 @@ function scene(
   name: string,
   body: (scene: Scene) => Promise<void>,
   options: Partial<ServeOptions> = {},
+  network: () => RawNetwork = createTcp,
 ): void {
   test(`serve() ${name}`, async () => {
+    const { clock, serve, connect, dial } = network();
     const reported: unknown[] = [];
-    await using server = await serve({
+    const server = await serve({
       port: 0,
       error: (error: unknown) => void reported.push(error),
       websocket: { message: (ws, data) => ws.send(data) },
       ...options,
     } as ServeOptions);
-    await using peer = await RawPeer.dial(server.port);
+    const peer = await dial(server.port);
     await body({
+      clock,
       peer,
+      sockets: () => server.stats().sockets,
       unharmed: async () => {
         assertEquals(reported, []);
         const ws = await connect(server.url);
@@ -38,6 +46,8 @@ function scene(
         await ws.close();
       },
     });
+    await peer[Symbol.asyncDispose]();
+    await server.close();
   });
 }
 
@@ -91,51 +101,79 @@ scene("drops what still comes behind garbage, without a reset", async ({ peer, u
   await unharmed();
 });
 
-scene("cuts a peer that goes on behind garbage, at closeTimeout", async ({ peer, unharmed }) => {
-  peer.send("\0");
-  assertEquals((await peer.takeResponse()).status, 400);
-  let gone = false;
-  peer.closed.then(() => gone = true);
-  while (!gone) {
-    await Promise.race([peer.flush(new Uint8Array(1024)).catch(() => {}), peer.closed]);
-    await settled();
-  }
-  await unharmed();
-}, { closeTimeout: 50 });
+scene(
+  "cuts a peer that goes on behind garbage, at closeTimeout",
+  async (scene) => {
+    const { clock, peer, sockets, unharmed } = scene;
+    peer.send("\0");
+    assertEquals((await peer.takeResponse()).status, 400);
+    for (; sockets() > 0 && clock.now < 60_000; await clock.advance(500)) {
+      await peer.flush(new Uint8Array(1024));
+    }
+    assertEquals(clock.now, 10_000);
+    await unharmed();
+  },
+  { closeTimeout: 10_000 },
+  createClocked,
+);
 
 for (const begun of ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n"]) {
-  scene(`answers a head that stops at ${JSON.stringify(begun)} with 408`, async (scene) => {
-    scene.peer.send(begun);
-    const { status, body } = await scene.peer.takeResponse();
-    assertEquals([status, body], [408, "The request did not arrive in time"]);
-    assertEquals((await scene.peer.takeRest()).length, 0);
-  }, { handshakeTimeout: 50 });
+  scene(
+    `answers a head that stops at ${JSON.stringify(begun)} with 408`,
+    async (scene) => {
+      scene.peer.send(begun);
+      await scene.clock.advance(9_999);
+      assertEquals(scene.peer.available, 0);
+      await scene.clock.advance(1);
+      const { status, body } = await scene.peer.takeResponse();
+      assertEquals([status, body], [408, "The request did not arrive in time"]);
+      assertEquals((await scene.peer.takeRest()).length, 0);
+    },
+    { handshakeTimeout: 10_000 },
+    createClocked,
+  );
 }
 
-scene("answers a head that dribbles with 408, however long it goes on", async ({ peer }) => {
-  peer.send("GET / HTTP/1.1\r\nA: ");
-  const answer = peer.takeResponse();
-  let answered = false;
-  answer.then(() => answered = true);
-  while (!answered) {
-    await peer.flush(new Uint8Array([0x61]));
-    await settled();
-  }
-  assertEquals((await answer).status, 408);
-}, { handshakeTimeout: 50 });
+scene(
+  "answers a head that dribbles with 408, however long it goes on",
+  async ({ clock, peer }) => {
+    peer.send("GET / HTTP/1.1\r\nA: ");
+    const answer = peer.takeResponse();
+    let answered = false;
+    answer.then(() => answered = true);
+    for (; !answered && clock.now < 60_000; await clock.advance(100)) {
+      await peer.flush(new Uint8Array([0x61]));
+    }
+    assertEquals((await answer).status, 408);
+  },
+  { handshakeTimeout: 10_000 },
+  createClocked,
+);
 
-scene("ends a connection without a byte at the deadline, without a word", async ({ peer }) => {
-  assertEquals((await peer.takeRest()).length, 0);
-  peer.end();
-  await peer.closed;
-  assertEquals(peer.error, undefined);
-}, { handshakeTimeout: 50 });
+scene(
+  "ends a connection without a byte at the deadline, without a word",
+  async (scene) => {
+    const { clock, peer } = scene;
+    await clock.advance(10_000);
+    assertEquals((await peer.takeRest()).length, 0);
+    peer.end();
+    await peer.closed;
+    assertEquals(peer.error, undefined);
+  },
+  { handshakeTimeout: 10_000 },
+  createClocked,
+);
 
-scene("ends an idle connection between two requests at the deadline", async ({ peer }) => {
+scene("ends an idle connection between two requests at the deadline", async ({ clock, peer }) => {
   peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   assertEquals((await peer.takeResponse()).body, "page");
+  await clock.advance(10_000);
   assertEquals((await peer.takeRest()).length, 0);
-}, { handshakeTimeout: 50, websocket: undefined, fetch: () => new Response("page") } as never);
+}, {
+  handshakeTimeout: 10_000,
+  websocket: undefined,
+  fetch: () => new Response("page"),
+} as never, createClocked);
 
 scene("closes a connection whose peer ends without a byte", async ({ peer, unharmed }) => {
   peer.end();

@@ -10,12 +10,15 @@ import {
   type ServerOptions,
   type WebSocketConnection,
 } from "@sansocket/ws";
+import type { TestClock } from "@sansocket/ws/testing";
+import { createClocked, createTcp, type RawNetwork } from "../support/clocked.ts";
 import { isPending, withResolvers } from "../support/connections.ts";
 import { RawPeer } from "../support/raw.ts";
 import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
 interface Scene {
+  readonly clock: TestClock;
   readonly peer: RawPeer;
   readonly ws: WebSocketConnection;
   readonly info: Promise<CloseInfo>;
@@ -26,20 +29,22 @@ function scene(
   name: string,
   body: (scene: Scene) => Promise<void>,
   options: ServerOptions = {},
+  network: () => RawNetwork = createTcp,
 ): void {
   test(`serve() ${name}`, async () => {
+    const { clock, serve, connect, dial } = network();
     const reported: unknown[] = [];
     const opened = withResolvers<WebSocketConnection>();
-    await using server = await serve({
+    const server = await serve({
       port: 0,
       error: (error) => reported.push(error),
       websocket: { open: (ws) => opened.resolve(ws), message: (ws, data) => ws.send(data) },
       ...options,
     });
-    await using peer = await RawPeer.dial(server.port);
+    const peer = await dial(server.port);
     await peer.upgrade();
     const ws = await opened.promise;
-    await body({ peer, ws, info: ws.closed });
+    await body({ clock, peer, ws, info: ws.closed });
     assertEquals(reported, []);
     const other = await connect(server.url);
     await other.send("still here");
@@ -47,6 +52,8 @@ function scene(
     await other.close();
     await ws.closed;
     assertEquals(server.connections.has(ws), false);
+    await peer[Symbol.asyncDispose]();
+    await server.close();
   });
 }
 
@@ -118,53 +125,72 @@ scene("says 1006 for a peer that vanishes while it is sent to", async ({ peer, w
   assertInstanceOf(cause, Error);
 });
 
-scene("cuts a peer that never answers a close", async ({ peer, ws, info }) => {
-  ws.close(4000, "enough");
-  assertEquals(await peer.takeClose(), { code: 4000, reason: "enough" });
-  const { code, wasClean, initiator, sent, received, cause } = await info;
-  assertEquals({ code, wasClean, initiator, sent, received }, {
-    code: 1006,
-    wasClean: false,
-    initiator: "local",
-    sent: { code: 4000, reason: "enough" },
-    received: undefined,
-  });
-  assertEquals(cause?.message, "The connection did not close within 50 ms");
-  await peer.takeRest();
-}, { closeTimeout: 50 });
+scene(
+  "cuts a peer that never answers a close",
+  async ({ clock, peer, ws, info }) => {
+    ws.close(4000, "enough");
+    assertEquals(await peer.takeClose(), { code: 4000, reason: "enough" });
+    await clock.advance(9_999);
+    assertEquals(ws.state, "closing");
+    await clock.advance(1);
+    const { code, wasClean, initiator, sent, received, cause } = await info;
+    assertEquals({ code, wasClean, initiator, sent, received }, {
+      code: 1006,
+      wasClean: false,
+      initiator: "local",
+      sent: { code: 4000, reason: "enough" },
+      received: undefined,
+    });
+    assertEquals(cause?.message, "The connection did not close within 10000 ms");
+    await peer.takeRest();
+  },
+  { closeTimeout: 10_000 },
+  createClocked,
+);
 
-scene("cuts a peer that sends messages in place of an answer to a close", async (scene) => {
-  const { peer, ws, info } = scene;
-  ws.close();
-  let over = false;
-  info.then(() => over = true);
-  while (!over) {
-    await peer.flush(new Uint8Array([0x81, 0x80, 0, 0, 0, 0])).catch(() => {});
-    await isPending(info);
-  }
-  assertEquals((await info).cause?.message, "The connection did not close within 50 ms");
-}, { closeTimeout: 50 });
+scene(
+  "cuts a peer that sends messages in place of an answer to a close",
+  async (scene) => {
+    const { clock, peer, ws, info } = scene;
+    ws.close();
+    for (; ws.state !== "closed" && clock.now < 60_000; await clock.advance(500)) {
+      await peer.flush(new Uint8Array([0x81, 0x80, 0, 0, 0, 0])).catch(() => {});
+    }
+    assertEquals((await info).cause?.message, "The connection did not close within 10000 ms");
+  },
+  { closeTimeout: 10_000 },
+  createClocked,
+);
 
-scene("cuts a peer that answers a close and never ends TCP", async ({ peer, ws, info }) => {
-  ws.close(4000);
-  assertEquals((await peer.takeClose()).code, 4000);
-  peer.sendHex("8882 00000000 0fa0");
-  assertEquals((await peer.takeRest()).length, 0);
-  const { code, wasClean, cause } = await info;
-  assertEquals({ code, wasClean, cause }, { code: 4000, wasClean: true, cause: undefined });
-}, { closeTimeout: 50 });
+scene(
+  "cuts a peer that answers a close and never ends TCP",
+  async (scene) => {
+    const { clock, peer, ws, info } = scene;
+    ws.close(4000);
+    assertEquals((await peer.takeClose()).code, 4000);
+    peer.sendHex("8882 00000000 0fa0");
+    await clock.advance(10_000);
+    assertEquals((await peer.takeRest()).length, 0);
+    const { code, wasClean, cause } = await info;
+    assertEquals({ code, wasClean, cause }, { code: 4000, wasClean: true, cause: undefined });
+  },
+  { closeTimeout: 10_000 },
+  createClocked,
+);
 
-scene("cuts a peer that goes on after a bad frame", async ({ peer, info }) => {
-  peer.sendHex("8380 00000000");
-  assertEquals((await peer.takeClose()).code, 1002);
-  let over = false;
-  info.then(() => over = true);
-  while (!over) {
-    await peer.flush(new Uint8Array(1024)).catch(() => {});
-    await isPending(info);
-  }
-  assertEquals([(await info).code, (await info).wasClean], [1002, false]);
-}, { closeTimeout: 50 });
+scene(
+  "cuts a peer that goes on after a bad frame",
+  async ({ clock, peer, ws, info }) => {
+    peer.sendHex("8380 00000000");
+    assertEquals((await peer.takeClose()).code, 1002);
+    for (; ws.state !== "closed" && clock.now < 60_000; await clock.advance(500)) {
+      await peer.flush(new Uint8Array(1024)).catch(() => {});
+    }
+    assertEquals([(await info).code, (await info).wasClean], [1002, false]);
+  },
+  { closeTimeout: 10_000 },
+  createClocked,
+);
 
 scene("drops a peer that does not read above maxBufferedAmount", async ({ peer, ws, info }) => {
   peer.pause();

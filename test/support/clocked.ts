@@ -1,5 +1,6 @@
 // A network in memory with a clock, and raw peers on it: what waits in the library takes no time there.
 
+import { connect, serve } from "@sansocket/ws";
 import { type Connect, createConnect } from "../../src/client/connect.ts";
 import { createServe, type Serve } from "../../src/server/serve.ts";
 import type { Link } from "../../src/testing/link.ts";
@@ -8,16 +9,20 @@ import { createClock, type TestClock } from "@sansocket/ws/testing";
 import type { Transport } from "../../src/transport/transport.ts";
 import { RawPeer, type RawSocket } from "./raw.ts";
 
-/** A network in memory on a clock. */
-export interface ClockedNetwork {
-  /** Drives whatever waits on it. */
+/** Where the library meets raw peers. */
+export interface RawNetwork {
+  /** Drives what waits in memory. TCP has the system's. */
   readonly clock: TestClock;
   readonly serve: Serve;
   readonly connect: Connect;
+  /** Connects to a port. */
+  readonly dial: (port: number) => Promise<RawPeer>;
+}
+
+/** A network in memory on a clock. */
+export interface ClockedNetwork extends RawNetwork {
   /** The connections that are open, in the order in which they were made. */
   readonly links: readonly Link[];
-  /** Connects to a port, as `RawPeer.dial()` does over TCP. */
-  dial(port: number): Promise<RawPeer>;
   /** Listens for clients that a test answers by hand, as `RawServer.listen()` does over TCP. */
   listen(): Promise<ClockedServer>;
 }
@@ -30,7 +35,12 @@ export interface ClockedServer {
   accept(): Promise<RawPeer>;
 }
 
-/** Makes one. */
+/** The network of this machine. Its clock drives nothing. */
+export function createTcp(): RawNetwork {
+  return { clock: createClock(), serve, connect, dial: RawPeer.dial };
+}
+
+/** Makes a network in memory on a clock of its own. */
 export function createClocked(): ClockedNetwork {
   const clock = createClock();
   const runtime = new MemoryRuntime(clock.source);
