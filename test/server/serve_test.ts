@@ -9,6 +9,7 @@ import { connect, type ServeOptions, type WebSocketConnection } from "@sansocket
 import { createMemoryRuntime } from "@sansocket/ws/testing";
 import { createConnect } from "../../src/client/connect.ts";
 import { createServe } from "../../src/server/serve.ts";
+import { createClocked } from "../support/clocked.ts";
 import { isPending, networks, settled, withResolvers } from "../support/connections.ts";
 import { RawPeer } from "../support/raw.ts";
 import { recordRuntime } from "../support/transports.ts";
@@ -263,40 +264,48 @@ for (
   ] as const
 ) {
   test(`Server close() cuts ${what} after closeTimeout`, async () => {
+    const { clock, serve, dial } = createClocked();
     const arrived = withResolvers<void>();
     const server = await serve({
       port: 0,
-      closeTimeout: 50,
+      closeTimeout: 10_000,
       fetch: () => {
         arrived.resolve();
         return answer();
       },
     });
-    await using peer = await RawPeer.dial(server.port);
+    const peer = await dial(server.port);
     peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await arrived.promise;
-    await server.close();
+    const closed = server.close();
+    await clock.advance(9_999);
+    assertEquals(await isPending(closed), true);
+    await clock.advance(1);
+    await closed;
     await peer.takeRest();
     assertEquals(peer.available, 0);
   });
 }
 
 test("Server close() cuts a connection whose peer does not answer", async () => {
+  const { clock, serve, dial } = createClocked();
   const info = withResolvers<{ code: number; message: string | undefined }>();
   const server = await serve({
     port: 0,
-    closeTimeout: 50,
+    closeTimeout: 10_000,
     websocket: {
       close: (_ws, { code, cause }) => info.resolve({ code, message: cause?.message }),
     },
   });
-  await using peer = await RawPeer.dial(server.port);
+  const peer = await dial(server.port);
   await peer.upgrade();
-  await server.close();
+  const closed = server.close();
+  await clock.advance(10_000);
+  await closed;
   assertEquals(await peer.takeClose(), { code: 1001, reason: "" });
   assertEquals(await info.promise, {
     code: 1006,
-    message: "The connection did not close within 50 ms",
+    message: "The connection did not close within 10000 ms",
   });
 });
 

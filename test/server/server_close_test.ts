@@ -1,9 +1,9 @@
 // How a server stops: `close()` with its options, and what becomes of whoever is connected, or comes meanwhile.
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { HandshakeError, type ServerCloseOptions, type WebSocketConnection } from "@sansocket/ws";
+import { HandshakeError, type ServerCloseOptions } from "@sansocket/ws";
+import { createClocked } from "../support/clocked.ts";
 import { isPending, networks, settled, withResolvers } from "../support/connections.ts";
-import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const { serve, connect } = networks.tcp();
@@ -39,65 +39,68 @@ for (const [kind, create] of Object.entries(networks)) {
     assertEquals([received, (await ws.closed).code], [count, 1001]);
     await closed;
   });
-
-  test(`Server close({ spread }) closes one connection behind the other, all with the code (${kind})`, async () => {
-    const { serve, connect } = create();
-    const order: number[] = [];
-    const server = await serve({ port: 0, websocket: {} });
-    const clients: WebSocketConnection[] = [];
-    for (let i = 0; i < 10; i++) {
-      const ws = await connect(server.url);
-      ws.closed.then(() => order.push(i));
-      clients.push(ws);
-    }
-    const closed = server.close({ code: 4000, spread: 100 });
-    await clients[0]!.closed;
-    // The last is due when all of the time is over.
-    assertEquals(await isPending(clients[9]!.closed), true);
-    const infos = await Promise.all(clients.map(({ closed }) => closed));
-    assertEquals(infos.map(({ code }) => code), clients.map(() => 4000));
-    await closed;
-    assertEquals(order[0], 0);
-    assertEquals([...order].sort((a, b) => a - b), clients.map((_, i) => i));
-  });
 }
 
+test("Server close({ spread }) closes one connection behind the other, all with the code", async () => {
+  const { clock, serve, connect } = createClocked();
+  const server = await serve({ websocket: {} });
+  const ends: [client: number, code: number, at: number][] = [];
+  for (let i = 0; i < 10; i++) {
+    const ws = await connect(server.url);
+    ws.closed.then(({ code }) => ends.push([i, code, clock.now]));
+  }
+  const closed = server.close({ code: 4000, spread: 100_000 });
+  await clock.advance(100_000);
+  await closed;
+  // It looks every 20 ms which are due.
+  assertEquals(ends, Array.from({ length: 10 }, (_, i) => [i, 4000, i * 10_000 + 20]));
+});
+
 test("Server close({ spread }) answers new handshakes with 503 and Retry-After meanwhile", async () => {
+  const { clock, serve, connect } = createClocked();
   const server = await serve({ port: 0, websocket: {} });
   const clients = [await connect(server.url), await connect(server.url)];
-  const closed = server.close({ spread: 2_000 });
+  const closed = server.close({ spread: 60_000 });
   const error = await assertRejects(() => connect(server.url), HandshakeError);
   assertEquals([error.status, error.headers?.get("retry-after")], [503, "5"]);
   assertEquals(error.body, "The server is shutting down");
   // With nobody left, nothing is waited for.
   for (const ws of clients) ws.close();
+  await clock.advance(100);
   await closed;
   await assertRejects(() => connect(server.url), Error);
 });
 
 test("Server close({ spread }) still answers requests meanwhile, and ends their connections", async () => {
+  const { clock, serve, connect, dial } = createClocked();
   const server = await serve({
     port: 0,
     fetch: (request, { upgrade }) =>
       request.headers.has("upgrade") ? upgrade({}) : new Response("still here"),
   });
   const ws = [await connect(server.url), await connect(server.url)];
-  const closed = server.close({ spread: 2_000 });
-  await using peer = await RawPeer.dial(server.port);
+  const closed = server.close({ spread: 60_000 });
+  const peer = await dial(server.port);
   peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   const { body, get } = await peer.takeResponse();
   assertEquals([body, get("connection")], ["still here", "close"]);
   peer.end();
   for (const client of ws) client.terminate();
+  await clock.advance(100);
   await closed;
 });
 
-test("Server close({ spread }) drops connections that wait for a request when the time is over", async () => {
+test("Server close({ spread }) drops connections that wait for a request when the last has been closed", async () => {
+  const { clock, serve, connect, dial } = createClocked();
   const server = await serve({ port: 0, websocket: {} });
   const ws = [await connect(server.url), await connect(server.url)];
-  const closed = server.close({ spread: 40 });
-  await using peer = await RawPeer.dial(server.port);
+  const closed = server.close({ spread: 60_000 });
+  await clock.advance(25_000);
+  const peer = await dial(server.port);
   peer.send("GET / HTTP/1.1\r\n");
+  await clock.advance(5_000);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(100);
   await closed;
   assertEquals((await peer.takeRest()).length, 0);
   assertEquals((await ws[1]!.closed).code, 1001);
@@ -124,27 +127,38 @@ test("Server close() refuses a handshake whose decision comes too late", async (
 });
 
 test("Server close({ timeout }) cuts who does not answer", async () => {
+  const { clock, serve, dial } = createClocked();
   const ended = withResolvers<number>();
   const server = await serve({
     port: 0,
     websocket: { close: (_ws, { code }) => ended.resolve(code) },
   });
-  await using peer = await RawPeer.dial(server.port);
+  const peer = await dial(server.port);
   await peer.upgrade();
-  await server.close({ timeout: 30 });
+  const closed = server.close({ timeout: 10_000 });
+  await clock.advance(9_999);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(1);
+  await closed;
   assertEquals(await peer.takeClose(), { code: 1001, reason: "" });
   assertEquals((await peer.takeRest()).length, 0);
   assertEquals(await ended.promise, 1006);
 });
 
 test("Server close({ timeout }) does not wait for ever for a handler that never ends", async () => {
+  const { clock, serve, connect } = createClocked();
   const server = await serve({ port: 0, websocket: () => new Promise(() => {}) });
   const ws = await connect(server.url);
-  await server.close({ timeout: 20 });
+  const closed = server.close({ timeout: 10_000 });
+  await clock.advance(9_999);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(1);
+  await closed;
   assertEquals((await ws.closed).code, 1001);
 });
 
 test("Server close({ timeout }) has called the close hook of each connection that it cuts", async () => {
+  const { clock, serve, dial } = createClocked();
   const codes: number[] = [];
   const server = await serve({
     port: 0,
@@ -155,14 +169,19 @@ test("Server close({ timeout }) has called the close hook of each connection tha
       },
     },
   });
-  const peers = [await RawPeer.dial(server.port), await RawPeer.dial(server.port)];
+  const peers = [await dial(server.port), await dial(server.port)];
   for (const peer of peers) await peer.upgrade();
-  await server.close({ timeout: 20 });
+  const closed = server.close({ timeout: 10_000 });
+  await clock.advance(9_999);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(1);
+  await closed;
   assertEquals(codes, [1006, 1006]);
   for (const peer of peers) await peer[Symbol.asyncDispose]();
 });
 
 test("Server close() waits for a handler that still gets what came before its peer's end, and cuts it off after timeout", async () => {
+  const { clock, serve, connect } = createClocked();
   for (const ends of [true, false]) {
     const gate = withResolvers<void>();
     const log: unknown[] = [];
@@ -182,9 +201,11 @@ test("Server close() waits for a handler that still gets what came before its pe
     // The server's end of the stream ends a moment after ours.
     while (server.connections.size > 0) await settled();
     assertEquals([server.connections.size, log], [0, ["a"]]);
-    const closed = server.close({ timeout: ends ? 60_000 : 20 });
+    const closed = server.close({ timeout: 20_000 });
+    await clock.advance(19_999);
     assertEquals(await isPending(closed), true);
     if (ends) gate.resolve();
+    else await clock.advance(1);
     await closed;
     gate.resolve();
     await settled();
@@ -194,6 +215,7 @@ test("Server close() waits for a handler that still gets what came before its pe
 });
 
 test("Server close({ timeout }) gives a function nothing more either", async () => {
+  const { clock, serve, connect } = createClocked();
   const got: unknown[] = [];
   const gate = withResolvers<void>();
   const server = await serve({
@@ -214,7 +236,11 @@ test("Server close({ timeout }) gives a function nothing more either", async () 
   // What still has to be handled counts.
   const refused = await assertRejects(() => connect(server.url), HandshakeError);
   assertEquals([got, refused.status], [["a"], 503]);
-  await server.close({ timeout: 20 });
+  const closed = server.close({ timeout: 10_000 });
+  await clock.advance(9_999);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(1);
+  await closed;
   gate.resolve();
   await settled();
   assertEquals(got.includes("b"), false);
