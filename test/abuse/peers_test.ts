@@ -4,7 +4,6 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { encodeHex } from "@std/encoding";
 import {
   type CloseInfo,
-  connect,
   ConnectionClosed,
   serve,
   type ServerOptions,

@@ -4,8 +4,10 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { serve, type ServeOptions } from "@sansocket/ws";
 import { createRequest, requestUrl } from "../../src/server/request.ts";
 import { request } from "../handshake/heads.ts";
+import type { TestClock } from "@sansocket/ws/testing";
+import { createClocked, createTcp, type RawNetwork } from "../support/clocked.ts";
 import { settled, withResolvers } from "../support/connections.ts";
-import { RawPeer } from "../support/raw.ts";
+import type { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const targets: [string[], string | undefined][] = [
@@ -59,6 +61,7 @@ for (const method of ["GET", "HEAD", "get", "head"]) {
 }
 
 interface Scene {
+  readonly clock: TestClock;
   readonly peer: RawPeer;
   readonly reported: unknown[];
 }
@@ -68,15 +71,22 @@ function scene(
   name: string,
   options: ServeOptions,
   body: (scene: Scene) => Promise<void>,
+  network: () => RawNetwork = createTcp,
 ): void {
   test(`RequestBody ${name}`, async () => {
+    const { clock, serve, dial } = network();
     const reported: unknown[] = [];
     const error = (error: unknown): void => void reported.push(error);
-    await using server = await serve({ error, ...options, port: 0 });
-    await using peer = await RawPeer.dial(server.port);
-    await body({ peer, reported });
+    const server = await serve({ error, ...options, port: 0 });
+    const peer = await dial(server.port);
+    await body({ clock, peer, reported });
+    await peer[Symbol.asyncDispose]();
+    await server.close();
   });
 }
+
+/** The same in memory, by a clock. */
+const clocked: typeof scene = (name, options, body) => scene(name, options, body, createClocked);
 
 const length: ServeOptions = {
   fetch: async (request) => new Response(String((await request.arrayBuffer()).byteLength)),
@@ -244,12 +254,14 @@ clocked(
   { ...unread, requestTimeout: 60_000 },
   async ({ clock, peer }) => {
     peer.send(post("Content-Length: 1000000"));
-    assertEquals((await peer.takeResponse()).status, 200);
+    const answer = peer.takeResponse();
     let ended = false;
-    const rest = peer.takeRest().then((rest) => (ended = true, rest.length));
-    for (; !ended && clock.now < 120_000; await clock.advance(1_000)) {
+    const rest = peer.takeRest().then(({ length }) => (ended = true, length));
+    for (; !ended && clock.now < 200_000; await clock.advance(1_000)) {
       await peer.flush(new Uint8Array([0x61])).catch(() => {});
     }
+    assertEquals(clock.now, 60_000);
+    assertEquals((await answer).status, 200);
     assertEquals(await rest, 0);
   },
 );

@@ -15,14 +15,14 @@ export interface RawNetwork {
   readonly clock: TestClock;
   readonly serve: Serve;
   readonly connect: Connect;
+  /** The connections in memory that are open, in the order in which they were made. */
+  readonly links: readonly Link[];
   /** Connects to a port. */
   readonly dial: (port: number) => Promise<RawPeer>;
 }
 
 /** A network in memory on a clock. */
 export interface ClockedNetwork extends RawNetwork {
-  /** The connections that are open, in the order in which they were made. */
-  readonly links: readonly Link[];
   /** Listens for clients that a test answers by hand, as `RawServer.listen()` does over TCP. */
   listen(): Promise<ClockedServer>;
 }
@@ -37,7 +37,7 @@ export interface ClockedServer {
 
 /** The network of this machine. Its clock drives nothing. */
 export function createTcp(): RawNetwork {
-  return { clock: createClock(), serve, connect, dial: RawPeer.dial };
+  return { clock: createClock(), serve, connect, links: [], dial: RawPeer.dial };
 }
 
 /** Makes a network in memory on a clock of its own. */
