@@ -43,4 +43,12 @@ export type {
   RawServerOptions,
 } from "./testing/raw_handshake.ts";
 export { type ExpectedFrame, RawPeer } from "./testing/raw_peer.ts";
+export {
+  readRecording,
+  record,
+  type RecordedFrame,
+  type Recording,
+  type RecordOptions,
+} from "./testing/recording.ts";
+export { replay, type ReplayOptions } from "./testing/replay.ts";
 export type { WaitOptions } from "./testing/timeout.ts";

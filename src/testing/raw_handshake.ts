@@ -113,21 +113,33 @@ export async function dialRaw(
     wait.stop()
   );
   const peer = peerOn(runtime, transport, "client");
-  if (handshake === false) return peer;
-  if (handshake !== true) {
-    peer.send(handshake);
+  await orDrop(peer, async () => {
+    if (handshake === false) return;
+    if (handshake !== true) {
+      peer.send(handshake);
+      peer.head = await peer.receiveHead(waiting);
+      return;
+    }
+    const { key, bytes } = createRequest(url, { protocols, headers: toFields(headers) });
+    peer.send(bytes);
     peer.head = await peer.receiveHead(waiting);
-    return peer;
-  }
-  const { key, bytes } = createRequest(url, { protocols, headers: toFields(headers) });
-  peer.send(bytes);
-  peer.head = await peer.receiveHead(waiting);
-  const parsed = createResponseParser().push(toOctets(peer.head));
-  const result = parsed !== undefined && "head" in parsed
-    ? judgeResponse(parsed.head, key, { protocols })
-    : { reason: parsed?.fault.reason ?? "" };
-  if ("reason" in result) throw wrongHead("a valid answer", peer.head, result.reason);
+    const parsed = createResponseParser().push(toOctets(peer.head));
+    const result = parsed !== undefined && "head" in parsed
+      ? judgeResponse(parsed.head, key, { protocols })
+      : { reason: parsed?.fault.reason ?? "" };
+    if ("reason" in result) throw wrongHead("a valid answer", peer.head, result.reason);
+  });
   return peer;
+}
+
+/** Drops the connection when its opening handshake fails. */
+async function orDrop(peer: RawPeer, open: () => Promise<void>): Promise<void> {
+  try {
+    await open();
+  } catch (error) {
+    await peer[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** A server in memory whose connections a test answers by hand; see `rawServer()` of a network. */
@@ -184,7 +196,7 @@ export async function listenRaw(
         throw new AssertionError(message, undefined, undefined);
       }
       const peer = peerOn(runtime, transport, "server");
-      await answer(peer, how, waiting);
+      await orDrop(peer, () => answer(peer, how, waiting));
       return peer;
     },
     [Symbol.asyncDispose]: close,

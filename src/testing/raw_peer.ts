@@ -8,6 +8,7 @@ import type { Transport } from "../transport/transport.ts";
 import { type BinaryData, type Bytes, copyBytes } from "../util/bytes.ts";
 import { checkOptions, kind, number, type OptionTable } from "../util/check_options.ts";
 import { flag, text } from "../util/check_options.ts";
+import type { Clock } from "../util/clock.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
 import { isBytes } from "../util/brands.ts";
 import { AssertionError, frameLine, hex, octetsDiffer, octetsOf } from "./assertion.ts";
@@ -56,6 +57,9 @@ const LONGEST_HEAD = 65_536;
 /** Makes a raw peer; `reset` resets its connection. */
 export let createRawPeer: (transport: Transport, side: Side, reset: () => void) => RawPeer;
 
+/** The clock of a raw peer's network. */
+export let clockOf: (peer: RawPeer) => Clock | undefined;
+
 /**
  * One end of a byte stream in memory, on which a test sends and expects octets and frames by hand;
  * made by `raw()` and `rawServer()` of a network. Each wait takes 1,000 ms, or `timeout`, and then
@@ -64,6 +68,7 @@ export let createRawPeer: (transport: Transport, side: Side, reset: () => void) 
 export class RawPeer {
   static {
     createRawPeer = (transport, side, reset) => new RawPeer(transport, side, reset);
+    clockOf = (peer) => peer.#transport.clock;
     Object.defineProperty(this.prototype, Symbol.asyncDispose, {
       value(this: RawPeer): Promise<void> {
         this.#transport.destroy();

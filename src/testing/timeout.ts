@@ -65,7 +65,7 @@ export function startTimeout(
     if (timeout !== Infinity) {
       timer = clock.setTimer(() => end(`within ${timeout} ms`), timeout, `${call} of the test`);
     }
-    if (clock === systemClock) return;
+    if (clock === systemClock || timeout === Infinity) return;
     let seen = clock.now();
     const look = (): void => {
       const now = clock.now();
