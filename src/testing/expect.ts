@@ -39,7 +39,7 @@ type Came =
   | { readonly message: string | Bytes }
   | { readonly end: ConnectionClosed }
   /** Nothing, with the words for how long that was waited for. */
-  | { readonly late: string };
+  | { readonly late: string; readonly stoodStill: boolean };
 
 /** The matchers that wait for a message of each connection. */
 const waiting = new WeakMap<Dispatcher, number>();
@@ -160,7 +160,7 @@ export async function expectNothing(
   options: WaitOptions = {},
 ): Promise<void> {
   const came = await next("expectNothing()", ws, options);
-  if ("late" in came && came.late.startsWith("within")) return;
+  if ("late" in came && !came.stoodStill) return;
   const actual = "message" in came ? came.message : undefined;
   throw new AssertionError(`Expected no message, got ${show(came)}`, actual, undefined);
 }
@@ -254,7 +254,7 @@ async function next(call: string, ws: WebSocketConnection, options: WaitOptions)
     return { message: await ws.receive({ signal }) as string | Bytes };
   } catch (error) {
     if (error instanceof ConnectionClosed) return { end: error };
-    if (signal.aborted) return { late };
+    if (signal.aborted) return { late, stoodStill: wait.stoodStill };
     throw error;
   } finally {
     waiting.set(dispatcher, (waiting.get(dispatcher) ?? 1) - 1);

@@ -28,8 +28,8 @@ export const WAIT_OPTIONS: OptionTable<WaitOptions> = {
 export interface Timeout {
   /** Resolves when the time is over, with the words for that: "within 1,000 ms". */
   readonly late: Promise<string>;
-  /** Whether it is over. */
-  readonly over: boolean;
+  /** Whether it is over because the clock of the test stands still. */
+  readonly stoodStill: boolean;
   /** Ends the wait before. */
   stop(): void;
 }
@@ -51,14 +51,13 @@ export function startTimeout(
   const { timeout = DEFAULT_TIMEOUT } = options;
   let timer: unknown;
   let guard: unknown;
-  let over = false;
+  let stoodStill = false;
   const stop = (): void => {
     clock.clearTimer(timer);
     systemClock.clearTimer(guard);
   };
   const late = new Promise<string>((resolve) => {
     const end = (words: string): void => {
-      over = true;
       stop();
       resolve(words);
     };
@@ -69,7 +68,8 @@ export function startTimeout(
     let seen = clock.now();
     const look = (): void => {
       const now = clock.now();
-      if (now === seen) return end(`while the clock stands still at ${now} ms: advance it`);
+      stoodStill = now === seen;
+      if (stoodStill) return end(`while the clock stands still at ${now} ms: advance it`);
       seen = now;
       guard = systemClock.setTimer(look, STANDSTILL, call);
     };
@@ -77,8 +77,8 @@ export function startTimeout(
   });
   return {
     late,
-    get over() {
-      return over;
+    get stoodStill() {
+      return stoodStill;
     },
     stop,
   };

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { connect, sendJson, serve } from "@sansocket/ws";
 import {
   AssertionError,
   createClock,
@@ -120,14 +121,21 @@ test("expectMessage says that the clock stands still when the test never advance
   // It waits for 4 s of real time before it says so.
   globalThis.setTimeout = ((call: () => void) => setTimeout(call, 0)) as typeof setTimeout;
   const failed = failure(expectMessage(client, "a"));
+  const nothing = failure(expectNothing(client));
   globalThis.setTimeout = setTimeout;
   const { message } = await failed;
   assertStringIncludes(message, "got nothing while the clock stands still at 0 ms: advance it");
+  assertStringIncludes((await nothing).message, "while the clock stands still at 0 ms");
   client.terminate();
 });
 
 test("matchers refuse a connection whose messages something else takes", async () => {
   const { client, server } = await pair();
+  const iterated = server[Symbol.asyncIterator]();
+  const first = iterated.next();
+  await assertRejects(() => expectMessage(server, "a"), TypeError, "or an iteration that waits");
+  client.send("first");
+  assertEquals((await first).value, "first");
   const own = client.receive();
   for (
     const matcher of [expectMessage(client, "a"), expectJson(client, 1), expectNothing(client)]
@@ -253,4 +261,19 @@ test("expectClose shows the messages that came instead", async () => {
   await clock.advance(5);
   assertEquals((await nothing).message, "Expected CLOSE 1000, got nothing within 5 ms");
   client.terminate();
+});
+
+test("matchers work on a connection over a socket", async () => {
+  await using server = await serve({
+    port: 0,
+    websocket: {
+      message: (ws, data) => data === "quit" ? void ws.close(4000) : sendJson(ws, { got: data }),
+    },
+  });
+  const ws = await connect(server.url);
+  await ws.send("a");
+  await expectJson(ws, { got: "a" });
+  await expectNothing(ws, { timeout: 1 });
+  await ws.send("quit");
+  await expectClose(ws, { code: 4000 });
 });
