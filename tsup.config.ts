@@ -101,7 +101,7 @@ const entries = {
   deno: "runtimes/deno/mod.ts",
   bun: "runtimes/bun/mod.ts",
   web: "runtimes/web/mod.ts",
-  testing: "src/testing.ts",
+  testing: "runtimes/testing/mod.ts",
 };
 
 /** ES modules can import CommonJS, so they have the types of that: one set for both, and half the size. */

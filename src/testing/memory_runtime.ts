@@ -1,6 +1,7 @@
 // The runtime of a network in memory: its listeners, and how they are reached.
 
 import { abortReason, onAbort } from "../util/abort.ts";
+import type { DeflateBackend } from "../deflate/backend.ts";
 import type { Clock } from "../util/clock.ts";
 import { formatRefusal, refuse } from "../handshake/refusal.ts";
 import { DIALLING, failed, LISTENING } from "../transport/network_error.ts";
@@ -31,6 +32,7 @@ export type RefusalKind = number | "reset" | "timeout";
 /** A network in memory. */
 export class MemoryRuntime implements Runtime {
   readonly clock: Clock | undefined;
+  readonly deflate: DeflateBackend | undefined;
   /** The ends of its connections, until each is gone. */
   readonly links: Map<Transport, MemoryLink> = new Map();
   /** How the next attempts to connect fail, the next one first. */
@@ -43,8 +45,9 @@ export class MemoryRuntime implements Runtime {
   #nextPort = 49_152;
 
   /** A network of its own. */
-  constructor(clock: Clock | undefined) {
+  constructor(clock: Clock | undefined, deflate?: DeflateBackend) {
     this.clock = clock;
+    this.deflate = deflate;
   }
 
   /** Implements {@linkcode Runtime}. */

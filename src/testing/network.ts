@@ -15,6 +15,7 @@ import {
   unjudged,
 } from "../util/check_options.ts";
 import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
+import type { DeflateBackend } from "../deflate/backend.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
 import { LOCAL, MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
@@ -22,7 +23,7 @@ import { dialRaw, listenRaw, type RawOptions } from "./raw_handshake.ts";
 import type { RawServer, RawServerOptions } from "./raw_handshake.ts";
 import type { RawPeer } from "./raw_peer.ts";
 
-/** The options of {@linkcode createNetwork} and {@linkcode pair}. */
+/** The options of `createNetwork()` and `pair()`. */
 export interface NetworkOptions {
   /**
    * Drives everything that waits on the network; see {@linkcode createClock}. Default: the system's
@@ -65,7 +66,7 @@ export interface ListenAddress {
   readonly hostname?: string;
 }
 
-/** A network in memory; see {@linkcode createNetwork}. */
+/** A network in memory; see `createNetwork()`. */
 export interface Network {
   /** Starts a server that only this network's `connect()` reaches; see `serve()`. */
   readonly serve: Serve;
@@ -188,32 +189,13 @@ const REFUSE_OPTIONS: OptionTable<RefuseOptions> = {
 
 const ENDS: OptionTable<Pick<NetworkConnectOptions, "from">> = { from: text };
 
-/**
- * Makes a network of its own, in memory, with the same `serve()` and `connect()` as the main entry
- * point. The bytes are those of the real protocol; no port is used.
- *
- * @param options The clock.
- * @returns The network.
- * @throws {TypeError} When an option is unknown or of the wrong kind.
- *
- * @example
- * ```ts
- * import { createNetwork } from "@sansocket/ws/testing";
- *
- * const network = createNetwork();
- * const server = await network.serve({ websocket: { message: (ws, data) => ws.send(data) } });
- * const ws = await network.connect(server.url);
- * await ws.send("no port was used");
- * console.log(await ws.receive()); // no port was used
- * network.link(ws).cut();
- * console.log((await ws.closed).code); // 1006
- * await server.close();
- * ```
- */
-export function createNetwork(options: NetworkOptions = {}): Network {
+/** Makes a network; see `createNetwork()`. With `deflate` its connections can compress. */
+export function networkWith(
+  deflate: DeflateBackend | undefined,
+  options: NetworkOptions = {},
+): Network {
   checkOptions("createNetwork()", options, NETWORK_OPTIONS);
-  const runtime = new MemoryRuntime(options.clock?.source);
-  return new MemoryNetwork(runtime, options.clock);
+  return new MemoryNetwork(new MemoryRuntime(options.clock?.source, deflate), options.clock);
 }
 
 class MemoryNetwork implements Network {
@@ -239,7 +221,7 @@ class MemoryNetwork implements Network {
     if (from !== undefined) checkOptions("connect()", { from }, ENDS);
     const dial: MemoryRuntime["dial"] = (address, options) =>
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
-    return createConnect({ clock: runtime.clock, dial })(url, rest);
+    return createConnect({ clock: runtime.clock, deflate: runtime.deflate, dial })(url, rest);
   };
 
   raw(url: string | URL, options?: RawOptions): Promise<RawPeer> {
@@ -307,7 +289,7 @@ class MemoryNetwork implements Network {
   }
 }
 
-/** Two ends of one connection; see {@linkcode pair}. */
+/** Two ends of one connection; see `pair()`. */
 export interface ConnectionPair {
   /** The client's end. */
   readonly client: WebSocketConnection<undefined>;
@@ -317,24 +299,8 @@ export interface ConnectionPair {
   readonly link: Link;
 }
 
-/**
- * Opens one connection in memory and returns both ends.
- *
- * @param options The clock.
- * @returns Both ends, and what lies between them.
- *
- * @example
- * ```ts
- * import { pair } from "@sansocket/ws/testing";
- *
- * const { client, server } = await pair();
- * await client.send("ping");
- * console.log(await server.receive()); // ping
- * await client.close();
- * ```
- */
-export async function pair(options: NetworkOptions = {}): Promise<ConnectionPair> {
-  const network = createNetwork(options);
+/** Opens one connection on a network of its own; see `pair()`. */
+export async function pairOn(network: Network): Promise<ConnectionPair> {
   let accept!: (connection: WebSocketConnection) => void;
   const accepted = new Promise<WebSocketConnection>((resolve) => accept = resolve);
   const listening = await network.serve({

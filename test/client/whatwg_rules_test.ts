@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { HandshakeError } from "../../src/protocol/errors.ts";
-import { createNetwork } from "../../src/testing.ts";
+import { createNetwork } from "@sansocket/ws/testing";
 import {
   checkClose,
   checkProtocols,

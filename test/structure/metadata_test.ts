@@ -27,7 +27,6 @@ const testedElsewhere: Record<string, string> = {
     "types only; test/connection/endpoint_test.ts and test/connection/dispatcher_test.ts hold both sides to it",
   "src/connection/handshake_result.ts":
     "hardly more than types; test/connection/establish_test.ts makes late requests of them",
-  "src/testing.ts": "re-exports only; test/testing/ goes through it",
   "src/testing/assertion.ts": "test/testing/expect_test.ts has each wording",
   "src/testing/raw_frame.ts": "test/testing/raw_peer_test.ts sends and reads each kind",
   "src/testing/raw_handshake.ts": "test/testing/raw_peer_test.ts has both ends",

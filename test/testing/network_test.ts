@@ -58,3 +58,19 @@ test("pair makes pairs that know nothing of each other", async () => {
   assertEquals(await two.client.ping() >= 0, true);
   await two.client.close();
 });
+
+test("createNetwork compresses where both ends want it", async () => {
+  const { serve, connect } = createNetwork();
+  const server = await serve({
+    compression: true,
+    websocket: { message: (ws, data) => ws.send(data) },
+  });
+  const text = "again and again ".repeat(100);
+  for (const compression of [undefined, true, false]) {
+    const ws = await connect(server.url, compression === undefined ? {} : { compression });
+    assertEquals(ws.extensions.startsWith("permessage-deflate"), compression !== false);
+    ws.send(text);
+    assertEquals(await ws.receive(), text);
+  }
+  await server.close();
+});
