@@ -36,8 +36,9 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
   return text;
 }
 
-test("npm package takes at most 300 KB, without source maps, each declaration once", async () => {
-  assert((await packed()).length <= 300_000, `${(await packed()).length} octets`);
+// It was 300 KB before there was a kit for tests, which takes 30.
+test("npm package takes at most 330 KB, without source maps, each declaration once", async () => {
+  assert((await packed()).length <= 330_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
     const files = await readdir(await unpack(folder), { recursive: true });
     const outside = files.filter((file) => !/^dist(?:$|\/[\w-]+(?:\.d)?\.c?[jt]s$)/.test(file));
