@@ -12,7 +12,8 @@ import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/
 import { computeAccept } from "../../src/handshake/key.ts";
 import { RESPONSE } from "../handshake/heads.ts";
 import { change } from "../handshake/heads.ts";
-import { settled } from "../support/connections.ts";
+import { createClocked } from "../support/clocked.ts";
+import { isPending, settled } from "../support/connections.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
 import { run, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
@@ -164,8 +165,18 @@ test("connect() rejects when the server resets the connection", async () => {
 
 for (const head of ["", "HTTP/1.1 101 Switching", "HTTP/1.1 403 x\r\nContent-Length: 5"]) {
   test(`connect() gives up after handshakeTimeout on ${JSON.stringify(head)}`, async () => {
-    const error = await refusal(() => head, { handshakeTimeout: 50 });
-    assertEquals(error.message, "The opening handshake took more than 50 ms");
+    const { clock, connect, listen } = createClocked();
+    const server = await listen();
+    const connecting = connect(server.url, { handshakeTimeout: 10_000 });
+    const refused = assertRejects(() => connecting, HandshakeError);
+    const peer = await server.accept();
+    await takeRequest(peer);
+    peer.send(head);
+    await clock.advance(9_999);
+    assertEquals(await isPending(connecting), true);
+    await clock.advance(1);
+    assertEquals((await refused).message, "The opening handshake took more than 10000 ms");
+    await peer.takeRest();
   });
 }
 

@@ -8,6 +8,7 @@ import { type Bytes, concat } from "../../src/util/bytes.ts";
 import { computeAccept } from "../../src/handshake/key.ts";
 import { TransportReader } from "../../src/transport/pull_reader.ts";
 import type { Transport, TransportSink } from "../../src/transport/transport.ts";
+import { createClocked } from "../support/clocked.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
 import { cuts } from "../support/split.ts";
 import { test } from "../support/test.ts";
@@ -22,7 +23,8 @@ async function dial(
   answer: (peer: RawPeer, acceptance: string) => unknown,
   options: ConnectOptions = {},
 ): Promise<[Awaited<ReturnType<typeof connect>> | undefined, unknown]> {
-  await using server = await RawServer.listen();
+  const { clock, connect, listen } = createClocked();
+  const server = await listen();
   const connecting = connect(server.url, options).then(
     (ws) => [ws, undefined] as [typeof ws, undefined],
     (error: unknown) => [undefined, error] as [undefined, unknown],
@@ -35,6 +37,7 @@ async function dial(
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
       `Sec-WebSocket-Accept: ${computeAccept(key)}\r\nX-Mine: a\r\nx-mine: b\r\n\r\n`,
   );
+  await clock.advance(options.handshakeTimeout ?? 0);
   const outcome = await connecting;
   outcome[0]?.terminate();
   await outcome[0]?.closed;
@@ -71,10 +74,10 @@ test("connect() gets over no more than sixteen interim responses", async () => {
 });
 
 test("connect() bounds interim responses that never come to an answer by handshakeTimeout", async () => {
-  const [, error] = await dial((peer) => peer.send(CONTINUE), { handshakeTimeout: 50 });
+  const [, error] = await dial((peer) => peer.send(CONTINUE), { handshakeTimeout: 5_000 });
   assertEquals(
     (error as HandshakeError).message,
-    "The opening handshake took more than 50 ms",
+    "The opening handshake took more than 5000 ms",
   );
 });
 
@@ -121,7 +124,7 @@ for (const [what, rest, body] of unended) {
   test(`connect() keeps a refusal whose body does not end: ${what}`, async () => {
     const [, error] = await dial(
       (peer) => peer.send(`HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n${rest}`),
-      { handshakeTimeout: 100 },
+      { handshakeTimeout: 5_000 },
     ) as [undefined, HandshakeError];
     assertEquals(error.message, "Expected status 101, got 503 Busy");
     assertEquals([error.status, error.headers?.get("retry-after"), error.body], [503, "7", body]);
@@ -149,15 +152,17 @@ test("response has the status and the fields of the acceptance, on a client", as
 
 for (const hanging of ["get", "set"] as const) {
   test(`connect() gives up after handshakeTimeout on a cookies.${hanging}() that hangs`, async () => {
-    await using server = await RawServer.listen();
+    const { clock, connect, listen } = createClocked();
+    const server = await listen();
     const never = new Promise<string>(() => {});
     const cookies = { get: () => hanging === "get" ? never : "a=1", set: () => never };
-    const connecting = connect(server.url, { cookies, handshakeTimeout: 100 });
+    const connecting = connect(server.url, { cookies, handshakeTimeout: 5_000 });
     connecting.catch(() => {});
     const peer = await server.accept();
     peer.send("HTTP/1.1 403 Forbidden\r\nSet-Cookie: a=2\r\nContent-Length: 0\r\n\r\n");
+    await clock.advance(5_000);
     const error = await assertRejects(() => connecting, HandshakeError);
-    assertEquals(error.message, "The opening handshake took more than 100 ms");
+    assertEquals(error.message, "The opening handshake took more than 5000 ms");
     // The connection is not left behind.
     await peer.takeRest();
   });

@@ -14,6 +14,8 @@ import {
 } from "@std/assert";
 import { decodeHex } from "@std/encoding";
 import { createStreamError } from "../../src/client/whatwg_error.ts";
+import { createClock } from "@sansocket/ws/testing";
+import { isPending } from "../support/connections.ts";
 import { resizable } from "../support/realm.ts";
 import { test } from "../support/test.ts";
 import { echo, openWhatwg as open } from "../support/whatwg.ts";
@@ -267,14 +269,19 @@ test("WebSocketStream closes when its writable is closed, after what was written
 });
 
 test("WebSocketStream's writable is not closed before the closing handshake is complete", async () => {
-  const { WebSocketStream, server, url } = await open((ws) => ws.closed);
-  const stream = new WebSocketStream(url, { closeTimeout: 20 });
+  const clock = createClock();
+  const { WebSocketStream, server, url } = await open((ws) => ws.closed, undefined, clock);
+  const stream = new WebSocketStream(url);
   const { writable } = await stream.opened;
   const writer = writable.getWriter();
   // More than may wait for a consumer, so the Close frame behind it is not seen and not answered.
   await writer.write("x".repeat(65_536));
-  const error = await rejectsWithWebSocketError(writer.close());
-  assertStrictEquals(await rejectsWithWebSocketError(stream.closed), error);
+  const closed = writer.close();
+  const rejected = rejectsWithWebSocketError(closed);
+  await clock.advance(9_999);
+  assertEquals(await isPending(closed), true);
+  await clock.advance(1);
+  assertStrictEquals(await rejectsWithWebSocketError(stream.closed), await rejected);
   await server.close();
 });
 
@@ -356,15 +363,18 @@ test("WebSocketStream's write() waits while the peer is behind", async () => {
 });
 
 test("WebSocketStream's writable can be aborted while a write waits", async () => {
-  const { WebSocketStream, server, url } = await open((ws) => ws.closed);
-  const stream = new WebSocketStream(url, { closeTimeout: 20 });
+  const clock = createClock();
+  const { WebSocketStream, server, url } = await open((ws) => ws.closed, undefined, clock);
+  const stream = new WebSocketStream(url);
   const writer = (await stream.opened).writable.getWriter();
   const writes = Array.from({ length: 4 }, () => writer.write(new Uint8Array(65_536)));
   const last = assertRejects(() => Promise.all(writes));
   writer.closed.catch(() => {});
   await turn();
   const aborted = writer.abort();
-  await rejectsWithWebSocketError(stream.closed);
+  const rejected = rejectsWithWebSocketError(stream.closed);
+  await clock.advance(10_000);
+  await rejected;
   await last;
   await aborted;
   await server.close();

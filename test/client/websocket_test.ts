@@ -1,6 +1,6 @@
 import { createWebSocketClass, WebSocket } from "@sansocket/ws";
 import { serve, type WebSocketInstance } from "@sansocket/ws";
-import { createNetwork } from "@sansocket/ws/testing";
+import { createClock, createNetwork } from "@sansocket/ws/testing";
 import {
   assert,
   assertEquals,
@@ -508,20 +508,26 @@ test("WebSocket.bufferedAmount equals the length of any text in UTF-8", async ()
 for (const how of ["the peer drops", "the close timer runs out"] as const) {
   test(`WebSocket.bufferedAmount stays what had not left when ${how}`, async () => {
     // A handler that takes no message.
-    const { WebSocket, server, url, peers } = await open(() => new Promise(() => {}));
-    const ws = new WebSocket(url, { closeTimeout: 20 });
+    const clock = createClock();
+    const never = () => new Promise(() => {});
+    const { WebSocket, server, url, peers } = await open(never, undefined, clock);
+    const ws = new WebSocket(url);
     await next(ws, "open");
     for (let i = 0; i < 3; i++) ws.send(new Uint8Array(900_000));
     if (how === "the peer drops") peers[0]?.terminate();
     else ws.close();
-    await next(ws, "close");
+    const closed = next(ws, "close");
+    await clock.advance(10_000);
+    await closed;
     const { bufferedAmount } = ws;
     assertGreater(bufferedAmount, 900_000);
     assertLessOrEqual(bufferedAmount, 2_700_000);
     ws.send("abc");
     assertEquals(ws.bufferedAmount, bufferedAmount + 3);
     peers[0]?.terminate();
-    await server.close({ timeout: 10 });
+    const stopped = server.close();
+    await clock.advance(10_000);
+    await stopped;
   });
 }
 

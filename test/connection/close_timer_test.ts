@@ -1,25 +1,23 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
+import { createClock } from "@sansocket/ws/testing";
 import { CloseTimer } from "../../src/connection/close_timer.ts";
-import { withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
 test("CloseTimer gives up what does not end in time, and says how long it had", async () => {
-  const { promise, reject } = withResolvers<void>();
-  new CloseTimer({ lose: reject }, 5);
-  await assertRejects(() => promise, Error, "The connection did not close within 5 ms");
+  const clock = createClock();
+  const lost: string[] = [];
+  new CloseTimer({ lose: ({ message }) => lost.push(message) }, 10_000, clock.source);
+  await clock.advance(9_999);
+  assertEquals(lost, []);
+  await clock.advance(1);
+  assertEquals(lost, ["The connection did not close within 10000 ms"]);
 });
 
 test("CloseTimer gives up nothing that has ended", async () => {
+  const clock = createClock();
   const lost: string[] = [];
-  const { promise, resolve } = withResolvers<void>();
-  const stopped = new CloseTimer({ lose: () => lost.push("stopped") }, 5);
+  const stopped = new CloseTimer({ lose: () => lost.push("stopped") }, 10_000, clock.source);
   stopped.stop();
-  new CloseTimer({
-    lose: () => {
-      lost.push("other");
-      resolve();
-    },
-  }, 5);
-  await promise;
-  assertEquals(lost, ["other"]);
+  await clock.advance(20_000);
+  assertEquals(lost, []);
 });

@@ -8,6 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
+import { createClock } from "@sansocket/ws/testing";
 import type { EndpointLimits } from "../../src/connection/endpoint_consumer.ts";
 import { HIGH_WATER_MARK } from "../../src/connection/send_backpressure.ts";
 import { Endpoint } from "../../src/connection/endpoint.ts";
@@ -295,21 +296,21 @@ test("Endpoint of a server ends the stream first (RFC 6455 7.1.1)", () => {
 });
 
 test("Endpoint cuts the connection when the peer does not answer a close", async () => {
-  const { endpoint, transport, infos } = setUp({ closeTimeout: 5 });
-  const cut = new Promise<void>((resolve) => {
-    transport.destroy = () => {
-      transport.destroyed = true;
-      resolve();
-      queueMicrotask(() => transport.sink.closed());
-    };
-  });
+  const clock = createClock();
+  const { endpoint, transport, infos } = setUp({ closeTimeout: 10_000 });
+  transport.clock = clock.source;
+  transport.destroy = () => {
+    transport.destroyed = true;
+    queueMicrotask(() => transport.sink.closed());
+  };
   endpoint.proceed();
   endpoint.close(4000, "");
-  await cut;
-  await settled();
+  await clock.advance(9_999);
+  assertEquals(transport.destroyed, false);
+  await clock.advance(1);
   assertEquals(transport.destroyed, true);
   assertEquals([infos[0]?.code, infos[0]?.initiator], [1006, "local"]);
-  assertEquals(infos[0]?.cause?.message, "The connection did not close within 5 ms");
+  assertEquals(infos[0]?.cause?.message, "The connection did not close within 10000 ms");
 });
 
 test("Endpoint answers the peer's end without a Close frame with its own", () => {
@@ -514,7 +515,11 @@ test("Endpoint sends a text on as it came, within the hook and after it, however
         closed() {},
         finished() {},
       };
-      const limits = { closeTimeout: 1000, maxBufferedAmount: 1 << 20, overflow: "close" } as const;
+      const limits = {
+        closeTimeout: 10_000,
+        maxBufferedAmount: 1 << 20,
+        overflow: "close",
+      } as const;
       const endpoint: Endpoint = new Endpoint(protocol, transport, EMPTY, consumer, limits);
       endpoint.proceed();
       // The third waits in the chunk, for the consumer is behind.

@@ -11,6 +11,7 @@ import {
 import type { Message, WebSocketConnection, WebSocketHooks } from "@sansocket/ws";
 import { ConnectionClosed, ProtocolError } from "@sansocket/ws";
 import { decodeHex, encodeHex } from "@std/encoding";
+import { createClock } from "@sansocket/ws/testing";
 import { isPending, networks, settled, withResolvers } from "../support/connections.ts";
 import {
   type FakeConnection,
@@ -443,21 +444,15 @@ test("hooks that take no messages have none of what exceeds the bound collected"
 
 test("the close timer, and a peer that is idle, take nothing from a handler that is behind", async () => {
   const { hooks, log, open } = gatedHook();
-  await using fake = openFake({ handler: hooks, closeTimeout: 5, idleTimeout: 20 });
-  const cut = withResolvers<void>();
-  fake.transport.destroy = () => {
-    queueMicrotask(() => fake.transport.sink.closed());
-    cut.resolve();
-  };
+  const clock = createClock();
+  await using fake = openFake({ clock, handler: hooks, heartbeat: false, idleTimeout: 60_000 });
+  fake.transport.destroy = () => queueMicrotask(() => fake.transport.sink.closed());
   fake.receive(texts("abc"));
-  // Another that is idle shows when the time is up.
-  await using idle = openFake({ idleTimeout: 20, closeTimeout: 5 });
-  idle.transport.destroy = () => queueMicrotask(() => idle.transport.sink.closed());
-  await idle.connection.closed;
+  await clock.advance(3_600_000);
   assertEquals([fake.endpoint.open, log], [true, ["begin a"]]);
   fake.receive(CLOSE);
   // The peer never ends its stream.
-  await cut.promise;
+  await clock.advance(10_000);
   await fake.connection.closed;
   for (let i = 0; i < 3; i++) {
     open();

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { connect, HandshakeError, serve, type ServerOptions } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
+import { createClocked } from "../support/clocked.ts";
 import { withResolvers } from "../support/connections.ts";
 import { handshake, RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
@@ -21,7 +22,6 @@ function scene(name: string, options: ServerOptions, body: (scene: Scene) => Pro
     const opened = withResolvers<WebSocketConnection>();
     const reported: unknown[] = [];
     await using server = await serve({
-      closeTimeout: 200,
       error: (error) => reported.push(error),
       ...options,
       port: 0,
@@ -230,13 +230,16 @@ for (const [what, bytes] of [["HTTP", handshake()], ["a bad header", "PROXY TCP5
   });
 }
 
-scene("serve() cuts a connection whose PROXY header does not arrive in time", {
-  proxyProtocol: true,
-  handshakeTimeout: 50,
-}, async ({ port }) => {
-  await using peer = await RawPeer.dial(port);
+test("serve() cuts a connection whose PROXY header does not arrive in time", async () => {
+  const { clock, serve, dial } = createClocked();
+  const server = await serve({ proxyProtocol: true, handshakeTimeout: 10_000, websocket: {} });
+  const peer = await dial(server.port);
   peer.send("PROXY TCP4 ");
+  await clock.advance(9_999);
+  assertEquals(server.stats().sockets, 1);
+  await clock.advance(1);
   assertEquals((await peer.takeRest()).length, 0);
   peer.end();
   await peer.closed;
+  await server.close();
 });

@@ -1,6 +1,7 @@
 // The end of a server's connections, with sessions that do nothing; real ones are in test/server/server_close_test.ts.
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { createClock, type TestClock } from "@sansocket/ws/testing";
 import { createContext } from "../../src/server/context.ts";
 import { type Session, Shutdown } from "../../src/server/shutdown.ts";
 import type { WaitGroup } from "../../src/server/wait_group.ts";
@@ -25,9 +26,16 @@ class FakeSession implements Session {
   }
 }
 
-function createScene(closeTimeout = 10_000): { shutdown: Shutdown; atWork: WaitGroup } {
-  const context = createContext({ closeTimeout }, {}, new Set());
-  return { shutdown: new Shutdown(context), atWork: context.atWork };
+interface Scene {
+  readonly clock: TestClock;
+  readonly shutdown: Shutdown;
+  readonly atWork: WaitGroup;
+}
+
+function createScene(closeTimeout = 10_000): Scene {
+  const clock = createClock();
+  const context = createContext({ closeTimeout }, { clock: clock.source }, new Set());
+  return { clock, shutdown: new Shutdown(context), atWork: context.atWork };
 }
 
 test("Shutdown close() cuts those that wait for a request, and waits for those that answer one", async () => {
@@ -42,16 +50,22 @@ test("Shutdown close() cuts those that wait for a request, and waits for those t
 });
 
 test("Shutdown close({ timeout }) cuts what has not ended, and waits no longer", async () => {
-  const { shutdown } = createScene();
+  const { clock, shutdown } = createScene();
   const busy = new FakeSession(shutdown, true);
-  await shutdown.close({ timeout: 10 });
+  const closed = shutdown.close({ timeout: 60_000 });
+  await clock.advance(59_999);
+  assertEquals(busy.cut, false);
+  await clock.advance(1);
+  await closed;
   assertEquals(busy.cut, true);
 });
 
 test("Shutdown close() takes closeTimeout for its timeout unless told", async () => {
-  const { shutdown } = createScene(10);
+  const { clock, shutdown } = createScene(30_000);
   const busy = new FakeSession(shutdown, true);
-  await shutdown.close();
+  const closed = shutdown.close();
+  await clock.advance(30_000);
+  await closed;
   assertEquals(busy.cut, true);
 });
 

@@ -8,7 +8,7 @@ import {
   type WebSocketConnection,
   type WebSocketStreamClass,
 } from "@sansocket/ws";
-import { createNetwork } from "@sansocket/ws/testing";
+import { createNetwork, type TestClock } from "@sansocket/ws/testing";
 import type { Server } from "@sansocket/ws";
 
 /** Handles a connection on the server. */
@@ -27,9 +27,13 @@ export interface WhatwgScene {
   readonly ends: Promise<CloseInfo>[];
 }
 
-/** Starts a server with one handler and, if given, one subprotocol. */
-export async function openWhatwg(websocket: Handler, protocol?: string): Promise<WhatwgScene> {
-  const { serve, connect } = createNetwork();
+/** Starts a server with one handler and, if given, one subprotocol and a clock. */
+export async function openWhatwg(
+  websocket: Handler,
+  protocol?: string,
+  clock?: TestClock,
+): Promise<WhatwgScene> {
+  const { serve, connect } = createNetwork(clock === undefined ? {} : { clock });
   const ends: Promise<CloseInfo>[] = [];
   const peers: WebSocketConnection[] = [];
   const server = await serve({

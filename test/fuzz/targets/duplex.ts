@@ -172,7 +172,7 @@ function attachTo(habits: Habits, options: Common): Serving {
   const rawHeaders = REQUEST.slice(1).flatMap((line) => line.split(": "));
   const request = { method: "GET", url: "/", headers: { upgrade: "websocket" }, rawHeaders };
   server.emit("upgrade", request, duplex, new Uint8Array());
-  return { peer, close: () => attached.close({ timeout: 1_000 }) };
+  return { peer, close: () => attached.close({ timeout: 10_000 }) };
 }
 
 async function serveOver(habits: Habits, options: Common): Promise<Serving> {
@@ -182,7 +182,7 @@ async function serveOver(habits: Habits, options: Common): Promise<Serving> {
   });
   const server = await createServe(createWebRuntime({ incoming }))(options);
   peer.give(fromLatin1(`${REQUEST.join("\r\n")}\r\n\r\n`));
-  return { peer, close: () => server.close({ timeout: 1_000 }) };
+  return { peer, close: () => server.close({ timeout: 10_000 }) };
 }
 
 /** Whether nothing more happens by itself. */

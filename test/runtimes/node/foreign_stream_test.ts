@@ -231,7 +231,7 @@ for (const [kind, open] of Object.entries(kinds)) {
     await ws.close();
     alice.end();
     bob.end();
-    await attached.close({ timeout: 1_000 });
+    await attached.close({ timeout: 10_000 });
   });
 }
 
@@ -250,7 +250,7 @@ test("attach() does not change what a stream gave it", async () => {
   assertEquals(await received.promise, "several read this");
   assertEquals(encodeHex(chunk), encodeHex(copy));
   stream.destroy();
-  await attached.close({ timeout: 1_000 });
+  await attached.close({ timeout: 10_000 });
 });
 
 test("attach() refuses, and asks the application, on a stream that is no socket", async () => {
@@ -263,7 +263,7 @@ test("attach() refuses, and asks the application, on a stream that is no socket"
   const text = new TextDecoder().decode(concat(stream.record.copies));
   assert(text.startsWith("HTTP/1.1 200 OK") && text.endsWith("a page"), text);
   stream.destroy();
-  await attached.close({ timeout: 1_000 });
+  await attached.close({ timeout: 10_000 });
 }, { skip: runtime !== "node" && "only Node answers on a stream that is no socket" });
 
 test("attach() works on a stream of HTTP/2", async () => {
@@ -305,7 +305,7 @@ test("attach() works on a stream of HTTP/2", async () => {
   for (const stream of streams) stream.destroy();
   session.destroy();
   await new Promise<void>((resolve) => tunnels.close(() => resolve()));
-  await attached.close({ timeout: 1_000 });
+  await attached.close({ timeout: 10_000 });
 }, { skip: runtime !== "node" && "only Node's streams of HTTP/2 are tried" });
 
 /** Makes a member of a stream throw: a method when it is called, anything else when it is read. */
@@ -363,7 +363,7 @@ async function bystander(): Promise<Bystander> {
     },
     async [Symbol.asyncDispose]() {
       line.end();
-      await attached.close({ timeout: 1_000 });
+      await attached.close({ timeout: 10_000 });
     },
   };
   const line = wire(server);
@@ -628,5 +628,5 @@ test("attach() destroys a stream that throws before the application decides", as
   const broken = breakMember(stream, "on");
   upgrade(server, stream);
   assertEquals([reported, stream.destroyed], [[broken], true]);
-  await attached.close({ timeout: 1_000 });
+  await attached.close({ timeout: 10_000 });
 });
