@@ -5,7 +5,7 @@ import { decodeHex } from "@std/encoding";
 import { connect, ProtocolError, serve } from "@sansocket/ws";
 import type { CloseInfo, ServerOptions, ServerStats, WebSocketConnection } from "@sansocket/ws";
 import type { TestClock } from "@sansocket/ws/testing";
-import { createClocked } from "../support/clocked.ts";
+import { createClocked, createTcp, type RawNetwork } from "../support/clocked.ts";
 import { withResolvers } from "../support/connections.ts";
 import type { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
@@ -21,9 +21,14 @@ interface Scene {
   readonly received: unknown[];
 }
 
-function scene(name: string, options: ServerOptions, body: (scene: Scene) => Promise<void>): void {
+function scene(
+  name: string,
+  options: ServerOptions,
+  body: (scene: Scene) => Promise<void>,
+  network: () => RawNetwork = createClocked,
+): void {
   test(`serve() ${name}`, async () => {
-    const { clock, serve, connect, dial } = createClocked();
+    const { clock, serve, connect, dial } = network();
     const opened = withResolvers<WebSocketConnection>();
     const received: unknown[] = [];
     const server = await serve({
@@ -145,7 +150,7 @@ scene("closes a peer that dribbles a payload", {
   let over = false;
   info.then(() => over = true);
   peer.takeClose().then(() => peer.end());
-  for (; !over && clock.now < 60_000; await clock.advance(100)) {
+  for (; !over && clock.now < 60_000; await clock.advance(500)) {
     await peer.flush(Uint8Array.of(0x61)).catch(() => {});
   }
   assertEquals(stats().closed.frameTimeout, 1);
@@ -205,6 +210,19 @@ scene("cuts a peer that takes nothing of what waits, after stallTimeout", {
   assertInstanceOf(cause, ProtocolError);
   assertEquals(stats().closed.stallTimeout, 1);
 });
+
+scene("cuts a peer that takes nothing of what waits, over TCP by the system's clock", {
+  guard: { stallTimeout: 60 },
+  maxBufferedAmount: 2 ** 30,
+}, async ({ peer, ws, info, stats }) => {
+  peer.pause();
+  // More than the kernel takes.
+  const block = new Uint8Array(1 << 20);
+  for (let i = 0; i < 64; i++) ws.send(block).catch(() => {});
+  const { code, reason } = await info;
+  assertEquals([code, reason.endsWith("within 60 ms (guard.stallTimeout)")], [1008, true]);
+  assertEquals(stats().closed.stallTimeout, 1);
+}, createTcp);
 
 test("serve() refuses a message that inflates above guard.maxInflateRatio with 1009", async () => {
   await using server = await serve({
