@@ -47,6 +47,7 @@ export { Html, html } from "./src/server/html.ts";
 export { parseJson, receiveJson, sendJson } from "./src/connection/json.ts";
 export { createWebSocketStreamClass } from "./src/client/websocket_stream.ts";
 export { isUpgrade } from "./src/server/upgrade.ts";
+export { createTopics } from "./src/topics/topics.ts";
 export { createWebSocketClass } from "./src/client/websocket.ts";
 export { WebSocketError } from "./src/client/whatwg_error.ts";
 export { CloseEvent } from "./src/client/whatwg_events.ts";

@@ -40,6 +40,12 @@ export type { Message } from "./connection/message.ts";
 export { MessageStream } from "./connection/message_stream.ts";
 export type { MessageSource } from "./connection/outbox.ts";
 export type {
+  Publishable,
+  PublishOptions,
+  PublishResult,
+  SubscribeResult,
+} from "./connection/publishing.ts";
+export type {
   TraceEvent,
   TraceFrame,
   TraceFunction,
@@ -90,6 +96,8 @@ export type {
 export type { Serve, Server } from "./server/serve.ts";
 export type { ServerCloseOptions } from "./server/shutdown.ts";
 export type { ProtocolChooser, Upgrade, UpgradeOptions } from "./server/upgrade.ts";
+export type { TopicListener } from "./topics/topic.ts";
+export type { Topics, TopicsOptions, TopicsStats } from "./topics/topics.ts";
 export type { DevelopmentCertificateOptions } from "./transport/certificate.ts";
 export type {
   TlsCertificate,

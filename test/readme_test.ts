@@ -13,6 +13,7 @@ const pages = [
   "docs/connections.md",
   "docs/errors.md",
   "docs/testing.md",
+  "docs/topics.md",
 ];
 
 /** The TypeScript samples of a page. */

@@ -8,6 +8,11 @@
 //    work against each other.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type {
+  Publishable,
+  PublishOptions,
+  PublishResult,
+} from "../../src/connection/publishing.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
@@ -104,6 +109,8 @@ export interface Adopted extends AsyncDisposal {
    * was given, then the handler and the options. Return its Response from `fetch`.
    */
   readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
+  /** Publishes to all subscribers of a topic; see `Server.publish()`. */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
    * What has happened so far; see `Server.stats()`. Octets are those of frames that are not
    * compressed, although the engine may compress them.
@@ -161,6 +168,7 @@ export function adopt(options: AdoptOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, server, handler, options),
+    publish: (...message: Parameters<Adopted["publish"]>) => adoption.publish(...message),
     stats: () => adoption.stats(),
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -5,6 +5,11 @@
 // 2. It may open after a while, or never: then the decision to upgrade is given up.
 
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type {
+  Publishable,
+  PublishOptions,
+  PublishResult,
+} from "../../src/connection/publishing.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { checkOptions } from "../../src/util/check_options.ts";
@@ -40,6 +45,8 @@ export interface Adopted extends AsyncDisposal {
    * `Deno.serve()`.
    */
   readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
+  /** Publishes to all subscribers of a topic; see `Server.publish()`. */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
    * What has happened so far; see `Server.stats()`. Octets are those of frames that are not
    * compressed, although the engine may compress them.
@@ -101,6 +108,7 @@ export function adopt(options: AdoptionOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, info, handler, options),
+    publish: (...message: Parameters<Adopted["publish"]>) => adoption.publish(...message),
     stats: () => adoption.stats(),
     close,
     [Symbol.asyncDispose]: () => close(),

@@ -15,6 +15,11 @@ import type { Server as SecureServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
+import type {
+  Publishable,
+  PublishOptions,
+  PublishResult,
+} from "../../src/connection/publishing.ts";
 import type { ServerStats } from "../../src/guard/stats.ts";
 import type { WebSocketHandler } from "../../src/connection/handler.ts";
 import { handler as handlerRule } from "../../src/connection/check_handler.ts";
@@ -74,6 +79,8 @@ export interface Attached extends AsyncDisposal {
    * response has been sent, or belongs to another request, and for a second call with one request.
    */
   readonly upgrade: Upgrade<[request: IncomingMessage, response: ServerResponse]>;
+  /** Publishes to all subscribers of a topic; see `Server.publish()`. */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /** What has happened so far; see `Server.stats()`. */
   stats(): ServerStats;
   /**
@@ -184,6 +191,10 @@ class Door implements Attached {
 
   get connections(): ReadonlySet<WebSocketConnection> {
     return this.#attachment.connections;
+  }
+
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
+    return this.#attachment.publish(topic, data, options);
   }
 
   stats(): ServerStats {

@@ -1,8 +1,8 @@
 // Messages that wait to be encoded, in order, where each can still be dropped.
 //
 // 1. Their octets are copied and lie one behind the other (byte_queue.ts): a message that waits
-//    keeps neither the caller's memory nor an object of its own. Only messages in chunks, and large
-//    ones prepared for many connections, are kept as they are.
+//    keeps neither the caller's memory nor an object of its own. Only messages in chunks, large
+//    ones prepared for many connections, and those that can be replaced are kept as they are.
 // 2. Adding, taking and dropping one takes the same time however many wait: with `shift()` and
 //    `splice()` on an array, 8 MB of messages of 20 octets took 23 s of CPU time.
 
@@ -66,11 +66,13 @@ export interface WaitingMessage {
   /** Distinguishes it from a message in chunks. */
   readonly kind: "message";
   /** What to send. */
-  readonly data: Sendable;
+  data: Sendable;
   /** Whether it is a text. */
   readonly text: boolean;
   /** Whether to compress it. */
   readonly compress: boolean;
+  /** Called when it does not wait any more. */
+  left?(): void;
 }
 
 /**
@@ -106,9 +108,12 @@ export class Backlog<Stream extends { readonly kind: "stream"; readonly size: nu
     this.#add({ kind: "message", data, text, compress });
   }
 
-  /** Adds a message in chunks behind the others. Its size must not change while it waits. */
-  pushStream(stream: Stream): void {
-    this.#add(stream);
+  /**
+   * Adds what is kept as it is: a message in chunks, whose size must not change while it waits, or
+   * one that can be replaced.
+   */
+  keep(item: Stream | WaitingMessage): void {
+    this.#add(item);
   }
 
   /** Takes the first, if one waits. */
@@ -139,7 +144,9 @@ export class Backlog<Stream extends { readonly kind: "stream"; readonly size: nu
 
   #next(): Item<Stream> | undefined {
     const item = this.#items.shift();
-    if (item !== undefined) this.size -= sizeOf(item);
+    if (item === undefined) return undefined;
+    this.size -= sizeOf(item);
+    if (typeof item === "object" && item.kind === "message") item.left?.();
     return item;
   }
 }

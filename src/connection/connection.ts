@@ -12,6 +12,13 @@ import { checkOptions, type OptionTable, signal } from "../util/check_options.ts
 import type { PreparedMessage } from "../protocol/prepared_message.ts";
 import { checkSendOptions, isPrepared, type SendOptions } from "../protocol/sendable.ts";
 import { checkSource, chunksOf, knownSize } from "./message_source.ts";
+import {
+  type Publishable,
+  type PublishOptions,
+  type PublishResult,
+  type SubscribeResult,
+  topicsOf,
+} from "./publishing.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 import { Tracer } from "./tracer.ts";
 import { createReadable, createWritable } from "./web_streams.ts";
@@ -179,8 +186,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * Octets that were sent and still wait for the network, frame headers included. A message that
-   * can still be dropped, or that waits behind one in chunks, counts 16 more; a message in chunks
-   * or a large PreparedMessage that waits so counts 528 more. A Blob and an array count all that is
+   * can still be dropped, or that waits behind one in chunks, counts 16 more; a message in chunks,
+   * a large PreparedMessage that waits so, or a published message that can still be replaced counts
+   * 528 more. A Blob and an array count all that is
    * still to come of them, texts as UTF-8; a generator counts only what it has given. The value is
    * 0 once the connection has ended; `CloseInfo.unsent` says what was lost.
    */
@@ -288,6 +296,75 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     const outbox = this.#makeOutbox();
     if (isBlob(data)) return outbox.sendStream(chunksOf(data), data.size);
     return outbox.sendStream(checkSource(data), knownSize(data));
+  }
+
+  /**
+   * Subscribes the connection to a topic: what is published there is sent to it, in order with what
+   * `send()` sends. It gets messages from this call on, until `unsubscribe()` or its end. A second
+   * subscription to a topic is the same as the first.
+   *
+   * @param topic Its name: 1 to 255 octets of UTF-8, of which none has a special meaning.
+   * @returns Resolves once the subscription is in place. Rejects with {@linkcode ConnectionClosed}
+   * when the connection is not open; a rejection that the caller does not await is silent.
+   * @throws {TypeError} When the server has no `topics`, on a connection of `connect()`, and when
+   * the name is no well-formed string.
+   * @throws {RangeError} When the name is empty or too long.
+   *
+   * @example
+   * ```ts
+   * import { connect, createTopics, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({
+   *   port: 0,
+   *   topics: createTopics(),
+   *   websocket: {
+   *     open: (ws) => void ws.subscribe("news"),
+   *     message: (ws, data) => void ws.publish("news", data),
+   *   },
+   * });
+   * const [anna, ben] = [await connect(server.url), await connect(server.url)];
+   * await anna.send("hello");
+   * console.log(await ben.receive()); // hello
+   * await Promise.all([anna.close(), ben.close()]);
+   * ```
+   */
+  subscribe(topic: string): Promise<SubscribeResult> {
+    return topicsOf(this.#dispatcher).join(this.#dispatcher, topic);
+  }
+
+  /**
+   * Ends a subscription.
+   *
+   * @param topic The name of the topic.
+   * @returns Whether there was one.
+   * @throws {TypeError} When the server has no `topics`, and on a connection of `connect()`.
+   */
+  unsubscribe(topic: string): boolean {
+    return topicsOf(this.#dispatcher).leave(this.#dispatcher, topic);
+  }
+
+  /**
+   * The topics that the connection is subscribed to now; none once it has ended. It throws a
+   * TypeError when the server has no `topics`, and on a connection of `connect()`.
+   */
+  get subscriptions(): ReadonlySet<string> {
+    return topicsOf(this.#dispatcher).names(this.#dispatcher);
+  }
+
+  /**
+   * Publishes a message to all subscribers of a topic except this connection, which need not be
+   * subscribed itself; see {@linkcode Topics.publish}.
+   *
+   * @param topic The name of the topic.
+   * @param data The message, which is encoded once for all.
+   * @param options How to send it, and what may happen to it where a subscriber is behind.
+   * @returns What became of it, by number of subscribers.
+   * @throws {TypeError} When the server has no `topics`, on a connection of `connect()`, and when
+   * `data`, an option or the name is of the wrong kind.
+   * @throws {RangeError} When the name or the key is empty or too long.
+   */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
+    return topicsOf(this.#dispatcher).publish(topic, data, options, this.#dispatcher);
   }
 
   #makeOutbox(): Outbox {

@@ -25,6 +25,7 @@ import { Ignorer, type MessageTaker } from "./message_taker.ts";
 import { PendingPings } from "./pending_pings.ts";
 import { Receivers } from "./receivers.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Subscriptions, TopicHub } from "./publishing.ts";
 import { defer, type Deferred, handled } from "../util/promises.ts";
 
 /** The calls that a handler gets, apart from messages. */
@@ -70,6 +71,10 @@ export class Dispatcher implements EndpointConsumer {
   owner: Owner | undefined;
   /** Holds messages that wait to be sent. Made when the first one has to wait. */
   outbox: Outbox | undefined;
+  /** The topics of its server, if it has some. */
+  topics: TopicHub | undefined;
+  /** What it is subscribed to. Made by the first subscription. */
+  subscriptions: Subscriptions | undefined;
   /** The endpoint whose messages these are. */
   endpoint!: Endpoint;
 
@@ -96,13 +101,13 @@ export class Dispatcher implements EndpointConsumer {
   }
 
   /**
-   * Whether the program has sent a message or a Ping, has asked for a message or for the end, or
-   * has ended the connection.
+   * Whether the program has sent a message or a Ping, has asked for a message or for the end, has
+   * subscribed the connection to a topic, or has ended it.
    */
   get used(): boolean {
     return !this.endpoint.open || this.endpoint.messagesSent > 0 || this.#closed !== undefined ||
       this.#receivers !== undefined || this.#pings !== undefined ||
-      this.taker !== undefined || this.outbox !== undefined;
+      this.taker !== undefined || this.outbox !== undefined || this.subscriptions !== undefined;
   }
 
   /** The connection no longer keeps the process alive. */
@@ -259,6 +264,7 @@ export class Dispatcher implements EndpointConsumer {
   closed(info: CloseInfo): void {
     this.#pings?.closed(info);
     this.outbox?.closed(info);
+    this.subscriptions?.end();
     this.#closed?.resolve(info);
     this.heartbeat?.stop();
     this.owner?.closed(info, this.endpoint.draining);

@@ -15,7 +15,10 @@
 // 5. A Close frame does not wait: a message in chunks that is not complete is given up, with what
 //    waits behind it, and their promises reject. Whole messages before it are sent first
 //    (`refill()`).
-// 6. Small messages that wait share a promise, as those in the transport do: a promise for each
+// 6. A published message that another may replace (topics/deliver.ts) waits here in the same way,
+//    with any `overflow`: from the first one on, this outbox holds messages back while the
+//    transport is congested.
+// 7. Small messages that wait share a promise, as those in the transport do: a promise for each
 //    would be most of what they cost.
 
 import { Backlog, Deque } from "./backlog.ts";
@@ -73,8 +76,10 @@ export class Outbox {
   dropped = 0;
 
   readonly #endpoint: Endpoint;
-  readonly #mayDrop: boolean;
-  readonly #backlog = new Backlog<WaitingStream>();
+  /** Whether messages wait here while the transport is congested. */
+  holds: boolean;
+  /** What waits. */
+  readonly backlog: Backlog<WaitingStream> = new Backlog();
   /** The promises of the messages that wait, in order. */
   readonly #waiters = new Deque<Waiters>();
   #stream: WaitingStream | undefined;
@@ -87,7 +92,7 @@ export class Outbox {
   /** The sender for one endpoint. */
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
-    this.#mayDrop = mayDrop(endpoint.limits);
+    this.holds = mayDrop(endpoint.limits);
   }
 
   /**
@@ -95,7 +100,7 @@ export class Outbox {
    * some more.
    */
   get held(): number {
-    return this.#lost + this.#backlog.size;
+    return this.#lost + this.backlog.size;
   }
 
   /** Octets that wait here and in the transport. */
@@ -105,19 +110,19 @@ export class Outbox {
 
   /** Octets that wait here. */
   get #waiting(): number {
-    return this.#backlog.size + (this.#stream?.size ?? 0);
+    return this.backlog.size + (this.#stream?.size ?? 0);
   }
 
   /** Sends a message. */
   send(data: Sendable, compress: boolean): Promise<void> {
     const endpoint = this.#endpoint;
     if (!endpoint.open) return endpoint.send(data, compress);
-    const refused = this.#refuse();
+    const refused = this.refuse();
     if (refused !== undefined) return refused;
-    if (this.#ready) return endpoint.transmit(data, compress);
-    const { size } = this.#backlog;
-    this.#backlog.push(data, compress);
-    return this.#wait(this.#backlog.size - size);
+    if (this.ready) return endpoint.transmit(data, compress);
+    const { size } = this.backlog;
+    this.backlog.push(data, compress);
+    return this.wait(this.backlog.size - size);
   }
 
   /**
@@ -130,21 +135,21 @@ export class Outbox {
     const chunks = Symbol.asyncIterator in source
       ? source[Symbol.asyncIterator]()
       : source[Symbol.iterator]();
-    const refused = this.#refuse();
+    const refused = this.refuse();
     if (refused !== undefined) {
       release(chunks);
       return refused;
     }
     const stream: WaitingStream = { kind: "stream", size, chunks, sent: defer() };
-    this.#backlog.pushStream(stream);
+    this.backlog.keep(stream);
     this.refill(false);
     return stream.sent.promise;
   }
 
   /** Whether nothing has to leave before what comes. */
-  get #ready(): boolean {
-    return this.#stream === undefined && this.#backlog.count === 0 &&
-      !(this.#mayDrop && this.#endpoint.congested);
+  get ready(): boolean {
+    return this.#stream === undefined && this.backlog.count === 0 &&
+      !(this.holds && this.#endpoint.congested);
   }
 
   /**
@@ -154,9 +159,9 @@ export class Outbox {
    */
   refill(all: boolean): void {
     while (this.#stream === undefined) {
-      if (!all && this.#mayDrop && this.#endpoint.congested) return;
-      const { size } = this.#backlog;
-      const next = this.#backlog.shift();
+      if (!all && this.holds && this.#endpoint.congested) return;
+      const { size } = this.backlog;
+      const next = this.backlog.shift();
       if (next === undefined) return;
       if (next.kind === "stream") {
         this.#stream = next;
@@ -168,7 +173,7 @@ export class Outbox {
         const { data, compress, text } = next;
         this.#passed(this.#endpoint.transmit(data, compress, text));
       } else {
-        this.#lost += size - this.#backlog.size;
+        this.#lost += size - this.backlog.size;
         this.#passed(this.#endpoint.writable());
       }
     }
@@ -177,23 +182,27 @@ export class Outbox {
   /** The connection has ended: nothing that waits will be sent. */
   closed(info: CloseInfo): void {
     const stream = this.#stream;
-    if (stream === undefined && this.#backlog.count === 0) return;
+    if (stream === undefined && this.backlog.count === 0) return;
     const error = new ConnectionClosed(info);
     if (stream !== undefined) stream.size = 0;
     while (this.#waiters.count > 0) this.#waiters.shift()!.sent.reject(error);
-    while (this.#backlog.count > 0) this.#giveUp(this.#backlog.drop(), error);
+    while (this.backlog.count > 0) this.#giveUp(this.backlog.drop(), error);
     // The source may never give its next chunk.
     this.#giveUp(stream, error);
   }
 
-  /** The promise for a message that is not accepted because too much waits. */
-  #refuse(): Promise<void> | undefined {
+  /**
+   * Applies the option `overflow` before a message is added.
+   *
+   * @returns The promise for a message that is not accepted because too much waits.
+   */
+  refuse(): Promise<void> | undefined {
     const { limits } = this.#endpoint;
     if (limits.overflow === "wait" || !this.#endpoint.full(this.#waiting)) return undefined;
     if (limits.overflow === "close") return this.#endpoint.overflow(this.#waiting);
     if (limits.overflow === "drop-oldest") {
       const most = limits.maxBufferedAmount - this.#endpoint.bufferedAmount;
-      while (this.#waiting > most && this.#backlog.count > 0) this.#dropOldest();
+      while (this.#waiting > most && this.backlog.count > 0) this.#dropOldest();
       return undefined;
     }
     this.dropped++;
@@ -201,7 +210,7 @@ export class Outbox {
   }
 
   #dropOldest(): void {
-    const stream = this.#backlog.drop();
+    const stream = this.backlog.drop();
     this.dropped++;
     if (stream === undefined) return this.#passed(RESOLVED);
     stream.sent.resolve();
@@ -209,7 +218,7 @@ export class Outbox {
   }
 
   /** The promise of a message that has just begun to wait. */
-  #wait(size: number): Promise<void> {
+  wait(size: number): Promise<void> {
     let waiters = this.#waiters.last;
     if (waiters === undefined || waiters.size >= SHARED) {
       waiters = { count: 0, size: 0, sent: defer() };

@@ -171,6 +171,7 @@ export function openConnection(
   const { connection, dispatcher } = established;
   const member = new Member(context, peer, guard, connection);
   dispatcher.owner = member;
+  dispatcher.topics = context.topics;
   context.connections.add(connection);
   context.guard.counters.opened();
   runHandler(handler, established, member);

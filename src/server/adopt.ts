@@ -4,6 +4,12 @@
 
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
+import {
+  type Publishable,
+  type PublishOptions,
+  type PublishResult,
+  topicsOf,
+} from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
@@ -50,6 +56,11 @@ export class Adoption {
     // The engine answers Pings: an answer of ours would be a second one.
     this.#context = { ...context, autoPong: false };
     this.#shutdown = new Shutdown(this.#context);
+  }
+
+  /** See `Server.publish()`. */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
+    return topicsOf(this.#context).publish(topic, data, options, undefined);
   }
 
   /** What has happened so far; see `Server.stats()`. */

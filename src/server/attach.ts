@@ -7,6 +7,12 @@
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
+import {
+  type Publishable,
+  type PublishOptions,
+  type PublishResult,
+  topicsOf,
+} from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { HeaderFields } from "../http/fields.ts";
@@ -68,6 +74,11 @@ export class Attachment {
     this.#shutdown.add(session);
     session.runOnce(toHead(head), rest, peer.connect());
     return session.refusal;
+  }
+
+  /** See `Server.publish()`. */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
+    return topicsOf(this.#context).publish(topic, data, options, undefined);
   }
 
   /** What has happened so far; see `Server.stats()`. */

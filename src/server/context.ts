@@ -3,6 +3,7 @@
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { type Compression, createCompression } from "../deflate/compression.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
+import { type HasTopics, type TopicHub, TOPICS } from "../connection/publishing.ts";
 import { Admission } from "../guard/admission.ts";
 import { createGuardSettings, type GuardSettings } from "../guard/connection_guard.ts";
 import { createHostRule, type HostRule } from "../handshake/hosts.ts";
@@ -88,6 +89,8 @@ export interface ServerContext extends
   readonly guard: GuardSettings;
   /** Which clients may connect. */
   readonly admission: Admission;
+  /** The topics of its connections. */
+  readonly topics: TopicHub | undefined;
   /** Which proxies to believe. */
   readonly trustProxy: Trust | undefined;
 }
@@ -133,6 +136,7 @@ export function createContext(
     findSocket: undefined,
     guard,
     admission: new Admission(guard),
+    topics: (options.topics as unknown as HasTopics | undefined)?.[TOPICS],
     trustProxy: createTrust(options.trustProxy),
     error,
     refused: createRefuse(guard.counters, options.refused, error),

@@ -11,12 +11,14 @@
 import { handler } from "../connection/check_handler.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "../connection/limits.ts";
+import { TOPICS } from "../connection/publishing.ts";
 import { COMPRESSION_OPTIONS, type CompressionOptions } from "../deflate/options.ts";
 import { GUARD_OPTIONS, type GuardOptions } from "../guard/options.ts";
 import { hostsRule } from "../handshake/hosts.ts";
 import { type Origins, originsRule } from "../handshake/origin_policy.ts";
 import { HEAD_DEFAULTS } from "../http/head.ts";
 import { type TrustProxy, trustRule } from "../proxy/trust.ts";
+import type { Topics } from "../topics/topics.ts";
 import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../transport/tls.ts";
 import {
   callback,
@@ -127,6 +129,11 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    * that sends the header, where no other client can connect. Default: false.
    */
   readonly proxyProtocol?: boolean;
+  /**
+   * The topics of {@linkcode createTopics}, to which connections subscribe by `ws.subscribe()` and
+   * publish by `ws.publish()`. Several servers may share them. Default: none.
+   */
+  readonly topics?: Topics;
   /**
    * Called once for each failure: what `fetch` or a handler without an `error` hook throws, a
    * response that was cut, a failure of `tls.sni`, and that the system cannot accept connections
@@ -278,6 +285,7 @@ const SERVER_OPTIONS: OptionTable<ServerOptions> = {
   guard: group(GUARD_OPTIONS),
   trustProxy: trustRule,
   proxyProtocol: flag,
+  topics: kind("what createTopics() returns", (value) => isObject(value) && TOPICS in value),
   error: callback,
   refused: callback,
 };

@@ -2,6 +2,12 @@
 
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
+import {
+  type Publishable,
+  type PublishOptions,
+  type PublishResult,
+  topicsOf,
+} from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { Address, Listener, Runtime } from "../transport/transport.ts";
 import { checkOptions } from "../util/check_options.ts";
@@ -33,6 +39,11 @@ export interface Server extends AsyncDisposal {
    * @returns The figures of this moment.
    */
   stats(): ServerStats;
+  /**
+   * Publishes to all subscribers of a topic: the same as `publish()` of the option `topics`, which
+   * it throws a TypeError without.
+   */
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
    * Lets the process end though the server listens, as `unref()` of `node:net` does; connections
    * still keep it alive. For a server that is to run only as long as the rest of the program, such
@@ -137,6 +148,10 @@ class RunningServer implements Server {
 
   stats(): ServerStats {
     return this.#context.guard.counters.snapshot();
+  }
+
+  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
+    return topicsOf(this.#context).publish(topic, data, options, undefined);
   }
 
   get port(): number {

@@ -26,7 +26,7 @@ test("Backlog gives messages back in order, as they were", () => {
   const backlog = new Backlog<Stream>();
   backlog.push("Grüße", true);
   backlog.push(Uint8Array.of(1, 2), false);
-  backlog.pushStream({ kind: "stream", name: "in chunks", size: 3 });
+  backlog.keep({ kind: "stream", name: "in chunks", size: 3 });
   backlog.push("", false);
   backlog.push(new Uint8Array(), true);
   backlog.push(new PreparedMessage("small"), true);
@@ -68,8 +68,8 @@ test("Backlog counts the octets of a message and what it takes besides", () => {
     () => backlog.push(new Uint8Array(100_000), false),
     () => backlog.push(new PreparedMessage("abc"), false),
     () => backlog.push(new PreparedMessage(new Uint8Array(2_000)), false),
-    () => backlog.pushStream({ kind: "stream", name: "in chunks", size: 0 }),
-    () => backlog.pushStream({ kind: "stream", name: "an array", size: 70_000 }),
+    () => backlog.keep({ kind: "stream", name: "in chunks", size: 0 }),
+    () => backlog.keep({ kind: "stream", name: "an array", size: 70_000 }),
   ].map((add) => {
     const before = backlog.size;
     add();
@@ -84,7 +84,7 @@ test("Backlog.drop() drops the first, and gives back a message in chunks", () =>
   const backlog = new Backlog<Stream>();
   const stream: Stream = { kind: "stream", name: "in chunks", size: 5 };
   backlog.push("a", false);
-  backlog.pushStream(stream);
+  backlog.keep(stream);
   backlog.push(new PreparedMessage("x".repeat(2_000)), false);
   backlog.push("", false);
   backlog.push("b", false);

@@ -13,6 +13,8 @@ import { SEND_OPTIONS } from "../../src/protocol/sendable.ts";
 import { ADOPTION_OPTIONS, SERVE_OPTIONS, SERVER_DEFAULTS } from "../../src/server/options.ts";
 import { CLOSE_OPTIONS } from "../../src/server/shutdown.ts";
 import { UPGRADE_OPTIONS } from "../../src/server/upgrade.ts";
+import { PUBLISH_OPTIONS } from "../../src/topics/hub.ts";
+import { TOPICS_OPTIONS } from "../../src/topics/topics.ts";
 import { CERTIFICATE_OPTIONS } from "../../src/transport/certificate.ts";
 import { TLS_CLIENT_OPTIONS, TLS_SERVER_OPTIONS } from "../../src/transport/tls.ts";
 import type { OptionRule } from "../../src/util/check_options.ts";
@@ -168,6 +170,17 @@ export const sections: readonly Section[] = [
     title: "send() and PreparedMessage",
     declared: [["src/protocol/sendable.ts", "SendOptions"]],
     table: SEND_OPTIONS,
+  },
+  {
+    title: "publish()",
+    text: "Besides those of `send()`.",
+    declared: [["src/connection/publishing.ts", "PublishOptions"]],
+    table: PUBLISH_OPTIONS,
+  },
+  {
+    title: "createTopics()",
+    declared: [["src/topics/topics.ts", "TopicsOptions"]],
+    table: TOPICS_OPTIONS,
   },
   {
     title: "serveFiles()",

@@ -32,6 +32,9 @@ const testedElsewhere: Record<string, string> = {
   "src/testing/raw_handshake.ts": "test/testing/raw_peer_test.ts has both ends",
   "src/testing/raw_reader.ts": "test/testing/raw_peer_test.ts reads through peers",
   "src/testing/timeout.ts": "test/testing/expect_test.ts has each end of a wait",
+  "src/connection/publishing.ts":
+    "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
+  "src/topics/hub.ts": "test/topics/topics_test.ts drives it through its interface",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
     "test/connection/dispatcher_test.ts has a taker and ignoreMessages()",

@@ -8,12 +8,14 @@ import {
   type ConnectionLimits,
   type ConnectOptions,
   createDevelopmentCertificate,
+  createTopics,
   type DevelopmentCertificateOptions,
   type FileOptions,
   type GuardOptions,
   type HeartbeatOptions,
   type MethodRoute,
   PreparedMessage,
+  type PublishOptions,
   type RouteServerOptions,
   type SendOptions,
   serveFiles,
@@ -22,6 +24,7 @@ import {
   type SocketRoute,
   type TlsClientOptions,
   type TlsServerOptions,
+  type TopicsOptions,
   type UpgradeOptions,
   WebSocket,
   type WebSocketOptions,
@@ -137,6 +140,7 @@ const common = {
   requireOrigin: flag,
   hosts: [["example.org"], "example.org", [1], ["https://example.org"], null],
   trustProxy: [["10.0.0.0/8"], "10.0.0.0/8", 0.5, -1, NaN, null, ["x"]],
+  topics: [createTopics(), {}, true, null, "news"],
   error: callback,
   refused: callback,
 } as const;
@@ -222,6 +226,19 @@ const closing: Samples<ServerCloseOptions> = {
   reason: ["a", 1, null],
   timeout: time,
   spread: [0, -1, NaN, Infinity, "1"],
+};
+
+const publishing: Samples<PublishOptions> = {
+  compress: flag,
+  binary: [true, "true", 1, null],
+  droppable: flag,
+  coalesce: ["key", 5, null, "", "x".repeat(256)],
+};
+
+const topicsOptions: Samples<TopicsOptions> = {
+  onFirstSubscriber: callback,
+  onLastSubscriber: callback,
+  error: callback,
 };
 
 const sending: Samples<SendOptions> = { compress: flag, binary: [true, "true", 1, null] };
@@ -412,6 +429,16 @@ const calls: readonly Call[] = [
     owner: "send()",
     samples: sending,
     run: (options: SendOptions) => withPair(({ client }) => client.send("a", options)),
+  },
+  {
+    owner: "publish()",
+    samples: publishing,
+    run: (options: PublishOptions) => void createTopics().publish("topic", "a", options),
+  },
+  {
+    owner: "createTopics()",
+    samples: topicsOptions,
+    run: (options: TopicsOptions) => void createTopics(options),
   },
   {
     owner: "PreparedMessage",

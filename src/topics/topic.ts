@@ -1,0 +1,165 @@
+// A topic and its subscribers in this process.
+//
+// 1. A subscription is four numbers in four arrays, and no object: the member in the topic's list,
+//    the topic in the member's, and in each the place in the other. So a subscription ends in the
+//    same time however many there are: the last one of each list takes its place.
+//    It takes 83 octets on Node and Deno and 120 on Bun, with 10 topics for each connection.
+// 2. A list that is being published to is not changed but copied, once for each such publication:
+//    user code may run meanwhile, and end subscriptions. Those that ended are then skipped.
+
+import type { Message } from "../connection/message.ts";
+import type { WaitingMessage } from "../connection/backlog.ts";
+import type { Dispatcher } from "../connection/dispatcher.ts";
+import type { Subscriptions } from "../connection/publishing.ts";
+
+/**
+ * A function that is called with what is published.
+ *
+ * @param data The message: a string, or bytes in memory of its own.
+ * @param topic The name of the topic.
+ */
+export type TopicListener = (data: Message, topic: string) => void | Promise<void>;
+
+/** From so many topics of one connection on, they are found by a map instead of a search. */
+const MANY = 32;
+
+/** A topic that has subscribers. */
+export class Topic {
+  /** Its name. */
+  readonly name: string;
+  /** The connections. */
+  members: Member[] = [];
+  /** The functions. A list that is replaced, not changed. */
+  listeners: readonly TopicListener[] = [];
+  /** For each member, where the topic stands in its list. */
+  #slots: number[] = [];
+  /** How many publications go through the list of members. */
+  #readers = 0;
+
+  /** A topic without subscribers. */
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** How many subscribers it has. */
+  get size(): number {
+    return this.members.length + this.listeners.length;
+  }
+
+  /** Adds a member, in whose list the topic stands at `slot`. Returns its place. */
+  add(member: Member, slot: number): number {
+    this.#slots.push(slot);
+    return this.members.push(member) - 1;
+  }
+
+  /** Removes the member at a place. */
+  remove(place: number): void {
+    if (this.#readers > 0) {
+      this.members = this.members.slice();
+      this.#readers = 0;
+    }
+    const { members } = this;
+    const member = members.pop()!;
+    const slot = this.#slots.pop()!;
+    if (place === members.length) return;
+    members[place] = member;
+    this.#slots[place] = slot;
+    member.moved(slot, place);
+  }
+
+  /** The topic has moved in the list of the member at a place. */
+  moved(place: number, slot: number): void {
+    this.#slots[place] = slot;
+  }
+
+  /** Calls `visit` with each member that is subscribed when its turn comes, except one. */
+  forEach(except: Dispatcher | undefined, visit: (member: Member) => void): void {
+    const { members } = this;
+    const { length } = members;
+    this.#readers++;
+    try {
+      for (let i = 0; i < length; i++) {
+        const member = members[i]!;
+        if (member.dispatcher === except) continue;
+        if (this.members !== members && member.find(this) < 0) continue;
+        visit(member);
+      }
+    } finally {
+      if (this.members === members) this.#readers--;
+    }
+  }
+}
+
+/** A connection that has subscribed to topics. */
+export class Member implements Subscriptions {
+  /** The connection. */
+  readonly dispatcher: Dispatcher;
+  /** Published messages that wait for it and can be replaced, by topic and key. */
+  replaceable: Map<string, WaitingMessage> | undefined;
+  /** Called with each topic whose last subscriber has left. */
+  readonly #left: (topic: Topic) => void;
+  readonly #topics: Topic[] = [];
+  /** For each topic, where the member stands in its list. */
+  readonly #places: number[] = [];
+  /** Where each topic stands, when there are many. */
+  #index: Map<Topic, number> | undefined;
+
+  /** A connection without subscriptions. */
+  constructor(dispatcher: Dispatcher, left: (topic: Topic) => void) {
+    this.dispatcher = dispatcher;
+    this.#left = left;
+  }
+
+  /** How many topics it has subscribed to. */
+  get count(): number {
+    return this.#topics.length;
+  }
+
+  /** Where a topic stands in its list; -1 when it has not subscribed. */
+  find(topic: Topic): number {
+    if (this.#index !== undefined) return this.#index.get(topic) ?? -1;
+    return this.#topics.indexOf(topic);
+  }
+
+  /** Subscribes. */
+  add(topic: Topic): void {
+    const slot = this.#topics.length;
+    this.#topics.push(topic);
+    this.#places.push(topic.add(this, slot));
+    if (this.#index !== undefined) this.#index.set(topic, slot);
+    else if (slot >= MANY) this.#index = new Map(this.#topics.map((one, slot) => [one, slot]));
+  }
+
+  /** Ends the subscription that stands at `slot`. */
+  remove(slot: number): void {
+    const topics = this.#topics;
+    const places = this.#places;
+    const topic = topics[slot]!;
+    topic.remove(places[slot]!);
+    this.#index?.delete(topic);
+    const last = topics.pop()!;
+    const place = places.pop()!;
+    if (slot < topics.length) {
+      topics[slot] = last;
+      places[slot] = place;
+      last.moved(place, slot);
+      this.#index?.set(last, slot);
+    }
+    this.#left(topic);
+  }
+
+  /** The member has moved in the list of the topic at a slot. */
+  moved(slot: number, place: number): void {
+    this.#places[slot] = place;
+  }
+
+  /** The names of the topics. */
+  get names(): readonly string[] {
+    return this.#topics.map(({ name }) => name);
+  }
+
+  /** Implements {@linkcode Subscriptions}. */
+  end(): void {
+    while (this.#topics.length > 0) this.remove(this.#topics.length - 1);
+  }
+}
