@@ -512,7 +512,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
-    return iterateMessages(this);
+    return iterateMessages(this.#dispatcher);
   }
 }
 

@@ -163,6 +163,31 @@ export class Dispatcher implements EndpointConsumer {
     return this.#receivers?.count;
   }
 
+  /** Iterations that have begun and not ended. */
+  get iterating(): number {
+    return this.#receivers?.iterations ?? 0;
+  }
+
+  /** An iteration takes the messages from now on. */
+  beginIteration(): void {
+    const receivers = this.#receivers ??= this.#createReceivers();
+    receivers.iterations++;
+    for (const begun of receivers.watchers ?? []) begun();
+  }
+
+  /** An iteration has ended. */
+  endIteration(): void {
+    if (this.#receivers !== undefined) this.#receivers.iterations--;
+  }
+
+  /** Calls `begun` when an iteration begins, until the function that is returned is called. */
+  watchIterations(begun: () => void): () => void {
+    const receivers = this.#receivers ??= this.#createReceivers();
+    const watchers = receivers.watchers ??= new Set();
+    watchers.add(begun);
+    return () => watchers.delete(begun);
+  }
+
   /** Sets whether the next message comes whole or in chunks, as its receiver wants it. */
   aim(): void {
     const streamed = this.#receivers?.streamed;
@@ -205,7 +230,7 @@ export class Dispatcher implements EndpointConsumer {
     const claim = this.taker?.claim;
     if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
     if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
-    this.#receivers ??= new Receivers(() => this.#unasked());
+    this.#receivers ??= this.#createReceivers();
     // A program that has called `receive()` once gets all messages, though that call may take none.
     endpoint.inbound.dropsExcess = false;
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
@@ -213,6 +238,10 @@ export class Dispatcher implements EndpointConsumer {
     this.aim();
     endpoint.proceed();
     return taken;
+  }
+
+  #createReceivers(): Receivers {
+    return new Receivers(() => this.#unasked());
   }
 
   /** A call that waited has been given up. */

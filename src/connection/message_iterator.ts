@@ -7,6 +7,10 @@ import { ConnectionClosed } from "../protocol/errors.ts";
 interface Source {
   /** The next message. */
   receive(): Promise<Message>;
+  /** An iteration begins; each one ends once. */
+  beginIteration(): void;
+  /** An iteration has ended. */
+  endIteration(): void;
 }
 
 /**
@@ -14,9 +18,27 @@ interface Source {
  * as intended, and throws otherwise.
  */
 export function iterateMessages(source: Source): AsyncIterableIterator<Message> {
+  let running = false;
+  const end = (): void => {
+    if (running) source.endIteration();
+    running = false;
+  };
+  const fail = (error: unknown): IteratorResult<Message> => {
+    end();
+    return finish(error);
+  };
   return {
-    next: () => source.receive().then(toResult, finish),
-    return: () => Promise.resolve({ done: true, value: undefined }),
+    next() {
+      if (!running) {
+        running = true;
+        source.beginIteration();
+      }
+      return source.receive().then(toResult, fail);
+    },
+    return() {
+      end();
+      return Promise.resolve({ done: true, value: undefined });
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -16,6 +16,11 @@ interface Receiver {
 
 /** Those of one connection. */
 export class Receivers {
+  /** Iterations that have begun and not ended: one that works on a message will want the next. */
+  iterations = 0;
+  /** Called when an iteration begins. */
+  watchers: Set<() => void> | undefined;
+
   #receivers: Receiver[] = [];
   readonly #changed: () => void;
 

@@ -1,8 +1,9 @@
 // Matchers for either end of a connection.
 //
 // 1. They take messages with `receive()`, so only one of the program and the test may take them: a
-//    matcher on a connection that has another reader says so. Matchers that wait at once get the
-//    messages in the order of the calls.
+//    matcher on a connection that has another reader says so. An iteration is one from its first
+//    `next()` to its end, also while its body works. Matchers that wait at once get the messages in
+//    the order of the calls.
 // 2. They know the messages, not the frames: what came is shown as the frame that it would be.
 
 import { dispatcherOf, WebSocketConnection } from "../connection/connection.ts";
@@ -29,9 +30,9 @@ import { startTimeout, type WaitOptions } from "./timeout.ts";
 /** How a connection is expected to end. */
 export interface ExpectedClose {
   /** The close code, as in {@linkcode CloseInfo}. Default: any. */
-  readonly code?: number;
+  readonly code?: number | undefined;
   /** The reason. Default: any. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /** What came for a matcher. */
@@ -55,7 +56,8 @@ const waiting = new WeakMap<Dispatcher, number>();
  * @param options How long to wait.
  * @returns A promise that resolves when the message has come. Rejects with an
  * {@linkcode AssertionError} when another one comes, the connection ends, or nothing comes in time;
- * with a TypeError when a hook, an iteration or a `receive()` takes the messages.
+ * with a TypeError when a hook, an iteration or a `receive()` takes the messages, or an iteration
+ * begins meanwhile.
  *
  * @example
  * ```ts
@@ -166,13 +168,15 @@ export async function expectNothing(
 }
 
 /**
- * Expects the connection to end, by either end. Messages that come before are left where they are.
+ * Expects the connection to end next, by either end. A message that comes first, or that already
+ * waits, is what came instead: take each one before. Where a hook, an iteration or a `receive()`
+ * takes the messages, they pass.
  *
  * @param ws Either end of a connection.
  * @param expected The close code and the reason. Default: any.
  * @param options How long to wait.
  * @returns How it ended. Rejects with an {@linkcode AssertionError} when it ends otherwise, or not
- * in time: then with the messages that came instead, unless something else takes them.
+ * in time, or a message comes first, which is taken.
  *
  * @example
  * ```ts
@@ -190,17 +194,24 @@ export async function expectClose(
 ): Promise<CloseInfo> {
   checkOptions("expectClose()", expected, EXPECTED_CLOSE);
   const dispatcher = connectionOf("expectClose()", ws);
+  const reader = readerOf(dispatcher);
+  const line = describeClose(expected);
+  const fail = (got: string, actual?: string | Bytes): AssertionError =>
+    new AssertionError(`Expected ${line}, got ${got}`, actual, expected);
+  if (reader === undefined) {
+    const next = await take("expectClose()", ws, dispatcher, options);
+    if ("late" in next) throw fail(show(next));
+    if ("message" in next) {
+      throw fail(
+        `${show(next)}, which nothing has taken: take each message before expectClose()`,
+        next.message,
+      );
+    }
+  }
   const wait = startTimeout("expectClose()", options, dispatcher.endpoint.transport.clock);
   const came = await Promise.race([ws.closed, wait.late]);
   wait.stop();
-  const line = describeClose(expected);
-  if (typeof came === "string") {
-    const instead = await waitingMessages(dispatcher);
-    const got = instead.length === 0
-      ? `nothing ${came}`
-      : `${instead.join(", ")}, and no end ${came}`;
-    throw new AssertionError(`Expected ${line}, got ${got}`, undefined, expected);
-  }
+  if (typeof came === "string") throw fail(`no end ${came}; the messages go to ${reader}`);
   const { code = came.code, reason = came.reason } = expected;
   if (came.code === code && came.reason === reason) return came;
   const actual = { code: came.code, reason: came.reason };
@@ -226,26 +237,47 @@ function connectionOf(call: string, ws: unknown): Dispatcher {
   throw new TypeError(`${call} expected a WebSocketConnection, got ${describe(ws)}`);
 }
 
-/** What comes next: a message, the end, or nothing in time. */
+/** What else takes the messages, if something does. */
+function readerOf(dispatcher: Dispatcher): string | undefined {
+  if (dispatcher.taker?.claim !== undefined) return "a message hook or ignoreMessages()";
+  if (dispatcher.iterating > 0) return "an iteration";
+  const others = (dispatcher.receiving ?? 0) - (waiting.get(dispatcher) ?? 0);
+  return others > 0 ? "a receive() that waits" : undefined;
+}
+
+function otherReader(call: string, reader: string): TypeError {
+  return new TypeError(
+    `${call} expected a connection whose messages nothing else takes, got one with ${reader}: ` +
+      "look at the other end, or at what the program does with the message",
+  );
+}
+
+/** What comes next where nothing else takes the messages. */
 async function next(call: string, ws: WebSocketConnection, options: WaitOptions): Promise<Came> {
   const dispatcher = connectionOf(call, ws);
-  const others = (dispatcher.receiving ?? 0) - (waiting.get(dispatcher) ?? 0);
-  const reader = dispatcher.taker?.claim !== undefined
-    ? "a message hook or ignoreMessages()"
-    : others > 0
-    ? "a receive() or an iteration that waits"
-    : undefined;
-  if (reader !== undefined) {
-    throw new TypeError(
-      `${call} expected a connection whose messages nothing else takes, got one with ${reader}: ` +
-        "look at the other end, or at what the program does with the message",
-    );
-  }
+  const reader = readerOf(dispatcher);
+  if (reader !== undefined) throw otherReader(call, reader);
+  return await take(call, ws, dispatcher, options);
+}
+
+/** Takes what comes next: a message, the end, or nothing in time. */
+async function take(
+  call: string,
+  ws: WebSocketConnection,
+  dispatcher: Dispatcher,
+  options: WaitOptions,
+): Promise<Came> {
   const wait = startTimeout(call, options, dispatcher.endpoint.transport.clock);
   const giveUp = new AbortController();
   let late = "";
   wait.late.then((words) => {
     late = words;
+    giveUp.abort();
+  });
+  let iterated = false;
+  // Its place in the queue is free before the iteration asks for a message, which then gets it.
+  const unwatch = dispatcher.watchIterations(() => {
+    iterated = true;
     giveUp.abort();
   });
   const { signal } = giveUp;
@@ -254,10 +286,15 @@ async function next(call: string, ws: WebSocketConnection, options: WaitOptions)
     return { message: await ws.receive({ signal }) as string | Bytes };
   } catch (error) {
     if (error instanceof ConnectionClosed) return { end: error };
+    if (iterated) throw otherReader(call, "an iteration");
     if (signal.aborted) return { late, stoodStill: wait.stoodStill };
-    throw error;
+    // A compressed message was not valid, which has ended the connection.
+    const { info } = dispatcher.endpoint;
+    if (info === undefined) throw error;
+    return { end: new ConnectionClosed(info) };
   } finally {
     waiting.set(dispatcher, (waiting.get(dispatcher) ?? 1) - 1);
+    unwatch();
     wait.stop();
   }
 }
@@ -267,18 +304,4 @@ function show(came: Came): string {
   if ("late" in came) return `nothing ${came.late}`;
   const { end } = came;
   return endLine(end.info, `the end: ${end.message}`);
-}
-
-/** The messages that wait, as lines; none where something else takes them. */
-async function waitingMessages(dispatcher: Dispatcher): Promise<string[]> {
-  const lines: string[] = [];
-  while (lines.length < 16 && !dispatcher.receiving) {
-    const now = new AbortController();
-    const message = dispatcher.receive(now.signal).catch(() => undefined);
-    now.abort();
-    const got = await message;
-    if (got === undefined) break;
-    lines.push(messageLine(got));
-  }
-  return lines;
 }

@@ -121,7 +121,7 @@ export async function replay(
   }
 }
 
-type Resolved = ReplayOptions & Required<WaitOptions>;
+type Resolved = ReplayOptions & { readonly timeout: number };
 
 /** Makes the request; undefined when the answer is a refusal, as recorded. */
 async function openClient(

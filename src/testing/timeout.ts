@@ -7,12 +7,16 @@ import { checkOptions, number, type OptionTable } from "../util/check_options.ts
 export interface WaitOptions {
   /**
    * Milliseconds by the clock of the network: with a clock of {@linkcode createClock} the time
-   * passes when the test advances it. Default: 1,000.
+   * passes when the test advances it. Without one, at most 2,147,483,647, or Infinity for no limit.
+   * Default: 1,000.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 const DEFAULT_TIMEOUT = 1_000;
+
+/** The longest that the system's timers wait; they fire at once when it is more. */
+const LONGEST = 2_147_483_647;
 
 /**
  * Milliseconds of real time after which a test's clock that stands still is the test's mistake:
@@ -41,6 +45,7 @@ export interface Timeout {
  * @param options How long.
  * @param clock The clock of the network.
  * @returns The wait, which has to be stopped.
+ * @throws {RangeError} When the timeout is more than the clock can wait.
  */
 export function startTimeout(
   call: string,
@@ -49,6 +54,12 @@ export function startTimeout(
 ): Timeout {
   checkOptions(call, options, WAIT_OPTIONS);
   const { timeout = DEFAULT_TIMEOUT } = options;
+  if (clock === systemClock && timeout > LONGEST && timeout !== Infinity) {
+    throw new RangeError(
+      `Expected the timeout of ${call} to be at most ${LONGEST} milliseconds by the system's ` +
+        `clock, got ${timeout}: for longer, give the network a clock of createClock()`,
+    );
+  }
   let timer: unknown;
   let guard: unknown;
   let stoodStill = false;

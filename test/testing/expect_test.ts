@@ -3,6 +3,7 @@ import { connect, sendJson, serve } from "@sansocket/ws";
 import {
   AssertionError,
   createClock,
+  createNetwork,
   expectClose,
   expectJson,
   expectMessage,
@@ -133,14 +134,14 @@ test("matchers refuse a connection whose messages something else takes", async (
   const { client, server } = await pair();
   const iterated = server[Symbol.asyncIterator]();
   const first = iterated.next();
-  await assertRejects(() => expectMessage(server, "a"), TypeError, "or an iteration that waits");
+  await assertRejects(() => expectMessage(server, "a"), TypeError, "got one with an iteration");
   client.send("first");
   assertEquals((await first).value, "first");
   const own = client.receive();
   for (
     const matcher of [expectMessage(client, "a"), expectJson(client, 1), expectNothing(client)]
   ) {
-    await assertRejects(() => matcher, TypeError, "got one with a receive() or an iteration");
+    await assertRejects(() => matcher, TypeError, "got one with a receive() that waits");
   }
   server.send("a");
   assertEquals(await own, "a");
@@ -245,22 +246,130 @@ test("expectClose of a connection that was cut has 1006", async () => {
   );
 });
 
-test("expectClose shows the messages that came instead", async () => {
+test("expectClose shows the first message that nothing has taken, however many wait", async () => {
+  for (const [count, size] of [[1, 1], [17, 1], [3, 100_000]] as const) {
+    for (const closes of [true, false]) {
+      const { client, server } = await pair();
+      for (let i = 0; i < count; i++) server.send("a".repeat(size));
+      if (closes) server.close(4000);
+      const { message, actual } = await failure(expectClose(client, { code: 4000 }));
+      assertStringIncludes(message, 'Expected CLOSE 4000, got < TEXT "a');
+      assertStringIncludes(message, ", which nothing has taken: take each message before");
+      assertEquals(typeof actual, "string");
+      for (let i = 1; i < count; i++) await expectMessage(client, "a".repeat(size));
+      const end = expectClose(client, { code: 4000 });
+      if (!closes) server.close(4000);
+      assertEquals((await end).code, 4000);
+    }
+  }
+});
+
+test("expectClose lets messages pass that something else takes", async () => {
   const clock = createClock();
   const { client, server } = await pair({ clock });
-  server.send("a");
-  server.send("b");
-  const failed = failure(expectClose(client));
-  await clock.advance(1_000);
+  client.ignoreMessages();
+  for (let i = 0; i < 20; i++) server.send("a");
+  const failed = failure(expectClose(client, {}, { timeout: 5 }));
+  await clock.advance(5);
   assertEquals(
     (await failed).message,
-    'Expected the end of the connection, got < TEXT "a" [1 octet], < TEXT "b" [1 octet], ' +
-      "and no end within 1000 ms",
+    "Expected the end of the connection, got no end within 5 ms; " +
+      "the messages go to a message hook or ignoreMessages()",
   );
+  server.close(4000);
+  await expectClose(client, { code: 4000 });
+});
+
+test("expectClose says that nothing came", async () => {
+  const clock = createClock();
+  const { client } = await pair({ clock });
   const nothing = failure(expectClose(client, { code: 1000 }, { timeout: 5 }));
   await clock.advance(5);
   assertEquals((await nothing).message, "Expected CLOSE 1000, got nothing within 5 ms");
   client.terminate();
+});
+
+test("an iteration takes the messages from its beginning to its end", async () => {
+  const { client, server } = await pair();
+  server.send("first");
+  server.send("second");
+  for await (const message of client) {
+    // The body works, and no receive() waits.
+    for (
+      const matcher of [expectMessage(client, "x"), expectJson(client, 1), expectNothing(client)]
+    ) {
+      await assertRejects(() => matcher, TypeError, "got one with an iteration");
+    }
+    if (message === "second") break;
+  }
+  server.send("third");
+  await expectMessage(client, "third");
+  const iteration = client[Symbol.asyncIterator]();
+  const last = iteration.next();
+  server.close();
+  assertEquals((await last).done, true);
+  assertEquals((await iteration.next()).done, true);
+  await expectClose(client, { code: 1000 });
+});
+
+test("an iteration that begins while matchers wait gets the message", async () => {
+  const { client, server } = await pair();
+  const matchers = [expectMessage(client, "x"), expectClose(client), expectNothing(client)];
+  const rejected = Promise.all(
+    matchers.map((matcher) => assertRejects(() => matcher, TypeError, "got one with an iteration")),
+  );
+  const iteration = client[Symbol.asyncIterator]();
+  const first = iteration.next();
+  server.send("first");
+  assertEquals((await first).value, "first");
+  await rejected;
+  await iteration.return!();
+  server.send("second");
+  await expectMessage(client, "second");
+  await client.close();
+});
+
+test("matchers refuse a timeout that the system's timers cannot wait", async () => {
+  const { client } = await pair();
+  const month = { timeout: 30 * 86_400_000 };
+  for (
+    const matcher of [
+      expectMessage(client, "a", month),
+      expectJson(client, 1, month),
+      expectNothing(client, month),
+      expectClose(client, {}, month),
+    ]
+  ) {
+    await assertRejects(() => matcher, RangeError, "at most 2147483647 milliseconds");
+  }
+  const clock = createClock();
+  const network = createNetwork({ clock });
+  const server = await network.serve({ heartbeat: false, websocket: (ws) => ws.closed });
+  const slow = await network.connect(server.url, { heartbeat: false });
+  const nothing = expectNothing(slow, month);
+  await clock.advance(month.timeout);
+  await nothing;
+  await server.close();
+  await client.close();
+});
+
+test("a message that is not valid deflate ends what a matcher waits for", async () => {
+  const network = createNetwork();
+  const server = await network.serve({ compression: true, websocket: (ws) => ws.closed });
+  const peer = await network.raw(server.url, {
+    handshake: "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n" +
+      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+  });
+  const [ws] = server.connections;
+  const failed = failure(expectMessage(ws!, "a"));
+  peer.sendFrame({ opcode: 1, rsv1: true, payload: Uint8Array.of(0xff, 0xff) });
+  await peer.expectClose({ code: 1007 });
+  peer.end();
+  assertStringIncludes((await failed).message, "got the end: ");
+  await expectClose(ws!, { code: 1007 });
+  await server.close();
 });
 
 test("matchers work on a connection over a socket", async () => {
