@@ -11,9 +11,12 @@ import {
   type CloseInfo,
   connect,
   ConnectionClosed,
+  createTopics,
   HandshakeError,
   type Message,
+  type PublishResult,
   type ServerStats,
+  type Topics,
   type UpgradeOptions,
   type WebSocketConnection,
   type WebSocketHandler,
@@ -28,6 +31,7 @@ export interface Options {
   readonly maxMessageSize?: number;
   readonly maxBufferedAmount?: number;
   readonly closeTimeout?: number;
+  readonly topics?: Topics;
   readonly error?: (error: unknown) => void;
 }
 
@@ -36,6 +40,7 @@ export interface Adopting {
   readonly port: number;
   readonly sockets: {
     readonly connections: ReadonlySet<WebSocketConnection>;
+    publish(topic: string, data: string): PublishResult;
     stats(): ServerStats;
     close(): Promise<void>;
   };
@@ -90,6 +95,22 @@ export function adoptSuite(
       assertEquals(sockets.connections.size, 1);
       const { code, wasClean } = await ws.close();
       assertEquals([code, wasClean], [1000, true]);
+    },
+  );
+
+  const topics = createTopics();
+  scene(
+    "has topics, and publish() for all of its connections",
+    { topics },
+    { open: (ws) => void ws.subscribe("a"), message: (ws, data) => void ws.publish("a", data) },
+    async ({ url, sockets }) => {
+      const [anna, ben] = [await connect(url), await connect(url)];
+      await Promise.all([anna.ping(), ben.ping()]);
+      assertEquals(sockets.publish("a", "to both").delivered, 2);
+      anna.send("from anna");
+      assertEquals([await anna.receive(), await ben.receive()], ["to both", "to both"]);
+      assertEquals(await ben.receive(), "from anna");
+      await Promise.all([anna.close(), ben.close()]);
     },
   );
 

@@ -10,7 +10,13 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { connect, HandshakeError, type Refusal, type WebSocketHooks } from "@sansocket/ws";
+import {
+  connect,
+  createTopics,
+  HandshakeError,
+  type Refusal,
+  type WebSocketHooks,
+} from "@sansocket/ws";
 import { attach, type Attached, type AttachOptions } from "@sansocket/ws/node";
 import { settled, withResolvers } from "../../support/connections.ts";
 import { createDevelopmentCertificate } from "../../../src/transport/certificate.ts";
@@ -62,6 +68,27 @@ function stop(server: Server): Promise<void> {
   server.closeAllConnections();
   return new Promise((resolve) => server.close(() => resolve()));
 }
+
+const topics = createTopics();
+scene(
+  "has topics, and publish() for all of its connections",
+  {
+    topics,
+    websocket: {
+      open: (ws) => void ws.subscribe("a"),
+      message: (ws, data) => void ws.publish("a", data),
+    },
+  },
+  async ({ url, sockets }) => {
+    const [anna, ben] = [await connect(url), await connect(url)];
+    await Promise.all([anna.ping(), ben.ping()]);
+    assertEquals(sockets.publish("a", "to both").delivered, 2);
+    await anna.send("from anna");
+    assertEquals([await anna.receive(), await ben.receive()], ["to both", "to both"]);
+    assertEquals(await ben.receive(), "from anna");
+    await Promise.all([anna.close(), ben.close()]);
+  },
+);
 
 scene(
   "serves sockets beside the pages of the server",
