@@ -284,6 +284,9 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
     if (binary === undefined && (typeof data === "string" || isOwnUint8Array(data))) {
       return this.#dispatcher.sender.send(data, compress);
     }
+    // Before `isBytes()`, which throws and catches an error for what is no memory: with that, a
+    // delivery of a broadcast took 32 µs of CPU time on Node instead of 10.
+    if (isPrepared(data)) return this.#dispatcher.sender.send(data, compress);
     if (typeof data === "string") {
       return this.#dispatcher.sender.send(binary === true ? encoder.encode(data) : data, compress);
     }
@@ -292,7 +295,6 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
       const message = binary === false ? strictDecoder.decode(bytes) : bytes;
       return this.#dispatcher.sender.send(message, compress);
     }
-    if (isPrepared(data)) return this.#dispatcher.sender.send(data, compress);
     const outbox = this.#makeOutbox();
     if (isBlob(data)) return outbox.sendStream(chunksOf(data), data.size);
     return outbox.sendStream(checkSource(data), knownSize(data));

@@ -3,7 +3,8 @@
 // 1. A subscription is four numbers in four arrays, and no object: the member in the topic's list,
 //    the topic in the member's, and in each the place in the other. So a subscription ends in the
 //    same time however many there are: the last one of each list takes its place.
-//    It takes 83 octets on Node and Deno and 120 on Bun, with 10 topics for each connection.
+//    It takes 70 octets of 10,000 connections with 10 topics in common, and 110 where there are
+//    10,000 topics (Node, Bun), the objects of both included.
 // 2. A list that is being published to is not changed but copied, once for each such publication:
 //    user code may run meanwhile, and end subscriptions. Those that ended are then skipped.
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createTopics, type Overflow, PreparedMessage } from "@sansocket/ws";
-import { withResolvers } from "../support/connections.ts";
+import { settled, withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 import { type Ends, type Hall, openHall, take } from "./support.ts";
 
@@ -229,4 +229,67 @@ test("close() of a connection sends what waits to be replaced first", async () =
   await speedUp(hall, slow);
   assertEquals(await slow.client.receive(), "x2");
   assertEquals((await slow.client.closed).code, 1000);
+});
+
+/** Random numbers that a seed repeats. */
+function randomBy(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => (state = (state * 48_271) % 2_147_483_647) % below;
+}
+
+test("200 schedules keep the order of each key and of all without one, and lose only what they count", async () => {
+  let coalesced = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const random = randomBy(seed * 7_919);
+    await using hall = await openHall({ maxBufferedAmount: Infinity });
+    const { client, server } = await hall.enter("a", "b");
+    const link = hall.network.link(client);
+    const received: string[] = [];
+    const done = (async () => {
+      for await (const message of client) {
+        const text = String(message).trimEnd();
+        if (text === "end") return;
+        received.push(text);
+      }
+    })();
+    const plain: string[] = [];
+    const last = new Map<string, string>();
+    let sent = 0;
+    for (let i = 0; i < 100; i++) {
+      const size = random(8) === 0 ? 60_000 : random(40);
+      const kind = random(10);
+      const topic = "ab"[random(2)]!;
+      if (kind === 0) link.pause("client");
+      else if (kind === 1) link.restore();
+      else if (kind === 2) await settled();
+      else if (kind < 7) {
+        const key = `${topic}${random(3)}`;
+        const text = `${key} ${i}`;
+        hall.topics.publish(topic, text.padEnd(size), { coalesce: key });
+        last.set(key, text);
+        sent++;
+      } else {
+        const text = `plain ${i}`;
+        plain.push(text);
+        if (kind < 9) void server.send(text.padEnd(size));
+        else hall.topics.publish(topic, text.padEnd(size));
+        sent++;
+      }
+    }
+    link.restore();
+    void server.send("end");
+    await done;
+    const context = `seed ${seed}`;
+    assertEquals(received.filter((text) => text.startsWith("plain")), plain, context);
+    for (const [key, text] of last) {
+      const own = received.filter((one) => one.startsWith(`${key} `));
+      assertEquals(own.at(-1), text, context);
+      const numbers = own.map((one) => Number(one.split(" ")[1]));
+      assertEquals(numbers, [...new Set(numbers)].sort((a, b) => a - b), context);
+    }
+    assertEquals(received.length + hall.topics.stats().coalesced, sent, context);
+    assertEquals(server.bufferedAmount, 0, context);
+    coalesced += hall.topics.stats().coalesced;
+  }
+  assert(coalesced > 1_000, `${coalesced} were replaced`);
 });
