@@ -10,7 +10,7 @@
 //    throws the ConnectionClosed of a connection that has ended is not at fault.
 
 import type { Bytes } from "../util/bytes.ts";
-import type { Watched } from "../util/clock.ts";
+import { type Watched, watchUntil } from "../util/clock.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message.ts";
@@ -136,17 +136,10 @@ async function runFunction<Data>(
   watcher: HandlerWatcher,
 ): Promise<void> {
   endpoint.start();
-  let done = false;
+  const { clock } = endpoint.transport;
+  const done = watchUntil(clock, () => `the function that handles connection ${connection.id}`);
   try {
     const result = handler(connection);
-    endpoint.transport.clock?.watch?.({
-      get waits() {
-        return `the function that handles connection ${connection.id}`;
-      },
-      get over() {
-        return done;
-      },
-    });
     if (!dispatcher.used && !unused.has(handler) && await isDone(result) && !dispatcher.used) {
       unused.add(handler);
       watcher.report(new Error(UNUSED));
@@ -156,7 +149,7 @@ async function runFunction<Data>(
   } catch (error) {
     fail(endpoint, error, (error) => watcher.report(error));
   }
-  done = true;
+  done();
   await connection.closed;
   watcher.done();
 }

@@ -4,6 +4,7 @@
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isResponse } from "../util/brands.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
+import { type Clock, watchUntil } from "../util/clock.ts";
 import { checkUpgrade, type Upgrade, type UpgradeDecision } from "./upgrade.ts";
 import type { RequestHead } from "../http/head.ts";
 import type { UpgradeOptions } from "./upgrade.ts";
@@ -29,12 +30,14 @@ export interface Answer {
  * Calls `fetch`. Never rejects.
  *
  * @param judge Judges the request as an opening handshake, once `upgrade()` is called.
+ * @param clock Lists `fetch` as waiting, if it does that.
  */
 export async function callFetch(
   fetch: FetchHandler,
   request: Request,
   tools: Omit<FetchTools, "upgrade">,
   judge: (origins: UpgradeOptions["origins"]) => HandshakeAcceptance | HandshakeRefusal,
+  clock?: Clock,
 ): Promise<Answer> {
   const standIns = new StandIns();
   let refusal: HandshakeRefusal | undefined;
@@ -49,11 +52,14 @@ export async function callFetch(
     return standIns.create({ acceptance: judged, handler: handler as never, options });
   };
   let response: unknown;
+  const answered = watchUntil(clock, () => `the answer to ${request.method} ${request.url}`);
   try {
     response = await fetch(request, { upgrade, ...tools });
   } catch (error) {
     if (!isResponse(error)) return failed(error);
     response = error;
+  } finally {
+    answered();
   }
   const obstacle = whyNotSendable(response);
   if (obstacle !== undefined) {

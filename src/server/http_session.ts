@@ -303,7 +303,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     fetch: FetchHandler,
     head: RequestHead,
   ): Promise<Outcome> {
-    const { maxBodySize, stallTimeout } = this.#context;
+    const { maxBodySize, stallTimeout, clock } = this.#context;
     const framing = requestFraming(head);
     if ("status" in framing) return this.#refuse(framing, head);
     if (framing.kind === "length" && framing.length > maxBodySize) {
@@ -322,7 +322,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     if (reader.hasEnded) this.peerEnded();
 
     const tools = { tls: reader.transport.tls, remoteAddress };
-    const answer = await callFetch(fetch, request, tools, (origins) => this.#judge(head, origins));
+    const answer = await callFetch(fetch, request, tools, (own) => this.#judge(head, own), clock);
     const { response, decision, error } = answer;
     // What a body fails with is the peer's mistake, and answered as such.
     if (error !== undefined && body?.fault === undefined && !departure.explains(error)) {

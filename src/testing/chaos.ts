@@ -1,16 +1,23 @@
 // Faults by chance, in a schedule that a seed repeats.
 
-import { callback, checkOptions, number, type OptionTable } from "../util/check_options.ts";
+import {
+  callback,
+  checkOptions,
+  describe,
+  kind,
+  number,
+  type OptionTable,
+} from "../util/check_options.ts";
 import { describePending, type TestClock } from "./clock.ts";
 import type { MemoryLink, Side } from "./link.ts";
 import type { MemoryRuntime } from "./memory_runtime.ts";
 
 /** The options of `chaos()` of a {@linkcode Network}. */
 export interface ChaosOptions {
-  /** Which schedule: the same number gives the same one. A whole number from 0 on. */
+  /** Which schedule: the same number gives the same one. A whole number from 0 to 4,294,967,295. */
   readonly seed: number;
-  /** Whether the program under test is where it has to come. A promise is awaited. */
-  readonly until: () => boolean | Promise<boolean>;
+  /** Whether the program under test is where it has to come. */
+  readonly until: () => boolean;
   /** The most rounds, each with one fault or a calm. Default: 1,000. */
   readonly rounds?: number;
   /** The most milliseconds on the clock. Default: 86,400,000, a day. */
@@ -31,7 +38,7 @@ export interface ChaosReport {
 
 /** What each of these may be. */
 export const CHAOS_OPTIONS: OptionTable<ChaosOptions> = {
-  seed: number("a whole number", { least: 0 }),
+  seed: kind("a whole number from 0 to 4294967295", (value) => Number(value) >>> 0 === value),
   until: callback,
   rounds: number("rounds", { least: 1 }),
   time: number("milliseconds", { least: 1 }),
@@ -96,7 +103,7 @@ function calm(runtime: MemoryRuntime): string {
 function refuse(runtime: MemoryRuntime, draw: Draw): string {
   const kind = ([503, "reset", "timeout"] as const)[draw(3)]!;
   const times = 1 + draw(3);
-  for (let i = 0; i < times; i++) runtime.refusals.push(kind);
+  runtime.refusals.push({ times, kind });
   return `refuse({ times: ${times}, with: ${JSON.stringify(kind)} })`;
 }
 
@@ -121,18 +128,27 @@ export async function runChaos(
   options: ChaosOptions,
 ): Promise<ChaosReport> {
   checkOptions("chaos()", options, CHAOS_OPTIONS);
+  const { seed, until, rounds: most = 1_000, time = 86_400_000 } = options;
+  if (seed === undefined || until === undefined) {
+    throw new TypeError("chaos() expected seed and until, got options without one of them");
+  }
   if (clock === undefined) {
     throw new TypeError(
       "chaos() expected a network with a clock: createNetwork({ clock: createClock() })",
     );
   }
-  const { seed, until, rounds: most = 1_000, time = 86_400_000 } = options;
   const draw = drawFrom(seed);
   const schedule: string[] = [];
   const started = clock.now;
   for (let rounds = 0;; rounds++) {
     const passed = clock.now - started;
-    if (await until()) return { seed, rounds, time: passed, schedule };
+    const reached = until();
+    if (typeof reached !== "boolean") {
+      throw new TypeError(
+        `chaos() expected until() to return true or false, got ${describe(reached)}`,
+      );
+    }
+    if (reached) return { seed, rounds, time: passed, schedule };
     if (rounds === most || passed >= time) {
       throw new Error(
         `chaos() with seed ${seed} did not come to its end within ${rounds} rounds and ${passed} ms; ` +

@@ -8,7 +8,12 @@
 
 import type { Clock, Deadline, Watched } from "../util/clock.ts";
 import { abortReason, onAbort } from "../util/abort.ts";
-import { describe } from "../util/check_options.ts";
+import {
+  checkOptions,
+  describe,
+  type OptionTable,
+  signal as signalRule,
+} from "../util/check_options.ts";
 
 /** Something that waits; see {@linkcode TestClock.pending}. */
 export interface PendingWait {
@@ -35,8 +40,8 @@ export interface TestClock {
    *
    * @param milliseconds How much time passes. 0 only lets the program come to rest.
    * @returns A promise that resolves when the time has passed. Calls that overlap run one after
-   * the other. Rejects with a RangeError when the time is negative or endless, and with an Error
-   * that names what waits when the program does not come to rest.
+   * the other. Rejects with a RangeError when the time is negative or above a year, and with an
+   * Error that names what waits when the program does not come to rest.
    */
   advance(milliseconds: number): Promise<void>;
   /**
@@ -50,6 +55,8 @@ export interface TestClock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
+const SLEEP_OPTIONS: OptionTable<{ signal: AbortSignal }> = { signal: signalRule };
+
 /** A timer, a ticker or a deadline that runs. */
 interface Timer {
   readonly waits: string;
@@ -61,12 +68,19 @@ interface Timer {
 
 /** Turns of the event loop in which nothing has happened: then the program is at rest. */
 const QUIET_TURNS = 2;
-/** A program in which so much happens without a pause never comes to rest: 1 to 3 seconds. */
-const MOST_EVENTS = 500_000;
+/** A program that sends so often without a pause never comes to rest: 1 to 3 seconds. */
+const MOST_SENT = 250_000;
+/** A year and a day: an end of a test that is further away is a mistake. */
+const LONGEST = 31_622_400_000;
+
+/** Taken at once: a test runner with fake timers may replace it later. */
+const { setImmediate, setTimeout } = globalThis as {
+  setImmediate?: (call: () => void) => unknown;
+  setTimeout: (call: () => void, delay: number) => unknown;
+};
 
 /** Resolves in the next turn of the event loop. */
 export function nextTurn(): Promise<void> {
-  const { setImmediate } = globalThis as { setImmediate?: (call: () => void) => unknown };
   // 13 µs on Node; a timer of 0 ms takes 1,200.
   return new Promise((resolve) => {
     if (setImmediate !== undefined) setImmediate(resolve);
@@ -80,8 +94,11 @@ class VirtualClock implements Clock {
   time = 0;
   /** Changes with everything that happens on the network and on this clock. */
   activity = 0;
+  /** How often something was sent on the network. */
+  sent = 0;
   readonly timers = new Set<Timer>();
   readonly watched = new Set<Watched>();
+  #mostWatched = 64;
   readonly #deadlines = new Map<Deadline, Timer>();
 
   readonly now = (): number => this.time;
@@ -112,12 +129,21 @@ class VirtualClock implements Clock {
     this.#deadlines.delete(deadline);
   }
 
-  happened(): void {
+  happened(sent: boolean): void {
     this.activity++;
+    if (sent) this.sent++;
   }
 
   watch(watched: Watched): void {
     this.watched.add(watched);
+    if (this.watched.size < this.#mostWatched) return;
+    this.forgetOver();
+    this.#mostWatched = 2 * this.watched.size + 64;
+  }
+
+  /** Forgets what will not wait any more. */
+  forgetOver(): void {
+    for (const one of this.watched) if (one.over) this.watched.delete(one);
   }
 
   /** The timer that is due next, of several the one that was set first. */
@@ -159,7 +185,7 @@ class TestClockOf implements TestClock {
   get pending(): PendingWait[] {
     const { timers, watched, time } = this.source;
     const due = [...timers].map(({ waits, due }) => ({ waits, due: due - time }));
-    for (const one of watched) if (one.over) watched.delete(one);
+    this.source.forgetOver();
     const open = [...watched].flatMap(({ waits }) => waits ?? []);
     return [
       ...due.filter(({ due }) => due < Infinity).sort((a, b) => a.due - b.due),
@@ -175,6 +201,7 @@ class TestClockOf implements TestClock {
 
   async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     checkTime("sleep()", milliseconds);
+    checkOptions("sleep()", { signal }, SLEEP_OPTIONS);
     if (signal?.aborted) throw abortReason(signal);
     const { source } = this;
     let stop: (() => void) | undefined;
@@ -203,11 +230,11 @@ class TestClockOf implements TestClock {
   /** Resolves when the program waits for something that this clock does not have. */
   async #rest(): Promise<void> {
     const { source } = this;
-    const most = source.activity + MOST_EVENTS;
+    const most = source.sent + MOST_SENT;
     for (let quiet = 0; quiet < QUIET_TURNS;) {
-      if (source.activity > most) {
+      if (source.sent > most) {
         throw new Error(
-          `The program did not come to rest within ${MOST_EVENTS} events on the network at ${source.time} ms; ` +
+          `The program did not come to rest while it sent ${MOST_SENT} times at ${source.time} ms; ` +
             `${
               describePending(this.pending)
             }. Look for two ends that answer each other without end`,
@@ -231,9 +258,9 @@ export function describePending(pending: readonly PendingWait[]): string {
 }
 
 function checkTime(call: string, milliseconds: number): void {
-  if (Number.isFinite(milliseconds) && milliseconds >= 0) return;
+  if (milliseconds >= 0 && milliseconds <= LONGEST) return;
   throw new RangeError(
-    `${call} expected milliseconds from 0 on, and not endless, got ${describe(milliseconds)}`,
+    `${call} expected milliseconds from 0 to ${LONGEST}, a year, got ${describe(milliseconds)}`,
   );
 }
 

@@ -1,6 +1,7 @@
 // What a test does to one connection of a network in memory.
 
 import { describe } from "../util/check_options.ts";
+import { LONGEST_TIMER } from "../connection/limits.ts";
 import { lost } from "../transport/network_error.ts";
 import type { MemoryTransport } from "./memory_transport.ts";
 
@@ -56,7 +57,7 @@ export interface Link {
    * Lets everything arrive later, in order.
    *
    * @param milliseconds How much later.
-   * @throws {RangeError} When the time is negative or endless.
+   * @throws {RangeError} When the time is negative, or longer than a timer can be (24.8 days).
    */
   delay(milliseconds: number): void;
   /**
@@ -142,7 +143,7 @@ export class MemoryLink implements Link {
 
   slow(octetsPerSecond: number): void {
     this.#check("slow()");
-    if (!(octetsPerSecond > 0)) {
+    if (typeof octetsPerSecond !== "number" || !(1000 / octetsPerSecond <= LONGEST_TIMER)) {
       throw new RangeError(
         `slow() expected octets per second above 0, got ${
           describe(octetsPerSecond)
@@ -154,19 +155,24 @@ export class MemoryLink implements Link {
 
   split(sizes: number | readonly number[]): void {
     this.#check("split()");
-    const list = typeof sizes === "number" ? [sizes] : [...sizes];
-    const wrong = list.find((size) => !(Number.isInteger(size) && size > 0));
-    if (wrong !== undefined || list.length === 0) {
-      throw new RangeError(`split() expected sizes from 1 octet on, got ${describe(wrong)}`);
+    const list = Array.isArray(sizes) ? [...sizes] : [sizes];
+    const isSize = (size: unknown): boolean => Number.isInteger(size) && Number(size) > 0;
+    const wrong = list.find((size) => !isSize(size));
+    if (!list.every(isSize) || list.length === 0) {
+      throw new RangeError(
+        `split() expected sizes from 1 octet on, got ${
+          list.length === 0 ? "none" : describe(wrong)
+        }`,
+      );
     }
     this.#each((wire) => wire.split(list));
   }
 
   delay(milliseconds: number): void {
     this.#check("delay()");
-    if (!(Number.isFinite(milliseconds) && milliseconds >= 0)) {
+    if (typeof milliseconds !== "number" || !(milliseconds >= 0 && milliseconds <= LONGEST_TIMER)) {
       throw new RangeError(
-        `delay() expected milliseconds from 0 on, got ${
+        `delay() expected milliseconds from 0 to ${LONGEST_TIMER}, got ${
           describe(milliseconds)
         }: halfOpen() delays without end`,
       );

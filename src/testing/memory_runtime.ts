@@ -35,8 +35,8 @@ export class MemoryRuntime implements Runtime {
   readonly deflate: DeflateBackend | undefined;
   /** The ends of its connections, until each is gone. */
   readonly links: Map<Transport, MemoryLink> = new Map();
-  /** How the next attempts to connect fail, the next one first. */
-  readonly refusals: RefusalKind[] = [];
+  /** How the next attempts to connect fail, and how many each time; the next one first. */
+  readonly refusals: { times: number; readonly kind: RefusalKind }[] = [];
   /** Hosts that do not reach each other. */
   readonly #apart = new Set<string>();
   /** Attempts to connect that wait for a host which is out of reach. */
@@ -72,11 +72,12 @@ export class MemoryRuntime implements Runtime {
 
   /** Implements {@linkcode Runtime}. */
   dial = async (address: Address, options: MemoryDialOptions): Promise<Transport> => {
-    const { signal, path, tls, tlsInfo, from = LOCAL } = options;
+    const { signal, path, tls, tlsInfo } = options;
+    const from = hostOf(options.from ?? LOCAL);
     if (path !== undefined || (tls !== undefined && tlsInfo === undefined)) throw unsupported();
     const to = hostOf(address.hostname);
     if (signal?.aborted) throw abortReason(signal);
-    const refusal = this.refusals.shift();
+    const refusal = this.#takeRefusal();
     if (refusal === "reset") {
       throw failed(DIALLING, address, { code: "ECONNRESET", said: "" });
     }
@@ -98,6 +99,12 @@ export class MemoryRuntime implements Runtime {
     return near;
   };
 
+  #takeRefusal(): RefusalKind | undefined {
+    const [next] = this.refusals;
+    if (next !== undefined && --next.times === 0) this.refusals.shift();
+    return next?.kind;
+  }
+
   /** The links whose connections are open, in the order in which they were made. */
   get openLinks(): MemoryLink[] {
     return [...new Set(this.links.values())].filter(({ open }) => open);
@@ -107,7 +114,9 @@ export class MemoryRuntime implements Runtime {
   describe(): string {
     const links = this.openLinks.map((link) => link.describe());
     const parts = links.length === 0 ? ["no connection is open"] : links.slice(0, 20);
-    if (this.refusals.length > 0) parts.push(`${this.refusals.length} attempts will be refused`);
+    for (const { times, kind } of this.refusals) {
+      parts.push(`${times} attempts will get ${JSON.stringify(kind)}`);
+    }
     for (const pair of this.#apart) parts.push(`${pair.replace(" ", " and ")} are separated`);
     return parts.join("; ");
   }
@@ -183,7 +192,8 @@ function answer(transport: Transport, status: number): void {
 }
 
 function hostOf(hostname: string): string {
-  return LOCALS.includes(hostname) ? LOCAL : hostname;
+  const name = hostname.toLowerCase(); // as URLs have it
+  return LOCALS.includes(name) ? LOCAL : name;
 }
 
 function isSame(one: Address, other: Address): boolean {

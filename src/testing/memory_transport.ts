@@ -112,6 +112,7 @@ export class MemoryTransport implements Transport, WireEnd {
     const taken = !this.#destroyed && !this.#severed && (!peer.#destroyed || peer.#wire?.held);
     if (!taken) this.#lost += chunk.length;
     if (this.#ended || !taken) return true;
+    this.clock?.happened?.(true);
     if (peer.#wire !== undefined) peer.#wire.push(chunk);
     else peer.arrive(chunk);
     if (this.bufferedAmount === 0) return true;
@@ -218,7 +219,7 @@ export class MemoryTransport implements Transport, WireEnd {
 
   #deliver(): void {
     if (this.#closeTold) return;
-    this.clock?.happened?.();
+    this.clock?.happened?.(false);
     if (!this.#destroyed && !this.#paused) {
       if (this.#incoming.size > 0) {
         this.sink.data(this.#incoming.takeOwn(this.#wire?.nextSize() ?? CAPACITY));

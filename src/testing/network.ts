@@ -6,13 +6,16 @@ import { createServe, type Serve } from "../server/serve.ts";
 import type { TlsInfo } from "../transport/tls.ts";
 import type { Address, Listener, Transport } from "../transport/transport.ts";
 import {
+  callback,
   checkOptions,
   describe,
+  group,
   isObject,
   number,
   type OptionTable,
   text,
   unjudged,
+  withMethods,
 } from "../util/check_options.ts";
 import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
@@ -49,7 +52,7 @@ export interface NetworkConnectOptions extends ConnectOptions {
 
 /** How attempts to connect fail; see {@linkcode Network.refuse}. */
 export interface RefuseOptions {
-  /** How many of the next attempts. 0 ends it. Default: 1. */
+  /** How many of the next attempts, Infinity for all. 0 ends it. Default: 1. */
   readonly times?: number;
   /**
    * How: the status of the answer, "reset" for a connection that cannot be made, or "timeout" for
@@ -161,10 +164,12 @@ export interface Network {
   /**
    * Lets hosts reach each other again, and what was held back arrive.
    *
-   * @param one The host of a server or a client; without it all hosts reach each other again.
+   * @param one The host of a server or a client; without hosts all reach each other again.
    * @param other Another one.
+   * @throws {TypeError} When there is one host only.
    */
-  heal(one?: string, other?: string): void;
+  heal(one: string, other: string): void;
+  heal(): void;
   /**
    * Does what goes wrong in networks, by chance, until the program under test is where it has to
    * come: it cuts, holds back, delays, slows and divides what connections send, refuses new ones,
@@ -180,14 +185,33 @@ export interface Network {
   chaos(options: ChaosOptions): Promise<ChaosReport>;
 }
 
-const NETWORK_OPTIONS: OptionTable<NetworkOptions> = { clock: unjudged("a clock") };
+const NETWORK_OPTIONS: OptionTable<NetworkOptions> = { clock: withMethods("advance", "sleep") };
 
 const REFUSE_OPTIONS: OptionTable<RefuseOptions> = {
   times: number("attempts", { least: 0 }),
   with: unjudged("how"),
 };
 
-const ENDS: OptionTable<Pick<NetworkConnectOptions, "from">> = { from: text };
+const ENDS: OptionTable<Pick<NetworkConnectOptions, "from" | "remoteAddress" | "tlsInfo">> = {
+  from: text,
+  remoteAddress: group<Address>({
+    hostname: text,
+    port: number("a port", { least: 0, most: 65_535 }),
+  }),
+  tlsInfo: group<TlsInfo>({ servername: text, peerCertificate: unjudged("a certificate as DER") }),
+};
+
+const LISTEN: OptionTable<ListenAddress & { accept: unknown }> = {
+  hostname: text,
+  port: number("a port", { least: 0, most: 65_535 }),
+  accept: callback,
+};
+
+function checkHosts(call: string, ...hosts: readonly unknown[]): void {
+  const wrong = hosts.find((host) => typeof host !== "string");
+  if (hosts.every((host) => typeof host === "string")) return;
+  throw new TypeError(`${call} expected the names of two hosts, got ${describe(wrong)}`);
+}
 
 /** Makes a network; see `createNetwork()`. With `deflate` its connections can compress. */
 export function networkWith(
@@ -218,7 +242,7 @@ class MemoryNetwork implements Network {
     // What are no options is judged by `connect()`.
     if (!isObject(options)) return createConnect(runtime)(url, options);
     const { from, remoteAddress, tlsInfo, ...rest } = options as NetworkConnectOptions;
-    if (from !== undefined) checkOptions("connect()", { from }, ENDS);
+    checkOptions("connect()", { from, remoteAddress, tlsInfo }, ENDS);
     const dial: MemoryRuntime["dial"] = (address, options) =>
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, deflate: runtime.deflate, dial })(url, rest);
@@ -232,11 +256,13 @@ class MemoryNetwork implements Network {
     return listenRaw(this.#runtime, options);
   }
 
-  listen(
-    { hostname = LOCAL, port }: ListenAddress,
+  async listen(
+    where: ListenAddress,
     accept: (transport: Transport) => void,
   ): Promise<Listener> {
-    return this.#runtime.listen({ hostname, port }, accept);
+    checkOptions("listen()", { ...where, accept }, LISTEN);
+    const { hostname = LOCAL, port } = where;
+    return await this.#runtime.listen({ hostname, port }, accept);
   }
 
   get links(): Link[] {
@@ -272,7 +298,7 @@ class MemoryNetwork implements Network {
     }
     const { refusals } = this.#runtime;
     if (times === 0) refusals.length = 0;
-    for (let i = 0; i < times; i++) refusals.push(kind);
+    else refusals.push({ times, kind });
   }
 
   chaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -280,12 +306,14 @@ class MemoryNetwork implements Network {
   }
 
   partition(one: string, other: string): void {
+    checkHosts("partition()", one, other);
     this.#runtime.part(one, other, true);
   }
 
   heal(one?: string, other?: string): void {
-    if (one === undefined || other === undefined) this.#runtime.join();
-    else this.#runtime.part(one, other, false);
+    if (one === undefined && other === undefined) return this.#runtime.join();
+    checkHosts("heal()", one, other);
+    this.#runtime.part(one as string, other as string, false);
   }
 }
 
@@ -311,6 +339,6 @@ export async function pairOn(network: Network): Promise<ConnectionPair> {
   });
   const client = await network.connect(listening.url);
   const server = await accepted;
-  client.closed.then(() => listening.close());
+  Promise.all([client.closed, server.closed]).then(() => listening.close());
   return { client, server, link: network.link(client) };
 }

@@ -38,6 +38,8 @@ export class Wire {
   #held = false;
   #ended = false;
   #timer: unknown;
+  /** Since when octets pass a slow wire without a pause, moved on by those that have. */
+  #slowSince: number | undefined;
   /** The sizes into which what arrives is divided, in turn. */
   #sizes: readonly number[] = [];
   #next = 0;
@@ -113,7 +115,10 @@ export class Wire {
     this.#stop();
     while (!this.#held) {
       const parcel = this.#parcels[0];
-      if (parcel === undefined) return;
+      if (parcel === undefined) {
+        this.#slowSince = undefined;
+        return;
+      }
       const wait = parcel.sentAt + this.delay - this.#clock.now();
       if (wait > 0) return this.#later(() => this.pass(), wait, "octets that are delayed");
       if (parcel.octets === 0) {
@@ -125,16 +130,19 @@ export class Wire {
         this.#arrive(parcel, parcel.octets);
         continue;
       }
-      const octets = Math.min(parcel.octets, Math.max(1, Math.floor(this.rate * STEP / 1000)));
-      const takes = octets * 1000 / this.rate;
-      return this.#later(
-        () => {
-          this.#arrive(parcel, octets);
-          this.pass();
-        },
-        takes,
-        "octets on a slow link",
-      );
+      const now = this.#clock.now();
+      const since = this.#slowSince ??= now;
+      // A little more, because a fraction of an octet may be lost in rounding.
+      const earned = Math.floor((now - since) * this.rate / 1000 + 1e-6);
+      if (earned > 0) {
+        const octets = Math.min(earned, parcel.octets);
+        this.#slowSince = since + octets * 1000 / this.rate;
+        this.#arrive(parcel, octets);
+        continue;
+      }
+      const next = Math.min(this.size, Math.max(1, Math.floor(this.rate * STEP / 1000)));
+      const takes = next * 1000 / this.rate - (now - since);
+      return this.#later(() => this.pass(), takes, "octets on a slow link");
     }
   }
 

@@ -42,10 +42,26 @@ export interface Clock {
   startDeadline(deadline: Deadline, timeout: number): void;
   /** Stops a deadline, if it runs; `timeout` is what it was started with. */
   stopDeadline(deadline: Deadline, timeout: number): void;
-  /** Something has happened on the network: the program is not at rest. */
-  happened?(): void;
+  /** Something was sent on the network, or has arrived: the program is not at rest. */
+  happened?(sent: boolean): void;
   /** Lists `watched` with what waits, until it is over. Only a test's clock does. */
   watch?(watched: Watched): void;
+}
+
+/** Lists code of the application as waiting, if a clock does that, until the result is called. */
+export function watchUntil(clock: Clock | undefined, waits: () => string): () => void {
+  let over = false;
+  clock?.watch?.({
+    get waits() {
+      return waits();
+    },
+    get over() {
+      return over;
+    },
+  });
+  return () => {
+    over = true;
+  };
 }
 
 const deadlines = new Deadlines();

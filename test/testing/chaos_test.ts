@@ -96,7 +96,12 @@ test("chaos() refuses a network without a clock, and options that are none", asy
   const until = () => true;
   await assertRejects(() => createNetwork().chaos({ seed: 1, until }), TypeError, "with a clock");
   const network = createNetwork({ clock: createClock() });
-  await assertRejects(() => network.chaos({ seed: -1, until }), RangeError, "seed");
+  await assertRejects(() => network.chaos({ seed: -1, until }), TypeError, "seed");
   await assertRejects(() => network.chaos({ seed: 1 } as never), TypeError, "until");
+  await assertRejects(
+    () => network.chaos({ seed: 1, until: (() => Promise.resolve(true)) as never }),
+    TypeError,
+    "expected until() to return true or false, got an object",
+  );
   assertEquals((await network.chaos({ seed: 1, until })).rounds, 0);
 });

@@ -248,11 +248,14 @@ const mistakes: readonly [wrong: string, call: (link: Link) => void, says: strin
     "split() expected sizes from 1 octet on, got 0.5",
   ],
   ["no sizes", (link) => link.split([]), "split() expected sizes"],
+  ["an endless delay", (link) => link.delay(2 ** 31), "got 2147483648: halfOpen()"],
   [
-    "an endless delay",
-    (link) => link.delay(Infinity),
-    "got Infinity: halfOpen() delays without end",
+    "sizes that are none",
+    (link) => link.split(null as never),
+    "split() expected sizes from 1 octet on, got null",
   ],
+  ["a rate that is none", (link) => link.slow("1" as never), "slow() expected octets per second"],
+  ["a rate below a timer", (link) => link.slow(1e-7), "slow() expected octets per second"],
   ["a cut before", (link) => link.cutAfter(-1), "cutAfter() expected octets from 0 on, got -1"],
 ];
 
@@ -282,3 +285,38 @@ test("a link is found for either end, and not for a connection of another networ
   await server.close();
   await assertRejects(() => network.connect(server.url), Error, "nothing listens");
 });
+
+test("slow() lets small messages through as fast as large ones", async () => {
+  const clock = createClock();
+  const { client, server, link } = await pair({ clock });
+  link.slow(1_000_000);
+  let received = 0;
+  (async () => {
+    for await (const _ of client) received++;
+  })().catch(() => {}); // the test terminates the connection
+  // 12 octets each, sent one by one.
+  for (let i = 0; i < 1_000; i++) {
+    server.send("ten octets");
+    if (i % 10 === 0) await clock.advance(0);
+  }
+  await clock.advance(11);
+  assertEquals([received, clock.now], [916, 11]);
+  await clock.advance(2);
+  assertEquals(received, 1_000);
+  client.terminate();
+});
+
+for (const fault of ["halfOpen", "delay"] as const) {
+  test(`pair() tells the server nothing of a client that is gone behind ${fault}()`, async () => {
+    const clock = createClock();
+    const { client, server, link } = await pair({ clock });
+    if (fault === "delay") link.delay(1_000);
+    else link.halfOpen();
+    client.terminate();
+    await clock.advance(500);
+    assertEquals(server.state, "open");
+    await clock.advance(3_600_000);
+    const { endedBy, sent } = await server.closed;
+    assertEquals([endedBy, sent], [fault === "delay" ? "transport" : "timeout", undefined]);
+  });
+}

@@ -1,8 +1,9 @@
 // The runtime of a network in memory: who listens, and how attempts to connect end.
 
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { HandshakeError } from "@sansocket/ws";
 import { createClock, createMemoryRuntime, createNetwork } from "@sansocket/ws/testing";
+import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
 const address = { hostname: "127.0.0.1", port: 0 };
@@ -83,6 +84,11 @@ test("refuse() answers with a status, resets or does not answer, so many times",
   const error = await assertRejects(() => network.connect(server.url), HandshakeError);
   assertEquals(error.body, "The test refuses this connection");
   network.refuse({ times: 0 });
+  network.refuse({ times: Infinity, with: "reset" });
+  for (let i = 0; i < 3; i++) {
+    await assertRejects(() => network.connect(server.url), Error, "reset");
+  }
+  network.refuse({ times: 0 });
   const ws = await network.connect(server.url);
   ws.send("again");
   assertEquals(await ws.receive(), "again");
@@ -128,4 +134,48 @@ test("partition() separates two hosts until heal(), and their new connections wa
     assertEquals(await ws!.receive(), "both");
   }
   await server.close();
+});
+
+test("partition() and heal() know hosts by any of their names, and refuse what is none", async () => {
+  const network = createNetwork();
+  const server = await network.serve({
+    hostname: "Srv",
+    websocket: { message: (ws, data) => ws.send(data) },
+  });
+  const ws = await network.connect(server.url, { from: "localhost" });
+  network.partition("127.0.0.1", "srv");
+  let got: unknown;
+  const received = ws.receive().then((message) => got = message);
+  ws.send("held");
+  await settled();
+  assertEquals(got, undefined);
+  for (const wrong of [["127.0.0.1"], ["a", 5], [null, null]]) {
+    assertThrows(() => network.heal(...wrong as [string, string]), TypeError, "two hosts");
+    assertThrows(() => network.partition(...wrong as [string, string]), TypeError, "two hosts");
+  }
+  assertEquals(got, undefined);
+  network.heal("localhost", "SRV");
+  await received;
+  assertEquals(got, "held");
+  await ws.close();
+  await server.close();
+});
+
+test("listen() and connect() judge ports, addresses and functions", async () => {
+  const network = createNetwork();
+  const accept = () => {};
+  for (const port of [-1, NaN, "x", 70_000]) {
+    await assertRejects(() => network.listen({ port } as { port: number }, accept), Error, "port");
+  }
+  await assertRejects(() => network.listen({ port: 0 }, 5 as never), TypeError, "accept");
+  await assertRejects(
+    () => network.connect("ws://a/", { remoteAddress: "203.0.113.7" as never }),
+    TypeError,
+    "remoteAddress",
+  );
+  await assertRejects(
+    () => network.connect("ws://a/", { tlsInfo: 5 as never }),
+    TypeError,
+    "tlsInfo",
+  );
 });

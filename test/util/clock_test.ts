@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { systemClock } from "../../src/util/clock.ts";
+import { systemClock, type Watched, watchUntil } from "../../src/util/clock.ts";
 import { withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
@@ -37,4 +37,13 @@ test("systemClock keeps deadlines, and stops them", async () => {
   systemClock.startDeadline(second, 3);
   systemClock.stopDeadline(first, 3);
   assertEquals(await late.promise, "second");
+});
+
+test("watchUntil() lists what waits until it is over, and does nothing without a list", () => {
+  const listed: Watched[] = [];
+  const over = watchUntil({ ...systemClock, watch: (one) => listed.push(one) }, () => "a hook");
+  assertEquals([listed[0]!.waits, listed[0]!.over], ["a hook", false]);
+  over();
+  assertEquals([listed.length, listed[0]!.over], [1, true]);
+  for (const clock of [undefined, systemClock]) watchUntil(clock, () => "nothing")();
 });
