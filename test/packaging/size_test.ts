@@ -12,8 +12,8 @@ import { run, skip, withFolder } from "./support.ts";
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number]> = {
   connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 38.5],
-  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41],
-  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 55],
+  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41.5],
+  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 55.5],
 };
 
 /** The text of a program with all that it imports. */
@@ -36,9 +36,9 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
   return text;
 }
 
-// It was 300 KB before there was a kit for tests, which takes 30.
-test("npm package takes at most 330 KB, without source maps, each declaration once", async () => {
-  assert((await packed()).length <= 330_000, `${(await packed()).length} octets`);
+// It was 300 KB before there were a kit for tests, which takes 32, and topics, which take 10.
+test("npm package takes at most 345 KB, without source maps, each declaration once", async () => {
+  assert((await packed()).length <= 345_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
     const files = await readdir(await unpack(folder), { recursive: true });
     const outside = files.filter((file) => !/^dist(?:$|\/[\w-]+(?:\.d)?\.c?[jt]s$)/.test(file));
