@@ -24,12 +24,15 @@ export const bothProgram: string = `
 
   const errors = [];
   for (const [here, there] of [[esm, cjs], [cjs, esm]]) {
+    const topics = there.createTopics();
     const server = await here.serve({
       port: 0,
+      topics,
       error: (error) => errors.push(error),
       routes: {
         "/page": new Response(String(here.html\`<i>\${there.html\`<b>\`}</i>\`)),
         "/echo": { websocket: { message: (ws, data) => ws.send(new there.PreparedMessage(data)) } },
+        "/topic": { websocket: { open: (ws) => void ws.subscribe("a") } },
         "/late": {
           websocket: async (ws) => {
             await ws.closed;
@@ -52,6 +55,13 @@ export const bothProgram: string = `
     }
     await ws.close();
     check(await rejection(ws.send("late")) instanceof here.ConnectionClosed, "ConnectionClosed");
+    const subscribed = await open("/topic");
+    await subscribed.ping();
+    for (const data of ["text", new here.PreparedMessage("text")]) {
+      check(topics.publish("a", data, { coalesce: "key" }).delivered === 1, "publish()");
+      check(await subscribed.receive() === "text", "published");
+    }
+    await subscribed.close();
     await (await open("/late")).close();
     const bad = await open("/bad");
     await bad.send("{");

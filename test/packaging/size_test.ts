@@ -14,6 +14,10 @@ const budgets: Record<string, readonly [program: string, limit: number]> = {
   connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 38.5],
   WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41.5],
   serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 55.5],
+  "serve and topics": [
+    `import { createTopics, serve } from "@sansocket/ws"; serve({ topics: createTopics(), websocket: () => {} });`,
+    58,
+  ],
 };
 
 /** The text of a program with all that it imports. */
@@ -110,3 +114,11 @@ test(
   },
   { skip },
 );
+
+test("npm package leaves topics out of a bundle that makes none", async () => {
+  const mark = "the name of a topic";
+  const has = async (name: string) => (await bundled(budgets[name]?.[0] ?? "")).includes(mark);
+  assertEquals(await has("connect"), false);
+  assertEquals(await has("serve"), false);
+  assertEquals(await has("serve and topics"), true);
+}, { skip });
