@@ -164,11 +164,12 @@ export interface Network {
   /**
    * Lets hosts reach each other again, and what was held back arrive.
    *
-   * @param one The host of a server or a client; without hosts all reach each other again.
+   * @param one The host of a server or a client.
    * @param other Another one.
    * @throws {TypeError} When there is one host only.
    */
   heal(one: string, other: string): void;
+  /** Lets all hosts reach each other again. */
   heal(): void;
   /**
    * Does what goes wrong in networks, by chance, until the program under test is where it has to
