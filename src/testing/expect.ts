@@ -25,6 +25,7 @@ import {
   octetsDiffer,
   octetsOf,
 } from "./assertion.ts";
+import { isSmall } from "./bounded.ts";
 import { startTimeout, type WaitOptions } from "./timeout.ts";
 
 /** How a connection is expected to end. */
@@ -115,22 +116,47 @@ export async function expectJson(
   value: unknown,
   options: WaitOptions = {},
 ): Promise<void> {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw new TypeError(`Expected a value for JSON, got ${typeof value}`);
+  const text = toJson(value);
   const expected: unknown = JSON.parse(text);
   const came = await next("expectJson()", ws, options);
-  const fail = (actual: unknown, what: string): AssertionError =>
-    new AssertionError(`Expected ${messageLine(text)}, got ${show(came)}${what}`, actual, expected);
-  if (!("message" in came)) throw fail(undefined, "");
-  if (typeof came.message !== "string") throw fail(came.message, ", a binary message");
+  const held = isSmall(text) ? expected : text;
+  const line = `Expected ${messageLine(text)}, got ${show(came)}`;
+  if (!("message" in came)) throw new AssertionError(line, undefined, held);
+  const { message } = came;
+  if (typeof message !== "string") {
+    throw new AssertionError(`${line}, a binary message`, message, held);
+  }
   let actual: unknown;
   try {
-    actual = JSON.parse(came.message);
-  } catch {
-    throw fail(came.message, ", which is not JSON");
+    actual = JSON.parse(message);
+  } catch (error) {
+    const why = (error as Error).name === "SyntaxError"
+      ? "not JSON"
+      : "nested too deep to be parsed";
+    throw new AssertionError(`${line}, which is ${why}`, message, held);
   }
   const where = jsonDiffers(actual, expected);
-  if (where !== undefined) throw fail(actual, `; ${where}`);
+  if (where === undefined) return;
+  const { place, got, wanted } = where;
+  const said = `${line}; they differ at ${place}: expected ${wanted}, got ${got}`;
+  if (isSmall(text) && isSmall(message)) throw new AssertionError(said, actual, expected);
+  throw new AssertionError(said, { [place]: got }, { [place]: wanted });
+}
+
+/** The value as `sendJson()` sends it. */
+function toJson(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    if ((error as Error).name !== "RangeError") throw error;
+    throw new TypeError(
+      "Expected a value for JSON, got one that is nested too deep for JSON.stringify(): " +
+        "take the message with receive(), and compare a part of it",
+    );
+  }
+  if (text === undefined) throw new TypeError(`Expected a value for JSON, got ${typeof value}`);
+  return text;
 }
 
 /**

@@ -197,6 +197,81 @@ test("expectJson compares exactly, but for the order of keys", async () => {
   await client.close();
 });
 
+test("errors hold small values whole, and of large ones the part that differs", async () => {
+  const { client, server } = await pair();
+  const small = "a".repeat(4_096);
+  server.send(small);
+  const whole = await failure(expectMessage(client, "b"));
+  assertEquals([whole.actual, whole.expected], [small, "b"]);
+
+  const large = "a".repeat(400_000);
+  server.send(`${large}b${large}`);
+  const text = await failure(expectMessage(client, large + large));
+  const left = "a".repeat(64);
+  assertEquals(
+    text.actual,
+    `[399936 characters] … ${left}b${"a".repeat(191)} … [399809 characters]`,
+  );
+  assertEquals(
+    text.expected,
+    `[399936 characters] … ${left}${"a".repeat(192)} … [399808 characters]`,
+  );
+
+  server.send(large);
+  const longer = await failure(expectMessage(client, "aa"));
+  assertEquals([longer.actual, longer.expected], [
+    `${"a".repeat(194)} … [399806 characters]`,
+    "aa",
+  ]);
+  server.send(large);
+  const nothing = await failure(expectNothing(client));
+  assertEquals(nothing.actual, `${"a".repeat(192)} … [399808 characters]`);
+
+  const bytes = new Uint8Array(5_000);
+  server.send(bytes);
+  const other = bytes.slice();
+  other[4_999] = 0xff;
+  const octets = await failure(expectMessage(client, other));
+  assertEquals(octets.actual, `[4935 octets] … ${"00 ".repeat(64)}00`);
+  assertEquals(octets.expected, `[4935 octets] … ${"00 ".repeat(64)}ff`);
+  server.send("a");
+  const kinds = await failure(expectMessage(client, bytes));
+  assertEquals([kinds.actual, kinds.expected], ["a", `00${" 00".repeat(191)} … [4808 octets]`]);
+
+  const list = Array.from({ length: 10_000 }, (_, id) => ({ id }));
+  server.send(JSON.stringify(list));
+  const json = await failure(
+    expectJson(client, list.map(({ id }) => ({ id: id === 5_000 ? -1 : id }))),
+  );
+  assertEquals([json.actual, json.expected], [{ "$[5000].id": "5000" }, { "$[5000].id": "-1" }]);
+  await client.close();
+});
+
+test("expectJson compares values that are nested deeper than the stack is", async () => {
+  const { client, server } = await pair();
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  server.send(deep);
+  const { message, actual } = await failure(expectJson(client, { a: 1 }));
+  assertStringIncludes(message, 'Expected < TEXT "{\\"a\\":1}" [7 octets], got < TEXT "[[[[[[[[');
+  assertEquals(JSON.stringify(actual).length < 2_000, true);
+  for (const depth of [1_000, 3_000]) {
+    const nested = (inner: unknown): unknown => {
+      for (let i = 0; i < depth; i++) inner = [inner];
+      return inner;
+    };
+    server.send(JSON.stringify(nested(1)));
+    await expectJson(client, nested(1));
+    server.send(JSON.stringify(nested(1)));
+    assertStringIncludes(
+      (await failure(expectJson(client, nested(2)))).message,
+      "[0]: expected 2, got 1",
+    );
+  }
+  const endless = { toJSON: (): unknown => [endless.toJSON()] };
+  await assertRejects(() => expectJson(client, endless), TypeError, "nested too deep");
+  await client.close();
+});
+
 test("expectNothing lasts until the test has advanced the clock", async () => {
   const clock = createClock();
   const { client, server } = await pair({ clock });
@@ -343,13 +418,12 @@ test("matchers refuse a timeout that the system's timers cannot wait", async () 
     await assertRejects(() => matcher, RangeError, "at most 2147483647 milliseconds");
   }
   const clock = createClock();
-  const network = createNetwork({ clock });
-  const server = await network.serve({ heartbeat: false, websocket: (ws) => ws.closed });
-  const slow = await network.connect(server.url, { heartbeat: false });
-  const nothing = expectNothing(slow, month);
-  await clock.advance(month.timeout);
+  const slow = await pair({ clock });
+  const nothing = failure(expectNothing(slow.client, month));
+  const [wait] = clock.pending.filter(({ waits }) => waits === "expectNothing() of the test");
+  assertEquals(wait?.due, month.timeout);
+  slow.client.terminate();
   await nothing;
-  await server.close();
   await client.close();
 });
 
