@@ -11,29 +11,29 @@ import { frameLine, octetsOf } from "./assertion.ts";
 /** A frame to send by hand. All of it may be wrong. */
 export interface RawFrame {
   /** The payload before masking; a string is encoded as UTF-8. Default: none. */
-  readonly payload?: string | BinaryData;
+  readonly payload?: string | BinaryData | undefined;
   /** The opcode, 0 to 15. Default: text for a string, binary for bytes. */
-  readonly opcode?: number;
+  readonly opcode?: number | undefined;
   /** Whether it is the last of its message. Default: true. */
-  readonly fin?: boolean;
+  readonly fin?: boolean | undefined;
   /** The first reserved bit. Default: false. */
-  readonly rsv1?: boolean;
+  readonly rsv1?: boolean | undefined;
   /** The second one. Default: false. */
-  readonly rsv2?: boolean;
+  readonly rsv2?: boolean | undefined;
   /** The third one. Default: false. */
-  readonly rsv3?: boolean;
+  readonly rsv3?: boolean | undefined;
   /**
    * Whether it is masked: true by a fresh random key, a number by that key (`0x37fa213d`). Default:
    * as its sender has to, which is true for a client and false for a server.
    */
-  readonly mask?: boolean | number;
+  readonly mask?: boolean | number | undefined;
   /**
    * The length that the header declares, in octets: more than the payload has leaves half a frame.
    * Default: that of the payload.
    */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** How many bits the header has for the length: 7, 16 or 64. Default: the fewest that hold it. */
-  readonly lengthBits?: 7 | 16 | 64;
+  readonly lengthBits?: 7 | 16 | 64 | undefined;
 }
 
 /** A frame that came. */
@@ -54,7 +54,8 @@ export interface ReceivedFrame {
   readonly payload: Bytes;
 }
 
-const RAW_FRAME: OptionTable<RawFrame> = {
+/** What each field of a frame may be. */
+export const RAW_FRAME: OptionTable<RawFrame> = {
   payload: kind("a string or bytes", (value) => typeof value === "string" || isBytes(value)),
   opcode: number("", { least: 0, most: 15 }),
   fin: flag,
@@ -144,6 +145,7 @@ export function readRawFrame(
 }
 
 /** A frame that came, as a line of a trace. */
-export function lineOf({ opcode, payload, fin, rsv1 }: ReceivedFrame): string {
-  return frameLine(opcode, payload, { fin, rsv1 });
+export function lineOf({ opcode, payload, fin, rsv1, rsv2, rsv3 }: ReceivedFrame): string {
+  const line = frameLine(opcode, payload, { fin, rsv1 });
+  return `${line}${rsv2 ? " with RSV2" : ""}${rsv3 ? " with RSV3" : ""}`;
 }

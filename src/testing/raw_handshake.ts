@@ -9,12 +9,14 @@ import type { BinaryData } from "../util/bytes.ts";
 import {
   anything,
   checkOptions,
+  isObject,
+  kind,
   number,
   type OptionTable,
   text,
   texts,
-  unjudged,
 } from "../util/check_options.ts";
+import { isBytes } from "../util/brands.ts";
 import type { AsyncDisposal, HeadersSource } from "../util/platform.ts";
 import { AssertionError } from "./assertion.ts";
 import { LOCAL, type MemoryRuntime } from "./memory_runtime.ts";
@@ -30,25 +32,25 @@ export interface RawOptions extends WaitOptions {
    * (a text has one octet for each character), whose answer may be any and is in `head`. Default:
    * true.
    */
-  readonly handshake?: boolean | string | BinaryData;
+  readonly handshake?: boolean | string | BinaryData | undefined;
   /** The subprotocols that the valid handshake offers. Default: none. */
-  readonly protocols?: readonly string[];
+  readonly protocols?: readonly string[] | undefined;
   /** More header fields of the valid handshake. Default: none. */
-  readonly headers?: HeadersSource;
+  readonly headers?: HeadersSource | undefined;
   /** The host that connects; see {@linkcode NetworkConnectOptions}. Default: "127.0.0.1". */
-  readonly from?: string;
+  readonly from?: string | undefined;
   /** The client's address, as the server sees it. Default: that of `from`, and a free port. */
-  readonly remoteAddress?: Address;
+  readonly remoteAddress?: Address | undefined;
   /** What the server learns of TLS. Needed for `wss:`. Default: none. */
-  readonly tlsInfo?: TlsInfo;
+  readonly tlsInfo?: TlsInfo | undefined;
 }
 
 /** The options of `rawServer()` of a network. */
 export interface RawServerOptions {
   /** The address that it listens on. Default: "127.0.0.1". */
-  readonly hostname?: string;
+  readonly hostname?: string | undefined;
   /** The port; 0 chooses a free one. Default: 0. */
-  readonly port?: number;
+  readonly port?: number | undefined;
 }
 
 /** The options of `accept()` of a {@linkcode RawServer}. */
@@ -57,14 +59,24 @@ export interface RawAcceptOptions extends WaitOptions {
    * How it answers the opening handshake: true validly, false not at all and without reading it, or
    * these octets (a text has one octet for each character) to any request. Default: true.
    */
-  readonly handshake?: boolean | string | BinaryData;
+  readonly handshake?: boolean | string | BinaryData | undefined;
   /** The subprotocol of the valid answer, one of those that are offered. Default: none. */
-  readonly protocol?: string;
+  readonly protocol?: string | undefined;
   /** More header fields of the valid answer. Default: none. */
-  readonly headers?: HeadersSource;
+  readonly headers?: HeadersSource | undefined;
 }
 
-const HANDSHAKE = unjudged("true, false, a text or bytes");
+const HANDSHAKE = kind(
+  "true, false, a text or bytes",
+  (value) => typeof value === "boolean" || typeof value === "string" || isBytes(value),
+);
+const ADDRESS = kind(
+  "an object with hostname, a string, and port, a whole number from 0 to 65535",
+  (value) =>
+    isObject(value) && typeof value["hostname"] === "string" && Number.isInteger(value["port"]) &&
+    (value["port"] as number) >= 0 && (value["port"] as number) <= 65_535,
+);
+const TLS_INFO = kind("an object with servername and peerCertificate", isObject);
 
 const RAW_OPTIONS: OptionTable<RawOptions> = {
   ...WAIT_OPTIONS,
@@ -72,8 +84,8 @@ const RAW_OPTIONS: OptionTable<RawOptions> = {
   protocols: texts,
   headers: anything,
   from: text,
-  remoteAddress: anything,
-  tlsInfo: anything,
+  remoteAddress: ADDRESS,
+  tlsInfo: TLS_INFO,
 };
 
 const SERVER_OPTIONS: OptionTable<RawServerOptions> = {
@@ -132,12 +144,12 @@ export async function dialRaw(
   return peer;
 }
 
-/** Drops the connection when its opening handshake fails. */
+/** Resets the connection when its opening handshake fails: the test has no peer to end it by. */
 async function orDrop(peer: RawPeer, open: () => Promise<void>): Promise<void> {
   try {
     await open();
   } catch (error) {
-    await peer[Symbol.asyncDispose]();
+    peer.reset();
     throw error;
   }
 }

@@ -17,6 +17,7 @@ import type { Side } from "./link.ts";
 import {
   encodeRawFrame,
   lineOf,
+  RAW_FRAME,
   type RawFrame,
   readRawFrame,
   type ReceivedFrame,
@@ -27,15 +28,19 @@ import type { WaitOptions } from "./timeout.ts";
 /** What a frame has to be; what is left out may be anything. */
 export interface ExpectedFrame {
   /** The opcode. */
-  readonly opcode?: number;
+  readonly opcode?: number | undefined;
   /** The payload, unmasked; a string is encoded as UTF-8. */
-  readonly payload?: string | BinaryData;
+  readonly payload?: string | BinaryData | undefined;
   /** Whether it is the last of its message. */
-  readonly fin?: boolean;
+  readonly fin?: boolean | undefined;
   /** The first reserved bit. */
-  readonly rsv1?: boolean;
+  readonly rsv1?: boolean | undefined;
+  /** The second one. */
+  readonly rsv2?: boolean | undefined;
+  /** The third one. */
+  readonly rsv3?: boolean | undefined;
   /** Whether it is masked. */
-  readonly masked?: boolean;
+  readonly masked?: boolean | undefined;
 }
 
 const EXPECTED_FRAME: OptionTable<ExpectedFrame> = {
@@ -43,12 +48,18 @@ const EXPECTED_FRAME: OptionTable<ExpectedFrame> = {
   payload: kind("a string or bytes", (value) => typeof value === "string" || isBytes(value)),
   fin: flag,
   rsv1: flag,
+  rsv2: flag,
+  rsv3: flag,
   masked: flag,
 };
 
 const EXPECTED_CLOSE: OptionTable<ExpectedClose> = {
   code: number("", { least: 0, most: 65_535 }),
   reason: text,
+};
+
+const OCTETS: OptionTable<{ readonly octets: number }> = {
+  octets: number("", { least: 0, most: Number.MAX_SAFE_INTEGER }),
 };
 
 /** The longest head that is read. */
@@ -86,6 +97,8 @@ export class RawPeer {
   readonly #transport: Transport;
   readonly #reset: () => void;
   readonly #reader: RawReader;
+  /** The call after which this end sends nothing more. */
+  #ended: "end()" | "reset()" | undefined;
 
   /** Made by a network. */
   private constructor(transport: Transport, side: Side, reset: () => void) {
@@ -100,8 +113,10 @@ export class RawPeer {
    *
    * @param data Bytes, or a text with one octet for each character, as HTTP has.
    * @throws {TypeError} When a character is above U+00FF, or it is neither.
+   * @throws {Error} After `end()` or `reset()`.
    */
   send(data: string | BinaryData): void {
+    this.#check("send()");
     this.#transport.write(toOctets(data));
   }
 
@@ -111,18 +126,28 @@ export class RawPeer {
    * @param frame The frame.
    * @throws {TypeError} When a field is unknown or of the wrong kind.
    * @throws {RangeError} When a number is out of its range.
+   * @throws {Error} After `end()` or `reset()`.
    */
   sendFrame(frame: RawFrame): void {
+    checkOptions("sendFrame()", frame, RAW_FRAME);
+    this.#check("sendFrame()");
     this.#transport.write(encodeRawFrame({ ...frame, mask: frame.mask ?? this.side === "client" }));
   }
 
-  /** Ends this end of the stream (FIN). */
+  /** Ends this end of the stream (FIN), unless it has ended. */
   end(): void {
+    this.#ended ??= "end()";
     this.#transport.end();
   }
 
-  /** Resets the connection (RST): the other end loses what it has not read. */
+  /**
+   * Resets the connection (RST): the other end loses what it has not read. `end()` may come before.
+   *
+   * @throws {Error} After `reset()`.
+   */
   reset(): void {
+    if (this.#ended === "reset()") this.#check("reset()");
+    this.#ended = "reset()";
     this.#reset();
   }
 
@@ -132,10 +157,13 @@ export class RawPeer {
    * @param octets How many.
    * @param options How long to wait.
    * @returns The octets.
+   * @throws {TypeError} When it is no number; the promise rejects with it.
+   * @throws {RangeError} When it is not a whole number, 0 or more; the promise rejects with it.
    */
-  receiveBytes(octets: number, options: WaitOptions = {}): Promise<Bytes> {
+  async receiveBytes(octets: number, options: WaitOptions = {}): Promise<Bytes> {
+    checkOptions("receiveBytes()", { octets: octets ?? null }, OCTETS);
     const line = `${octets} octets`;
-    return this.#reader.wait("receiveBytes()", line, options, () => {
+    return await this.#reader.wait("receiveBytes()", line, options, () => {
       return this.#reader.size >= octets ? this.#reader.take(octets) : undefined;
     });
   }
@@ -209,9 +237,10 @@ export class RawPeer {
     const payload = expected.payload === undefined ? frame.payload : octetsOf(expected.payload);
     const where = octetsDiffer(frame.payload, payload);
     const { opcode = frame.opcode, fin = frame.fin, rsv1 = frame.rsv1 } = expected;
+    const { rsv2 = frame.rsv2, rsv3 = frame.rsv3 } = expected;
     const { masked = frame.mask !== undefined } = expected;
     const same = opcode === frame.opcode && fin === frame.fin && rsv1 === frame.rsv1 &&
-      masked === (frame.mask !== undefined);
+      rsv2 === frame.rsv2 && rsv3 === frame.rsv3 && masked === (frame.mask !== undefined);
     if (same && where === undefined) return frame;
     const got = { ...frame, masked: frame.mask !== undefined };
     throw new AssertionError(
@@ -223,9 +252,11 @@ export class RawPeer {
         payload: got.payload,
         fin: got.fin,
         rsv1: got.rsv1,
+        rsv2: got.rsv2,
+        rsv3: got.rsv3,
         masked: got.masked,
       },
-      { opcode, payload, fin, rsv1, masked },
+      { opcode, payload, fin, rsv1, rsv2, rsv3, masked },
     );
   }
 
@@ -268,6 +299,14 @@ export class RawPeer {
     });
   }
 
+  #check(call: string): void {
+    if (this.#ended === undefined) return;
+    throw new Error(
+      `Expected a raw peer that has not ended, got ${call} after ${this.#ended}: ` +
+        "make another connection with raw()",
+    );
+  }
+
   #frame(call: string, line: string, options: WaitOptions): Promise<ReceivedFrame> {
     let needs = 2;
     return this.#reader.wait(call, line, options, () => {
@@ -284,7 +323,7 @@ export class RawPeer {
 export interface RawPeer extends AsyncDisposal {}
 
 function describeFrame(expected: ExpectedFrame): string {
-  const { opcode, payload, fin, rsv1, masked } = expected;
+  const { opcode, payload, fin, rsv1, rsv2, rsv3, masked } = expected;
   const words = [
     opcode !== undefined && payload !== undefined
       ? frameLine(opcode, octetsOf(payload), { fin: fin ?? true, rsv1: rsv1 ?? false })
@@ -298,6 +337,8 @@ function describeFrame(expected: ExpectedFrame): string {
     if (fin !== undefined) words.push(fin ? "the last of its message" : "continued");
     if (rsv1 !== undefined) words.push(rsv1 ? "with RSV1" : "without RSV1");
   }
+  if (rsv2 !== undefined) words.push(rsv2 ? "with RSV2" : "without RSV2");
+  if (rsv3 !== undefined) words.push(rsv3 ? "with RSV3" : "without RSV3");
   if (masked !== undefined) words.push(masked ? "masked" : "not masked");
   return words.join(", ");
 }

@@ -213,6 +213,8 @@ class Player {
 
   /** Messages and Close frames of the program that have come. */
   readonly #come: Came[] = [];
+  /** Whether nothing more is sent. */
+  #ended = false;
   /** Why nothing more comes. */
   #end: Error | undefined;
   #wake: () => void = () => {};
@@ -238,7 +240,10 @@ class Player {
     }
     const { side, timeout } = this.#options;
     const last = closed.size === 2;
-    if (side === "server" || !last) this.#peer.end();
+    if (side === "server" || !last) {
+      this.#ended = true;
+      this.#peer.end();
+    }
     if (!last) return;
     const more = await this.#next(line + 1, END, timeout);
     if (more !== undefined) throw differ(line + 1, END, more);
@@ -299,8 +304,9 @@ class Player {
     try {
       for (;;) {
         const { opcode, fin, payload } = await this.#peer.receiveFrame({ timeout: Infinity });
-        if (opcode === Opcode.ping) this.#peer.sendFrame({ opcode: Opcode.pong, payload });
-        else if (opcode === Opcode.close) this.#come.push({ opcode, payload });
+        if (opcode === Opcode.ping) {
+          if (!this.#ended) this.#peer.sendFrame({ opcode: Opcode.pong, payload });
+        } else if (opcode === Opcode.close) this.#come.push({ opcode, payload });
         else if (opcode < Opcode.close) {
           begun ??= opcode;
           parts.push(payload);

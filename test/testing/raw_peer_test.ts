@@ -168,7 +168,6 @@ test("raw peers reset a connection, and see that they were reset", async () => {
   const server = await network.rawServer();
   const [near, far] = await Promise.all([network.raw(server.url), server.accept()]);
   far.reset();
-  far.reset();
   const { message } = await failure(near.expectEnd());
   assertStringIncludes(message, "Expected the end of the stream, got ");
   assertStringIncludes(message, "reset");
@@ -272,5 +271,80 @@ test("rawServer answers a client, validly and by hand", async () => {
     'Expected an opening handshake, got "GET / HTTP/1.1": ',
   );
   void plain;
+  await server.close();
+});
+
+test("a raw peer whose opening handshake fails leaves no connection open", async () => {
+  const network = createNetwork();
+  const server = await network.serve({ fetch: () => new Response("no", { status: 403 }) });
+  for (let i = 0; i < 10; i++) await failure(network.raw(server.url));
+  assertEquals(network.links.length, 0);
+  await server.close();
+
+  const raw = await network.rawServer();
+  const client = network.raw(raw.url, { handshake: "GET / HTTP/1.0\r\n\r\n" });
+  const lost = failure(client);
+  assertStringIncludes((await failure(raw.accept())).message, "Expected an opening handshake, got");
+  await lost;
+  assertEquals(network.links.length, 0);
+  await raw.close();
+});
+
+test("a raw peer sends nothing after end() or reset(), and says so", () =>
+  withEcho(async (peer, network) => {
+    peer.end();
+    peer.end();
+    assertThrows(() => peer.send("a"), Error, "got send() after end()");
+    assertThrows(() => peer.sendFrame({}), Error, "got sendFrame() after end()");
+    peer.reset();
+    assertThrows(() => peer.send("a"), Error, "got send() after reset()");
+    assertThrows(() => peer.reset(), Error, "got reset() after reset()");
+    peer.end();
+    await failure(peer.expectBytes("a"));
+    assertEquals(network.links.length, 0);
+  }));
+
+test("raw peers check what they are given", () =>
+  withEcho(async (peer, network) => {
+    for (const wrong of ["x", {}, null, undefined]) {
+      await assertRejects(() => peer.receiveBytes(wrong as never), TypeError, "octets");
+    }
+    for (const wrong of [NaN, Infinity, -1, 1.5]) {
+      await assertRejects(() => peer.receiveBytes(wrong), RangeError, "octets");
+    }
+    for (const wrong of [5, true, [], undefined, null, "a"]) {
+      assertThrows(() => peer.sendFrame(wrong as never), TypeError, "sendFrame()");
+    }
+    const url = "ws://127.0.0.1:1/";
+    for (const handshake of [0, {}, null]) {
+      const options = { handshake: handshake as never };
+      const words = "handshake to be true, false, a text or bytes, got";
+      await assertRejects(() => network.raw(url, options), TypeError, words);
+    }
+    for (const wrong of [5, "a", {}, { hostname: 1, port: 1 }, { hostname: "a", port: "1" }]) {
+      const options = { remoteAddress: wrong as never };
+      await assertRejects(() => network.raw(url, options), TypeError, "remoteAddress to be an");
+    }
+    await assertRejects(
+      () => network.raw(url, { tlsInfo: 5 as never }),
+      TypeError,
+      "tlsInfo to be",
+    );
+  }));
+
+test("expectFrame asks for each reserved bit, and shows them", async () => {
+  const network = createNetwork();
+  const server = await network.rawServer();
+  const [client, peer] = await Promise.all([network.raw(server.url), server.accept()]);
+  peer.sendFrame({ payload: "a", rsv2: true, rsv3: true });
+  await client.expectFrame({ rsv1: false, rsv2: true, rsv3: true }, { timeout: undefined });
+  peer.sendFrame({ payload: "a", rsv2: true });
+  const { message } = await failure(client.expectFrame({ rsv2: false, rsv3: true }));
+  assertEquals(
+    message,
+    "Expected a frame, without RSV2, with RSV3, " +
+      'got < TEXT "a" [1 octet] with RSV2, not masked',
+  );
+  peer.reset();
   await server.close();
 });
