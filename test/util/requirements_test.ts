@@ -18,7 +18,15 @@ test("checkRuntime() says in a sentence what an old runtime is missing", () => {
 });
 
 test("every entry point that runs on Node checks the runtime when it is loaded", () => {
-  for (const entry of ["mod", "src/core", "src/testing", "runtimes/node/mod", "runtimes/web/mod"]) {
+  for (
+    const entry of [
+      "mod",
+      "src/core",
+      "runtimes/testing/mod",
+      "runtimes/node/mod",
+      "runtimes/web/mod",
+    ]
+  ) {
     const code = readFileSync(join(root, `${entry}.ts`), "utf8");
     assertEquals(code.match(/^checkRuntime\(\);$/gm)?.length, 1, entry);
   }
