@@ -2,6 +2,7 @@
 
 import { abortReason, onAbort } from "../util/abort.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
+import { isObject, kind, type OptionTable, text } from "../util/check_options.ts";
 import type { Clock } from "../util/clock.ts";
 import { formatRefusal, refuse } from "../handshake/refusal.ts";
 import { DIALLING, failed, LISTENING } from "../transport/network_error.ts";
@@ -25,6 +26,20 @@ export interface MemoryDialOptions extends DialOptions {
   /** What both ends report of TLS. */
   readonly tlsInfo?: TlsInfo | undefined;
 }
+
+/** What each of these may be; for `connect()` and raw peers. */
+export const END_OPTIONS: OptionTable<
+  Pick<MemoryDialOptions, "from" | "remoteAddress" | "tlsInfo">
+> = {
+  from: text,
+  remoteAddress: kind(
+    "an object with hostname, a string, and port, a whole number from 0 to 65535",
+    (value) =>
+      isObject(value) && typeof value["hostname"] === "string" && Number.isInteger(value["port"]) &&
+      (value["port"] as number) >= 0 && (value["port"] as number) <= 65_535,
+  ),
+  tlsInfo: kind("an object with servername and peerCertificate", isObject),
+};
 
 /** How an attempt to connect fails. */
 export type RefusalKind = number | "reset" | "timeout";

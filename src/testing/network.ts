@@ -9,7 +9,6 @@ import {
   callback,
   checkOptions,
   describe,
-  group,
   isObject,
   number,
   type OptionTable,
@@ -21,7 +20,7 @@ import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
-import { LOCAL, MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
+import { END_OPTIONS, LOCAL, MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
 import { dialRaw, listenRaw, type RawOptions } from "./raw_handshake.ts";
 import type { RawServer, RawServerOptions } from "./raw_handshake.ts";
 import type { RawPeer } from "./raw_peer.ts";
@@ -193,15 +192,6 @@ const REFUSE_OPTIONS: OptionTable<RefuseOptions> = {
   with: unjudged("how"),
 };
 
-const ENDS: OptionTable<Pick<NetworkConnectOptions, "from" | "remoteAddress" | "tlsInfo">> = {
-  from: text,
-  remoteAddress: group<Address>({
-    hostname: text,
-    port: number("a port", { least: 0, most: 65_535 }),
-  }),
-  tlsInfo: group<TlsInfo>({ servername: text, peerCertificate: unjudged("a certificate as DER") }),
-};
-
 const LISTEN: OptionTable<ListenAddress & { accept: unknown }> = {
   hostname: text,
   port: number("a port", { least: 0, most: 65_535 }),
@@ -243,7 +233,7 @@ class MemoryNetwork implements Network {
     // What are no options is judged by `connect()`.
     if (!isObject(options)) return createConnect(runtime)(url, options);
     const { from, remoteAddress, tlsInfo, ...rest } = options as NetworkConnectOptions;
-    checkOptions("connect()", { from, remoteAddress, tlsInfo }, ENDS);
+    checkOptions("connect()", { from, remoteAddress, tlsInfo }, END_OPTIONS);
     const dial: MemoryRuntime["dial"] = (address, options) =>
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, deflate: runtime.deflate, dial })(url, rest);

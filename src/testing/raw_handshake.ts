@@ -9,7 +9,6 @@ import type { BinaryData } from "../util/bytes.ts";
 import {
   anything,
   checkOptions,
-  isObject,
   kind,
   number,
   type OptionTable,
@@ -19,7 +18,7 @@ import {
 import { isBytes } from "../util/brands.ts";
 import type { AsyncDisposal, HeadersSource } from "../util/platform.ts";
 import { AssertionError } from "./assertion.ts";
-import { LOCAL, type MemoryRuntime } from "./memory_runtime.ts";
+import { END_OPTIONS, LOCAL, type MemoryRuntime } from "./memory_runtime.ts";
 import type { Side } from "./link.ts";
 import { toFields } from "../http/fields.ts";
 import { createRawPeer, type RawPeer, toOctets } from "./raw_peer.ts";
@@ -70,22 +69,12 @@ const HANDSHAKE = kind(
   "true, false, a text or bytes",
   (value) => typeof value === "boolean" || typeof value === "string" || isBytes(value),
 );
-const ADDRESS = kind(
-  "an object with hostname, a string, and port, a whole number from 0 to 65535",
-  (value) =>
-    isObject(value) && typeof value["hostname"] === "string" && Number.isInteger(value["port"]) &&
-    (value["port"] as number) >= 0 && (value["port"] as number) <= 65_535,
-);
-const TLS_INFO = kind("an object with servername and peerCertificate", isObject);
-
 const RAW_OPTIONS: OptionTable<RawOptions> = {
   ...WAIT_OPTIONS,
+  ...END_OPTIONS,
   handshake: HANDSHAKE,
   protocols: texts,
   headers: anything,
-  from: text,
-  remoteAddress: ADDRESS,
-  tlsInfo: TLS_INFO,
 };
 
 const SERVER_OPTIONS: OptionTable<RawServerOptions> = {
