@@ -26,11 +26,7 @@ const { values: options } = parseArgs({
 // Longer than any run has taken, so that a hang ends as a failure with a name.
 const stepTimeout = 20 * 60_000;
 const progressInterval = 10_000;
-/**
- * How many steps of a stage run at once. The runners of stage 2 wait for timers, browsers and other processes for a
- * quarter of their time, so that all three keep two processors busy.
- */
-const atOnce = (stage) => Math.min(stage === 2 ? 3 : 2, availableParallelism() + 1);
+const atOnce = Math.min(2, availableParallelism());
 const scratch = mkdtempSync(join(tmpdir(), "sansocket-gate-"));
 /** What is at work, to be ended when the gate is. */
 const children = new Set();
@@ -87,7 +83,7 @@ async function runAll() {
     const steps = [...atWork.keys()];
     const stage = Math.min(...[...waiting, ...steps].map((step) => step.stage));
     const next = waiting.find((step) =>
-      step.stage === stage && steps.length < atOnce(stage) &&
+      step.stage === stage && steps.length < atOnce &&
       ![...waiting, ...steps].some(({ name }) => name === step.after)
     );
     if (next === undefined) {

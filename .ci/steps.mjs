@@ -1,7 +1,7 @@
 // The steps of the gate: what each runs, and beside what it may run.
 //
 // 1. A step starts when all steps of earlier stages have ended, so that no linter meets the files that tests write.
-// 2. Steps of one stage run two or three at a time, in this order. No test's verdict depends on time, so runtimes may be
+// 2. Steps of one stage run two at a time, in this order. No test's verdict depends on time, so two runtimes may be
 //    tested at once.
 // 3. Node's tests come last: vitest has a worker for each core, so that none of them is idle in the end.
 
