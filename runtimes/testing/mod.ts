@@ -32,7 +32,11 @@ export {
   expectNothing,
 } from "../../src/testing/expect.ts";
 export type { Link, Side } from "../../src/testing/link.ts";
-export { createMemoryRuntime, type RefusalKind } from "../../src/testing/memory_runtime.ts";
+export {
+  type ClientEnd,
+  createMemoryRuntime,
+  type RefusalKind,
+} from "../../src/testing/memory_runtime.ts";
 export {
   type ConnectionPair,
   type ListenAddress,

@@ -306,7 +306,8 @@ function httpUrl(url: URL | string): string {
   return `http${own.href.slice(2)}`;
 }
 
-function addressOf(url: URL): Address {
+/** Where a URL leads, without the brackets of an IPv6 address. */
+export function addressOf(url: URL): Address {
   const port = url.port === "" ? (url.protocol === "wss:" ? 443 : 80) : Number(url.port);
   return { hostname: url.hostname.replace(/^\[|\]$/g, ""), port };
 }

@@ -17,20 +17,26 @@ export const LOCAL = "127.0.0.1";
 /** Names and addresses of the host on which a server listens that names none. */
 const LOCALS: readonly string[] = [LOCAL, "localhost", "0.0.0.0", "::", "::1"];
 
-/** How to connect on a network in memory. */
-export interface MemoryDialOptions extends DialOptions {
-  /** The host that connects. */
+/** What a server on a network in memory learns of its client. */
+export interface ClientEnd {
+  /**
+   * The host that connects, by any name; a server's host is its `hostname`. Default: "127.0.0.1".
+   */
   readonly from?: string | undefined;
-  /** The address of the client, as the server sees it. */
+  /** The client's address, as the server sees it. Default: that of `from`, and a free port. */
   readonly remoteAddress?: Address | undefined;
-  /** What both ends report of TLS. */
+  /**
+   * What both ends report of TLS. The network in memory has none: it only says so. Needed for
+   * `wss:`. Default: none.
+   */
   readonly tlsInfo?: TlsInfo | undefined;
 }
 
+/** How to connect on a network in memory. */
+export interface MemoryDialOptions extends DialOptions, ClientEnd {}
+
 /** What each of these may be; for `connect()` and raw peers. */
-export const END_OPTIONS: OptionTable<
-  Pick<MemoryDialOptions, "from" | "remoteAddress" | "tlsInfo">
-> = {
+export const CLIENT_END: OptionTable<ClientEnd> = {
   from: text,
   remoteAddress: kind(
     "an object with hostname, a string, and port, a whole number from 0 to 65535",

@@ -3,8 +3,7 @@
 import { type Connect, type ConnectOptions, createConnect } from "../client/connect.ts";
 import { dispatcherOf, WebSocketConnection } from "../connection/connection.ts";
 import { createServe, type Serve } from "../server/serve.ts";
-import type { TlsInfo } from "../transport/tls.ts";
-import type { Address, Listener, Transport } from "../transport/transport.ts";
+import type { Listener, Transport } from "../transport/transport.ts";
 import {
   callback,
   checkOptions,
@@ -20,7 +19,13 @@ import { type ChaosOptions, type ChaosReport, runChaos } from "./chaos.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
 import type { TestClock } from "./clock.ts";
 import type { Link } from "./link.ts";
-import { END_OPTIONS, LOCAL, MemoryRuntime, type RefusalKind } from "./memory_runtime.ts";
+import {
+  CLIENT_END,
+  type ClientEnd,
+  LOCAL,
+  MemoryRuntime,
+  type RefusalKind,
+} from "./memory_runtime.ts";
 import { dialRaw, listenRaw, type RawOptions } from "./raw_handshake.ts";
 import type { RawServer, RawServerOptions } from "./raw_handshake.ts";
 import type { RawPeer } from "./raw_peer.ts";
@@ -35,19 +40,7 @@ export interface NetworkOptions {
 }
 
 /** The options of `connect()` of a {@linkcode Network}. */
-export interface NetworkConnectOptions extends ConnectOptions {
-  /**
-   * The host that connects, by any name; a server's host is its `hostname`. Default: "127.0.0.1".
-   */
-  readonly from?: string;
-  /** The client's address, as the server sees it. Default: that of `from`, and a free port. */
-  readonly remoteAddress?: Address;
-  /**
-   * What the server learns of TLS. The network in memory has none: it only says so. Needed for
-   * `wss:`. Default: none.
-   */
-  readonly tlsInfo?: TlsInfo;
-}
+export interface NetworkConnectOptions extends ConnectOptions, ClientEnd {}
 
 /** How attempts to connect fail; see {@linkcode Network.refuse}. */
 export interface RefuseOptions {
@@ -233,7 +226,7 @@ class MemoryNetwork implements Network {
     // What are no options is judged by `connect()`.
     if (!isObject(options)) return createConnect(runtime)(url, options);
     const { from, remoteAddress, tlsInfo, ...rest } = options as NetworkConnectOptions;
-    checkOptions("connect()", { from, remoteAddress, tlsInfo }, END_OPTIONS);
+    checkOptions("connect()", { from, remoteAddress, tlsInfo }, CLIENT_END);
     const dial: MemoryRuntime["dial"] = (address, options) =>
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, deflate: runtime.deflate, dial })(url, rest);

@@ -1,10 +1,10 @@
 // How raw peers begin: a client that dials, and a server whose connections a test answers by hand.
 
+import { addressOf } from "../client/connect.ts";
 import { createRequest, judgeResponse, parseUrl } from "../handshake/client.ts";
 import { formatAcceptance, judgeRequest } from "../handshake/server.ts";
 import { createRequestParser, createResponseParser } from "../http/head.ts";
-import type { TlsInfo } from "../transport/tls.ts";
-import type { Address, Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { BinaryData } from "../util/bytes.ts";
 import {
   anything,
@@ -18,14 +18,14 @@ import {
 import { isBytes } from "../util/brands.ts";
 import type { AsyncDisposal, HeadersSource } from "../util/platform.ts";
 import { AssertionError } from "./assertion.ts";
-import { END_OPTIONS, LOCAL, type MemoryRuntime } from "./memory_runtime.ts";
+import { CLIENT_END, type ClientEnd, LOCAL, type MemoryRuntime } from "./memory_runtime.ts";
 import type { Side } from "./link.ts";
 import { toFields } from "../http/fields.ts";
 import { createRawPeer, type RawPeer, toOctets } from "./raw_peer.ts";
 import { startTimeout, WAIT_OPTIONS, type WaitOptions } from "./timeout.ts";
 
 /** The options of `raw()` of a network. */
-export interface RawOptions extends WaitOptions {
+export interface RawOptions extends WaitOptions, ClientEnd {
   /**
    * How it begins: true for a valid opening handshake, false for none, or the octets of a request
    * (a text has one octet for each character), whose answer may be any and is in `head`. Default:
@@ -36,12 +36,6 @@ export interface RawOptions extends WaitOptions {
   readonly protocols?: readonly string[] | undefined;
   /** More header fields of the valid handshake. Default: none. */
   readonly headers?: HeadersSource | undefined;
-  /** The host that connects; see {@linkcode NetworkConnectOptions}. Default: "127.0.0.1". */
-  readonly from?: string | undefined;
-  /** The client's address, as the server sees it. Default: that of `from`, and a free port. */
-  readonly remoteAddress?: Address | undefined;
-  /** What the server learns of TLS. Needed for `wss:`. Default: none. */
-  readonly tlsInfo?: TlsInfo | undefined;
 }
 
 /** The options of `rawServer()` of a network. */
@@ -71,7 +65,7 @@ const HANDSHAKE = kind(
 );
 const RAW_OPTIONS: OptionTable<RawOptions> = {
   ...WAIT_OPTIONS,
-  ...END_OPTIONS,
+  ...CLIENT_END,
   handshake: HANDSHAKE,
   protocols: texts,
   headers: anything,
@@ -99,9 +93,7 @@ export async function dialRaw(
   const { timeout, handshake = true, protocols = [], headers, ...ends } = options;
   const url = parseUrl(target);
   const secure = url.protocol === "wss:";
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
-  const address = { hostname, port: Number(url.port) || (secure ? 443 : 80) };
-  const waiting = { ...(timeout !== undefined && { timeout }) };
+  const waiting = { timeout };
   const wait = startTimeout("raw()", waiting, runtime.clock);
   const giveUp = new AbortController();
   wait.late.then((late) => {
@@ -110,7 +102,7 @@ export async function dialRaw(
   });
   const { signal } = giveUp;
   const tls = secure ? {} : undefined;
-  const transport = await runtime.dial(address, { ...ends, signal, tls }).finally(() =>
+  const transport = await runtime.dial(addressOf(url), { ...ends, signal, tls }).finally(() =>
     wait.stop()
   );
   const peer = peerOn(runtime, transport, "client");
@@ -183,7 +175,7 @@ export async function listenRaw(
     accept: async (options: RawAcceptOptions = {}): Promise<RawPeer> => {
       checkOptions("accept()", options, ACCEPT_OPTIONS);
       const { timeout, ...how } = options;
-      const waiting = { ...(timeout !== undefined && { timeout }) };
+      const waiting = { timeout };
       const wait = startTimeout("accept()", waiting, runtime.clock);
       let late: string | undefined;
       while (arrived.length === 0 && late === undefined) {

@@ -10,6 +10,7 @@ import { allocate, allocateBy, type Bytes, EMPTY } from "../../src/util/bytes.ts
 import { MessageAssembler, type MessageLimits } from "../../src/protocol/message_assembler.ts";
 import { createProtocol, feed, next, takeFrames } from "../support/drive.ts";
 import { test } from "../support/test.ts";
+import { wrongLimits } from "../support/wrong_limits.ts";
 
 function createAssembler(limits: Partial<MessageLimits> = {}): MessageAssembler {
   return new MessageAssembler({ maxMessageSize: 1_048_576, maxFragments: 131_072, ...limits });
@@ -379,16 +380,7 @@ test("MessageAssembler.declared and compressed are those of the message in progr
 });
 
 test("MessageAssembler refuses limits that are missing, misspelt or out of range", () => {
-  const right = { maxMessageSize: 1, maxFragments: 1 };
-  const cases: [wrong: object, message: string][] = [
-    [{ maxMesageSize: 1, maxFragments: 1 }, "maxMesageSize: did you mean maxMessageSize?"],
-    [{ maxFragments: 1 }, "Expected maxMessageSize and maxFragments"],
-    [{ ...right, maxFragments: undefined }, "Expected maxMessageSize and maxFragments"],
-    [{ ...right, maxMessageSize: NaN }, "got NaN"],
-    [{ ...right, maxFragments: 0 }, "got 0"],
-  ];
-  for (const [wrong, message] of cases) {
-    const limits = wrong as MessageLimits;
+  for (const [limits, message] of wrongLimits) {
     assertThrows(() => new MessageAssembler(limits), Error, message);
   }
 });

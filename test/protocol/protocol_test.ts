@@ -4,12 +4,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding";
 import { concat } from "../../src/util/bytes.ts";
-import type { MessageLimits } from "../../src/protocol/message_assembler.ts";
 import { Protocol } from "../../src/protocol/protocol.ts";
 import { createProtocol, feed, LIMITS, next, takeAll, takeFrames } from "../support/drive.ts";
 import { decodeFrames } from "../support/frames.ts";
 import { cuts } from "../support/split.ts";
 import { test } from "../support/test.ts";
+import { wrongLimits } from "../support/wrong_limits.ts";
 
 const ping = (payload: string) => `898${payload.length / 2}00000000${payload}`;
 const text = (payload: string) => `818${payload.length / 2}00000000${payload}`;
@@ -392,16 +392,7 @@ test("Protocol has room for the rest of a large message, and takes what was read
 });
 
 test("Protocol refuses limits that are missing, misspelt or out of range", () => {
-  const right = { maxMessageSize: 1, maxFragments: 1 };
-  const cases: [wrong: object, message: string][] = [
-    [{ maxMesageSize: 1, maxFragments: 1 }, "maxMesageSize: did you mean maxMessageSize?"],
-    [{ maxFragments: 1 }, "Expected maxMessageSize and maxFragments"],
-    [{ ...right, maxFragments: undefined }, "Expected maxMessageSize and maxFragments"],
-    [{ ...right, maxMessageSize: NaN }, "got NaN"],
-    [{ ...right, maxFragments: 0 }, "got 0"],
-  ];
-  for (const [wrong, message] of cases) {
-    const limits = wrong as MessageLimits;
+  for (const [limits, message] of wrongLimits) {
     assertThrows(() => new Protocol("client", limits), Error, message);
   }
 });
