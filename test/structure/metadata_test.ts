@@ -34,6 +34,7 @@ const testedElsewhere: Record<string, string> = {
   "src/testing/timeout.ts": "test/testing/expect_test.ts has each end of a wait",
   "src/connection/publishing.ts":
     "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
+  "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",
   "src/topics/hub.ts": "test/topics/topics_test.ts drives it through its interface",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
