@@ -1,5 +1,5 @@
-// A chat room: the page at `/` and the socket at `/message`, on one port. The same file runs on
-// three runtimes:
+// A chat with rooms. Each address /rooms/NAME has the page and its socket; `/` is the room "lobby".
+// The same file runs on three runtimes:
 //   deno run -A examples/chat/server.ts
 //   bun examples/chat/server.ts
 //   node --import tsx examples/chat/server.ts
@@ -7,7 +7,7 @@
 // Every message is a small JSON object with a `type`:
 //   page to server   { type: "name", name }         who I am (again: my new name)
 //                    { type: "text", text }         what I say
-//   server to page   { type: "people", names }      who is here now
+//   server to page   { type: "people", names }      who is in this room now
 //                    { type: "text", name, text }   what a person says
 //                    { type: "notice", text }       what happened: joined, left, renamed
 //                    { type: "error", text }        what was wrong with your message
@@ -15,7 +15,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { PreparedMessage, serve } from "@sansocket/ws";
+import { createTopics, isUpgrade, PreparedMessage, serve } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
 
 type FromPage =
@@ -28,6 +28,9 @@ type ToPage =
   | { type: "text"; name: string; text: string }
   | { type: "notice" | "error"; text: string };
 
+/** A connection, with its room and its name, which is empty until the page has sent one. */
+type Chatter = WebSocketConnection<{ readonly room: string; name: string }>;
+
 const { values: flags } = parseArgs({
   options: {
     port: { type: "string", default: "8002" },
@@ -35,54 +38,63 @@ const { values: flags } = parseArgs({
   },
 });
 
-// Read once: the page is the same for every client.
+// Read once: the page is the same for every client and every room.
 const page = await readFile(new URL("index.html", import.meta.url));
 
-/** The people who are here. A connection is listed from its first name until it closes. */
-const names = new Map<WebSocketConnection, string>();
+/** The people who are here, in all rooms: from the first name of a connection until it closes. */
+const people = new Set<Chatter>();
+
+// What is published to a topic goes to all connections that have subscribed to it. A room is a
+// topic, and needs nothing else: it is there as soon as a page subscribes.
+const topics = createTopics();
 
 // One object of hooks serves all connections; `ws` is the connection that an event belongs to.
 const chat = {
-  message(ws: WebSocketConnection, data: string | Uint8Array): void {
+  open(ws: Chatter): void {
+    ws.subscribe(ws.data.room); // until the connection ends
+  },
+
+  message(ws: Chatter, data: string | Uint8Array): void {
     const message = parse(data);
-    const name = names.get(ws);
+    const { room, name } = ws.data;
     switch (message.type) {
       case "name":
         if (message.name === name) return;
-        names.set(ws, message.name);
-        sendToAll({
+        ws.data.name = message.name;
+        people.add(ws);
+        publish(room, {
           type: "notice",
           text: name ? `${name} is now ${message.name}` : `${message.name} joined`,
         });
-        return sendPeople();
+        return sendPeople(room);
       case "text":
         if (!name) return sendTo(ws, { type: "error", text: "Send your name first" });
-        return sendToAll({ type: "text", name, text: message.text });
+        return publish(room, { type: "text", name, text: message.text });
       case "error":
         return sendTo(ws, message);
     }
   },
 
-  close(ws: WebSocketConnection): void {
-    const name = names.get(ws);
-    if (!name) return;
-    names.delete(ws);
-    sendToAll({ type: "notice", text: `${name} left` });
-    sendPeople();
+  close(ws: Chatter): void {
+    const { room, name } = ws.data;
+    if (!people.delete(ws)) return;
+    publish(room, { type: "notice", text: `${name} left` });
+    sendPeople(room);
   },
 };
 
 const server = await serve({
   port: Number(flags.port),
   hostname: flags.hostname,
-  fetch(request, { upgrade }) {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/message") return upgrade(chat);
-    if (pathname === "/") {
-      return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
-    }
-    return new Response("Not found\n", { status: 404 });
+  topics,
+  routes: {
+    "/": showPage,
+    "/rooms/:room": (request, { upgrade, params: { room } }) => {
+      if (room.length > 30) return new Response("No such room\n", { status: 404 });
+      return isUpgrade(request) ? upgrade(chat, { data: { room, name: "" } }) : showPage();
+    },
   },
+  fetch: () => new Response("Not found\n", { status: 404 }),
 }).catch((error: Error) => {
   // Most often the port is in use: the user needs that sentence, and no stack.
   console.error(error.message);
@@ -130,17 +142,22 @@ function isText(value: unknown, maxLength: number): value is string {
   return typeof value === "string" && value.trim() !== "" && value.length <= maxLength;
 }
 
-function sendTo(ws: WebSocketConnection, message: ToPage): void {
+function sendTo(ws: Chatter, message: ToPage): void {
   ws.send(JSON.stringify(message));
 }
 
-function sendToAll(message: ToPage): void {
-  const prepared = new PreparedMessage(JSON.stringify(message));
-  // This does not await the promises of `send()`: one slow reader must not hold up the room. The
-  // library keeps unread messages up to a limit, and past that it closes the connection.
-  for (const ws of server.connections) ws.send(prepared);
+/** Sends to all pages of a room. One that reads slowly does not hold up the others. */
+function publish(room: string, message: ToPage): void {
+  topics.publish(room, JSON.stringify(message));
 }
 
-function sendPeople(): void {
-  sendToAll({ type: "people", names: [...names.values()] });
+function sendPeople(room: string): void {
+  const here = [...people].filter(({ data }) => data.room === room);
+  const names = here.map(({ data }) => data.name);
+  const message = new PreparedMessage(JSON.stringify({ type: "people", names }));
+  for (const ws of here) ws.send(message);
+}
+
+function showPage(): Response {
+  return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
 }

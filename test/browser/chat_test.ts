@@ -85,6 +85,20 @@ async function chat(visit: Visit): Promise<void> {
   await people(grace, ["Ada", "Grace"]);
   assertEquals(await grace.getByRole("textbox", { name: "Your name" }).inputValue(), "Grace");
 
+  // Another room has other people and other messages.
+  await enter(grace, "Tea & cake");
+  await people(ada, ["Ada"]);
+  await people(grace, ["Grace"]);
+  assertEquals(await grace.title(), "Tea & cake · Chat");
+  await grace.keyboard.type("Only tea here");
+  await grace.keyboard.press("Enter");
+  await shows(grace, "#log", "GraceOnly tea here");
+  await grace.screenshot(picture(name, "phone-room"));
+  await enter(grace, "lobby");
+  await people(grace, ["Ada", "Grace"]);
+  await people(ada, ["Ada", "Grace"]);
+  assert(!(await ada.locator("#log").innerText()).includes("Only tea here"));
+
   await stop();
   for (const page of [ada, grace]) {
     await shows(page, "#status.disconnected", "Disconnected: the server has stopped");
@@ -171,6 +185,16 @@ async function launch(executablePath: string): Promise<Browser> {
       "--disable-sync",
     ],
   });
+}
+
+/** Goes to another room, and waits until the page there is ready for a message. */
+async function enter(page: Page, room: string): Promise<void> {
+  const field = page.getByRole("textbox", { name: "Room" });
+  await field.fill(room);
+  await field.press("Enter");
+  await page.waitForURL(`**/rooms/${encodeURIComponent(room)}`);
+  await shows(page, "#status.connected", "Connected");
+  await focused(page, "text");
 }
 
 /** Waits until an element that `selector` names is on the screen with this text in it. */

@@ -9,7 +9,7 @@ test("chat example answers bad input with an error, and lives on", async () => {
   const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
   try {
     const url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
-    const ws = await connect(new URL("/message", url.replace("http", "ws")));
+    const ws = await connect(new URL("/rooms/lobby", url.replace("http", "ws")));
     const answer = async (message: string | Uint8Array<ArrayBuffer>) => {
       await ws.send(message);
       return JSON.parse(String(await ws.receive()));
@@ -23,8 +23,50 @@ test("chat example answers bad input with an error, and lives on", async () => {
       text: `${name.slice(2)} joined`,
     });
     await ws.close();
-    const missing = await fetch(new URL("/missing", url), { headers: { connection: "close" } });
-    assertEquals([missing.status, await missing.text()], [404, "Not found\n"]);
+    for (
+      const [path, status, text] of [
+        ["/missing", 404, "Not found\n"],
+        [`/rooms/${"r".repeat(31)}`, 404, "No such room\n"],
+      ] as const
+    ) {
+      const missing = await fetch(new URL(path, url), { headers: { connection: "close" } });
+      assertEquals([missing.status, await missing.text()], [status, text]);
+    }
+  } finally {
+    assertEquals(await server.stop(), 0, server.output());
+  }
+});
+
+test("chat example keeps what is said and who is here within a room", async () => {
+  const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
+  try {
+    const url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+    const enter = async (room: string, name: string) => {
+      const ws = await connect(new URL(`/rooms/${room}`, url));
+      await ws.send(JSON.stringify({ type: "name", name }));
+      assertEquals(await ws.receive(), `{"type":"notice","text":"${name} joined"}`);
+      return ws;
+    };
+    const people = (...names: string[]) => JSON.stringify({ type: "people", names });
+    const ada = await enter("tea", "Ada");
+    assertEquals(await ada.receive(), people("Ada"));
+    const carl = await enter("%E2%98%8E", "Carl");
+    assertEquals(await carl.receive(), people("Carl"));
+    const grace = await enter("tea", "Grace");
+    assertEquals(await grace.receive(), people("Ada", "Grace"));
+    await carl.send('{"type":"text","text":"in another room"}');
+    await grace.send('{"type":"text","text":"hello"}');
+    assertEquals(await ada.receive(), '{"type":"notice","text":"Grace joined"}');
+    assertEquals(await ada.receive(), people("Ada", "Grace"));
+    for (const ws of [ada, grace]) {
+      assertEquals(await ws.receive(), '{"type":"text","name":"Grace","text":"hello"}');
+    }
+    await grace.close();
+    assertEquals(await ada.receive(), '{"type":"notice","text":"Grace left"}');
+    assertEquals(await ada.receive(), people("Ada"));
+    assertEquals(await carl.receive(), '{"type":"text","name":"Carl","text":"in another room"}');
+    await ada.close();
+    await carl.close();
   } finally {
     assertEquals(await server.stop(), 0, server.output());
   }
@@ -41,7 +83,7 @@ for (const [what, begin, said] of starters) {
   test(`${what} closes each page with 1001 on Ctrl+C, though the signal comes twice`, async () => {
     const server = begin("--port", "0");
     const [, url = ""] = await server.waitFor(/^Chat: (http:\S+)$/m);
-    const pages = [await connect(`${url}/message`), await connect(`${url}/message`)];
+    const pages = [await connect(`${url}/rooms/lobby`), await connect(`${url}/rooms/lobby`)];
     server.signal("SIGINT");
     // The closes are spread over half a second, so that the second signal comes in the middle.
     await Promise.race(pages.map((page) => page.closed));
