@@ -43,6 +43,7 @@ export type {
   Publishable,
   PublishOptions,
   PublishResult,
+  SendResult,
   SubscribeResult,
 } from "./connection/publishing.ts";
 export type {
@@ -97,7 +98,11 @@ export type { Serve, Server } from "./server/serve.ts";
 export type { ServerCloseOptions } from "./server/shutdown.ts";
 export type { ProtocolChooser, Upgrade, UpgradeOptions } from "./server/upgrade.ts";
 export type { TopicListener } from "./topics/topic.ts";
-export type { Topics, TopicsOptions, TopicsStats } from "./topics/topics.ts";
+export type { Backplane, BackplaneSink } from "./topics/backplane.ts";
+export type { Topics, TopicsCloseOptions, TopicsStats } from "./topics/hub_topics.ts";
+export { FlushError } from "./topics/outgoing.ts";
+export type { RelayStats, TopicGap, TopicsState } from "./topics/relay_stats.ts";
+export type { BrokerOrder, TopicsOptions } from "./topics/topics.ts";
 export type { DevelopmentCertificateOptions } from "./transport/certificate.ts";
 export type {
   TlsCertificate,
@@ -108,3 +113,4 @@ export type {
 export type { Address } from "./transport/transport.ts";
 export type { BinaryData, Bytes } from "./util/bytes.ts";
 export type { AsyncDisposal, HeadersSource } from "./util/platform.ts";
+export type { Clock, Deadline, Watched } from "./util/clock.ts";

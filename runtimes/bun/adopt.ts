@@ -22,6 +22,7 @@ import { ADOPTION_OPTIONS, type AdoptionOptions } from "../../src/server/options
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import type { Upgrade, UpgradeOptions } from "../../src/server/upgrade.ts";
+import type { Topics } from "../../src/topics/hub_topics.ts";
 
 /** The part of a `Bun.Server` that is used. */
 export interface BunServer {
@@ -109,6 +110,8 @@ export interface Adopted extends AsyncDisposal {
    * was given, then the handler and the options. Return its Response from `fetch`.
    */
   readonly upgrade: Upgrade<[request: Request, server: BunServer]>;
+  /** The topics of its connections; see `Server.topics`. */
+  readonly topics: Topics;
   /** Publishes to all subscribers of a topic; see `Server.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
@@ -168,6 +171,7 @@ export function adopt(options: AdoptOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, server, handler, options),
+    topics: adoption.topics,
     publish: (...message: Parameters<Adopted["publish"]>) => adoption.publish(...message),
     stats: () => adoption.stats(),
     close,

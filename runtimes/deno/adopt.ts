@@ -20,6 +20,7 @@ import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import type { Address } from "../../src/transport/transport.ts";
 import type { Upgrade, UpgradeOptions } from "../../src/server/upgrade.ts";
+import type { Topics } from "../../src/topics/hub_topics.ts";
 
 /** Octets that may wait in the engine before a sender is made to wait. */
 const HIGH_WATER_MARK = 65_536;
@@ -45,6 +46,8 @@ export interface Adopted extends AsyncDisposal {
    * `Deno.serve()`.
    */
   readonly upgrade: Upgrade<[request: Request, info: DenoServeInfo]>;
+  /** The topics of its connections; see `Server.topics`. */
+  readonly topics: Topics;
   /** Publishes to all subscribers of a topic; see `Server.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
@@ -108,6 +111,7 @@ export function adopt(options: AdoptionOptions = {}): Adopted {
       handler: WebSocketHandler<never>,
       options?: UpgradeOptions<unknown>,
     ) => upgrade(adoption, request, info, handler, options),
+    topics: adoption.topics,
     publish: (...message: Parameters<Adopted["publish"]>) => adoption.publish(...message),
     stats: () => adoption.stats(),
     close,

@@ -31,6 +31,7 @@ import { mergeForUpgrade, toResponse } from "../../src/server/stand_in.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import { checkUpgrade, type Upgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
+import type { Topics } from "../../src/topics/hub_topics.ts";
 import { ForeignStream } from "../shared/foreign_stream.ts";
 import { isPlain } from "../shared/plain_socket.ts";
 import { zlibBackend } from "../shared/zlib.ts";
@@ -79,6 +80,8 @@ export interface Attached extends AsyncDisposal {
    * response has been sent, or belongs to another request, and for a second call with one request.
    */
   readonly upgrade: Upgrade<[request: IncomingMessage, response: ServerResponse]>;
+  /** The topics of its connections; see `Server.topics`. */
+  readonly topics: Topics;
   /** Publishes to all subscribers of a topic; see `Server.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /** What has happened so far; see `Server.stats()`. */
@@ -191,6 +194,10 @@ class Door implements Attached {
 
   get connections(): ReadonlySet<WebSocketConnection> {
     return this.#attachment.connections;
+  }
+
+  get topics(): Topics {
+    return this.#attachment.topics;
   }
 
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {

@@ -19,7 +19,6 @@ checkRuntime();
 
 export * from "../../src/exports.ts";
 export type * from "../../src/transport/transport.ts";
-export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type * from "../../src/deflate/backend.ts";
 export { AssertionError } from "../../src/testing/assertion.ts";
 export type { ChaosOptions, ChaosReport } from "../../src/testing/chaos.ts";

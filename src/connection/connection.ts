@@ -308,17 +308,16 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param topic Its name: 1 to 255 octets of UTF-8, of which none has a special meaning.
    * @returns Resolves once the subscription is in place. Rejects with {@linkcode ConnectionClosed}
    * when the connection is not open; a rejection that the caller does not await is silent.
-   * @throws {TypeError} When the server has no `topics`, on a connection of `connect()`, and when
+   * @throws {TypeError} On a connection of `connect()`, and when
    * the name is no well-formed string.
    * @throws {RangeError} When the name is empty or too long.
    *
    * @example
    * ```ts
-   * import { connect, createTopics, serve } from "@sansocket/ws";
+   * import { connect, serve } from "@sansocket/ws";
    *
    * await using server = await serve({
    *   port: 0,
-   *   topics: createTopics(),
    *   websocket: {
    *     open: (ws) => void ws.subscribe("news"),
    *     message: (ws, data) => void ws.publish("news", data),
@@ -339,7 +338,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    *
    * @param topic The name of the topic.
    * @returns Whether there was one.
-   * @throws {TypeError} When the server has no `topics`, and on a connection of `connect()`.
+   * @throws {TypeError} On a connection of `connect()`.
    */
   unsubscribe(topic: string): boolean {
     return topicsOf(this.#dispatcher).leave(this.#dispatcher, topic);
@@ -347,7 +346,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
 
   /**
    * The topics that the connection is subscribed to now; none once it has ended. It throws a
-   * TypeError when the server has no `topics`, and on a connection of `connect()`.
+   * TypeError on a connection of `connect()`.
    */
   get subscriptions(): ReadonlySet<string> {
     return topicsOf(this.#dispatcher).names(this.#dispatcher);
@@ -361,7 +360,7 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * @param data The message, which is encoded once for all.
    * @param options How to send it, and what may happen to it where a subscriber is behind.
    * @returns What became of it, by number of subscribers.
-   * @throws {TypeError} When the server has no `topics`, on a connection of `connect()`, and when
+   * @throws {TypeError} On a connection of `connect()`, and when
    * `data`, an option or the name is of the wrong kind.
    * @throws {RangeError} When the name or the key is empty or too long.
    */

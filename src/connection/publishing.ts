@@ -1,9 +1,10 @@
 // What a connection needs to know of topics. The code of topics is in topics/, and comes only with
-// `createTopics()`: neither a client nor a server without topics loads it.
+// a server: a client does not load it.
 
 import type { BinaryData } from "../util/bytes.ts";
 import type { PreparedMessage } from "../protocol/prepared_message.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
+import type { WebSocketConnection } from "./connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** What can be published. */
@@ -19,10 +20,9 @@ export interface PublishOptions extends SendOptions {
   readonly droppable?: boolean;
   /**
    * The key of a message that can be replaced. While a subscriber is behind, the message takes the
-   * place of the one with the same key
-   * and topic that still waits there. For a value of which only the latest counts: a price, or a
-   * row of a dashboard. Messages of one key arrive in order, and so do all messages without one. 1
-   * to 255 octets of UTF-8. Default: none.
+   * place of the one with the same key and topic that still waits there. For a value of which only
+   * the latest counts: a price, or a row of a dashboard. Messages of one key arrive in order, and
+   * so do all messages without one. 1 to 255 octets of UTF-8. Default: none.
    */
   readonly coalesce?: string;
 }
@@ -41,11 +41,30 @@ export interface PublishResult {
    * connection was cut because of `overflow`.
    */
   readonly dropped: number;
+  /**
+   * True with `order: "broker"`: the message is delivered when it comes back from the broker, so
+   * all counts are 0. Absent otherwise.
+   */
+  readonly deferred?: boolean;
 }
+
+/**
+ * What `topics.send()` has done with a message:
+ *
+ * - `"here"`: the connection is one of this process, and has taken it.
+ * - `"passed on"`: it is on its way to the process that the id names. Whether the connection is
+ *   still there is not known.
+ * - `"nowhere"`: no such connection is here, and nothing leads to another process: there is no
+ *   backplane, or the broker is away.
+ */
+export type SendResult = "here" | "passed on" | "nowhere";
 
 /** What `subscribe()` resolves with. */
 export interface SubscribeResult {
-  /** Whether the subscription is in place wherever messages of the topic come from. */
+  /**
+   * Whether messages of other processes come, too. False while the broker of a backplane is away:
+   * the topic is joined when it is back. True without a backplane.
+   */
   readonly joined: boolean;
 }
 
@@ -64,6 +83,12 @@ export interface TopicHub {
     options: PublishOptions | undefined,
     except: Dispatcher | undefined,
   ): PublishResult;
+  /** A server has these topics, and these connections. */
+  register(connections: ReadonlySet<WebSocketConnection>): void;
+  /** One of them has opened. */
+  opened(connection: WebSocketConnection): void;
+  /** One of them has ended. */
+  ended(connection: WebSocketConnection): void;
 }
 
 /** The subscriptions of one connection. */
@@ -82,13 +107,13 @@ export interface HasTopics {
 }
 
 /**
- * The topics of a connection, or of a server.
+ * The topics of a connection.
  *
  * @throws {TypeError} When it has none.
  */
 export function topicsOf({ topics }: { readonly topics: TopicHub | undefined }): TopicHub {
   if (topics !== undefined) return topics;
   throw new TypeError(
-    "Expected a connection of a server with topics: give serve() the option topics: createTopics()",
+    "Expected a connection of a server, got one of connect(), which has no topics: send() reaches the server",
   );
 }

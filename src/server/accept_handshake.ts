@@ -171,8 +171,9 @@ export function openConnection(
   const { connection, dispatcher } = established;
   const member = new Member(context, peer, guard, connection);
   dispatcher.owner = member;
-  dispatcher.topics = context.topics;
+  dispatcher.topics = context.hub;
   context.connections.add(connection);
+  context.hub.opened(connection);
   context.guard.counters.opened();
   runHandler(handler, established, member);
 }
@@ -199,6 +200,7 @@ class Member implements Owner, HandlerWatcher {
 
   closed(info: CloseInfo, draining: boolean): void {
     this.#context.connections.delete(this.#connection);
+    this.#context.hub.ended(this.#connection);
     if (draining) {
       this.#context.draining.add(this.#connection);
       this.#peer.drain();

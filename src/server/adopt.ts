@@ -8,7 +8,6 @@ import {
   type Publishable,
   type PublishOptions,
   type PublishResult,
-  topicsOf,
 } from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -19,6 +18,7 @@ import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import { EMPTY } from "../util/bytes.ts";
 import type { Address } from "../transport/transport.ts";
+import type { Topics } from "../topics/hub_topics.ts";
 import { checkUpgrade, chooseProtocol, judgeUpgrade, type UpgradeOptions } from "./upgrade.ts";
 import { openConnection, traceHandshake } from "./accept_handshake.ts";
 import { createContext, type ServerContext } from "./context.ts";
@@ -58,9 +58,14 @@ export class Adoption {
     this.#shutdown = new Shutdown(this.#context);
   }
 
+  /** See `Server.topics`. */
+  get topics(): Topics {
+    return this.#context.topics;
+  }
+
   /** See `Server.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
-    return topicsOf(this.#context).publish(topic, data, options, undefined);
+    return this.#context.topics.publish(topic, data, options);
   }
 
   /** What has happened so far; see `Server.stats()`. */

@@ -11,7 +11,6 @@ import {
   type Publishable,
   type PublishOptions,
   type PublishResult,
-  topicsOf,
 } from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
@@ -20,6 +19,7 @@ import { hasToken } from "../http/lists.ts";
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
 import type { Address, Transport } from "../transport/transport.ts";
+import type { Topics } from "../topics/hub_topics.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
@@ -76,9 +76,14 @@ export class Attachment {
     return session.refusal;
   }
 
+  /** See `Server.topics`. */
+  get topics(): Topics {
+    return this.#context.topics;
+  }
+
   /** See `Server.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
-    return topicsOf(this.#context).publish(topic, data, options, undefined);
+    return this.#context.topics.publish(topic, data, options);
   }
 
   /** What has happened so far; see `Server.stats()`. */

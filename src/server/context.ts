@@ -4,6 +4,8 @@ import type { WebSocketConnection } from "../connection/connection.ts";
 import { type Compression, createCompression } from "../deflate/compression.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
 import { type HasTopics, type TopicHub, TOPICS } from "../connection/publishing.ts";
+import { Hub } from "../topics/hub.ts";
+import { HubTopics, type Topics } from "../topics/hub_topics.ts";
 import { Admission } from "../guard/admission.ts";
 import { createGuardSettings, type GuardSettings } from "../guard/connection_guard.ts";
 import { createHostRule, type HostRule } from "../handshake/hosts.ts";
@@ -90,7 +92,9 @@ export interface ServerContext extends
   /** Which clients may connect. */
   readonly admission: Admission;
   /** The topics of its connections. */
-  readonly topics: TopicHub | undefined;
+  readonly topics: Topics;
+  /** What stands behind them. */
+  readonly hub: TopicHub;
   /** Which proxies to believe. */
   readonly trustProxy: Trust | undefined;
 }
@@ -110,6 +114,9 @@ export function createContext(
   // A hook that throws must not take the server down.
   const error = (error: unknown): void => tell(hook, error, (second) => console.error(second));
   const guard = createGuardSettings(options.guard, clock.now);
+  const topics = options.topics ?? new HubTopics(new Hub({ report: error }));
+  const hub = (topics as unknown as HasTopics)[TOPICS];
+  hub.register(connections);
   const { compression, origins, requireOrigin, ...resolved } = withDefaults(
     options,
     SERVER_DEFAULTS,
@@ -136,7 +143,8 @@ export function createContext(
     findSocket: undefined,
     guard,
     admission: new Admission(guard),
-    topics: (options.topics as unknown as HasTopics | undefined)?.[TOPICS],
+    topics,
+    hub,
     trustProxy: createTrust(options.trustProxy),
     error,
     refused: createRefuse(guard.counters, options.refused, error),

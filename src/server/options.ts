@@ -18,7 +18,7 @@ import { hostsRule } from "../handshake/hosts.ts";
 import { type Origins, originsRule } from "../handshake/origin_policy.ts";
 import { HEAD_DEFAULTS } from "../http/head.ts";
 import { type TrustProxy, trustRule } from "../proxy/trust.ts";
-import type { Topics } from "../topics/topics.ts";
+import type { Topics } from "../topics/hub_topics.ts";
 import { TLS_SERVER_OPTIONS, type TlsServerOptions } from "../transport/tls.ts";
 import {
   callback,
@@ -131,7 +131,8 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
   readonly proxyProtocol?: boolean;
   /**
    * The topics of {@linkcode createTopics}, to which connections subscribe by `ws.subscribe()` and
-   * publish by `ws.publish()`. Several servers may share them. Default: none.
+   * publish by `ws.publish()`. Several servers may share them, and a backplane joins those of
+   * several processes. They stay open when the server closes. Default: topics of this server alone.
    */
   readonly topics?: Topics;
   /**

@@ -6,12 +6,12 @@ import {
   type Publishable,
   type PublishOptions,
   type PublishResult,
-  topicsOf,
 } from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { Address, Listener, Runtime } from "../transport/transport.ts";
 import { checkOptions } from "../util/check_options.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
+import type { Topics } from "../topics/hub_topics.ts";
 import { createContext, type FindSocket, type ServerContext } from "./context.ts";
 import { listeningUrl, resolveListening } from "./listening.ts";
 import { type ListeningOptions, SERVE_OPTIONS, type ServeOptions } from "./options.ts";
@@ -39,10 +39,9 @@ export interface Server extends AsyncDisposal {
    * @returns The figures of this moment.
    */
   stats(): ServerStats;
-  /**
-   * Publishes to all subscribers of a topic: the same as `publish()` of the option `topics`, which
-   * it throws a TypeError without.
-   */
+  /** The topics of its connections: the option `topics`, or its own. */
+  readonly topics: Topics;
+  /** Publishes to all subscribers of a topic: the same as `topics.publish()`. */
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
   /**
    * Lets the process end though the server listens, as `unref()` of `node:net` does; connections
@@ -150,8 +149,12 @@ class RunningServer implements Server {
     return this.#context.guard.counters.snapshot();
   }
 
+  get topics(): Topics {
+    return this.#context.topics;
+  }
+
   publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
-    return topicsOf(this.#context).publish(topic, data, options, undefined);
+    return this.#context.topics.publish(topic, data, options);
   }
 
   get port(): number {

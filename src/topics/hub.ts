@@ -1,4 +1,5 @@
-// The topics of one process, and who has subscribed to them.
+// The topics of one process, and who has subscribed to them. Those of other processes are reached
+// through `peers`, which comes only with a backplane.
 //
 // 1. A topic exists while it has a subscriber. Publishing to any other makes nothing.
 // 2. User code runs at three places: listeners, the hooks for the first and the last subscriber,
@@ -6,18 +7,20 @@
 //    and publish (topic.ts, rule 2), and what it throws is reported and stops nothing.
 
 import type { Message } from "../connection/message.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import type {
   Publishable,
   PublishOptions,
   PublishResult,
+  SendResult,
   SubscribeResult,
   TopicHub,
 } from "../connection/publishing.ts";
 import { Opcode } from "../protocol/frame_header.ts";
 import { PreparedMessage } from "../protocol/prepared_message.ts";
-import { contentOf, isPrepared } from "../protocol/sendable.ts";
-import { checkOptions, flag, type OptionTable, text } from "../util/check_options.ts";
+import { checkSendOptions, contentOf, isPrepared, type SendOptions } from "../protocol/sendable.ts";
+import { checkOptions, describe, flag, type OptionTable, text } from "../util/check_options.ts";
 import { handled, tell } from "../util/promises.ts";
 import { decodeUtf8 } from "../util/utf8.ts";
 import { deliver, deliverLatest, type Tally } from "./deliver.ts";
@@ -35,15 +38,49 @@ export const PUBLISH_OPTIONS: OptionTable<PublishOptions> = {
 /** The hooks of {@linkcode Hub}. */
 export interface HubHooks {
   /** A topic has its first subscriber. */
-  readonly first: ((topic: string) => unknown) | undefined;
+  readonly first?: ((topic: string) => unknown) | undefined;
   /** A topic has none any more. */
-  readonly last: ((topic: string) => unknown) | undefined;
+  readonly last?: ((topic: string) => unknown) | undefined;
   /** Reports what user code throws. */
   readonly report: (error: unknown) => void;
 }
 
+/** A message for the subscribers of a topic. */
+export interface Delivery {
+  /** The message. */
+  readonly message: PreparedMessage;
+  /** Whether it is dropped where a subscriber is behind. */
+  readonly droppable: boolean;
+  /** What it takes the place of, where a subscriber is behind. */
+  readonly key: string | undefined;
+}
+
+/** What a hub does with what comes from other processes. */
+export interface Inbound {
+  /** Delivers a message to the subscribers here, except one. */
+  deliver(topic: string, delivery: Delivery, except: Dispatcher | undefined): PublishResult;
+  /** Sends a message to a connection; false when there is none of that name. */
+  direct(id: string, message: PreparedMessage): boolean;
+}
+
+/** The way of a hub to other processes. */
+export interface Peers {
+  /** The topic has a subscriber here. Resolves with whether it is joined. */
+  join(topic: string): Promise<boolean>;
+  /** It has none any more. */
+  leave(topic: string): void;
+  /** Whether its messages are delivered only when they come back from the broker. */
+  defers(topic: string): boolean;
+  /** Throws a RangeError for a message that is too large. */
+  check(message: PreparedMessage): void;
+  /** Publishes a message to other processes. */
+  publish(topic: string, delivery: Delivery, except: Dispatcher | undefined): void;
+  /** Sends a message to a connection of another process. False when it was not taken. */
+  direct(id: string, message: PreparedMessage): boolean;
+}
+
 /** The topics of one process. */
-export class Hub implements TopicHub {
+export class Hub implements TopicHub, Inbound {
   /** Those that have a subscriber, by name. */
   readonly topics: Map<string, Topic> = new Map();
   /** What has become of all messages. */
@@ -52,7 +89,15 @@ export class Hub implements TopicHub {
   published = 0;
   /** Subscriptions now, those of functions included. */
   subscriptions = 0;
+  /** The way to other processes, if there is one. */
+  peers: Peers | undefined;
+  /** Whether they were closed. */
+  closed = false;
   readonly #hooks: HubHooks;
+  /** The connections of the servers that have these topics. */
+  #crowds: WeakRef<ReadonlySet<WebSocketConnection>>[] = [];
+  /** All of them by `id`; made by the first look for one. */
+  #byId: Map<string, WebSocketConnection> | undefined;
 
   /** No topics. */
   constructor(hooks: HubHooks) {
@@ -62,6 +107,7 @@ export class Hub implements TopicHub {
   /** Implements {@linkcode TopicHub}. */
   join(dispatcher: Dispatcher, name: string): Promise<SubscribeResult> {
     checkTopic(name);
+    this.#checkOpen();
     if (!dispatcher.endpoint.open) {
       return handled(Promise.reject(dispatcher.endpoint.whyNotOpen()));
     }
@@ -72,7 +118,7 @@ export class Hub implements TopicHub {
       member.add(topic);
       this.#joined(topic);
     }
-    return Promise.resolve({ joined: true });
+    return this.#join(name);
   }
 
   /** Implements {@linkcode TopicHub}. */
@@ -94,12 +140,13 @@ export class Hub implements TopicHub {
   /** Calls a function with what is published. A second subscription of it is the same. */
   listen(name: string, listener: TopicListener): Promise<SubscribeResult> {
     checkTopic(name);
+    this.#checkOpen();
     const topic = this.#topic(name);
     if (!topic.listeners.includes(listener)) {
       topic.listeners = [...topic.listeners, listener];
       this.#joined(topic);
     }
-    return Promise.resolve({ joined: true });
+    return this.#join(name);
   }
 
   /** Ends that; false when there was nothing to end. */
@@ -119,15 +166,27 @@ export class Hub implements TopicHub {
     options: PublishOptions | undefined,
     except: Dispatcher | undefined,
   ): PublishResult {
-    const topic = this.topics.get(name);
-    if (topic === undefined) checkTopic(name);
-    const { droppable = false, coalesce, ...how } = checkedOptions(options);
+    if (!this.topics.has(name)) checkTopic(name);
+    this.#checkOpen();
+    const { droppable = false, coalesce: key, ...how } = checkedOptions(options);
     const message = isPrepared(data) ? data : new PreparedMessage(data, how);
+    const delivery = { message, droppable, key };
+    const { peers } = this;
+    peers?.check(message);
     this.published++;
+    peers?.publish(name, delivery, except);
+    if (peers?.defers(name)) return { delivered: 0, queued: 0, dropped: 0, deferred: true };
+    return this.deliver(name, delivery, except);
+  }
+
+  /** Implements {@linkcode Inbound}. */
+  deliver(name: string, delivery: Delivery, except: Dispatcher | undefined): PublishResult {
+    const { message, droppable } = delivery;
+    const topic = this.topics.get(name);
     const tally: Tally = { delivered: 0, queued: 0, overflowed: 0, droppable: 0, coalesced: 0 };
     if (topic !== undefined) {
       // The same key of another topic is another key.
-      const key = coalesce && `${name.length} ${name}${coalesce}`;
+      const key = delivery.key && `${name.length} ${name}${delivery.key}`;
       topic.forEach(except, (member) => {
         if (key === undefined) deliver(member, message, droppable, tally);
         else deliverLatest(member, message, key, droppable, tally);
@@ -142,6 +201,70 @@ export class Hub implements TopicHub {
     total.droppable += unwanted;
     total.coalesced += coalesced;
     return { delivered, queued, dropped: overflowed + unwanted };
+  }
+
+  /** Sends a message to the connection with an `id`, here or elsewhere. See `Topics.send()`. */
+  send(id: string, data: Publishable, options: SendOptions | undefined): SendResult {
+    checkId(id);
+    this.#checkOpen();
+    if (options !== undefined) checkSendOptions("topics.send()", options);
+    const message = isPrepared(data) ? data : new PreparedMessage(data, options);
+    if (this.direct(id, message)) return "here";
+    const { peers } = this;
+    peers?.check(message);
+    return peers?.direct(id, message) ? "passed on" : "nowhere";
+  }
+
+  /** Implements {@linkcode Inbound}. */
+  direct(id: string, message: PreparedMessage): boolean {
+    this.#byId ??= this.#index();
+    const connection = this.#byId.get(id);
+    if (connection?.state !== "open") return false;
+    void handled(connection.send(message));
+    return true;
+  }
+
+  /** Implements {@linkcode TopicHub}. */
+  register(connections: ReadonlySet<WebSocketConnection>): void {
+    this.#crowds = this.#crowds.filter((crowd) => crowd.deref() !== undefined);
+    this.#crowds.push(new WeakRef(connections));
+  }
+
+  /** Implements {@linkcode TopicHub}. */
+  opened(connection: WebSocketConnection): void {
+    this.#byId?.set(connection.id, connection);
+  }
+
+  /** Implements {@linkcode TopicHub}. */
+  ended(connection: WebSocketConnection): void {
+    this.#byId?.delete(connection.id);
+  }
+
+  /** Ends all subscriptions, and refuses new ones. */
+  close(): void {
+    this.closed = true;
+    for (const topic of [...this.topics.values()]) {
+      for (const { dispatcher } of [...topic.members]) dispatcher.subscriptions?.end();
+      for (const listener of topic.listeners) this.unlisten(topic.name, listener);
+    }
+  }
+
+  #index(): Map<string, WebSocketConnection> {
+    const connections = this.#crowds.flatMap((crowd) => [...crowd.deref() ?? []]);
+    return new Map(connections.map((connection) => [connection.id, connection]));
+  }
+
+  /** Joins a topic wherever messages come from. */
+  #join(name: string): Promise<SubscribeResult> {
+    const { peers } = this;
+    if (peers === undefined) return Promise.resolve({ joined: true });
+    return peers.join(name).then((joined) => ({ joined }));
+  }
+
+  #checkOpen(): void {
+    if (this.closed) {
+      throw new Error("Expected topics that are open, got closed ones: close the servers first");
+    }
   }
 
   /** Calls the listeners, each with bytes of its own. */
@@ -175,6 +298,7 @@ export class Hub implements TopicHub {
     this.subscriptions--;
     if (size > 0) return;
     this.topics.delete(name);
+    this.peers?.leave(name);
     this.#tell(this.#hooks.last, name);
   }
 
@@ -195,6 +319,14 @@ function checkedOptions(options: PublishOptions | undefined): PublishOptions {
   checkOptions("publish()", options, PUBLISH_OPTIONS);
   if (options.coalesce !== undefined) checkName("coalesce", options.coalesce);
   return options;
+}
+
+/** What `ws.id` looks like. */
+const ID = /^[0-9a-f]{16}-\d+$/;
+
+function checkId(id: unknown): void {
+  if (typeof id === "string" && ID.test(id)) return;
+  throw new TypeError(`Expected the id of a connection, as ws.id has it, got ${describe(id)}`);
 }
 
 function checkTopic(name: unknown): void {

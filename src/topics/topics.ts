@@ -1,20 +1,58 @@
-// createTopics(): the public object, whose work the hub does.
+// createTopics(): the public topics, with what joins them with other processes.
 
 import {
-  type Publishable,
-  type PublishOptions,
-  type PublishResult,
-  type SubscribeResult,
-  type TopicHub,
-  TOPICS,
-} from "../connection/publishing.ts";
-import { callback, checkOptions, describe, type OptionTable } from "../util/check_options.ts";
+  callback,
+  checkOptions,
+  kind,
+  oneOf,
+  type OptionTable,
+  withMethods,
+} from "../util/check_options.ts";
 import { tell } from "../util/promises.ts";
+import type { Backplane } from "./backplane.ts";
+import { prefixRule } from "./channel_name.ts";
 import { Hub } from "./hub.ts";
-import type { TopicListener } from "./topic.ts";
+import { HubTopics, type Topics } from "./hub_topics.ts";
+import { Relay } from "./relay.ts";
+import type { TopicGap, TopicsState } from "./relay_stats.ts";
 
 /** The options of {@linkcode createTopics}. */
 export interface TopicsOptions {
+  /**
+   * What joins the topics of several processes, such as `redisBackplane(client)`. It belongs to
+   * these topics, and is closed with them. Default: none, topics of this process.
+   */
+  readonly backplane?: Backplane | undefined;
+  /**
+   * What the names of the broker's channels begin with: the same in all processes, and another for
+   * each application that uses the broker. 1 to 32 letters, digits, hyphens, underscores and
+   * colons. Default: "sansocket:".
+   */
+  readonly prefix?: string;
+  /**
+   * `"broker"` for one order of the messages of a topic in all processes: each message is delivered
+   * when it comes back from the broker, here too, and nothing is delivered while the broker is
+   * away. `{ broker: ["auction:"] }` for the topics whose names begin so. The same in all
+   * processes. Default: the messages of each publisher keep their order, and delivery in this
+   * process does not wait.
+   */
+  readonly order?: "broker" | BrokerOrder;
+  /**
+   * What to do with what is published while the broker is away: `"drop"` it for other processes, or
+   * `"hold"` up to 1 MiB until the broker is back. Both are counted in `stats()`, and other
+   * processes see what is missing as a gap. Default: "drop".
+   */
+  readonly outage?: "drop" | "hold";
+  /**
+   * Called when messages of another process have been lost: how many, from which process, on which
+   * topic. What it throws goes to `error`. Default: none; `stats()` counts them.
+   */
+  readonly onGap?: (gap: TopicGap) => void;
+  /**
+   * Called when the broker is there, the first time too, and when it is away. What it throws goes
+   * to `error`. Default: none.
+   */
+  readonly onState?: (state: TopicsState) => void;
   /**
    * Called with each topic that gets its first subscriber, such as to begin to fetch what is
    * published there. What it throws or rejects with goes to `error`. Default: none.
@@ -25,107 +63,43 @@ export interface TopicsOptions {
    * `error`. Default: none.
    */
   readonly onLastSubscriber?: (topic: string) => void | Promise<void>;
-  /** Called with what listeners and hooks throw or reject with. Default: `console.error`. */
+  /**
+   * Called with what listeners and hooks throw or reject with, and with what the broker refuses, at
+   * most once in 10 s. Default: `console.error`.
+   */
   readonly error?: (error: unknown) => void;
+}
+
+/** Which topics have the broker's order. */
+export interface BrokerOrder {
+  /** What their names begin with. */
+  readonly broker: readonly string[];
 }
 
 /** What each of them may be. */
 export const TOPICS_OPTIONS: OptionTable<TopicsOptions> = {
+  backplane: withMethods("start", "join", "leave", "publish", "close"),
+  prefix: prefixRule,
+  order: kind(
+    '"broker" or { broker: […] } with beginnings of names',
+    (value) => value === "broker" || isBrokerOrder(value),
+  ),
+  outage: oneOf("drop", "hold"),
+  onGap: callback,
+  onState: callback,
   onFirstSubscriber: callback,
   onLastSubscriber: callback,
   error: callback,
 };
 
-/** What topics have counted since they were made. */
-export interface TopicsStats {
-  /** Topics that have a subscriber now. */
-  readonly topics: number;
-  /** Subscriptions now: of connections, and of listeners. */
-  readonly subscriptions: number;
-  /** Messages published. */
-  readonly published: number;
-  /** Deliveries to subscribers that keep up; see {@linkcode PublishResult}. */
-  readonly delivered: number;
-  /** Deliveries that had to wait, because the subscriber was behind. */
-  readonly queued: number;
-  /** Deliveries that the option `overflow` of the server dropped, or ended the connection for. */
-  readonly overflowed: number;
-  /** Deliveries of `droppable` messages that were dropped. `ws.dropped` does not count them. */
-  readonly droppable: number;
-  /** Messages that waited, and whose place another with the same `coalesce` took. */
-  readonly coalesced: number;
-}
-
-/**
- * Topics: names to which connections subscribe, and to which messages are published. Iteration
- * gives the names of those that have a subscriber now.
- */
-export interface Topics extends Iterable<string> {
-  /**
-   * Publishes a message to all subscribers of a topic. It is encoded once, and compressed once for
-   * all connections that compress alike; each connection gets it in order with what `send()` sends.
-   * A connection that is behind takes no time of the others: the option `overflow` of its server
-   * decides, after `droppable` and `coalesce`. A connection that is closing gets nothing.
-   *
-   * @param topic The name: 1 to 255 octets of UTF-8. It need not have subscribers.
-   * @param data The message: a string as text, bytes as binary, or a {@linkcode PreparedMessage}.
-   * @param options How to send it, and what may happen to it where a subscriber is behind.
-   * @returns What became of it, by number of subscribers.
-   * @throws {TypeError} When `data`, an option or the name is of the wrong kind.
-   * @throws {RangeError} When the name or the key is empty or too long.
-   *
-   * @example
-   * ```ts
-   * import { createTopics } from "@sansocket/ws";
-   *
-   * const topics = createTopics();
-   * topics.subscribe("news", (data, topic) => console.log(topic, data)); // news hello
-   * topics.publish("news", "hello");
-   * ```
-   */
-  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult;
-  /**
-   * Subscribes a function. It is called within `publish()`, once for each message, until
-   * `unsubscribe()`; the result counts it as delivered. For a connection, see
-   * {@linkcode WebSocketConnection.subscribe}.
-   *
-   * @param topic The name of the topic.
-   * @param listener The function. A second subscription of it to one topic is the same as the
-   * first. What it throws or rejects with goes to the option `error`.
-   * @returns Resolves once the subscription is in place; it begins with this call.
-   * @throws {TypeError} When the name is no well-formed string, or the listener is no function.
-   * @throws {RangeError} When the name is empty or too long.
-   */
-  subscribe(topic: string, listener: TopicListener): Promise<SubscribeResult>;
-  /**
-   * Ends the subscription of a function.
-   *
-   * @param topic The name of the topic.
-   * @param listener The function.
-   * @returns Whether there was one.
-   */
-  unsubscribe(topic: string, listener: TopicListener): boolean;
-  /**
-   * How many subscribers a topic has in this process: connections and listeners.
-   *
-   * @param topic The name of the topic.
-   */
-  subscribers(topic: string): number;
-  /**
-   * What has been counted.
-   *
-   * @returns The figures of this moment.
-   */
-  stats(): TopicsStats;
-}
-
 /**
  * Makes topics, for any number of servers: give them to each as the option `topics`. They work
  * without a server, too.
  *
- * @param options Hooks.
+ * @param options The backplane, and hooks.
  * @returns The topics.
- * @throws {TypeError} When an option is unknown or of the wrong kind.
+ * @throws {TypeError} When an option is unknown or of the wrong kind, the backplane is in use, or
+ * it has not the order that is asked for.
  *
  * @example
  * ```ts
@@ -146,63 +120,54 @@ export interface Topics extends Iterable<string> {
  */
 export function createTopics(options: TopicsOptions = {}): Topics {
   checkOptions("createTopics()", options, TOPICS_OPTIONS);
-  const { onFirstSubscriber, onLastSubscriber } = options;
+  const { backplane, onFirstSubscriber, onLastSubscriber, onGap, onState } = options;
   const error = options.error ?? ((error) => console.error(error));
-  return new LocalTopics(
-    new Hub({
-      first: onFirstSubscriber,
-      last: onLastSubscriber,
-      // A hook that throws must not reach the code that publishes.
-      report: (reason) => tell(error, reason, (second) => console.error(second)),
-    }),
-  );
+  // A hook that throws must not reach the code that publishes.
+  const report = (reason: unknown): void => tell(error, reason, (second) => console.error(second));
+  const hub = new Hub({ first: onFirstSubscriber, last: onLastSubscriber, report });
+  if (backplane === undefined) return new HubTopics(hub);
+  const { order } = options;
+  if (order !== undefined && !backplane.ordered) {
+    throw new TypeError(
+      `Expected a backplane with one order for the option order, got ${backplane.name}, which has none: use one Redis server`,
+    );
+  }
+  const relay = new Relay(hub, {
+    backplane: claim(backplane),
+    prefix: options.prefix ?? "sansocket:",
+    ordered: createOrder(order),
+    hold: options.outage === "hold",
+    gap: (gap) => onGap && tell(onGap, gap, report),
+    state: (state) => onState && tell(onState, state, report),
+    report,
+  });
+  hub.peers = relay;
+  return new HubTopics(hub, relay);
 }
 
-class LocalTopics implements Topics {
-  static {
-    // A member with a computed name would keep the class in bundles that make no topics.
-    Object.defineProperty(this.prototype, TOPICS, {
-      get(this: LocalTopics): TopicHub {
-        return this.#hub;
-      },
-    });
-  }
+const claimed = new WeakSet<Backplane>();
 
-  readonly #hub: Hub;
-
-  constructor(hub: Hub) {
-    this.#hub = hub;
+/** A driver delivers to one receiver. */
+function claim(backplane: Backplane): Backplane {
+  if (claimed.has(backplane)) {
+    throw new TypeError(
+      "Expected a backplane of its own for createTopics(), got one that is in use: give the same topics to several servers",
+    );
   }
-
-  publish(topic: string, data: Publishable, options?: PublishOptions): PublishResult {
-    return this.#hub.publish(topic, data, options, undefined);
-  }
-
-  subscribe(topic: string, listener: TopicListener): Promise<SubscribeResult> {
-    checkListener(listener);
-    return this.#hub.listen(topic, listener);
-  }
-
-  unsubscribe(topic: string, listener: TopicListener): boolean {
-    checkListener(listener);
-    return this.#hub.unlisten(topic, listener);
-  }
-
-  subscribers(topic: string): number {
-    return this.#hub.topics.get(topic)?.size ?? 0;
-  }
-
-  stats(): TopicsStats {
-    const { topics, subscriptions, published, tally } = this.#hub;
-    return { topics: topics.size, subscriptions, published, ...tally };
-  }
-
-  [Symbol.iterator](): Iterator<string> {
-    return [...this.#hub.topics.keys()].values();
-  }
+  claimed.add(backplane);
+  return backplane;
 }
 
-function checkListener(listener: unknown): void {
-  if (typeof listener === "function") return;
-  throw new TypeError(`Expected a listener to be a function, got ${describe(listener)}`);
+/** Says which topics have the broker's order. */
+function createOrder(order: TopicsOptions["order"]): (topic: string) => boolean {
+  if (order === undefined) return () => false;
+  if (order === "broker") return () => true;
+  const beginnings = [...order.broker];
+  return (topic) => beginnings.some((beginning) => topic.startsWith(beginning));
+}
+
+function isBrokerOrder(value: unknown): boolean {
+  const { broker, ...others } = Object(value) as Record<string, unknown>;
+  return Array.isArray(broker) && broker.every((one) => typeof one === "string") &&
+    Object.keys(others).length === 0;
 }

@@ -35,6 +35,13 @@ const testedElsewhere: Record<string, string> = {
   "src/connection/publishing.ts":
     "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
   "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",
+  "src/topics/hub_topics.ts": "test/topics/topics_test.ts drives it through its interface",
+  "src/topics/relay_stats.ts": "types only; test/topics/relay_test.ts compares what they say",
+  "src/topics/counters.ts": "test/topics/relay_test.ts has its times and bounds",
+  "src/topics/heard.ts": "test/topics/schedules_test.ts counts by it exactly",
+  "src/topics/membership.ts": "test/topics/relay_test.ts has its order and times",
+  "src/topics/outgoing.ts": "test/topics/relay_test.ts has its bound and both kinds of outage",
+  "src/topics/excepted.ts": "test/topics/relay_test.ts has order: broker",
   "src/topics/hub.ts": "test/topics/topics_test.ts drives it through its interface",
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":

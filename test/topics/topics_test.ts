@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect, ConnectionClosed, createTopics, PreparedMessage, serve } from "@sansocket/ws";
+import type { WebSocketConnection } from "@sansocket/ws";
 import { createNetwork, pair } from "@sansocket/ws/testing";
 import { test } from "../support/test.ts";
 import { type Ends, openHall, take } from "./support.ts";
@@ -120,23 +121,73 @@ test("topics are shared by servers, and publish() of a server is that of its top
   assertEquals([...topics], []);
 });
 
-test("topics throw a TypeError that says what is missing without the option, and on a client", async () => {
-  const { client, server } = await pair();
-  for (const ws of [client, server]) {
-    const calls = [
-      () => ws.subscribe("a"),
-      () => ws.unsubscribe("a"),
-      () => ws.subscriptions,
-      () => ws.publish("a", "b"),
-    ];
-    for (const call of calls) {
-      assertThrows(call, TypeError, "give serve() the option topics: createTopics()");
-    }
-  }
+test("topics of a connection of connect() throw a TypeError", async () => {
+  const { client } = await pair();
+  const calls = [
+    () => client.subscribe("a"),
+    () => client.unsubscribe("a"),
+    () => client.subscriptions,
+    () => client.publish("a", "b"),
+  ];
+  for (const call of calls) assertThrows(call, TypeError, "got one of connect()");
   await client.close();
-  const bare = await createNetwork().serve({ websocket: {} });
-  assertThrows(() => bare.publish("a", "b"), TypeError, "topics: createTopics()");
-  await bare.close();
+});
+
+test("a server without the option topics has its own", async () => {
+  const network = createNetwork();
+  const websocket = { open: (ws: WebSocketConnection) => void ws.subscribe("a") };
+  const servers = [
+    await network.serve({ port: 0, websocket }),
+    await network.serve({ port: 0, websocket }),
+  ];
+  const clients = await Promise.all(servers.map(({ url }) => network.connect(url)));
+  assertEquals(servers[0]!.publish("a", "one"), { ...ALL, delivered: 1 });
+  assertEquals(servers[1]!.topics.publish("a", "two"), { ...ALL, delivered: 1 });
+  assertEquals(await clients[0]!.receive(), "one");
+  assertEquals(await clients[1]!.receive(), "two");
+  assertEquals(servers[0]!.topics.subscribers("a"), 1);
+  for (const server of servers) await server.close();
+  assertEquals(servers[0]!.publish("a", "late"), ALL);
+});
+
+test("topics.send() reaches one connection of this process, and says so", async () => {
+  await using hall = await openHall();
+  const anna = await hall.enter();
+  assertEquals(hall.topics.send(anna.server.id, "to anna"), "here");
+  const ben = await hall.enter();
+  assertEquals(hall.topics.send(ben.server.id, "to ben", { binary: true }), "here");
+  assertEquals(hall.topics.send(anna.server.id, new PreparedMessage("again")), "here");
+  assertEquals(await take(anna.client, 2), ["to anna", "again"]);
+  assertEquals(await ben.client.receive(), new TextEncoder().encode("to ben"));
+  await ben.client.close();
+  await ben.server.closed;
+  assertEquals(hall.topics.send(ben.server.id, "late"), "nowhere");
+  assertEquals(hall.topics.send("0123456789abcdef-1", "to nobody"), "nowhere");
+  const wrong: unknown[] = ["anna", "", 5, undefined, "0123456789ABCDEF-1", `${ben.server.id}x`];
+  for (const id of wrong) {
+    assertThrows(() => hall.topics.send(id as string, "x"), TypeError, "Expected the id of a");
+  }
+  const options = { droppable: true } as unknown as { compress: boolean };
+  assertThrows(() => hall.topics.send(ben.server.id, "x", options), TypeError, "droppable");
+});
+
+test("topics.close() ends all subscriptions, and refuses new ones", async () => {
+  await using hall = await openHall();
+  const { client, server } = await hall.enter("a", "b");
+  const { topics } = hall;
+  await topics.subscribe("c", () => {});
+  await topics.flush();
+  const closed = topics.close();
+  assertEquals(topics.close(), closed);
+  await closed;
+  assertEquals([...topics], []);
+  assertEquals(topics.stats().subscriptions, 0);
+  assertEquals(server.subscriptions.size, 0);
+  assertThrows(() => topics.publish("a", "x"), Error, "close the servers first");
+  assertThrows(() => topics.subscribe("a", () => {}), Error, "close the servers first");
+  assertThrows(() => server.subscribe("a"), Error, "close the servers first");
+  assertEquals(client.state, "open");
+  assertThrows(() => createTopics().close({ timeout: -1 }), RangeError, "timeout");
 });
 
 test("topics.subscribe() calls a function with each message, and its own copy of bytes", async () => {

@@ -1,0 +1,34 @@
+// The channels of a broker: one for each topic, and one for each process.
+//
+// A name of a topic is any text, and nothing in it may be syntax of a broker (`*`, `.`, `>`, `{}`,
+// spaces). So only letters, digits, `-` and `_` stay as they are, and every other octet of its
+// UTF-8 becomes `%` and two hexadecimal digits. Two topics never share a channel.
+
+import { kind, type OptionRule } from "../util/check_options.ts";
+import { encodeUtf8 } from "../util/utf8.ts";
+
+const PREFIX = /^[\w:-]{1,32}$/;
+
+/** What the option `prefix` may be. */
+export const prefixRule: OptionRule = kind(
+  "1 to 32 letters, digits, hyphens, underscores and colons",
+  (value) => typeof value === "string" && PREFIX.test(value),
+);
+
+/** The channel of a topic. */
+export function topicChannel(prefix: string, topic: string): string {
+  if (/^[\w-]*$/.test(topic)) return `${prefix}t:${topic}`;
+  let name = `${prefix}t:`;
+  for (const octet of encodeUtf8(topic)) {
+    const character = String.fromCharCode(octet);
+    name += /[\w-]/.test(character)
+      ? character
+      : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return name;
+}
+
+/** The channel on which a process gets messages for its connections. */
+export function inboxChannel(prefix: string, id: string): string {
+  return `${prefix}i:${id}`;
+}

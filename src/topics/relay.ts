@@ -1,0 +1,390 @@
+// Joins the topics of this process with those of others, over a driver.
+//
+// 1. A message goes to the broker before it goes to the subscribers here, so that the order is the
+//    same for both when one of them publishes in turn. Nothing waits for the broker, except with
+//    `order: "broker"`: then the message is delivered when it comes back.
+// 2. What comes in is delivered within the call of the driver. Nothing waits here, so there is
+//    nothing to bound but what each connection holds.
+// 3. The broker is up while the driver says so and something is heard. After 20 s of silence a
+//    probe is sent to the inbox of this process, and if it does not come back within 10 s, the
+//    broker is down until something is heard again.
+
+import { type Bytes, EMPTY } from "../util/bytes.ts";
+import { type Clock, systemClock } from "../util/clock.ts";
+import { handled } from "../util/promises.ts";
+import { Opcode } from "../protocol/frame_header.ts";
+import { PreparedMessage } from "../protocol/prepared_message.ts";
+import { contentOf } from "../protocol/sendable.ts";
+import type { Dispatcher } from "../connection/dispatcher.ts";
+import { processId } from "../connection/id.ts";
+import type { Backplane, BackplaneSink } from "./backplane.ts";
+import { inboxChannel, topicChannel } from "./channel_name.ts";
+import { type Counter, Counters } from "./counters.ts";
+import {
+  createOrigin,
+  decodeEnvelope,
+  encodeEnvelope,
+  type Envelope,
+  formatOrigin,
+  Kind,
+  LONGEST_HEADER,
+} from "./envelope.ts";
+import { Excepted } from "./excepted.ts";
+import { Heard } from "./heard.ts";
+import type { Delivery, Inbound, Peers } from "./hub.ts";
+import type { Relaying } from "./hub_topics.ts";
+import { type Channel, Membership } from "./membership.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { RelayStats, TopicGap, TopicsState } from "./relay_stats.ts";
+
+/** The most octets of a message where the driver says nothing. */
+const MOST = 1_048_576;
+/** Milliseconds between two looks at whether anything was heard. */
+const LOOK = 10_000;
+/** Looks without a word after which a probe is sent, and after which the broker is down. */
+const [PROBE, DEAF] = [2, 3];
+/** Looks until the publishers are swept: once a minute. */
+const SWEEP = 6;
+
+/** What an envelope without a message has. */
+const NOTHING = {
+  text: false,
+  droppable: false,
+  compress: true,
+  key: undefined,
+  payload: EMPTY,
+} as const;
+
+/** What a relay needs. */
+export interface RelayOptions {
+  /** The driver. */
+  readonly backplane: Backplane;
+  /** What the names of channels begin with. */
+  readonly prefix: string;
+  /** Whether a topic has the broker's order. */
+  readonly ordered: (topic: string) => boolean;
+  /** Whether to keep what is published while the broker is away. */
+  readonly hold: boolean;
+  /** Tells of a gap. */
+  readonly gap: (gap: TopicGap) => void;
+  /** Tells of a change of state. */
+  readonly state: (state: TopicsState) => void;
+  /** Reports what the driver throws, and what others send that cannot be read. */
+  readonly report: (error: unknown) => void;
+}
+
+/** The way between a hub and a driver. */
+export class Relay implements Peers, Relaying, BackplaneSink {
+  readonly #options: RelayOptions;
+  readonly #driver: Backplane;
+  readonly #clock: Clock;
+  readonly #hub: Inbound;
+  readonly #origin = createOrigin();
+  readonly #inbox: string;
+  readonly #heard = new Heard();
+  readonly #counters: Counters;
+  readonly #outgoing: Outgoing;
+  readonly #membership: Membership;
+  readonly #excepted = new Excepted();
+  readonly #counts = { received: 0, missed: 0, repeated: 0, malformed: 0, unknown: 0 };
+  /** Versions that were reported. */
+  readonly #versions = new Set<number>();
+  /** What the driver says. */
+  #connected = false;
+  /** Whether the driver is connected, but nothing is heard. */
+  #deaf = false;
+  /** Looks since something was heard. */
+  #silence = 0;
+  /** Looks since the publishers were swept. */
+  #looks = 0;
+  /** Whether a refusal was reported since the driver did something. */
+  #reported = false;
+  #ticker: unknown;
+  #closing: unknown;
+  #closed = false;
+
+  /** Begins. */
+  constructor(hub: Inbound, options: RelayOptions) {
+    const driver = options.backplane;
+    const clock = driver.clock ?? systemClock;
+    this.#options = options;
+    this.#driver = driver;
+    this.#clock = clock;
+    this.#hub = hub;
+    this.#inbox = inboxChannel(options.prefix, processId());
+    this.#counters = new Counters(clock, (counter) => this.#repeat(counter));
+    const refused = (error: unknown): void => this.#refused(error);
+    this.#outgoing = new Outgoing(
+      driver,
+      clock,
+      options.hold,
+      refused,
+      (counter, receivers) => this.#counted(counter, receivers),
+    );
+    this.#membership = new Membership(driver, clock, this.#heard, refused);
+    void this.#membership.join(this.#inbox, undefined);
+    driver.start(this);
+  }
+
+  /** Whether the broker takes and delivers. */
+  get #up(): boolean {
+    return this.#connected && !this.#deaf && !this.#closed;
+  }
+
+  /** Implements {@linkcode Peers}. */
+  join(topic: string): Promise<boolean> {
+    return this.#membership.join(topicChannel(this.#options.prefix, topic), topic);
+  }
+
+  /** Implements {@linkcode Peers}. */
+  leave(topic: string): void {
+    this.#membership.leave(topicChannel(this.#options.prefix, topic));
+  }
+
+  /** Implements {@linkcode Peers}. */
+  defers(topic: string): boolean {
+    return this.#options.ordered(topic);
+  }
+
+  /** Implements {@linkcode Peers}. */
+  check(message: PreparedMessage): void {
+    const { maxSize = MOST, name } = this.#driver;
+    const most = maxSize - LONGEST_HEADER;
+    if (message.length <= most) return;
+    throw Object.assign(
+      new RangeError(
+        `Expected a message of at most ${most} octets, which ${name} takes, got ${message.length}: publish where it can be fetched`,
+      ),
+      { code: "ERANGE" },
+    );
+  }
+
+  /** Implements {@linkcode Peers}. */
+  publish(topic: string, { message, droppable, key }: Delivery, except?: Dispatcher): void {
+    const channel = topicChannel(this.#options.prefix, topic);
+    const counter = this.#counters.next(channel);
+    const sent = this.#send(counter, Kind.message, message, droppable, key);
+    if (sent && except !== undefined) this.#excepted.add(counter, except);
+  }
+
+  /** Implements {@linkcode Peers}. */
+  direct(id: string, message: PreparedMessage): boolean {
+    const inbox = inboxChannel(this.#options.prefix, id.slice(0, id.indexOf("-")));
+    const counter = this.#counters.next(inbox);
+    return this.#send(counter, Kind.direct, message, false, id);
+  }
+
+  /** Implements {@linkcode Relaying}. */
+  flush(): Promise<void> {
+    return this.#outgoing.flush();
+  }
+
+  /** Implements {@linkcode Relaying}. */
+  async close(timeout: number): Promise<void> {
+    const flushed = this.#outgoing.flush().catch(() => {});
+    await Promise.race([flushed, this.#pass(timeout)]);
+    this.#clock.clearTimer(this.#closing);
+    this.#closed = true;
+    this.#down(new Error("The topics were closed"));
+    this.#outgoing.close();
+    this.#membership.close();
+    await this.#driver.close();
+  }
+
+  /** Implements {@linkcode Relaying}. */
+  stats(): RelayStats {
+    const { taken, notTaken, waiting } = this.#outgoing;
+    return {
+      state: this.#up ? "up" : "down",
+      channels: this.#membership.channels.size,
+      taken,
+      notTaken,
+      waiting,
+      ...this.#counts,
+      forgotten: this.#heard.evicted + this.#counters.evicted,
+    };
+  }
+
+  /** Implements {@linkcode BackplaneSink}. */
+  up(): void {
+    if (this.#closed || this.#connected) return;
+    this.#connected = true;
+    if (!this.#deaf) return this.#recover();
+    this.#watch();
+    this.#probe();
+  }
+
+  /** Implements {@linkcode BackplaneSink}. */
+  down(reason: unknown): void {
+    if (this.#closed || !this.#connected) return;
+    const wasUp = this.#up;
+    this.#connected = false;
+    this.#down(reason);
+    if (wasUp) this.#options.state({ state: "down", reason });
+  }
+
+  /** Implements {@linkcode BackplaneSink}. */
+  message(channelName: string, data: Uint8Array): void {
+    const channel = this.#membership.channels.get(channelName);
+    if (channel === undefined || this.#closed) return;
+    this.#silence = 0;
+    if (this.#deaf && this.#connected) this.#recover();
+    const { maxSize = MOST } = this.#driver;
+    const envelope = data.length > maxSize ? undefined : decodeEnvelope(data);
+    if (envelope === undefined) this.#counts.malformed++;
+    else if (typeof envelope === "number") this.#unreadable(envelope);
+    else this.#receive(channel, envelope);
+  }
+
+  #receive(channel: Channel, envelope: Envelope): void {
+    const { kind, origin } = envelope;
+    const { topic } = channel;
+    const own = origin === this.#origin;
+    // What the hub has delivered comes back, too.
+    if (kind === Kind.probe || (own && !(topic !== undefined && this.defers(topic)))) return;
+    const missed = this.#heard.note(channel.publishers, envelope);
+    if (missed < 0) {
+      this.#counts.repeated++;
+      return;
+    }
+    if (missed > 0) {
+      this.#counts.missed += missed;
+      this.#options.gap({ topic, origin: formatOrigin(origin), missed });
+    }
+    if (kind === Kind.repeat) return;
+    const message = open(envelope);
+    if (message === undefined || (kind === Kind.direct) !== (topic === undefined)) {
+      this.#counts.malformed++;
+      return;
+    }
+    this.#counts.received++;
+    const { droppable, key } = envelope;
+    if (topic === undefined) {
+      if (!this.#hub.direct(key!, message)) this.#counts.unknown++;
+      return;
+    }
+    const except = own ? this.#excepted.take(envelope) : undefined;
+    this.#hub.deliver(topic, { message, droppable, key }, except);
+  }
+
+  #unreadable(version: number): void {
+    this.#counts.malformed++;
+    if (this.#versions.has(version)) return;
+    this.#versions.add(version);
+    this.#options.report(
+      new Error(
+        `Expected messages of version 1 from other processes, got version ${version}: use one version of this library in all of them`,
+      ),
+    );
+  }
+
+  #send(
+    counter: Counter,
+    kind: number,
+    message: PreparedMessage,
+    droppable: boolean,
+    key: string | undefined,
+  ): boolean {
+    const { channel } = counter;
+    const [payload, opcode, compress] = contentOf(message);
+    const text = opcode === Opcode.text;
+    const bytes = this.#wrap(counter, { kind, text, droppable, compress, key, payload });
+    return this.#outgoing.push(channel, bytes, counter);
+  }
+
+  #pass(timeout: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#closing = this.#clock.setTimer(resolve, timeout, "the close of topics");
+    });
+  }
+
+  #wrap(
+    { generation, sequence }: Pick<Counter, "generation" | "sequence">,
+    content: Omit<Envelope, "origin" | "generation" | "sequence">,
+  ): Bytes {
+    return encodeEnvelope({ origin: this.#origin, generation, sequence, ...content });
+  }
+
+  /** Repeats the last number of a counter. */
+  #repeat(counter: Counter): void {
+    this.#outgoing.push(
+      counter.channel,
+      this.#wrap(counter, { ...NOTHING, kind: Kind.repeat }),
+      undefined,
+    );
+  }
+
+  /** The broker has told how many got the last message of a counter. */
+  #counted(counter: Counter, receivers: number): void {
+    const own = this.#membership.channels.get(counter.channel)?.state === "in" ? 1 : 0;
+    counter.alone = receivers <= own;
+  }
+
+  #recover(): void {
+    this.#deaf = false;
+    this.#silence = 0;
+    this.#membership.up();
+    this.#outgoing.up();
+    this.#counters.start();
+    this.#watch();
+    this.#options.state({ state: "up", reason: undefined });
+  }
+
+  #down(reason: unknown): void {
+    this.#clock.clearTimer(this.#ticker);
+    this.#ticker = undefined;
+    this.#membership.down();
+    this.#counters.stop();
+    this.#outgoing.down(reason);
+  }
+
+  #watch(): void {
+    this.#ticker ??= this.#clock.setTicker(() => this.#look(), LOOK, "a probe of the broker");
+  }
+
+  #look(): void {
+    this.#reported = false;
+    if (++this.#looks % SWEEP === 0) this.#heard.sweep();
+    this.#silence++;
+    if (this.#deaf) {
+      if (this.#silence % DEAF === 0) this.#driver.restart?.();
+      else this.#probe();
+    } else if (this.#silence === PROBE) {
+      this.#probe();
+    } else if (this.#silence >= DEAF) {
+      const { name } = this.#driver;
+      const reason = new Error(`${name} answers, but has delivered nothing for ${LOOK * DEAF} ms`);
+      this.#down(reason);
+      this.#deaf = true;
+      this.#watch();
+      this.#options.state({ state: "down", reason });
+      this.#driver.restart?.();
+    }
+  }
+
+  /** Sends a message to this process. It need not come back, so nothing is reported. */
+  #probe(): void {
+    const bytes = this.#wrap({ generation: 0, sequence: 1 }, { ...NOTHING, kind: Kind.probe });
+    const sent = async (): Promise<void> => {
+      await this.#driver.join([this.#inbox]);
+      await this.#driver.publish(this.#inbox, bytes);
+    };
+    void handled(sent());
+  }
+
+  /** The driver has rejected something while it is up. */
+  #refused(error: unknown): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#options.report(error);
+  }
+}
+
+/** The message in an envelope; undefined when it is text and not UTF-8. */
+function open({ text, compress, payload }: Envelope): PreparedMessage | undefined {
+  try {
+    return new PreparedMessage(payload, { binary: !text, compress });
+  } catch {
+    return undefined;
+  }
+}

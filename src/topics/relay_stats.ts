@@ -1,0 +1,45 @@
+// What a relay tells: gaps, the state of the broker, and counts.
+
+/** Messages that were missed. */
+export interface TopicGap {
+  /** The topic; undefined for messages of `topics.send()` to this process. */
+  readonly topic: string | undefined;
+  /** The process that has published them: 16 hexadecimal digits, anew for each start. */
+  readonly origin: string;
+  /** How many. */
+  readonly missed: number;
+}
+
+/** Whether the broker takes and delivers messages. */
+export interface TopicsState {
+  /** `"down"`: publishing reaches this process only, and nothing comes from others. */
+  readonly state: "up" | "down";
+  /** Why it is down, such as the error of the client; undefined when it is up. */
+  readonly reason: unknown;
+}
+
+/** What a relay has counted. */
+export interface RelayStats {
+  /** Whether the broker takes and delivers messages. */
+  readonly state: "up" | "down";
+  /** Channels that this process has joined or wants to, its own inbox included. */
+  readonly channels: number;
+  /** Messages that the broker has taken. */
+  readonly taken: number;
+  /** Messages that it has not taken, and will not get any more. */
+  readonly notTaken: number;
+  /** Messages that wait for it. */
+  readonly waiting: number;
+  /** Messages that came from other processes. */
+  readonly received: number;
+  /** Messages of others that were lost, as `onGap` tells. */
+  readonly missed: number;
+  /** Messages that came twice, or late and were counted as missed: dropped. */
+  readonly repeated: number;
+  /** What is no message of this library, or of a version that is not known: dropped. */
+  readonly malformed: number;
+  /** Messages of `topics.send()` for a connection that is not here any more: dropped. */
+  readonly unknown: number;
+  /** Numbers of publishers, own and others', that were forgotten because there were too many. */
+  readonly forgotten: number;
+}
