@@ -6,18 +6,11 @@
 // 4. SCREENSHOTS=folder keeps pictures of the page.
 
 import { assert, assertEquals } from "@std/assert";
-import { join } from "node:path";
-import process from "node:process";
 import type { Browser, Page } from "playwright-core";
-import { findExecutable, runtimeNames, start } from "../support/process.ts";
+import { runtimeNames, start } from "../support/process.ts";
 import type { Child, RuntimeName } from "../support/process.ts";
-import { runtime, test } from "../support/test.ts";
-
-const executablePath = findExecutable(["chromium", "chromium-browser", "google-chrome"]);
-
-const skip = runtime !== "node"
-  ? "one browser run covers servers on all three runtimes"
-  : !executablePath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
+import { test } from "../support/test.ts";
+import { fitsItsScreen, launch, openPage, picture, shows, skip } from "./browser.ts";
 
 for (const name of runtimeNames) {
   test(`chat page with a ${name} server works`, () => withBrowser(name, chat), {
@@ -75,8 +68,8 @@ async function chat(visit: Visit): Promise<void> {
   await ada.keyboard.press("Enter");
   await shows(ada, "#log .error", "Expected a text of 1 to 1000 characters");
 
-  await ada.screenshot(picture(name, "wide"));
-  await grace.screenshot(picture(name, "phone"));
+  await ada.screenshot(picture(`chat-${name}-wide`));
+  await grace.screenshot(picture(`chat-${name}-phone`));
   for (const page of [ada, grace]) await fitsItsScreen(page);
 
   await grace.reload();
@@ -93,7 +86,7 @@ async function chat(visit: Visit): Promise<void> {
   await grace.keyboard.type("Only tea here");
   await grace.keyboard.press("Enter");
   await shows(grace, "#log", "GraceOnly tea here");
-  await grace.screenshot(picture(name, "phone-room"));
+  await grace.screenshot(picture(`chat-${name}-phone-room`));
   await enter(grace, "lobby");
   await people(grace, ["Ada", "Grace"]);
   await people(ada, ["Ada", "Grace"]);
@@ -106,8 +99,8 @@ async function chat(visit: Visit): Promise<void> {
     await people(page, []);
     await fitsItsScreen(page);
   }
-  await ada.screenshot(picture(name, "wide-stopped"));
-  await grace.screenshot(picture(name, "phone-stopped"));
+  await ada.screenshot(picture(`chat-${name}-wide-stopped`));
+  await grace.screenshot(picture(`chat-${name}-phone-stopped`));
 
   await restart();
   await ada.keyboard.type("A draft");
@@ -128,7 +121,6 @@ async function chat(visit: Visit): Promise<void> {
 
 /** Runs `body` with a browser and a server, and ends both whatever happens. */
 async function withBrowser(name: RuntimeName, body: (visit: Visit) => Promise<void>) {
-  assert(executablePath, "Expected chromium, chromium-browser or google-chrome in PATH");
   const errors: string[] = [];
   let server: Child | undefined;
   let browser: Browser | undefined;
@@ -140,7 +132,8 @@ async function withBrowser(name: RuntimeName, body: (visit: Visit) => Promise<vo
   };
   try {
     await listen("0");
-    browser = await launch(executablePath);
+    const opened = browser = await launch();
+    const open = (options?: { phone: boolean }) => openPage(opened, url, errors, options);
     await body({ name, errors, open, restart: () => listen(new URL(url).port), stop });
   } catch (error) {
     throw new Error(`${name} server said:\n${server?.output()}`, { cause: error });
@@ -149,42 +142,11 @@ async function withBrowser(name: RuntimeName, body: (visit: Visit) => Promise<vo
     await server?.stop();
   }
 
-  async function open({ phone } = { phone: false }): Promise<Page> {
-    const context = await browser!.newContext({
-      viewport: phone ? { width: 360, height: 640 } : { width: 1000, height: 600 },
-      colorScheme: phone ? "dark" : "light",
-    });
-    const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    page.on("pageerror", (error) => errors.push(String(error)));
-    page.on("console", (message) => {
-      if (message.type() === "error") errors.push(message.text());
-    });
-    await page.goto(url);
-    return page;
-  }
-
   async function stop(): Promise<void> {
     const stopped = server!;
     assertEquals(await stopped.stop(), 0, stopped.output());
     assertEquals(stopped.output(), `Chat: ${url}\n`);
   }
-}
-
-async function launch(executablePath: string): Promise<Browser> {
-  const { chromium } = await import("playwright-core");
-  return await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
 }
 
 /** Goes to another room, and waits until the page there is ready for a message. */
@@ -195,11 +157,6 @@ async function enter(page: Page, room: string): Promise<void> {
   await page.waitForURL(`**/rooms/${encodeURIComponent(room)}`);
   await shows(page, "#status.connected", "Connected");
   await focused(page, "text");
-}
-
-/** Waits until an element that `selector` names is on the screen with this text in it. */
-async function shows(page: Page, selector: string, text: string): Promise<void> {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor();
 }
 
 /** Waits until exactly these people are listed, in any order. */
@@ -215,18 +172,4 @@ async function people(page: Page, names: string[]): Promise<void> {
 
 async function focused(page: Page, id: string): Promise<void> {
   await page.waitForFunction((expected) => document.activeElement?.id === expected, id);
-}
-
-/** Nothing sticks out of the screen at the side, and the page itself need not be scrolled. */
-async function fitsItsScreen(page: Page): Promise<void> {
-  const size = await page.evaluate(() => {
-    const { scrollWidth: width, scrollHeight: height } = document.documentElement;
-    return { width, height };
-  });
-  assertEquals(size, page.viewportSize() ?? undefined);
-}
-
-function picture(name: RuntimeName, what: string): { path?: string } {
-  const folder = process.env["SCREENSHOTS"];
-  return folder ? { path: join(folder, `chat-${name}-${what}.png`) } : {};
 }

@@ -1,0 +1,81 @@
+// The browser in which pages are tested.
+
+import process from "node:process";
+import type { Browser, Page } from "playwright-core";
+import { assert, assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { findExecutable } from "../support/process.ts";
+import { runtime } from "../support/test.ts";
+
+const executablePath = findExecutable(["chromium", "chromium-browser", "google-chrome"]);
+
+/** Why pages are not tested here, if they are not. */
+export const skip: string | false = runtime !== "node"
+  ? "one browser run covers servers on all three runtimes"
+  : !executablePath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
+
+/** Starts it. */
+export async function launch(): Promise<Browser> {
+  assert(executablePath, "Expected chromium, chromium-browser or google-chrome in PATH");
+  const { chromium } = await import("playwright-core");
+  return await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/**
+ * Opens a page as a new visitor.
+ *
+ * @param browser The browser.
+ * @param url The address.
+ * @param errors Receives what the page reports as errors.
+ * @param options Whether on the small and dark screen of a phone.
+ */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  errors: string[],
+  { phone }: { phone: boolean } = { phone: false },
+): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: phone ? { width: 360, height: 640 } : { width: 1000, height: 600 },
+    colorScheme: phone ? "dark" : "light",
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** Waits until an element that `selector` names is on the screen with this text in it. */
+export async function shows(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: text }).first().waitFor();
+}
+
+/** Nothing sticks out of the screen at the side, and the page itself need not be scrolled. */
+export async function fitsItsScreen(page: Page): Promise<void> {
+  const size = await page.evaluate(() => {
+    const { scrollWidth: width, scrollHeight: height } = document.documentElement;
+    return { width, height };
+  });
+  assertEquals(size, page.viewportSize() ?? undefined);
+}
+
+/** Options of a screenshot that is kept in the folder that SCREENSHOTS names. */
+export function picture(name: string): { path?: string } {
+  const folder = process.env["SCREENSHOTS"];
+  return folder ? { path: join(folder, `${name}.png`) } : {};
+}
