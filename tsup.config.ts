@@ -102,6 +102,7 @@ const entries = {
   bun: "runtimes/bun/mod.ts",
   web: "runtimes/web/mod.ts",
   testing: "runtimes/testing/mod.ts",
+  redis: "runtimes/redis/mod.ts",
 };
 
 /** ES modules can import CommonJS, so they have the types of that: one set for both, and half the size. */

@@ -38,6 +38,7 @@ const forShims = [
   "src/util/utf8.ts",
   "src/deflate/backend.ts",
   "src/files/folder.ts",
+  "src/topics/backplane.ts",
 ];
 /** What stands on top of a shim and may take more: the factories that it binds to its runtime, and their types. */
 const shimEntry = /\/(?:mod|attach|adopt|duplex)\.ts$/;

@@ -2,6 +2,7 @@
 
 import { ADOPT_OPTIONS as BUN_OPTIONS } from "../../runtimes/bun/adopt.ts";
 import { ATTACH_OPTIONS } from "../../runtimes/node/attach.ts";
+import { REDIS_OPTIONS } from "../../runtimes/redis/driver.ts";
 import { CONNECT_OPTIONS } from "../../src/client/connect.ts";
 import { HOOKS } from "../../src/connection/check_handler.ts";
 import { CONNECTION_DEFAULTS, CONNECTION_LIMITS } from "../../src/connection/limits.ts";
@@ -181,6 +182,11 @@ export const sections: readonly Section[] = [
     title: "createTopics()",
     declared: [["src/topics/topics.ts", "TopicsOptions"]],
     table: TOPICS_OPTIONS,
+  },
+  {
+    title: "redisBackplane()",
+    declared: [["runtimes/redis/driver.ts", "RedisBackplaneOptions"]],
+    table: REDIS_OPTIONS,
   },
   {
     title: "serveFiles()",

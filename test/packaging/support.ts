@@ -24,6 +24,7 @@ export const entryPoints: readonly string[] = [
   "./bun",
   "./web",
   "./testing",
+  "./redis",
 ];
 
 /** The path of a tool that npm installed. */

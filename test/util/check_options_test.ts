@@ -46,6 +46,7 @@ import {
 import { adopt as adoptBun, type AdoptOptions } from "@sansocket/ws/bun";
 import { adopt as adoptDeno, type AdoptionOptions } from "@sansocket/ws/deno";
 import { attach, type AttachOptions, createDuplex } from "@sansocket/ws/node";
+import { redisBackplane, type RedisBackplaneOptions } from "@sansocket/ws/redis";
 import { createNetwork, pair } from "@sansocket/ws/testing";
 import {
   createConnect,
@@ -246,6 +247,7 @@ const topicsOptions: Samples<TopicsOptions> = {
   onLastSubscriber: callback,
   error: callback,
 };
+const redis: Samples<RedisBackplaneOptions> = { sharded: flag };
 
 const sending: Samples<SendOptions> = { compress: flag, binary: [true, "true", 1, null] };
 const receiving: Samples<{ signal?: AbortSignal }> = { signal: connecting.signal };
@@ -330,6 +332,16 @@ async function withPair(run: (ends: Awaited<ReturnType<typeof pair>>) => unknown
     await settled();
   }
 }
+
+/** As the client of the package, which does nothing until it is connected. */
+const redisClient = Object.assign(createServer(), {
+  isOpen: false,
+  isReady: false,
+  isPubSubActive: false,
+  duplicate: nothing,
+  destroy: nothing,
+  withCommandOptions: nothing,
+});
 
 const calls: readonly Call[] = [
   { owner: "serve()", samples: serving, run: serveWith },
@@ -445,6 +457,11 @@ const calls: readonly Call[] = [
     owner: "createTopics()",
     samples: topicsOptions,
     run: (options: TopicsOptions) => void createTopics(options),
+  },
+  {
+    owner: "redisBackplane()",
+    samples: redis,
+    run: (options: RedisBackplaneOptions) => void redisBackplane(redisClient, options),
   },
   {
     owner: "PreparedMessage",

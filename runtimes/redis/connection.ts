@@ -1,0 +1,271 @@
+// The two packages that speak to Redis, and what the driver needs of either: one interface.
+//
+// 1. Told apart by shape: the library depends on neither, and a client may come from any copy.
+// 2. A subscriber is a duplicate that does not resubscribe and is not kept after a loss: then what
+//    a process has joined is known by the topics alone.
+// 3. `redis` gives up a command that has waited for 5 s in its queue, by a timer and a signal for
+//    each: for what is published they are off, since the topics have a bound of their own.
+
+import { Buffer } from "node:buffer";
+import { describe } from "../../src/util/check_options.ts";
+
+/** A client or a cluster of the package `redis`, version 5 or later. */
+export interface RedisClient {
+  /** Whether it has been connected and not closed. */
+  readonly isOpen: boolean;
+  /** Whether it takes commands. */
+  readonly isReady: boolean;
+  /** Makes another one with the same options. */
+  duplicate(): unknown;
+  /** Ends it. */
+  destroy(): unknown;
+}
+
+/** A client or a cluster of the package `ioredis`, version 5 or later. */
+export interface IORedisClient {
+  /** What it does: "ready" when it takes commands. */
+  readonly status: string;
+  /** Makes another one with the same options. */
+  duplicate(): unknown;
+  /** Ends it. */
+  disconnect(): unknown;
+}
+
+/** A client of either package. */
+export interface Connection {
+  /** Whether it leads to a cluster. */
+  readonly cluster: boolean;
+  /** Whether it takes commands now. */
+  readonly ready: boolean;
+  /** Whether it connects by itself: it has been connected, and not closed. */
+  readonly open: boolean;
+  /**
+   * Calls back with each event that can change `ready`.
+   *
+   * @param changed Called with the error, if there is one, and whether a node of a cluster is lost.
+   * @returns Ends that.
+   */
+  watch(changed: (error: unknown, lost: boolean) => void): () => void;
+  /** Publishes; the number is that of the receivers on this server. */
+  publish(channel: string, message: Buffer): Promise<unknown>;
+  /** What the server says of its replicas. */
+  role(): Promise<unknown>;
+  /** Makes a connection that subscribes; it is not connected yet. */
+  subscriber(message: (channel: string, message: Buffer) => void): Subscriber;
+}
+
+/** A connection that the driver has made. */
+export interface Subscriber extends Pick<Connection, "ready" | "watch"> {
+  /** Connects; rejects when it has given up. */
+  connect(): Promise<unknown>;
+  /** Subscribes to these. */
+  subscribe(channels: string[]): Promise<unknown>;
+  /** Ends that. */
+  unsubscribe(channels: string[]): Promise<unknown>;
+  /** Ends the connection. */
+  end(): void;
+}
+
+type Listener = (...args: unknown[]) => void;
+interface Emitter {
+  on(event: string, listener: Listener): unknown;
+  off(event: string, listener: Listener): unknown;
+  listeners(event: string): unknown[];
+}
+type Call<Args extends unknown[]> = (...args: Args) => Promise<unknown>;
+type OnMessage = (message: Buffer, channel: Buffer) => void;
+
+/** What is used of `redis`. */
+interface NodeRedis extends Emitter, Omit<RedisClient, "duplicate"> {
+  readonly isPubSubActive?: boolean;
+  /** Only a cluster has it. */
+  readonly masters?: unknown;
+  duplicate(options?: { minimizeConnections: boolean }): NodeRedis;
+  withCommandOptions(options: { timeout: number }): NodeRedis;
+  connect: Call<[]>;
+  sendCommand: Call<[args: string[]]>;
+  publish: Call<[channel: string, message: Buffer]>;
+  sPublish: Call<[channel: string, message: Buffer]>;
+  subscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
+  sSubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
+  unsubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
+  sUnsubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
+}
+
+/** What is used of `ioredis`. */
+interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
+  readonly isCluster: boolean;
+  readonly mode?: string;
+  readonly options: { readonly keyPrefix?: string };
+  duplicate(...options: unknown[]): IORedis;
+  call: Call<[command: string]>;
+  connect: Call<[]>;
+  publish: Call<[channel: string, message: Buffer]>;
+  spublish: Call<[channel: string, message: Buffer]>;
+  subscribe: Call<string[]>;
+  ssubscribe: Call<string[]>;
+  unsubscribe: Call<string[]>;
+  sunsubscribe: Call<string[]>;
+}
+
+/** With events of a cluster's nodes. */
+const LOST: readonly string[] = ["node-error", "node-disconnect", "-node", "node error"];
+const EVENTS: readonly string[] = [
+  ...["ready", "connect", "error", "close", "end", "reconnecting", "disconnect"],
+  ...LOST,
+];
+
+/** Without a listener an error of a client ends the process; one client gets this one once. */
+function ignore(): void {}
+
+function watch(client: Emitter, changed: (error: unknown, lost: boolean) => void): () => void {
+  const listeners = EVENTS.map((event): [string, Listener] => [
+    event,
+    (error) => changed(event.includes("error") ? error : undefined, LOST.includes(event)),
+  ]);
+  for (const [event, listener] of listeners) client.on(event, listener);
+  // It stays: the driver may end in an outage, and the client goes on.
+  if (!client.listeners("error").includes(ignore)) client.on("error", ignore);
+  return () => {
+    for (const [event, listener] of listeners) client.off(event, listener);
+  };
+}
+
+/** In a sharded cluster each channel has a server of its own, and so a command of its own. */
+function each(channels: string[], alone: boolean, call: (some: string[]) => Promise<unknown>) {
+  return alone ? Promise.all(channels.map((channel) => call([channel]))) : call(channels);
+}
+
+function ofRedis(client: NodeRedis, sharded: boolean): Connection {
+  const cluster = client.masters !== undefined;
+  const publisher = client.withCommandOptions({ timeout: 0 });
+  return {
+    cluster,
+    get ready() {
+      return client.isReady;
+    },
+    get open() {
+      return client.isOpen;
+    },
+    watch: (changed) => watch(client, changed),
+    publish: (channel, message) =>
+      sharded ? publisher.sPublish(channel, message) : publisher.publish(channel, message),
+    role: () => client.sendCommand(["ROLE"]),
+    subscriber(message) {
+      const own = client.duplicate(cluster ? { minimizeConnections: true } : undefined);
+      const listener: OnMessage = (data, channel) => message(channel.toString(), data);
+      return {
+        get ready() {
+          return own.isReady;
+        },
+        watch: (changed) => watch(own, changed),
+        connect: () => own.connect(),
+        subscribe: (channels) =>
+          each(
+            channels,
+            sharded && cluster,
+            (some) =>
+              sharded ? own.sSubscribe(some, listener, true) : own.subscribe(some, listener, true),
+          ),
+        unsubscribe: (channels) =>
+          each(
+            channels,
+            sharded && cluster,
+            (some) =>
+              sharded
+                ? own.sUnsubscribe(some, listener, true)
+                : own.unsubscribe(some, listener, true),
+          ),
+        end: () => void own.destroy(),
+      };
+    },
+  };
+}
+
+function ofIORedis(client: IORedis, sharded: boolean): Connection {
+  const cluster = client.isCluster;
+  // Only the channels of sharded Pub/Sub are keys, which get the prefix of keys.
+  const prefix = sharded ? Buffer.from(client.options.keyPrefix ?? "").length : 0;
+  return {
+    cluster,
+    get ready() {
+      return client.status === "ready";
+    },
+    get open() {
+      return client.status !== "wait" && client.status !== "end";
+    },
+    watch: (changed) => watch(client, changed),
+    publish: (channel, message) =>
+      sharded ? client.spublish(channel, message) : client.publish(channel, message),
+    role: () => client.call("ROLE"),
+    subscriber(message) {
+      const options = {
+        lazyConnect: true,
+        retryStrategy: null,
+        autoResubscribe: false,
+        autoResendUnfulfilledCommands: false,
+      };
+      const own = cluster
+        ? client.duplicate([], {
+          lazyConnect: true,
+          clusterRetryStrategy: null,
+          shardedSubscribers: sharded,
+        })
+        : client.duplicate(options);
+      own.on(sharded ? "smessageBuffer" : "messageBuffer", (channel, data) => {
+        message((channel as Buffer).subarray(prefix).toString(), data as Buffer);
+      });
+      return {
+        get ready() {
+          return own.status === "ready";
+        },
+        watch: (changed) => watch(own, changed),
+        connect: () => own.connect(),
+        subscribe: (channels) =>
+          each(
+            channels,
+            sharded && cluster,
+            (some) => sharded ? own.ssubscribe(...some) : own.subscribe(...some),
+          ),
+        unsubscribe: (channels) =>
+          each(
+            channels,
+            sharded && cluster,
+            (some) => sharded ? own.sunsubscribe(...some) : own.unsubscribe(...some),
+          ),
+        end: () => void own.disconnect(),
+      };
+    },
+  };
+}
+
+/**
+ * Tells the two packages apart.
+ *
+ * @param client What the user has given.
+ * @param sharded Whether sharded Pub/Sub is asked for.
+ * @returns What the driver uses.
+ * @throws {TypeError} When it is no client of theirs, or one that cannot publish.
+ */
+export function connectionOf(client: unknown, sharded: boolean): Connection {
+  const { on, off, duplicate, destroy, call, isReady, isPubSubActive, masters, status, mode } =
+    (client ?? {}) as Partial<NodeRedis & IORedis>;
+  const emits = typeof on === "function" && typeof off === "function" &&
+    typeof duplicate === "function";
+  const isIORedis = emits && typeof status === "string" && typeof call === "function";
+  const isRedis = emits && typeof isReady === "boolean" && typeof destroy === "function" &&
+    (typeof isPubSubActive === "boolean" || masters !== undefined);
+  if (!isIORedis && !isRedis) {
+    throw new TypeError(
+      `Expected a client of redis, from createClient() or createCluster(), or one of ioredis, got ${
+        describe(client)
+      }; both are packages to install: npm install redis`,
+    );
+  }
+  if (isPubSubActive || mode === "subscriber" || mode === "monitor") {
+    throw new TypeError(
+      "Expected a client that publishes, got one that has subscribed; pass client.duplicate()",
+    );
+  }
+  return isIORedis ? ofIORedis(client as IORedis, sharded) : ofRedis(client as NodeRedis, sharded);
+}

@@ -1,0 +1,195 @@
+// Topics on Redis: the user's client publishes, and a duplicate of it subscribes.
+//
+// 1. It is up while both are ready. When either is lost, the duplicate is thrown away, and made
+//    anew once the client is ready: after a failover it leads to where the client leads.
+// 2. Nothing is handed to a client that is not ready, because it would keep it without a bound.
+// 3. What is under way when the connection is lost rejects at once; the client may still send it.
+
+import { Buffer } from "node:buffer";
+import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+import { flag, type OptionTable } from "../../src/util/check_options.ts";
+import type { Connection, Subscriber } from "./connection.ts";
+
+/** Names in one command: a server does nothing else while it carries that out. */
+const CHUNK = 1_000;
+/** Milliseconds until it tries again to connect, where the client has given up. */
+const PAUSE = 1_000;
+
+/** What `redisBackplane()` can be told. */
+export interface RedisBackplaneOptions {
+  /**
+   * Uses sharded Pub/Sub (SPUBLISH, SSUBSCRIBE), for which Redis 7 is needed: in a cluster each
+   * channel then has one server, where classic Pub/Sub sends each message to all of them. All
+   * processes must use the same. Default: false.
+   */
+  readonly sharded?: boolean | undefined;
+}
+
+/** What each may be. */
+export const REDIS_OPTIONS: OptionTable<RedisBackplaneOptions> = { sharded: flag };
+
+/** What `redisBackplane()` makes. */
+export class RedisBackplane implements Backplane {
+  readonly name = "Redis";
+  readonly ordered: boolean;
+  readonly #client: Connection;
+  #sink: BackplaneSink | undefined;
+  #unwatch: () => void = () => {};
+  #subscriber: Subscriber | undefined;
+  #forget: () => void = () => {};
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #up = false;
+  /** Whether the server has no replica: then it counts all receivers. */
+  #alone = false;
+  /** The last error of either client. */
+  #error: unknown;
+  /** Rejects what is under way. */
+  readonly #waiting: Set<(reason: Error) => void> = new Set();
+
+  /** A driver with a client; a sharded channel has one server also in a cluster. */
+  constructor(client: Connection, sharded: boolean) {
+    this.#client = client;
+    this.ordered = sharded || !client.cluster;
+  }
+
+  start(sink: BackplaneSink): void {
+    this.#sink = sink;
+    this.#unwatch = this.#client.watch((error) => this.#update(error));
+    if (!this.#client.open) {
+      sink.down(new Error("The Redis client is not connected; call its connect() first"));
+    }
+    this.#update(undefined);
+  }
+
+  join(channels: readonly string[]): Promise<unknown> {
+    return this.#inChunks(channels, (subscriber, some) => subscriber.subscribe(some));
+  }
+
+  leave(channels: readonly string[]): Promise<unknown> {
+    return this.#inChunks(channels, (subscriber, some) => subscriber.unsubscribe(some));
+  }
+
+  publish(channel: string, envelope: Uint8Array): Promise<number | undefined> {
+    if (!this.#up || !this.#client.ready) return Promise.reject(away());
+    const { buffer, byteOffset, length } = envelope;
+    const message = Buffer.from(buffer as ArrayBuffer, byteOffset, length);
+    return this.#settle(
+      this.#client.publish(channel, message),
+      (count) => this.#alone ? Number(count) : undefined,
+    );
+  }
+
+  restart(): void {
+    this.#lose(new Error("Redis answered and delivered nothing, so the driver connects anew"));
+    this.#update(undefined);
+  }
+
+  close(): Promise<void> {
+    this.#sink = undefined;
+    this.#unwatch();
+    this.#lose(new Error("The topics have been closed"));
+    return Promise.resolve();
+  }
+
+  /** Something has happened to a client. */
+  #update(error: unknown): void {
+    this.#error = error ?? this.#error;
+    if (this.#sink === undefined) return;
+    if (!this.#client.ready) {
+      const closed = "The Redis client has been closed; connect it again, or make new topics";
+      this.#lose(this.#client.open ? this.#error ?? away() : new Error(closed));
+    } else if (this.#subscriber === undefined) this.#subscribe();
+    else if (this.#subscriber.ready && !this.#up) this.#found(this.#subscriber);
+    else if (!this.#subscriber.ready && this.#up) {
+      this.#lose(this.#error ?? away());
+      this.#subscribe();
+    }
+  }
+
+  #subscribe(): void {
+    clearTimeout(this.#retry);
+    const subscriber = this.#client.subscriber((channel, message) => {
+      if (subscriber !== this.#subscriber) return;
+      const { buffer, byteOffset, length } = message;
+      this.#sink?.message(channel, new Uint8Array(buffer, byteOffset, length));
+    });
+    this.#subscriber = subscriber;
+    this.#forget = subscriber.watch((error, lost) => {
+      if (subscriber !== this.#subscriber) return;
+      if (lost && this.#up) this.#lose(error ?? away());
+      this.#update(error);
+    });
+    subscriber.connect().catch((error) => {
+      if (subscriber !== this.#subscriber || this.#up) return;
+      this.#error = error;
+      this.#retry = setTimeout(() => {
+        this.#lose(error);
+        this.#update(undefined);
+      }, PAUSE);
+    });
+  }
+
+  #found(subscriber: Subscriber): void {
+    this.#up = true;
+    this.#error = undefined;
+    if (!this.#client.cluster) {
+      // What a server publishes also reaches those who listen to its replicas: it does not count
+      // them. Where the command is forbidden, nothing is known.
+      this.#client.role().then((reply) => {
+        const [role, , replicas] = reply as [unknown, unknown, unknown[]];
+        if (subscriber !== this.#subscriber) return;
+        this.#alone = String(role) === "master" && replicas.length === 0;
+      }).catch(() => {});
+    }
+    this.#sink?.up();
+  }
+
+  /** Throws the subscriber away, and reports it if the topics have counted on it. */
+  #lose(reason: unknown): void {
+    clearTimeout(this.#retry);
+    this.#forget();
+    const subscriber = this.#subscriber;
+    this.#subscriber = undefined;
+    this.#alone = false;
+    const wasUp = this.#up;
+    this.#up = false;
+    subscriber?.end();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const reject of waiting) reject(away(reason));
+    if (wasUp) this.#sink?.down(reason);
+  }
+
+  #inChunks(
+    channels: readonly string[],
+    call: (subscriber: Subscriber, some: string[]) => Promise<unknown>,
+  ): Promise<unknown> {
+    const subscriber = this.#subscriber;
+    if (!this.#up || subscriber === undefined) return Promise.reject(away());
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; i < channels.length; i += CHUNK) {
+      calls.push(this.#settle(call(subscriber, channels.slice(i, i + CHUNK)), () => undefined));
+    }
+    return Promise.all(calls);
+  }
+
+  /** Settles as a client's promise does, or rejects when the connection is lost before. */
+  #settle<T>(work: Promise<unknown>, result: (value: unknown) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      work.then((value) => {
+        this.#waiting.delete(reject);
+        resolve(result(value));
+      }, (error) => {
+        this.#waiting.delete(reject);
+        reject(error);
+      });
+    });
+  }
+}
+
+function away(cause?: unknown): Error {
+  return new Error("Redis is away; what is published meanwhile does not reach other processes", {
+    cause,
+  });
+}
