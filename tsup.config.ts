@@ -103,6 +103,8 @@ const entries = {
   web: "runtimes/web/mod.ts",
   testing: "runtimes/testing/mod.ts",
   redis: "runtimes/redis/mod.ts",
+  nats: "runtimes/nats/mod.ts",
+  "broadcast-channel": "runtimes/broadcast_channel/mod.ts",
 };
 
 /** ES modules can import CommonJS, so they have the types of that: one set for both, and half the size. */

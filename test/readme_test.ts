@@ -3,7 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Child, root, run, type RuntimeName, start } from "./support/process.ts";
+import { startBundled } from "./support/bundled.ts";
+import { root, type RuntimeName, start } from "./support/process.ts";
 import { runtime, test } from "./support/test.ts";
 
 /** Pages whose every TypeScript sample is a whole program that ends by itself. */
@@ -68,28 +69,12 @@ async function runSample(code: string): Promise<void> {
   await withFolder(async (folder) => {
     const file = join(folder, "sample.ts");
     writeFileSync(file, code);
-    const sample = runtime === "node" ? await startBundled(file) : start(name, file);
+    const sample = runtime === "node"
+      ? await startBundled(file, file.replace(/ts$/, "mjs"))
+      : start(name, file);
     assertEquals(await sample.exit, 0, sample.output());
     assertEquals(sample.output(), expectedOutput(code));
   });
-}
-
-/** Starts a program on Node in one file with the library, which takes a third of the time that tsx does. */
-async function startBundled(file: string): Promise<Child> {
-  const outfile = file.replace(/ts$/, "mjs");
-  const { build } = await import("esbuild");
-  await build({
-    entryPoints: [file],
-    outfile,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    packages: "external",
-    tsconfig: join(root, "tsconfig.json"),
-    logLevel: "silent",
-  });
-  return run(["node", outfile]);
 }
 
 test("README's page and socket print what they say", () => runSample(samples[2] ?? ""));

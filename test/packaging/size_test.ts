@@ -40,9 +40,10 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
   return text;
 }
 
-// It was 300 KB before there were a kit for tests, which takes 32, and topics, which take 10.
-test("npm package takes at most 345 KB, without source maps, each declaration once", async () => {
-  assert((await packed()).length <= 345_000, `${(await packed()).length} octets`);
+// It was 300 KB before there were a kit for tests, which takes 32, topics of one process, which take
+// 10, and what joins those of several, with three drivers, which takes 25.
+test("npm package takes at most 370 KB, without source maps, each declaration once", async () => {
+  assert((await packed()).length <= 370_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
     const files = await readdir(await unpack(folder), { recursive: true });
     const outside = files.filter((file) => !/^dist(?:$|\/[\w-]+(?:\.d)?\.c?[jt]s$)/.test(file));

@@ -25,6 +25,8 @@ export const entryPoints: readonly string[] = [
   "./web",
   "./testing",
   "./redis",
+  "./nats",
+  "./broadcast-channel",
 ];
 
 /** The path of a tool that npm installed. */

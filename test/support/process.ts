@@ -38,7 +38,9 @@ export interface Child {
    */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Sends a signal. */
-  signal(signal: "SIGTERM" | "SIGINT"): void;
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void;
+  /** Resolves with the next output, or the end. */
+  changed(): Promise<void>;
   /** The exit code, once the process has ended. */
   readonly exit: Promise<number | null>;
   /** Sends a signal, SIGTERM unless told, and waits for the exit; the result is the exit code. */
@@ -115,6 +117,14 @@ export function run(command: readonly string[]): Child {
     signal(signal) {
       if (child.pid !== undefined && !ended) process.kill(child.pid, signal);
     },
+    changed: () =>
+      new Promise((resolve) => {
+        const watch = () => {
+          watchers.delete(watch);
+          resolve();
+        };
+        watchers.add(watch);
+      }),
     exit,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
