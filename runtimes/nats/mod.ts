@@ -50,9 +50,6 @@ const EXAMPLE =
 /** Rounds of microtasks after a PONG, in which the client reports what came before: it needs 3. */
 const ROUNDS = 8;
 
-/** A subject in which a part between dots is empty or a wildcard, or that has a space. */
-const NOT_LITERAL = /(?:^|\.)[*>]?(?:\.|$)|\s/;
-
 /**
  * Joins the topics of several processes through NATS: a server alone, or a cluster. Each topic is a
  * subject; no JetStream is needed.
@@ -139,7 +136,6 @@ class NatsBackplane implements Backplane {
     let over = false;
     for (const channel of channels) {
       if (this.#subscriptions.has(channel)) continue;
-      if (NOT_LITERAL.test(channel)) throw unusable(channel);
       const callback = (error: Error | null, { data }: { readonly data: Uint8Array }): void => {
         if (error) this.#end(channel, error, over);
         // A copy: it is a view on all that came with it.
@@ -153,7 +149,7 @@ class NatsBackplane implements Backplane {
       throw new Error(
         `NATS refuses to subscribe to ${JSON.stringify(missing[0])}${
           missing.length > 1 ? ` and ${missing.length - 1} more` : ""
-        }: let its user publish and subscribe there, such as to "topics.>" with the option prefix: "topics."`,
+        }: let its user publish and subscribe to "topics.>", and give createTopics() the prefix "topics."`,
         { cause: this.#error },
       );
     }
@@ -171,7 +167,6 @@ class NatsBackplane implements Backplane {
   publish(channel: string, envelope: Uint8Array): Promise<undefined> {
     try {
       this.#check();
-      if (NOT_LITERAL.test(channel)) throw unusable(channel);
       this.#connection.publish(channel, envelope);
     } catch (error) {
       return handled(Promise.reject(error));
@@ -269,12 +264,4 @@ class NatsBackplane implements Backplane {
   #check(): void {
     if (!this.#up) throw new Error("NATS is away: wait until the topics are up");
   }
-}
-
-function unusable(channel: string): TypeError {
-  return new TypeError(
-    `${
-      JSON.stringify(channel)
-    } is no subject of NATS: expected the option prefix to be without spaces, "*", ">" and ".." between its dots`,
-  );
 }

@@ -31,8 +31,8 @@ export interface BackplaneSink {
 /**
  * A broker between processes, as a driver offers it. One belongs to one `createTopics()`.
  *
- * Channels are names of at most 800 octets out of letters, digits, `-`, `_`, `:`, `%` and what the
- * option `prefix` has.
+ * Channels are names of at most 800 octets out of letters, digits, `-`, `_`, `:` and `%`. In the
+ * option `prefix` there may be dots, with something else before and behind each.
  */
 export interface Backplane {
   /** The name of the broker, for errors: "Redis". */

@@ -7,11 +7,12 @@
 import { kind, type OptionRule } from "../util/check_options.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 
-const PREFIX = /^[\w:-]{1,32}$/;
+// A dot ends a part of a name in NATS, where permissions are given by parts: none may be empty.
+const PREFIX = /^(?!\.)(?!.*\.\.)[\w:.-]{1,32}$/;
 
 /** What the option `prefix` may be. */
 export const prefixRule: OptionRule = kind(
-  "1 to 32 letters, digits, hyphens, underscores and colons",
+  "1 to 32 letters, digits, hyphens, underscores and colons, with dots between or behind them",
   (value) => typeof value === "string" && PREFIX.test(value),
 );
 

@@ -26,7 +26,7 @@ export interface TopicsOptions {
   /**
    * What the names of the broker's channels begin with: the same in all processes, and another for
    * each application that uses the broker. 1 to 32 letters, digits, hyphens, underscores and
-   * colons. Default: "sansocket:".
+   * colons, with dots between or behind them. Default: "sansocket:".
    */
   readonly prefix?: string;
   /**

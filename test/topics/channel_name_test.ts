@@ -1,7 +1,7 @@
 // The channels of a broker.
 
-import { assertEquals } from "@std/assert";
-import { inboxChannel, topicChannel } from "../../src/topics/channel_name.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { inboxChannel, prefixRule, topicChannel } from "../../src/topics/channel_name.ts";
 import { test } from "../support/test.ts";
 
 test("a channel has the prefix, and no octet that is syntax of a broker", () => {
@@ -17,6 +17,15 @@ test("a channel has the prefix, and no octet that is syntax of a broker", () => 
   ];
   for (const [topic, channel] of cases) assertEquals(topicChannel("p:", topic), channel);
   assertEquals(inboxChannel("p:", "0123456789abcdef"), "p:i:0123456789abcdef");
+});
+
+test("a prefix may have dots, and no part between them is empty", () => {
+  const check = (prefix: string) =>
+    prefixRule.check("prefix", prefix, { owner: "createTopics()", table: {} });
+  for (const prefix of ["a", "a.", "a.b", "a.b.", "my:app.", "-_.1:"]) check(prefix);
+  for (const prefix of [".", ".a", "a..", "a..b", "a.b..", "..a", "a.*.b", "a.>", "a b", "a\n"]) {
+    assertThrows(() => check(prefix), TypeError, "1 to 32 letters");
+  }
 });
 
 test("a channel has at most 800 octets", () => {

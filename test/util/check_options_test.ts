@@ -238,7 +238,7 @@ const publishing: Samples<PublishOptions> = {
 
 const topicsOptions: Samples<TopicsOptions> = {
   backplane: [undefined, {}, "redis", null],
-  prefix: ["app:", "", "a.b", "a b", "a{1}", "x".repeat(33), 5, null],
+  prefix: ["app:", "", ".a", "a..b", "a*", "a b", "a{1}", "x".repeat(33), 5, null],
   order: [undefined, "total", { broker: "a" }, { broker: [1] }, { broker: [], other: [] }, null],
   outage: ["hold", "keep", true, null],
   onGap: callback,

@@ -5,10 +5,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { broadcastChannelBackplane } from "@sansocket/ws/broadcast-channel";
-import { startBundled } from "../support/bundled.ts";
-import { root, start } from "../support/process.ts";
-import { runtime, test } from "../support/test.ts";
-import { backplaneSuite, number, RecordingSink } from "./backplane_suite.ts";
+import { startBundled } from "../../support/bundled.ts";
+import { root, start } from "../../support/process.ts";
+import { runtime, test } from "../../support/test.ts";
+import { backplaneSuite, number, RecordingSink } from "../../topics/backplane_suite.ts";
 
 let names = 0;
 
@@ -48,7 +48,7 @@ test("broadcastChannelBackplane takes no notice of what others post", async () =
 
 test("broadcastChannelBackplane joins a thread and its worker, and lets the process end", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sansocket-"));
-  const file = "test/topics/programs/threads.ts";
+  const file = "test/runtimes/broadcast_channel/threads.ts";
   // On Node 20 a Worker cannot load TypeScript.
   const program = runtime === "node"
     ? await startBundled(join(root, file), join(folder, "threads.mjs"))
