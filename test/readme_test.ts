@@ -1,13 +1,30 @@
 // Runs what the README and the pages in docs/ show, on the runtime at hand. Only ports are changed.
+//
+// A sample is a whole program that ends by itself. What stands behind the language says where:
+//
+//   ts           on each runtime
+//   ts bun       on Bun alone, whose own API it shows; so do ts node and ts deno
+//   ts redis     with a Redis server, in place of the one on the usual port
+//   python       by Debian's Python, where it has the modules
 
 import { assertEquals } from "@std/assert";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { startBundled } from "./support/bundled.ts";
-import { root, type RuntimeName, start } from "./support/process.ts";
+import {
+  type Child,
+  findExecutable,
+  root,
+  run,
+  type RuntimeName,
+  start,
+} from "./support/process.ts";
+import { redisSkip, startRedis } from "./support/redis_server.ts";
 import { runtime, test } from "./support/test.ts";
 
-/** Pages whose every TypeScript sample is a whole program that ends by itself. */
+/** Pages whose samples are run. */
 const pages = [
   "docs/core.md",
   "docs/servers.md",
@@ -17,13 +34,20 @@ const pages = [
   "docs/topics.md",
 ];
 
-/** The TypeScript samples of a page. */
-function samplesOf(page: string): string[] {
-  const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = ""]) => code);
+interface Sample {
+  /** The language, and what it needs. */
+  readonly kind: string;
+  readonly code: string;
 }
 
-const samples = samplesOf("README.md");
+/** The samples of a page that are programs. */
+function samplesOf(page: string): Sample[] {
+  const text = readFileSync(join(root, page), "utf8");
+  return [...text.matchAll(/```((?:ts|python)\b.*)\n([^]*?)```/g)]
+    .map(([, kind = "", code = ""]) => ({ kind, code }));
+}
+
+const samples = samplesOf("README.md").map(({ code }) => code);
 const name: RuntimeName = runtime;
 
 /** Runs `body` with a folder in the project, where the package's name resolves as it does for its examples. */
@@ -36,11 +60,10 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-/** What a sample says that it prints: the comments behind its console.log(). */
+/** What a sample says that it prints: the comments behind its console.log() or print(). */
 function expectedOutput(code: string): string {
-  return [...code.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map(([, text]) => `${text}\n`).join(
-    "",
-  );
+  const lines = code.matchAll(/(?:console\.log\(.*\); \/\/|print\(.*\)  #) (.*)/g);
+  return [...lines].map(([, text]) => `${text}\n`).join("");
 }
 
 test("README has a server, a client, and a page with a socket", () => {
@@ -65,22 +88,51 @@ test("README's first server serves its first client", async () => {
 });
 
 /** Runs a sample that is a whole program, and compares what it prints with what it says. */
-async function runSample(code: string): Promise<void> {
+async function runSample(code: string, start: (file: string) => Child | Promise<Child>) {
   await withFolder(async (folder) => {
     const file = join(folder, "sample.ts");
     writeFileSync(file, code);
-    const sample = runtime === "node"
-      ? await startBundled(file, file.replace(/ts$/, "mjs"))
-      : start(name, file);
+    const sample = await start(file);
     assertEquals(await sample.exit, 0, sample.output());
     assertEquals(sample.output(), expectedOutput(code));
   });
 }
 
-test("README's page and socket print what they say", () => runSample(samples[2] ?? ""));
+/** Starts a TypeScript program on the runtime at hand. */
+function startHere(file: string): Child | Promise<Child> {
+  if (runtime !== "node") return start(name, file);
+  return startBundled(file, file.replace(/ts$/, "mjs"));
+}
+
+// Debian's own has Debian's packages.
+const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : findExecutable(["python3"]);
+
+/** Why a Python program is not run, if it is not. */
+function pythonSkip(code: string): string | false {
+  if (runtime !== "node") return "one run of Python is enough";
+  const modules = [...code.matchAll(/^(?:from|import) (\w+)/gm)].map(([, module = ""]) => module);
+  const find = "import importlib as i, sys; [i.import_module(name) for name in sys.argv[1:]]";
+  const found = python && spawnSync(python, ["-c", find, ...modules]).status === 0;
+  return !found && !process.env["CI"] && `no Python with ${[...new Set(modules)].join(", ")}`;
+}
+
+test("README's page and socket print what they say", () => runSample(samples[2] ?? "", startHere));
 
 for (const page of pages) {
-  for (const [i, code] of samplesOf(page).entries()) {
-    test(`${page} sample ${i + 1} prints what it says`, () => runSample(code));
+  for (const [i, { kind, code }] of samplesOf(page).entries()) {
+    const title = `${page} sample ${i + 1} prints what it says`;
+    const [language, needs] = kind.split(" ");
+    if (language === "python") {
+      const skip = pythonSkip(code);
+      test(title, () => runSample(code, (file) => run([python ?? "python3", file])), { skip });
+    } else if (needs === "redis") {
+      test(title, async () => {
+        await using redis = await startRedis();
+        await runSample(code.replaceAll("redis://127.0.0.1:6379", redis.url), startHere);
+      }, { skip: redisSkip });
+    } else {
+      const skip = needs !== undefined && needs !== runtime && `a program for ${needs}`;
+      test(title, () => runSample(code, startHere), { skip });
+    }
   }
 }
