@@ -96,6 +96,7 @@ interface NodeRedis extends Emitter, Omit<RedisClient, "duplicate"> {
 interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
   readonly isCluster: boolean;
   readonly mode?: string;
+  nodes(): IORedis[];
   readonly options: { readonly keyPrefix?: string };
   duplicate(...options: unknown[]): IORedis;
   call: Call<[command: string]>;
@@ -109,7 +110,7 @@ interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
 }
 
 /** With events of a cluster's nodes. */
-const LOST: readonly string[] = ["node-error", "node-disconnect", "-node", "node error"];
+const LOST: readonly string[] = ["node-error", "-node"];
 const EVENTS: readonly string[] = [
   ...["ready", "connect", "error", "close", "end", "reconnecting", "disconnect"],
   ...LOST,
@@ -199,19 +200,18 @@ function ofIORedis(client: IORedis, sharded: boolean): Connection {
       sharded ? client.spublish(channel, message) : client.publish(channel, message),
     role: () => client.call("ROLE"),
     subscriber(message) {
-      const options = {
+      const alone = {
         lazyConnect: true,
         retryStrategy: null,
         autoResubscribe: false,
         autoResendUnfulfilledCommands: false,
       };
-      const own = cluster
-        ? client.duplicate([], {
-          lazyConnect: true,
-          clusterRetryStrategy: null,
-          shardedSubscribers: sharded,
-        })
-        : client.duplicate(options);
+      const together = { lazyConnect: true, clusterRetryStrategy: null, shardedSubscribers: true };
+      const nodes = cluster ? client.nodes() : [client];
+      const own = cluster && sharded
+        ? client.duplicate([], together)
+        // In a cluster any node has all messages. A cluster would not tell that it has lost one.
+        : nodes[Math.floor(Math.random() * nodes.length)]!.duplicate(alone);
       own.on(sharded ? "smessageBuffer" : "messageBuffer", (channel, data) => {
         message((channel as Buffer).subarray(prefix).toString(), data as Buffer);
       });

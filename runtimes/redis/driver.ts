@@ -7,6 +7,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { flag, type OptionTable } from "../../src/util/check_options.ts";
 import type { Connection, Subscriber } from "./connection.ts";
 
@@ -37,7 +38,7 @@ export class RedisBackplane implements Backplane {
   #unwatch: () => void = () => {};
   #subscriber: Subscriber | undefined;
   #forget: () => void = () => {};
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retry: unknown;
   #up = false;
   /** Whether the server has no replica: then it counts all receivers. */
   #alone = false;
@@ -107,7 +108,7 @@ export class RedisBackplane implements Backplane {
   }
 
   #subscribe(): void {
-    clearTimeout(this.#retry);
+    systemClock.clearTimer(this.#retry);
     const subscriber = this.#client.subscriber((channel, message) => {
       if (subscriber !== this.#subscriber) return;
       const { buffer, byteOffset, length } = message;
@@ -122,10 +123,11 @@ export class RedisBackplane implements Backplane {
     subscriber.connect().catch((error) => {
       if (subscriber !== this.#subscriber || this.#up) return;
       this.#error = error;
-      this.#retry = setTimeout(() => {
+      const again = (): void => {
         this.#lose(error);
         this.#update(undefined);
-      }, PAUSE);
+      };
+      this.#retry = systemClock.setTimer(again, PAUSE, "a connection to Redis");
     });
   }
 
@@ -146,7 +148,7 @@ export class RedisBackplane implements Backplane {
 
   /** Throws the subscriber away, and reports it if the topics have counted on it. */
   #lose(reason: unknown): void {
-    clearTimeout(this.#retry);
+    systemClock.clearTimer(this.#retry);
     this.#forget();
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;

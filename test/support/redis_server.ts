@@ -19,7 +19,7 @@ const executable = findExecutable(["redis-server"]);
 export const redisSkip: string | false = executable === undefined &&
   "redis-server is not installed: apt-get install redis-server";
 
-/** How long a server may take to start. */
+/** How long a server may take for what it has to do. */
 const PATIENCE = 10_000;
 
 /** A server. */
@@ -30,6 +30,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   /** Sends a command, on a connection of its own, and returns the lines of the answer. */
   command(...args: string[]): Promise<string>;
+  /** Sends a command again and again, until the answer is of this form. */
+  until(pattern: RegExp, ...args: string[]): Promise<void>;
   /** Kills it. */
   kill(): Promise<void>;
   /** Starts it again, on the same port. */
@@ -56,16 +58,22 @@ export async function startRedis(...args: string[]): Promise<RedisServer> {
 
   const start = async (): Promise<void> => {
     const line = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    // A replica otherwise waits 5 s for others.
+    line.push("--repl-diskless-sync-delay", "0");
     const files = ["--dir", folder, "--logfile", join(folder, "log")];
     const started = spawn(executable!, [...line, ...files, ...args], { stdio: "ignore" });
     child = started;
     gone = new Promise((resolve) => started.once("exit", resolve).once("error", resolve))
       .then(() => child = undefined);
+    await until(/PONG/, "PING");
+  };
+  const until = async (pattern: RegExp, ...command: string[]): Promise<void> => {
     const late = performance.now() + PATIENCE;
-    while (await send(port, ["PING"]).catch(() => "") !== "+PONG\r\n") {
+    for (let answer = "none"; !pattern.test(answer);) {
+      answer = await send(port, command).catch(String);
       if (child !== undefined && performance.now() < late) continue;
       const log = await readFile(join(folder, "log"), "utf8").catch(() => "no log");
-      throw new Error(`redis-server on port ${port} does not start:\n${log}`);
+      throw new Error(`redis-server on port ${port} answers ${command} by ${answer}:\n${log}`);
     }
   };
   const kill = async (): Promise<void> => {
@@ -83,6 +91,7 @@ export async function startRedis(...args: string[]): Promise<RedisServer> {
     port,
     url: `redis://127.0.0.1:${port}`,
     command: (...command) => send(port, command),
+    until,
     kill,
     restart: start,
     freeze: () => signal(child, "SIGSTOP"),
