@@ -2,7 +2,8 @@
 //
 // 1. Their output goes to ours, each line behind the name of its program.
 // 2. Ctrl+C in a terminal reaches the programs as well as this one, and npm sends it on once more.
-//    Each program gets one signal from here, and ten seconds to end; then it is killed.
+//    Each program gets one signal from here, the one that was started last first, and ten seconds
+//    to end; then it is killed.
 // 3. What is given to `afterwards()` runs when all have ended, in any case.
 
 import { spawn } from "node:child_process";
@@ -16,13 +17,14 @@ import { environment, root } from "./setup.mjs";
 /** Programs that run together. */
 export class Together {
   #children = new Map();
+  #asked = new WeakSet();
   #cleanups = [];
   #code;
 
   constructor() {
-    for (const signal of ["SIGINT", "SIGTERM"]) {
-      // 128 + 2: stopped with Ctrl+C, which is how one stops it.
-      process.on(signal, () => this.end(signal === "SIGINT" ? 130 : 143));
+    // 128 + 2: stopped with Ctrl+C, which is how one stops it.
+    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
+      process.on(signal, () => this.end(code));
     }
   }
 
@@ -69,9 +71,10 @@ export class Together {
           if (quiet) { for (const line of kept) console.error(`${name}: ${line}`); }
           console.error(`${name} has ended (${reason}): ending everything`);
           this.end(1);
+        } else {
+          this.#next();
         }
         reject(new Error(`${name} has ended (${reason})`));
-        this.#finish();
       };
       child.on("error", (error) => ended(error.message));
       // Behind the last line of its output.
@@ -84,21 +87,23 @@ export class Together {
     this.#cleanups.push(cleanup);
   }
 
-  /** Ends all programs, the last one that was started first, and then this one. */
+  /** Ends all programs, and then this one. */
   end(code) {
     if (this.ending) return;
     this.#code = code;
-    for (const child of [...this.#children.keys()].reverse()) {
-      child.kill("SIGTERM");
-      setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
-    }
-    this.#finish();
+    this.#next();
   }
 
-  #finish() {
-    if (!this.ending || this.#children.size > 0) return;
-    for (const cleanup of this.#cleanups.splice(0)) cleanup();
-    process.exit(this.#code);
+  #next() {
+    const child = [...this.#children.keys()].at(-1);
+    if (child === undefined) {
+      for (const cleanup of this.#cleanups.splice(0)) cleanup();
+      process.exit(this.#code);
+    }
+    if (this.#asked.has(child)) return;
+    this.#asked.add(child);
+    child.kill("SIGTERM");
+    setTimeout(() => child.kill("SIGKILL"), 10_000).unref();
   }
 }
 

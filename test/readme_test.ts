@@ -62,7 +62,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
 
 /** What a sample says that it prints: the comments behind its console.log() or print(). */
 function expectedOutput(code: string): string {
-  const lines = code.matchAll(/(?:console\.log\(.*\); \/\/|print\(.*\)  #) (.*)/g);
+  const lines = code.matchAll(/(?:console\.log\(.*\); \/\/|print\(.*\) {2}#) (.*)/g);
   return [...lines].map(([, text]) => `${text}\n`).join("");
 }
 

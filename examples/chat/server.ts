@@ -3,11 +3,12 @@
 //   deno run -A examples/chat/server.ts
 //   bun examples/chat/server.ts
 //   node --import tsx examples/chat/server.ts
+// With REDIS_URL, any number of processes are one chat: `npm run chat:cluster` shows two.
 //
 // Every message is a small JSON object with a `type`:
 //   page to server   { type: "name", name }         who I am (again: my new name)
 //                    { type: "text", text }         what I say
-//   server to page   { type: "people", names }      who is in this room now
+//   server to page   { type: "people", names }      who is in this room now (see `sendPeople`)
 //                    { type: "text", name, text }   what a person says
 //                    { type: "notice", text }       what happened: joined, left, renamed
 //                    { type: "error", text }        what was wrong with your message
@@ -17,6 +18,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { createTopics, isUpgrade, PreparedMessage, serve } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
+import { redisBackplane } from "@sansocket/ws/redis";
 
 type FromPage =
   | { type: "name"; name: string }
@@ -24,7 +26,7 @@ type FromPage =
   | { type: "error"; text: string };
 
 type ToPage =
-  | { type: "people"; names: string[] }
+  | { type: "people"; names: string[]; server?: number }
   | { type: "text"; name: string; text: string }
   | { type: "notice" | "error"; text: string };
 
@@ -46,7 +48,23 @@ const people = new Set<Chatter>();
 
 // What is published to a topic goes to all connections that have subscribed to it. A room is a
 // topic, and needs nothing else: it is there as soon as a page subscribes.
-const topics = createTopics();
+const { REDIS_URL } = process.env;
+const topics = createTopics({
+  backplane: REDIS_URL ? await joinProcesses(REDIS_URL) : undefined,
+  onState({ state }) {
+    const where = state === "up" ? "are connected" : "cannot be reached";
+    for (const ws of people) sendTo(ws, { type: "notice", text: `The other servers ${where}` });
+  },
+  onGap({ topic, missed }) {
+    const message: ToPage = { type: "notice", text: `Messages from other servers lost: ${missed}` };
+    for (const ws of people) if (ws.data.room === topic) sendTo(ws, message);
+  },
+});
+
+async function joinProcesses(url: string) {
+  const { createClient } = await import("redis");
+  return redisBackplane(await createClient({ url }).connect());
+}
 
 // One object of hooks serves all connections; `ws` is the connection that an event belongs to.
 const chat = {
@@ -111,6 +129,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     // client gets 503 meanwhile. Connections that are left after three seconds are cut, before the
     // sender of the signal loses patience. (Code 1012 would say that the server comes back.)
     await server.close({ code: 1001, spread: 500, timeout: 3_000 });
+    await topics.close({ timeout: 1_000 });
     process.exit();
   });
 }
@@ -151,11 +170,16 @@ function publish(room: string, message: ToPage): void {
   topics.publish(room, JSON.stringify(message));
 }
 
+/**
+ * Sends the names of those who are in a room. With several processes these are the people of this
+ * one, and the page says so: a list of all would have to survive that a process is killed.
+ */
 function sendPeople(room: string): void {
   const here = [...people].filter(({ data }) => data.room === room);
-  const names = here.map(({ data }) => data.name);
-  const message = new PreparedMessage(JSON.stringify({ type: "people", names }));
-  for (const ws of here) ws.send(message);
+  const message: ToPage = { type: "people", names: here.map(({ data }) => data.name) };
+  if (REDIS_URL) message.server = process.pid;
+  const prepared = new PreparedMessage(JSON.stringify(message));
+  for (const ws of here) ws.send(prepared);
 }
 
 function showPage(): Response {

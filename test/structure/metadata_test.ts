@@ -167,14 +167,14 @@ test("src has a test file for each source file", () => {
 
 test("examples import the package by its name", () => {
   // `node:` is built into all three runtimes; a relative import must stay within examples/. An example of a
-  // framework imports that one.
-  const frameworks = /^(?:express|fastify|koa|hono|@hono\/node-server)(?:\/|$)/;
+  // framework or with a broker imports that one, or its client.
+  const others = /^(?:express|fastify|koa|hono|@hono\/node-server|redis)(?:\/|$)/;
   const entryPoints = Object.keys(own(denoJson.imports));
   const wrong = list("examples", ".ts", ".js", ".mjs").flatMap((path) =>
     imports(path)
       .filter(({ target }) =>
         !entryPoints.includes(target) && !target.startsWith("node:") &&
-        !target.startsWith("examples/") && !frameworks.test(target)
+        !target.startsWith("examples/") && !others.test(target)
       )
       .map(({ specifier }) => `${path} imports ${specifier}`)
   );

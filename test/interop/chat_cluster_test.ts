@@ -1,0 +1,166 @@
+// examples/chat in two processes: joined by Redis alone, and as `npm run chat:cluster` shows it.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { connect } from "@sansocket/ws";
+import type { WebSocketConnection } from "@sansocket/ws";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { type Child, commandOf, run } from "../support/process.ts";
+import { redisSkip, startRedis } from "../support/redis_server.ts";
+import { runtime, test } from "../support/test.ts";
+import { skipReason } from "./harness.ts";
+import { missing as missingNginx } from "./programs/nginx.ts";
+
+/** What a page receives. */
+interface Received {
+  readonly type: string;
+  readonly text?: string;
+  readonly names?: readonly string[];
+  readonly server?: number;
+}
+
+/** Waits for a message that fits, and passes over others. */
+async function until(
+  ws: WebSocketConnection<undefined>,
+  fits: (message: Received) => boolean,
+): Promise<Received> {
+  for (;;) {
+    const message: Received = JSON.parse(String(await ws.receive()));
+    if (fits(message)) return message;
+  }
+}
+
+const says = (text: string) => (message: Received): boolean => message.text === text;
+
+/** Enters a room, and learns which process has the connection. */
+async function enter(url: string, name: string) {
+  const ws = await connect(new URL("/rooms/tea", url));
+  await ws.send(JSON.stringify({ type: "name", name }));
+  const { server, names } = await until(ws, ({ type }) => type === "people");
+  return { ws, server, names };
+}
+
+const say = (ws: WebSocketConnection<undefined>, text: string) =>
+  ws.send(JSON.stringify({ type: "text", text }));
+
+test("chat example in two processes is one chat, and lives on without Redis", async () => {
+  await using redis = await startRedis();
+  const begin = () =>
+    run(["env", `REDIS_URL=${redis.url}`]
+      .concat(commandOf(runtime, "examples/chat/server.ts", ["--port", "0"])));
+  const servers = [begin(), begin()];
+  try {
+    const [first = "", second = ""] = await Promise.all(servers.map(async (server) => {
+      return (await server.waitFor(/^Chat: (http:\S+)$/m))[1];
+    }));
+    const ada = await enter(first, "Ada");
+    const grace = await enter(second, "Grace");
+    assertEquals(ada.names, ["Ada"]);
+    assertEquals(grace.names, ["Grace"]);
+    assert(ada.server !== grace.server, "Expected two processes");
+    await until(ada.ws, says("Grace joined"));
+    await say(ada.ws, "from the first");
+    await until(grace.ws, says("from the first"));
+    await say(grace.ws, "from the second");
+    await until(ada.ws, says("from the second"));
+
+    await redis.kill();
+    for (const { ws } of [ada, grace]) await until(ws, says("The other servers cannot be reached"));
+    await say(ada.ws, "to itself");
+    await until(ada.ws, says("to itself"));
+    await redis.restart();
+    for (const { ws } of [ada, grace]) await until(ws, says("The other servers are connected"));
+    // Both are connected, but either may have joined the room a moment later.
+    const heard = until(grace.ws, ({ text = "" }) => text.startsWith("again "));
+    let hears = false;
+    heard.then(() => hears = true, () => {});
+    for (let attempt = 1; !hears; attempt++) {
+      await say(ada.ws, `again ${attempt}`);
+      await until(ada.ws, says(`again ${attempt}`));
+    }
+    await heard;
+    for (const { ws } of [ada, grace]) await ws.close();
+  } finally {
+    for (const server of servers) assertEquals(await server.stop(), 0, server.output());
+  }
+}, { skip: redisSkip, timeout: 120_000 });
+
+/** Runs `body` with the cluster, and checks that it leaves nothing behind. */
+async function withCluster(
+  body: (cluster: { all: Child; url: string; pids: Map<string, number> }) => Promise<number | null>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "sansocket-test-"));
+  const all = run(["env", `TMPDIR=${folder}`, "node", ".ci/cluster.mjs"]);
+  try {
+    const [, url = ""] = await all.waitFor(/^Chat: (http:\S+)$/m);
+    await all.waitFor(/Ctrl\+C ends\neverything/);
+    const rows = all.output().matchAll(/^ {2}(\S+) +(\d+) +\S+:\/\/127\.0\.0\.1:\d+/gm);
+    const pids = new Map([...rows].map(([, name = "", pid], index) => [`${name} ${index}`, +pid!]));
+    assertEquals([...pids.keys()], ["nginx 0", "chat 1", "chat 2", "redis-server 3"]);
+    const code = await body({ all, url, pids });
+    assertEquals(await all.exit, code, all.output());
+    for (const pid of pids.values()) assertEquals(isAlive(pid), false, all.output());
+    // tsx keeps a cache of its own there.
+    assertEquals(readdirSync(folder).filter((name) => name.startsWith("sansocket-")), []);
+  } finally {
+    await all.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const skip = runtime !== "node"
+  ? "npm run chat:cluster runs on Node everywhere"
+  : redisSkip || skipReason(missingNginx);
+
+test(
+  "npm run chat:cluster is one chat in two processes, and Ctrl+C ends all of it",
+  () =>
+    withCluster(async ({ all, url, pids }) => {
+      const ada = await enter(url, "Ada");
+      let grace = await enter(url, "Grace");
+      // nginx chooses the process with fewer connections, so this is no long search.
+      while (grace.server === ada.server) grace = await enter(url, "Grace");
+      const chats = [pids.get("chat 1"), pids.get("chat 2")];
+      assertEquals([ada.server, grace.server].sort(), chats.sort());
+
+      await say(ada.ws, "hello");
+      await until(grace.ws, says("hello"));
+      await say(grace.ws, "hello yourself");
+      await until(ada.ws, says("hello yourself"));
+
+      all.signal("SIGINT");
+      await Promise.race([ada.ws.closed, grace.ws.closed]);
+      all.signal("SIGINT"); // npm sends it on
+      for (const { ws } of [ada, grace]) assertEquals((await ws.closed).code, 1001);
+      return 130;
+    }),
+  { skip: skip ?? false, timeout: 120_000 },
+);
+
+test(
+  "npm run chat:cluster ends all of it when one of its programs dies",
+  () =>
+    withCluster(async ({ all, pids }) => {
+      process.kill(pids.get("redis-server 3")!, "SIGKILL");
+      await all.waitFor(/^redis-server has ended \(SIGKILL\): ending everything$/m);
+      return 1;
+    }),
+  { skip: skip ?? false, timeout: 120_000 },
+);
+
+test("npm run chat:cluster says what is missing, and how to install it", async () => {
+  const all = run(["env", "PATH=/nowhere", process.execPath, ".ci/cluster.mjs"]);
+  assertEquals(await all.exit, 1, all.output());
+  assertMatch(all.output(), /^npm run chat:cluster needs redis-server.*, not found in PATH/);
+  assertMatch(all.output(), /apt-get install redis-server nginx-light/);
+}, { skip: runtime !== "node" && "npm run chat:cluster runs on Node everywhere" });
