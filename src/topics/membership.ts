@@ -83,6 +83,8 @@ export class Membership {
   readonly #heard: Heard;
   readonly #refused: (error: unknown) => void;
   #up = false;
+  /** Whether the driver has said nothing yet. */
+  #starting = true;
   /** Counts outages: what was begun before one has no effect after it. */
   #outages = 0;
   /** Whether a list is made at the end of the turn. */
@@ -122,7 +124,7 @@ export class Membership {
     }
     channel.wanted = true;
     if (channel.state === "in") return JOINED;
-    if (!this.#up) return AWAY;
+    if (!this.#up && !this.#starting) return AWAY;
     this.#change(channel);
     const waiter = new Waiter(this.#clock);
     channel.waiters.push(waiter);
@@ -142,12 +144,14 @@ export class Membership {
 
   /** The driver is up: joins everything. */
   up(): void {
+    this.#starting = false;
     this.#up = true;
     for (const channel of this.channels.values()) this.#change(channel);
   }
 
   /** It is down: nothing is joined any more. */
   down(): void {
+    this.#starting = false;
     this.#up = false;
     this.#outages++;
     this.#clock.clearTimer(this.#retryTimer);

@@ -85,6 +85,8 @@ export class Outgoing {
   /** Called with how many receivers got the last message of a counter, if the broker knows. */
   readonly #received: (counter: Counter, receivers: number) => void;
   #up = false;
+  /** Whether the driver has said nothing yet: until then everything is held. */
+  #starting = true;
   #outages = 0;
   /** In the order of publishing. Those that are done leave from the front. */
   #queue: Entry[] = [];
@@ -130,7 +132,8 @@ export class Outgoing {
    */
   push(channel: string, bytes: Bytes, counter: Counter | undefined): boolean {
     const full = this.octets > 0 && this.octets + bytes.length > BOUND;
-    if (full || (!this.#up && (!this.#hold || counter === undefined))) {
+    const keeps = this.#up || ((this.#hold || this.#starting) && counter !== undefined);
+    if (full || !keeps) {
       if (counter !== undefined) this.#lose(1);
       return false;
     }
@@ -148,12 +151,18 @@ export class Outgoing {
 
   /** The driver is up. */
   up(): void {
+    const first = this.#starting;
+    this.#starting = false;
     this.#up = true;
-    if (this.#held > 0) this.#later();
+    if (this.#held === 0) return;
+    // At the start other processes have lost nothing.
+    if (first) this.#drain();
+    else this.#later();
   }
 
   /** It is down. */
   down(reason: unknown): void {
+    this.#starting = false;
     this.#up = false;
     this.#outages++;
     this.#cause = reason;
@@ -161,7 +170,7 @@ export class Outgoing {
     this.#retryTimer = undefined;
     for (let i = this.#first; i < this.#queue.length; i++) {
       const entry = this.#queue[i]!;
-      if (entry.state !== "sent") continue;
+      if (entry.state === "done" || (entry.state === "held" && this.#hold)) continue;
       if (this.#hold && entry.counter !== undefined) this.#holdAgain(entry);
       else this.#done(entry, false);
     }
@@ -262,6 +271,7 @@ export class Outgoing {
   }
 
   #done(entry: Entry, taken: boolean): void {
+    if (entry.state === "held") this.#held--;
     entry.state = "done";
     this.#live--;
     this.octets -= entry.bytes.length;
@@ -288,7 +298,8 @@ export class Outgoing {
   /** Ends the calls of `flush()` that have nothing to wait for. */
   #settle(): void {
     if (this.#flushes.length === 0) return;
-    const first = this.#up ? this.#queue[this.#first]?.serial ?? Infinity : Infinity;
+    const waits = this.#up || this.#starting;
+    const first = waits ? this.#queue[this.#first]?.serial ?? Infinity : Infinity;
     const still = this.#flushes.filter(([serial]) => serial >= first);
     if (still.length === this.#flushes.length) return;
     const count = this.#untold + (this.#up ? 0 : this.waiting);

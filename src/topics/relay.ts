@@ -41,6 +41,8 @@ import type { RelayStats, TopicGap, TopicsState } from "./relay_stats.ts";
 const MOST = 1_048_576;
 /** Milliseconds between two looks at whether anything was heard. */
 const LOOK = 10_000;
+/** Milliseconds for which what is published and joined at the start waits for the broker. */
+const START = 5_000;
 /** Looks without a word after which a probe is sent, and after which the broker is down. */
 const [PROBE, DEAF] = [2, 3];
 /** Looks until the publishers are swept: once a minute. */
@@ -89,8 +91,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #counts = { received: 0, missed: 0, repeated: 0, malformed: 0, unknown: 0 };
   /** Versions that were reported. */
   readonly #versions = new Set<number>();
-  /** What the driver says. */
-  #connected = false;
+  /** What the driver says: nothing at the start. */
+  #connected: boolean | undefined;
   /** Whether the driver is connected, but nothing is heard. */
   #deaf = false;
   /** Looks since something was heard. */
@@ -100,6 +102,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   /** Whether a refusal was reported since the driver did something. */
   #reported = false;
   #ticker: unknown;
+  #starting: unknown;
   #closing: unknown;
   #closed = false;
 
@@ -123,6 +126,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     );
     this.#membership = new Membership(driver, clock, this.#heard, refused);
     void this.#membership.join(this.#inbox, undefined);
+    const silent = new Error(`${driver.name} has not answered for ${START} ms`);
+    this.#starting = clock.setTimer(() => this.down(silent), START, "a broker's first word");
     driver.start(this);
   }
 
@@ -209,6 +214,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   up(): void {
     if (this.#closed || this.#connected) return;
     this.#connected = true;
+    this.#clock.clearTimer(this.#starting);
     if (!this.#deaf) return this.#recover();
     this.#watch();
     this.#probe();
@@ -216,11 +222,13 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode BackplaneSink}. */
   down(reason: unknown): void {
-    if (this.#closed || !this.#connected) return;
-    const wasUp = this.#up;
+    if (this.#closed) return;
+    // Such as that a client has given up, after an outage that was told.
+    if (this.#connected === false) return this.#options.report(reason);
+    const news = this.#up || this.#connected === undefined;
     this.#connected = false;
     this.#down(reason);
-    if (wasUp) this.#options.state({ state: "down", reason });
+    if (news) this.#options.state({ state: "down", reason });
   }
 
   /** Implements {@linkcode BackplaneSink}. */
@@ -331,6 +339,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   }
 
   #down(reason: unknown): void {
+    this.#clock.clearTimer(this.#starting);
     this.#clock.clearTimer(this.#ticker);
     this.#ticker = undefined;
     this.#membership.down();

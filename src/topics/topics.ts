@@ -20,7 +20,8 @@ import type { TopicGap, TopicsState } from "./relay_stats.ts";
 export interface TopicsOptions {
   /**
    * What joins the topics of several processes, such as `redisBackplane(client)`. It belongs to
-   * these topics, and is closed with them. Default: none, topics of this process.
+   * these topics, and is closed with them. What is published before it is connected the first time
+   * waits for that, up to 5 s. Default: none, topics of this process.
    */
   readonly backplane?: Backplane | undefined;
   /**
@@ -64,8 +65,8 @@ export interface TopicsOptions {
    */
   readonly onLastSubscriber?: (topic: string) => void | Promise<void>;
   /**
-   * Called with what listeners and hooks throw or reject with, and with what the broker refuses, at
-   * most once in 10 s. Default: `console.error`.
+   * Called with what listeners and hooks throw or reject with, with what the broker refuses, at
+   * most once in 10 s, and when its client gives up after an outage. Default: `console.error`.
    */
   readonly error?: (error: unknown) => void;
 }

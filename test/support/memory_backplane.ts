@@ -139,7 +139,8 @@ export class MemoryBackplane implements Backplane {
   connected = false;
   readonly #bus: MemoryBus;
   readonly #counts: boolean;
-  #sink: BackplaneSink | undefined;
+  /** Where it delivers. */
+  sink: BackplaneSink | undefined;
 
   /** A driver on a bus. */
   constructor(bus: MemoryBus, { ordered, counts, maxSize, clock, restarts }: MemoryOptions) {
@@ -159,8 +160,8 @@ export class MemoryBackplane implements Backplane {
   }
 
   start(sink: BackplaneSink): void {
-    if (this.#sink !== undefined) throw new Error("The driver has started already");
-    this.#sink = sink;
+    if (this.sink !== undefined) throw new Error("The driver has started already");
+    this.sink = sink;
     this.#bus.drivers.add(this);
     queueMicrotask(() => this.#bus.up && this.find());
   }
@@ -203,7 +204,7 @@ export class MemoryBackplane implements Backplane {
 
   close(): Promise<void> {
     this.#forget();
-    this.#sink = undefined;
+    this.sink = undefined;
     this.#bus.drivers.delete(this);
     this.#bus.take();
     return Promise.resolve();
@@ -211,21 +212,21 @@ export class MemoryBackplane implements Backplane {
 
   /** A message has arrived. */
   deliver(channel: string, envelope: Uint8Array): void {
-    this.#sink?.message(channel, envelope);
+    this.sink?.message(channel, envelope);
   }
 
   /** The broker goes away. */
   lose(reason: unknown): void {
     if (!this.connected) return;
     this.#forget();
-    this.#sink?.down(reason);
+    this.sink?.down(reason);
   }
 
   /** The broker is there. */
   find(): void {
-    if (this.connected || this.#sink === undefined) return;
+    if (this.connected || this.sink === undefined) return;
     this.connected = true;
-    this.#sink.up();
+    this.sink.up();
   }
 
   #forget(): void {

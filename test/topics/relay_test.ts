@@ -385,6 +385,76 @@ test("joining and leaving never overtake each other, and leaving lingers 2 s", a
   await stop(processes);
 });
 
+test("what is done before the broker is there the first time waits for it", async () => {
+  for (const outage of ["drop", "hold"] as const) {
+    const { bus, clock, processes } = await start(1);
+    const heard = await hear(processes[0]!, "a");
+    const states: string[] = [];
+    const topics = createTopics({
+      backplane: bus.driver({ clock: clock.source }),
+      onState: ({ state }) => void states.push(state),
+      outage,
+    });
+    for (let i = 0; i < 3; i++) topics.publish("a", `${i}`);
+    const subscribed = topics.subscribe("b", () => {});
+    assertEquals(states, []);
+    await topics.flush();
+    assertEquals(await subscribed, { joined: true });
+    topics.publish("a", "3");
+    await topics.flush();
+    await clock.advance(0);
+    assertEquals(heard, ["0", "1", "2", "3"]);
+    assertEquals(states, ["up"]);
+    assertEquals(topics.stats().backplane?.notTaken, 0);
+    await topics.close();
+    await stop(processes);
+  }
+});
+
+test("a broker that says nothing at the start is away after 5 s, and what waited is told", async () => {
+  for (const says of ["nothing", "that it is away"]) {
+    const bus = new MemoryBus();
+    bus.up = false;
+    const clock = createClock();
+    const states: [string, string][] = [];
+    const driver = bus.driver({ clock: clock.source });
+    const start = driver.start.bind(driver);
+    driver.start = (sink) => {
+      start(sink);
+      if (says !== "nothing") sink.down(new Error("Not connected: call connect()"));
+    };
+    const topics = createTopics({
+      backplane: driver,
+      onState: ({ state, reason }) => void states.push([state, String(reason)]),
+    });
+    for (let i = 0; i < 3; i++) topics.publish("a", `${i}`);
+    const subscribed = topics.subscribe("b", () => {});
+    const flushed = topics.flush();
+    await clock.advance(says === "nothing" ? 5_000 : 0);
+    assertEquals(await subscribed, { joined: false });
+    assertEquals((await assertRejects(() => flushed, FlushError)).count, 3);
+    const reason = says === "nothing"
+      ? "Error: memory has not answered for 5000 ms"
+      : "Error: Not connected: call connect()";
+    assertEquals(states, [["down", reason]]);
+    bus.recover();
+    assertEquals(await topics.subscribe("b", () => {}), { joined: true });
+    assertEquals(states, [["down", reason], ["up", "undefined"]]);
+    assertEquals(topics.stats().backplane?.notTaken, 3);
+    await topics.close();
+  }
+});
+
+test("a second reason why the broker is away goes to error", async () => {
+  const { bus, processes } = await start(1);
+  const [one] = processes as [Process];
+  bus.outage(new Error("lost"));
+  const given = new Error("given up");
+  one.driver.sink?.down(given);
+  assertEquals([one.states, one.errors], [["up", "down"], [given]]);
+  await stop(processes);
+});
+
 test("subscribe() never hangs: a broker that does not answer is joined: false", async () => {
   const { clock, processes } = await start(1);
   const [{ topics, driver }] = processes as [Process];
