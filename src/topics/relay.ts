@@ -133,7 +133,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Whether the broker takes and delivers. */
   get #up(): boolean {
-    return this.#connected && !this.#deaf && !this.#closed;
+    return this.#connected === true && !this.#deaf && !this.#closed;
   }
 
   /** Implements {@linkcode Peers}. */
