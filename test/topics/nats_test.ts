@@ -6,6 +6,8 @@
 // 2. The library's waits are driven by a clock of the test; the servers and clients are real.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createTopics, FlushError, type Topics, type TopicsOptions } from "@sansocket/ws";
@@ -17,7 +19,7 @@ import {
   startNatsCluster,
   withoutNats,
 } from "../support/nats_server.ts";
-import { start } from "../support/process.ts";
+import { root, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
 const skip = withoutNats;
@@ -486,6 +488,36 @@ test(
       assertEquals(process.topics.stats().backplane?.missed, 0);
       assertEquals(process.states, ["up"]);
     });
+  },
+  { skip },
+);
+
+test(
+  "NATS takes what a job publishes that connects, publishes and ends, as documented",
+  async () => {
+    const source = readFileSync(join(root, "runtimes/nats/mod.ts"), "utf8");
+    const [, example = ""] = source.match(/```ts\n([^]*?) \* ```/) ?? [];
+    const folder = mkdtempSync(join(root, "examples", ".nats-"));
+    const server = await startNats();
+    await onServers([server], async ({ enter }) => {
+      const process = await enter();
+      const heard = await process.hear("jobs");
+      const file = join(folder, "job.ts");
+      writeFileSync(
+        file,
+        `${example.replace(/^ \* ?/gm, "").replace("127.0.0.1:4222", server.address)}
+for (let i = 1; i <= 1_000; i++) topics.publish("jobs", String(i));
+await topics.close();
+await connection.close();
+`,
+      );
+      const job = start(runtime, file);
+      assertEquals(await job.exit, 0, job.output());
+      assertEquals(job.output(), "");
+      await told(process, heard, 1_000);
+      assertEquals(missed(heard), 0);
+    });
+    rmSync(folder, { recursive: true });
   },
   { skip },
 );
