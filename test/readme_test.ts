@@ -5,6 +5,7 @@
 //   ts           on each runtime
 //   ts bun       on Bun alone, whose own API it shows; so do ts node and ts deno
 //   ts redis     with a Redis server, in place of the one on the usual port
+//   ts server    not here: test/interop/scaling_page_test.ts starts several of them together
 //   python       by Debian's Python, where it has the modules
 
 import { assertEquals } from "@std/assert";
@@ -32,6 +33,7 @@ const pages = [
   "docs/errors.md",
   "docs/testing.md",
   "docs/topics.md",
+  "docs/scaling.md",
 ];
 
 interface Sample {
@@ -122,6 +124,7 @@ for (const page of pages) {
   for (const [i, { kind, code }] of samplesOf(page).entries()) {
     const title = `${page} sample ${i + 1} prints what it says`;
     const [language, needs] = kind.split(" ");
+    if (needs === "server") continue;
     if (language === "python") {
       const skip = pythonSkip(code);
       test(title, () => runSample(code, (file) => run([python ?? "python3", file])), { skip });
