@@ -477,6 +477,28 @@ export function backplaneSuite(
     await assertRejects(() => one.backplane.publish("a", number(1)));
   });
 
+  suite("closes while it delivers", async ({ start }) => {
+    const [one, two] = [await start(), await start()];
+    await one.backplane.join(["a"]);
+    const { sink } = one;
+    const { message } = sink;
+    let closed: Promise<void> | undefined;
+    sink.message = (channel, envelope) => {
+      message.call(sink, channel, envelope);
+      if (sink.messages.length === 10) closed = one.backplane.close();
+    };
+    // They come in one chunk, mostly.
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) => two.backplane.publish("a", number(i))),
+    );
+    await sink.count(10);
+    await closed;
+    await two.backplane.join(["a"]);
+    await two.backplane.publish("a", number(100));
+    await two.sink.count(1);
+    assertEquals(sink.messages.length, 10);
+  });
+
   suite("closes before it is up, and while the broker is away", async ({ broker, start }) => {
     const early = { ...await broker.driver(), sink: new RecordingSink() };
     early.backplane.start(early.sink);

@@ -300,7 +300,7 @@ test("redisBackplane() gives two of one client a listener for errors in common",
 }, { skip });
 
 /** Starts a cluster of three servers. */
-async function startCluster(): Promise<RedisServer[]> {
+async function startCluster(): Promise<AsyncDisposable & { servers: RedisServer[] }> {
   const flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
   const servers = await Promise.all([1, 2, 3].map(() => startRedis(...flags)));
   const ranges = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]];
@@ -312,7 +312,12 @@ async function startCluster(): Promise<RedisServer[]> {
   for (const server of servers) {
     await server.until(/cluster_state:ok[^]*known_nodes:3/, "CLUSTER", "INFO");
   }
-  return servers;
+  return {
+    servers,
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) await server.stop();
+    },
+  };
 }
 
 const clusters: Record<string, (ports: number[], sharded: boolean) => Client> = {
@@ -339,7 +344,8 @@ const clusters: Record<string, (ports: number[], sharded: boolean) => Client> = 
 };
 
 test("redisBackplane() joins processes over a cluster of three, sharded or not", async () => {
-  const servers = await startCluster();
+  await using cluster = await startCluster();
+  const { servers } = cluster;
   const ports = servers.map(({ port }) => port);
   for (const [name, make] of Object.entries(clusters)) {
     for (const sharded of [false, true]) {
@@ -378,7 +384,6 @@ test("redisBackplane() joins processes over a cluster of three, sharded or not",
       await finish(one, two);
     }
   }
-  for (const server of servers) await server.stop();
 }, { skip });
 
 test("redisBackplane() refuses what is no client of redis or ioredis that publishes", async () => {
