@@ -90,6 +90,15 @@ export function natsBackplane(connection: NatsConnectionLike): Backplane {
   return new NatsBackplane(connection);
 }
 
+/** What shares a flush. */
+interface Batch {
+  readonly settled: Deferred<undefined>;
+  /** The channels of its messages. */
+  readonly channels: string[];
+  /** Why NATS has refused one of them. */
+  refused: Error | undefined;
+}
+
 class NatsBackplane implements Backplane {
   readonly name = "NATS";
   // Each publisher's messages go to one subscriber after the other, and others come in between.
@@ -103,10 +112,9 @@ class NatsBackplane implements Backplane {
   #sink: BackplaneSink | undefined;
   #up = false;
   /** What shares the flush under way, and what shares the next. */
-  #flushing: Deferred<undefined> | undefined;
-  #next: Deferred<undefined> | undefined;
-  /** What NATS has refused since the flush under way began, and what it has refused last. */
-  #refused: Error | undefined;
+  #flushing: Batch | undefined;
+  #next: Batch | undefined;
+  /** The last error of the client. */
   #error: unknown;
   #stop: (() => void) | undefined;
 
@@ -143,7 +151,7 @@ class NatsBackplane implements Backplane {
       };
       this.#subscriptions.set(channel, this.#connection.subscribe(channel, { callback }));
     }
-    await this.#flush().finally(() => over = true);
+    await this.#flush().settled.promise.finally(() => over = true);
     const missing = channels.filter((channel) => !this.#subscriptions.has(channel));
     if (missing.length > 0) {
       throw new Error(
@@ -161,7 +169,7 @@ class NatsBackplane implements Backplane {
       this.#subscriptions.get(channel)?.unsubscribe();
       this.#subscriptions.delete(channel);
     }
-    await this.#flush();
+    await this.#flush().settled.promise;
   }
 
   publish(channel: string, envelope: Uint8Array): Promise<undefined> {
@@ -171,7 +179,9 @@ class NatsBackplane implements Backplane {
     } catch (error) {
       return handled(Promise.reject(error));
     }
-    return this.#flush();
+    const batch = this.#flush();
+    batch.channels.push(channel);
+    return batch.settled.promise;
   }
 
   restart(): void {
@@ -187,14 +197,14 @@ class NatsBackplane implements Backplane {
     return Promise.resolve();
   }
 
-  /** Resolves once the server has taken all that was handed to the client before. */
-  #flush(): Promise<undefined> {
+  /** What settles once the server has taken all that was handed to the client before. */
+  #flush(): Batch {
     if (this.#next === undefined) {
-      this.#next = defer();
+      this.#next = { settled: defer(), channels: [], refused: undefined };
       // What is published in the same turn comes along.
       if (this.#flushing === undefined) queueMicrotask(() => this.#ping());
     }
-    return this.#next.promise;
+    return this.#next;
   }
 
   #ping(): void {
@@ -202,19 +212,19 @@ class NatsBackplane implements Backplane {
     if (batch === undefined || this.#flushing !== undefined) return;
     this.#next = undefined;
     this.#flushing = batch;
-    this.#refused = undefined;
     this.#connection.flush().then(() => this.#settle(batch, ROUNDS), (error) => {
       if (this.#flushing === batch) this.#lose(error);
     });
   }
 
   /** The server has taken a batch, except what it has refused: that is reported a little later. */
-  #settle(batch: Deferred<undefined>, rounds: number): void {
+  #settle(batch: Batch, rounds: number): void {
     if (this.#flushing !== batch) return;
     if (rounds > 0) return queueMicrotask(() => this.#settle(batch, rounds - 1));
     this.#flushing = undefined;
-    if (this.#refused === undefined) batch.resolve(undefined);
-    else batch.reject(this.#refused);
+    const { settled, refused } = batch;
+    if (refused === undefined) settled.resolve(undefined);
+    else settled.reject(refused);
     this.#ping();
   }
 
@@ -226,14 +236,20 @@ class NatsBackplane implements Backplane {
       if (this.#sink === undefined) break;
       if (type === "error") {
         this.#error = error;
-        const { operation } = error as { operation?: unknown };
-        if (operation === "publish") this.#refused = error as Error;
+        this.#refuse(error as Error);
       } else if (/^(?:disconnect|staleConnection|forceReconnect)$/.test(type)) {
         this.#lose(new Error(`The connection to NATS is lost (${type})`, { cause: this.#error }));
       } else if (type === "reconnect") {
         this.#find();
       }
     }
+  }
+
+  /** NATS has refused something, perhaps what other code has published on this connection. */
+  #refuse(error: Error & { readonly operation?: string; readonly subject?: string }): void {
+    const { operation, subject = "" } = error;
+    const batch = this.#flushing;
+    if (operation === "publish" && batch?.channels.includes(subject)) batch.refused = error;
   }
 
   /** NATS has ended a subscription: `join()` says so, or a permission was taken back since. */
@@ -257,7 +273,7 @@ class NatsBackplane implements Backplane {
     this.#up = false;
     const batches = [this.#flushing, this.#next];
     this.#flushing = this.#next = undefined;
-    for (const batch of batches) batch?.reject(reason);
+    for (const batch of batches) batch?.settled.reject(reason);
     if (wasUp || always) this.#sink?.down(reason);
   }
 

@@ -86,7 +86,8 @@ async function enter(
 ): Promise<Process> {
   const often = { maxReconnectAttempts: -1, reconnectTimeWait: 10, reconnectJitter: 0 };
   // The client tries its last server first, also one that is frozen.
-  const connection = await connect({ servers, noRandomize: true, timeout: 1_000, ...often });
+  const how = { noRandomize: true, timeout: 1_000, user: "u", pass: "p" };
+  const connection = await connect({ servers, ...how, ...often });
   const backplane = natsBackplane(connection);
   Object.defineProperty(backplane, "clock", { value: clock.source });
   const states: string[] = [];
@@ -491,6 +492,27 @@ test(
   },
   { skip },
 );
+
+test("NATS refuses some subjects: joined is false, and what it did not take is told", async () => {
+  const config = `authorization { users: [{ user: u, password: p, permissions: {
+    publish: { allow: ["app.t:open", "app.t:deaf", "app.i:>"] },
+    subscribe: { deny: ["app.t:deaf"] } } }] }`;
+  await onServers([await startNats({ config })], async ({ enter, clock }) => {
+    const [one, two] = [await enter(0, { prefix: "app." }), await enter(0, { prefix: "app." })];
+    const heard = await two.hear("open");
+    assertEquals(await two.topics.subscribe("deaf", () => {}), { joined: false });
+    publish(one, "closed", 1, 3);
+    const error = await assertRejects(() => one.topics.flush(), FlushError);
+    assertEquals([error.count, (error.cause as Error).name], [3, "PermissionViolationError"]);
+    publish(one, "open", 1, 3);
+    await one.topics.flush();
+    await told(two, heard, 3);
+    assertEquals([one.states, two.states], [["up"], ["up"]]);
+    assertEquals([one.errors.length, two.errors.length], [1, 1]);
+    await clock.advance(9_000);
+    assertEquals([one.errors.length, two.errors.length], [1, 1]);
+  });
+}, { skip });
 
 test(
   "NATS takes what a job publishes that connects, publishes and ends, as documented",

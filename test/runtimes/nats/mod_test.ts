@@ -203,27 +203,26 @@ test("natsBackplane rejects a join that NATS refuses, and joins the others", asy
   );
 }, { skip });
 
-test(
-  "natsBackplane rejects what is published where NATS refuses it, and nothing after",
-  async () => {
-    await withDriver(
-      async ({ backplane, sink }) => {
-        await backplane.join(["a", "secret.a"]);
-        for (let i = 0; i < 20; i++) {
-          const error = await assertRejects(() => backplane.publish("secret.a", number(i)), Error);
-          assertEquals(error.name, "PermissionViolationError");
-          await backplane.publish("a", number(i));
-        }
-        await sink.count(20);
-        assertEquals(sink.numbers("a"), Array.from({ length: 20 }, (_, i) => i));
-        assertEquals(sink.states, ["up"]);
-      },
-      PERMISSIONS(`publish: { deny: "secret.>" }`),
-      USER,
-    );
-  },
-  { skip },
-);
+test("natsBackplane rejects what NATS does not let it publish, and nothing else", async () => {
+  await withDriver(
+    async ({ backplane, connection, sink }) => {
+      await backplane.join(["a", "secret.a"]);
+      for (let i = 0; i < 20; i++) {
+        const error = await assertRejects(() => backplane.publish("secret.a", number(i)), Error);
+        assertEquals(error.name, "PermissionViolationError");
+        await backplane.publish("a", number(i));
+        // What other code publishes on this connection is its own matter.
+        connection.publish("secret.b", number(i));
+        await backplane.publish("a", number(100 + i));
+      }
+      await sink.count(40);
+      assertEquals(sink.numbers("a"), Array.from({ length: 20 }, (_, i) => [i, 100 + i]).flat());
+      assertEquals(sink.states, ["up"]);
+    },
+    PERMISSIONS(`publish: { deny: "secret.>" }`),
+    USER,
+  );
+}, { skip });
 
 test("natsBackplane says that it is deaf when NATS takes a permission back", async () => {
   await withDriver(
