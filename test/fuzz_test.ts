@@ -18,6 +18,7 @@ const RUNS: Readonly<Record<string, number>> = {
   realms: 200,
   sending: 60,
   duplex: 150,
+  schedules: 200,
 };
 
 for (const target of targets) {

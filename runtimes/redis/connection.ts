@@ -155,12 +155,13 @@ function ofRedis(client: NodeRedis, sharded: boolean): Connection {
     subscriber(message) {
       const own = client.duplicate(cluster ? { minimizeConnections: true } : undefined);
       const listener: OnMessage = (data, channel) => message(channel.toString(), data);
+      let connecting: Promise<unknown> = Promise.resolve();
       return {
         get ready() {
           return own.isReady;
         },
         watch: (changed) => watch(own, changed),
-        connect: () => own.connect(),
+        connect: () => connecting = own.connect(),
         subscribe: (channels) =>
           each(
             channels,
@@ -177,7 +178,11 @@ function ofRedis(client: NodeRedis, sharded: boolean): Connection {
                 ? own.sUnsubscribe(some, listener, true)
                 : own.unsubscribe(some, listener, true),
           ),
-        end: () => void own.destroy(),
+        end() {
+          own.destroy();
+          // One that is ended while it connects goes on to connect, and would keep the process.
+          connecting.then(() => own.destroy()).catch(ignore);
+        },
       };
     },
   };

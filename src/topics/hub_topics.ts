@@ -11,6 +11,7 @@ import {
 } from "../connection/publishing.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
 import { checkOptions, describe, milliseconds, type OptionTable } from "../util/check_options.ts";
+import type { AsyncDisposal } from "../util/platform.ts";
 import { RESOLVED } from "../util/promises.ts";
 import type { Hub } from "./hub.ts";
 import type { RelayStats } from "./relay_stats.ts";
@@ -62,7 +63,7 @@ export interface TopicsStats {
  * Topics: names to which connections subscribe, and to which messages are published. Iteration
  * gives the names of those that have a subscriber now.
  */
-export interface Topics extends Iterable<string> {
+export interface Topics extends Iterable<string>, AsyncDisposal {
   /**
    * Publishes a message to all subscribers of a topic. It is encoded once, and compressed once for
    * all connections that compress alike; each connection gets it in order with what `send()` sends.
@@ -150,8 +151,6 @@ export interface Topics extends Iterable<string> {
    * @throws {TypeError} When an option is unknown or of the wrong kind; nothing is closed then.
    */
   close(options?: TopicsCloseOptions): Promise<void>;
-  /** The same as `close()`. */
-  [Symbol.asyncDispose](): Promise<void>;
   /**
    * What has been counted.
    *

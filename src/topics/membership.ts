@@ -82,9 +82,7 @@ export class Membership {
   readonly #clock: Clock;
   readonly #heard: Heard;
   readonly #refused: (error: unknown) => void;
-  #up = false;
-  /** Whether the driver has said nothing yet. */
-  #starting = true;
+  #state: "starting" | "up" | "down" = "starting";
   /** Counts outages: what was begun before one has no effect after it. */
   #outages = 0;
   /** Whether a list is made at the end of the turn. */
@@ -124,7 +122,7 @@ export class Membership {
     }
     channel.wanted = true;
     if (channel.state === "in") return JOINED;
-    if (!this.#up && !this.#starting) return AWAY;
+    if (this.#state === "down") return AWAY;
     this.#change(channel);
     const waiter = new Waiter(this.#clock);
     channel.waiters.push(waiter);
@@ -144,15 +142,13 @@ export class Membership {
 
   /** The driver is up: joins everything. */
   up(): void {
-    this.#starting = false;
-    this.#up = true;
+    this.#state = "up";
     for (const channel of this.channels.values()) this.#change(channel);
   }
 
   /** It is down: nothing is joined any more. */
   down(): void {
-    this.#starting = false;
-    this.#up = false;
+    this.#state = "down";
     this.#outages++;
     this.#clock.clearTimer(this.#retryTimer);
     this.#retryTimer = undefined;
@@ -183,7 +179,7 @@ export class Membership {
     const joining: Channel[] = [];
     const leaving: Channel[] = [];
     for (const channel of this.#changed) {
-      if (!this.#up) break;
+      if (this.#state !== "up") break;
       if (channel.wanted && channel.state === "out") joining.push(channel);
       if (!channel.wanted && channel.until === undefined && channel.state === "in") {
         leaving.push(channel);

@@ -4,9 +4,12 @@
 //    behind it.
 // 2. There is one bound, 1 MiB, for what the broker has not taken: because it is slow, or with
 //    `outage: "hold"` because it is away. A message that finds it reached is not taken, and
-//    counted. With `outage: "drop"` nothing waits while the broker is away.
+//    counted. With `outage: "drop"` nothing waits while the broker is away, but at the
+//    start, when it has not come yet.
 // 3. What was under way when the broker went away may have arrived or not. With "hold" it is sent
 //    again, and receivers drop what they have by its number. With "drop" it counts as not taken.
+//    So it does with `order: "broker"`: sent again, it would have another place for those that did
+//    not get it the first time.
 
 import { brand } from "../util/brands.ts";
 import type { Bytes } from "../util/bytes.ts";
@@ -62,6 +65,8 @@ interface Entry {
   readonly sequence: number;
   /** Its number among all that was published here. */
   readonly serial: number;
+  /** Whether it may be sent a second time. */
+  readonly again: boolean;
   state: "held" | "sent" | "done";
   /** How often the broker has refused it while it was up. */
   refusals: number;
@@ -84,9 +89,7 @@ export class Outgoing {
   readonly #refused: (error: unknown) => void;
   /** Called with how many receivers got the last message of a counter, if the broker knows. */
   readonly #received: (counter: Counter, receivers: number) => void;
-  #up = false;
-  /** Whether the driver has said nothing yet: until then everything is held. */
-  #starting = true;
+  #state: "starting" | "up" | "down" = "starting";
   #outages = 0;
   /** In the order of publishing. Those that are done leave from the front. */
   #queue: Entry[] = [];
@@ -127,43 +130,54 @@ export class Outgoing {
   }
 
   /**
-   * Publishes a message, whose counter is undefined for what carries none. Returns whether it
-   * leaves now or later.
+   * Publishes a message.
+   *
+   * @param channel Where.
+   * @param bytes What.
+   * @param counter Its counter; undefined for what is no message.
+   * @param once Whether it must not be sent a second time.
+   * @returns Whether it leaves, now or later.
    */
-  push(channel: string, bytes: Bytes, counter: Counter | undefined): boolean {
+  push(channel: string, bytes: Bytes, counter: Counter | undefined, once: boolean): boolean {
     const full = this.octets > 0 && this.octets + bytes.length > BOUND;
-    const keeps = this.#up || ((this.#hold || this.#starting) && counter !== undefined);
-    if (full || !keeps) {
+    const holds = this.#hold || this.#state !== "down";
+    if (full || (this.#state !== "up" && (!holds || counter === undefined))) {
       if (counter !== undefined) this.#lose(1);
       return false;
     }
     const sequence = counter === undefined ? 0 : counter.sequence;
     const serial = ++this.#serial;
-    const entry: Entry = { channel, bytes, counter, sequence, serial, state: "held", refusals: 0 };
+    const again = this.#hold && counter !== undefined && !once;
+    const entry: Entry = {
+      channel,
+      bytes,
+      counter,
+      sequence,
+      serial,
+      again,
+      state: "held",
+      refusals: 0,
+    };
     this.#queue.push(entry);
     this.#live++;
     this.octets += bytes.length;
     if (counter !== undefined) this.waiting++;
     this.#held++;
-    if (this.#up && this.#held === 1) this.#send(entry);
+    if (this.#state === "up" && this.#held === 1) this.#send(entry);
     return true;
   }
 
   /** The driver is up. */
   up(): void {
-    const first = this.#starting;
-    this.#starting = false;
-    this.#up = true;
-    if (this.#held === 0) return;
-    // At the start other processes have lost nothing.
-    if (first) this.#drain();
-    else this.#later();
+    const begins = this.#state === "starting";
+    this.#state = "up";
+    if (begins) this.#drain();
+    else if (this.#held > 0) this.#later();
   }
 
   /** It is down. */
   down(reason: unknown): void {
-    this.#starting = false;
-    this.#up = false;
+    this.#state = "down";
     this.#outages++;
     this.#cause = reason;
     this.#clock.clearTimer(this.#retryTimer);
@@ -171,7 +185,8 @@ export class Outgoing {
     for (let i = this.#first; i < this.#queue.length; i++) {
       const entry = this.#queue[i]!;
       if (entry.state === "done" || (entry.state === "held" && this.#hold)) continue;
-      if (this.#hold && entry.counter !== undefined) this.#holdAgain(entry);
+      if (entry.state === "held") this.#held--;
+      if (entry.again) this.#holdAgain(entry);
       else this.#done(entry, false);
     }
     this.#trim();
@@ -235,7 +250,7 @@ export class Outgoing {
   #refuse(entry: Entry, error: unknown): void {
     this.#cause = error;
     this.#refused(error);
-    if (this.#hold && entry.counter !== undefined && entry.refusals++ === 0) {
+    if (entry.again && entry.refusals++ === 0) {
       // It may be the first that hears of an outage.
       this.#holdAgain(entry);
       return this.#later();
@@ -259,7 +274,11 @@ export class Outgoing {
 
   #drain(): void {
     // A driver may call back at once, and change the queue.
-    for (let i = this.#first; this.#up && this.#held > 0 && i < this.#queue.length; i++) {
+    for (
+      let i = this.#first;
+      this.#state === "up" && this.#held > 0 && i < this.#queue.length;
+      i++
+    ) {
       const entry = this.#queue[i]!;
       if (entry.state === "held") this.#send(entry);
     }
@@ -271,7 +290,6 @@ export class Outgoing {
   }
 
   #done(entry: Entry, taken: boolean): void {
-    if (entry.state === "held") this.#held--;
     entry.state = "done";
     this.#live--;
     this.octets -= entry.bytes.length;
@@ -298,11 +316,11 @@ export class Outgoing {
   /** Ends the calls of `flush()` that have nothing to wait for. */
   #settle(): void {
     if (this.#flushes.length === 0) return;
-    const waits = this.#up || this.#starting;
-    const first = waits ? this.#queue[this.#first]?.serial ?? Infinity : Infinity;
+    const away = this.#state === "down";
+    const first = away ? Infinity : this.#queue[this.#first]?.serial ?? Infinity;
     const still = this.#flushes.filter(([serial]) => serial >= first);
     if (still.length === this.#flushes.length) return;
-    const count = this.#untold + (this.#up ? 0 : this.waiting);
+    const count = this.#untold + (away ? this.waiting : 0);
     const error = count === 0 ? undefined : new FlushError(count, this.#cause);
     this.#untold = 0;
     for (const [serial, { resolve, reject }] of this.#flushes) {

@@ -41,7 +41,7 @@ import type { RelayStats, TopicGap, TopicsState } from "./relay_stats.ts";
 const MOST = 1_048_576;
 /** Milliseconds between two looks at whether anything was heard. */
 const LOOK = 10_000;
-/** Milliseconds for which what is published and joined at the start waits for the broker. */
+/** Milliseconds until a broker that has not come yet counts as away. */
 const START = 5_000;
 /** Looks without a word after which a probe is sent, and after which the broker is down. */
 const [PROBE, DEAF] = [2, 3];
@@ -91,9 +91,11 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #counts = { received: 0, missed: 0, repeated: 0, malformed: 0, unknown: 0 };
   /** Versions that were reported. */
   readonly #versions = new Set<number>();
-  /** What the driver says: nothing at the start. */
-  #connected: boolean | undefined;
-  /** Whether the driver is connected, but nothing is heard. */
+  /** What everything here goes by. */
+  #state: "starting" | "up" | "down" | "closed" = "starting";
+  /** What the driver says. */
+  #connected = false;
+  /** Whether the driver was connected and nothing was heard, and nothing has been heard since. */
   #deaf = false;
   /** Looks since something was heard. */
   #silence = 0;
@@ -102,9 +104,10 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   /** Whether a refusal was reported since the driver did something. */
   #reported = false;
   #ticker: unknown;
-  #starting: unknown;
-  #closing: unknown;
-  #closed = false;
+  /** Ends the start, or the close. */
+  #timer: unknown;
+  /** Why the broker has not come yet. */
+  #reason: unknown;
 
   /** Begins. */
   constructor(hub: Inbound, options: RelayOptions) {
@@ -126,14 +129,10 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     );
     this.#membership = new Membership(driver, clock, this.#heard, refused);
     void this.#membership.join(this.#inbox, undefined);
-    const silent = new Error(`${driver.name} has not answered for ${START} ms`);
-    this.#starting = clock.setTimer(() => this.down(silent), START, "a broker's first word");
+    const late = (): void =>
+      this.#lose(this.#reason ?? new Error(`${driver.name} has not answered for ${START} ms`));
+    this.#timer = clock.setTimer(late, START, "the first connection of a backplane");
     driver.start(this);
-  }
-
-  /** Whether the broker takes and delivers. */
-  get #up(): boolean {
-    return this.#connected === true && !this.#deaf && !this.#closed;
   }
 
   /** Implements {@linkcode Peers}. */
@@ -168,7 +167,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   publish(topic: string, { message, droppable, key }: Delivery, except?: Dispatcher): void {
     const channel = topicChannel(this.#options.prefix, topic);
     const counter = this.#counters.next(channel);
-    const sent = this.#send(counter, Kind.message, message, droppable, key);
+    const once = this.defers(topic);
+    const sent = this.#send(counter, Kind.message, message, droppable, key, once);
     if (sent && except !== undefined) this.#excepted.add(counter, except);
   }
 
@@ -176,7 +176,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   direct(id: string, message: PreparedMessage): boolean {
     const inbox = inboxChannel(this.#options.prefix, id.slice(0, id.indexOf("-")));
     const counter = this.#counters.next(inbox);
-    return this.#send(counter, Kind.direct, message, false, id);
+    return this.#send(counter, Kind.direct, message, false, id, false);
   }
 
   /** Implements {@linkcode Relaying}. */
@@ -188,9 +188,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   async close(timeout: number): Promise<void> {
     const flushed = this.#outgoing.flush().catch(() => {});
     await Promise.race([flushed, this.#pass(timeout)]);
-    this.#clock.clearTimer(this.#closing);
-    this.#closed = true;
-    this.#down(new Error("The topics were closed"));
+    this.#state = "closed";
+    this.#stop(new Error("The topics were closed"));
     this.#outgoing.close();
     this.#membership.close();
     await this.#driver.close();
@@ -200,7 +199,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   stats(): RelayStats {
     const { taken, notTaken, waiting } = this.#outgoing;
     return {
-      state: this.#up ? "up" : "down",
+      state: this.#state,
       channels: this.#membership.channels.size,
       taken,
       notTaken,
@@ -212,9 +211,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode BackplaneSink}. */
   up(): void {
-    if (this.#closed || this.#connected) return;
+    if (this.#state === "closed" || this.#connected) return;
     this.#connected = true;
-    this.#clock.clearTimer(this.#starting);
     if (!this.#deaf) return this.#recover();
     this.#watch();
     this.#probe();
@@ -222,19 +220,20 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode BackplaneSink}. */
   down(reason: unknown): void {
-    if (this.#closed) return;
-    // Such as that a client has given up, after an outage that was told.
-    if (this.#connected === false) return this.#options.report(reason);
-    const news = this.#up || this.#connected === undefined;
+    if (this.#state === "closed") return;
+    const connected = this.#connected;
     this.#connected = false;
-    this.#down(reason);
-    if (news) this.#options.state({ state: "down", reason });
+    // At the start it may still come.
+    if (this.#state === "starting") this.#reason = reason;
+    else if (connected) this.#lose(reason);
+    // Such as that a client has given up, after an outage that was told.
+    else this.#options.report(reason);
   }
 
   /** Implements {@linkcode BackplaneSink}. */
   message(channelName: string, data: Uint8Array): void {
     const channel = this.#membership.channels.get(channelName);
-    if (channel === undefined || this.#closed) return;
+    if (channel === undefined || this.#state === "closed") return;
     this.#silence = 0;
     if (this.#deaf && this.#connected) this.#recover();
     const { maxSize = MOST } = this.#driver;
@@ -292,17 +291,19 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     message: PreparedMessage,
     droppable: boolean,
     key: string | undefined,
+    once: boolean,
   ): boolean {
     const { channel } = counter;
     const [payload, opcode, compress] = contentOf(message);
     const text = opcode === Opcode.text;
     const bytes = this.#wrap(counter, { kind, text, droppable, compress, key, payload });
-    return this.#outgoing.push(channel, bytes, counter);
+    return this.#outgoing.push(channel, bytes, counter, once);
   }
 
   #pass(timeout: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#closing = this.#clock.setTimer(resolve, timeout, "the close of topics");
+      this.#clock.clearTimer(this.#timer);
+      this.#timer = this.#clock.setTimer(resolve, timeout, "the close of topics");
     });
   }
 
@@ -315,11 +316,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Repeats the last number of a counter. */
   #repeat(counter: Counter): void {
-    this.#outgoing.push(
-      counter.channel,
-      this.#wrap(counter, { ...NOTHING, kind: Kind.repeat }),
-      undefined,
-    );
+    const bytes = this.#wrap(counter, { ...NOTHING, kind: Kind.repeat });
+    this.#outgoing.push(counter.channel, bytes, undefined, true);
   }
 
   /** The broker has told how many got the last message of a counter. */
@@ -328,7 +326,10 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     counter.alone = receivers <= own;
   }
 
+  /** The broker is there. */
   #recover(): void {
+    this.#clock.clearTimer(this.#timer);
+    this.#state = "up";
     this.#deaf = false;
     this.#silence = 0;
     this.#membership.up();
@@ -338,9 +339,17 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.#options.state({ state: "up", reason: undefined });
   }
 
-  #down(reason: unknown): void {
-    this.#clock.clearTimer(this.#starting);
+  /** The broker is away. */
+  #lose(reason: unknown): void {
+    const wasDown = this.#state === "down";
+    this.#state = "down";
+    this.#stop(reason);
+    if (!wasDown) this.#options.state({ state: "down", reason });
+  }
+
+  #stop(reason: unknown): void {
     this.#clock.clearTimer(this.#ticker);
+    this.#clock.clearTimer(this.#timer);
     this.#ticker = undefined;
     this.#membership.down();
     this.#counters.stop();
@@ -363,10 +372,9 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     } else if (this.#silence >= DEAF) {
       const { name } = this.#driver;
       const reason = new Error(`${name} answers, but has delivered nothing for ${LOOK * DEAF} ms`);
-      this.#down(reason);
       this.#deaf = true;
+      this.#lose(reason);
       this.#watch();
-      this.#options.state({ state: "down", reason });
       this.#driver.restart?.();
     }
   }

@@ -20,8 +20,8 @@ export interface TopicsState {
 
 /** What a relay has counted. */
 export interface RelayStats {
-  /** Whether the broker takes and delivers messages. */
-  readonly state: "up" | "down";
+  /** Whether the broker takes and delivers messages; `"starting"` for 5 s at most. */
+  readonly state: "starting" | "up" | "down" | "closed";
   /** Channels that this process has joined or wants to, its own inbox included. */
   readonly channels: number;
   /** Messages that the broker has taken. */

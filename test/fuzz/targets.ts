@@ -8,6 +8,7 @@ import { handshake } from "./targets/handshake.ts";
 import { chunked, head } from "./targets/http.ts";
 import { close, inflate, utf8 } from "./targets/leaves.ts";
 import { realms, sending } from "./targets/sending.ts";
+import { schedules } from "./targets/schedules.ts";
 import { requests, responses } from "./targets/sessions.ts";
 import { waiting } from "./targets/waiting.ts";
 
@@ -28,4 +29,5 @@ export const targets: readonly Target[] = [
   realms,
   sending,
   duplex,
+  schedules,
 ];

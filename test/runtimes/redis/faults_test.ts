@@ -106,6 +106,17 @@ both("is down while the client's own connection is killed", async (server, make)
   await finish(one);
 });
 
+both("leaves no connection when it is closed while it connects", async (server, make) => {
+  const client = make(server.port);
+  await client.connect();
+  client.backplane.start(client.sink);
+  await client.backplane.close();
+  // What it has begun comes to the server before this connection.
+  assertMatch(await server.command("PING"), /PONG/);
+  client.end();
+  await server.until(/connected_clients:1\r/, "INFO", "clients");
+});
+
 both("waits for a client that is not connected, and says so", async (server, make) => {
   const one = make(server.port);
   one.backplane.start(one.sink);
