@@ -5,6 +5,7 @@
 //   ts           on each runtime
 //   ts bun       on Bun alone, whose own API it shows; so do ts node and ts deno
 //   ts redis     with a Redis server, in place of the one on the usual port
+//   ts nats      with a server of NATS, likewise
 //   ts server    not here: test/interop/scaling_page_test.ts starts several of them together
 //   python       by Debian's Python, where it has the modules
 
@@ -22,6 +23,7 @@ import {
   type RuntimeName,
   start,
 } from "./support/process.ts";
+import { startNats, withoutNats } from "./support/nats_server.ts";
 import { redisSkip, startRedis } from "./support/redis_server.ts";
 import { runtime, test } from "./support/test.ts";
 
@@ -133,6 +135,15 @@ for (const page of pages) {
         await using redis = await startRedis();
         await runSample(code.replaceAll("redis://127.0.0.1:6379", redis.url), startHere);
       }, { skip: redisSkip });
+    } else if (needs === "nats") {
+      test(title, async () => {
+        const nats = await startNats();
+        await runSample(
+          code.replaceAll("127.0.0.1:4222", nats.address),
+          (file) => start(name, file),
+        );
+        await nats.stop();
+      }, { skip: withoutNats });
     } else {
       const skip = needs !== undefined && needs !== runtime && `a program for ${needs}`;
       test(title, () => runSample(code, startHere), { skip });
