@@ -51,7 +51,8 @@ const people = new Set<Chatter>();
 const { REDIS_URL } = process.env;
 const topics = createTopics({
   backplane: REDIS_URL ? await joinProcesses(REDIS_URL) : undefined,
-  onState({ state }) {
+  onState({ state, reason }) {
+    if (state === "down") console.error(`Redis cannot be reached: ${reason}`);
     const where = state === "up" ? "are connected" : "cannot be reached";
     for (const ws of people) sendTo(ws, { type: "notice", text: `The other servers ${where}` });
   },
@@ -61,9 +62,12 @@ const topics = createTopics({
   },
 });
 
+/** Connects to Redis, but does not wait: the chat serves its own people without it. */
 async function joinProcesses(url: string) {
   const { createClient } = await import("redis");
-  return redisBackplane(await createClient({ url }).connect());
+  const client = createClient({ url });
+  client.connect().catch((error) => console.error(error));
+  return redisBackplane(client);
 }
 
 // One object of hooks serves all connections; `ws` is the connection that an event belongs to.

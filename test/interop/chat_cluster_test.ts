@@ -70,10 +70,16 @@ test("chat example in two processes is one chat, and lives on without Redis", as
     for (const { ws } of [ada, grace]) await until(ws, says("The other servers cannot be reached"));
     await say(ada.ws, "to itself");
     await until(ada.ws, says("to itself"));
+    // One that begins now serves all the same.
+    servers.push(begin());
+    const third = (await servers[2]!.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+    const carl = await enter(third, "Carl");
     await redis.restart();
     for (const { ws } of [ada, grace]) await until(ws, says("The other servers are connected"));
-    // Both are connected, but either may have joined the room a moment later.
-    const heard = until(grace.ws, ({ text = "" }) => text.startsWith("again "));
+    // All are connected, but one may have joined the room a moment later.
+    const heard = Promise.all(
+      [grace, carl].map(({ ws }) => until(ws, ({ text = "" }) => text.startsWith("again "))),
+    );
     let hears = false;
     heard.then(() => hears = true, () => {});
     for (let attempt = 1; !hears; attempt++) {
@@ -81,7 +87,7 @@ test("chat example in two processes is one chat, and lives on without Redis", as
       await until(ada.ws, says(`again ${attempt}`));
     }
     await heard;
-    for (const { ws } of [ada, grace]) await ws.close();
+    for (const { ws } of [ada, grace, carl]) await ws.close();
   } finally {
     for (const server of servers) assertEquals(await server.stop(), 0, server.output());
   }
