@@ -8,7 +8,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createTopics, FlushError, type Topics, type TopicsOptions } from "@sansocket/ws";
 import { natsBackplane } from "@sansocket/ws/nats";
@@ -397,10 +396,9 @@ test("NATS is killed and comes back: 10,000 topics are joined again", async () =
     await Promise.all([one.is("down"), two.is("down")]);
     await server!.restart();
     await Promise.all([one.is("up"), two.is("up")]);
-    const before = performance.now();
-    const last = await two.topics.subscribe(names.at(-1)!, () => {});
-    if (process.env["PRINT"]) console.log(`joined again after ${performance.now() - before} ms`);
-    assertEquals(last, { joined: true });
+    // One round trip for all of them, 25 to 40 ms, and none of the library's own waits: its clock has
+    // stood still.
+    assertEquals(await two.topics.subscribe(names.at(-1)!, () => {}), { joined: true });
     for (const name of names) one.topics.publish(name, "x");
     const end = await two.hear("end");
     publish(one, "end", 1, 1);
