@@ -9,12 +9,12 @@
 // 2. It gives nothing to the thread that has posted, so that one is served here.
 // 3. Nothing says whether another thread listens, or how far behind it is. What it has not taken
 //    waits in the runtime: all of it on Node and Bun, and on Deno the last 256 that were posted, in
-//    silence. So the messages of one turn are posted as one.
+//    silence. So the messages of one turn of the event loop are posted as one.
 
 import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 import { isUint8Array } from "../../src/util/brands.ts";
 import { describe } from "../../src/util/check_options.ts";
-import { handled, RESOLVED } from "../../src/util/promises.ts";
+import { defer, type Deferred, handled, RESOLVED } from "../../src/util/promises.ts";
 
 export type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
@@ -49,6 +49,9 @@ export function broadcastChannelBackplane(name: string): Backplane {
   return new BroadcastChannelBackplane(name);
 }
 
+/** Taken at once: a test runner with fake timers may replace it later. Pages do not have it. */
+const { setImmediate = queueMicrotask } = globalThis as { setImmediate?: typeof queueMicrotask };
+
 /** What is posted: the messages of one turn. */
 type Batch = readonly (readonly [channel: string, octets: Uint8Array])[];
 
@@ -66,6 +69,8 @@ class BroadcastChannelBackplane implements Backplane {
   readonly #name: string;
   readonly #joined: Set<string> = new Set();
   #batch: [channel: string, octets: Uint8Array][] = [];
+  /** Settles once the batch is posted: nothing says more than that. */
+  #posted: Deferred<undefined> | undefined;
   /** Both are there from `start()` to `close()`. */
   #channel: BroadcastChannel | undefined;
   #sink: BackplaneSink | undefined;
@@ -98,9 +103,12 @@ class BroadcastChannelBackplane implements Backplane {
       return handled(Promise.reject(new Error("The topics are not open")));
     }
     // A copy: of a view, all of its buffer would be posted.
-    const count = this.#batch.push([channel, envelope.slice()]);
-    if (count === 1) queueMicrotask(() => this.#post());
-    return TAKEN;
+    this.#batch.push([channel, envelope.slice()]);
+    if (this.#posted === undefined) {
+      this.#posted = defer();
+      setImmediate(() => this.#post());
+    }
+    return this.#posted.promise;
   }
 
   close(): Promise<void> {
@@ -112,10 +120,12 @@ class BroadcastChannelBackplane implements Backplane {
   }
 
   #post(): void {
-    const batch = this.#batch;
+    const [batch, posted] = [this.#batch, this.#posted];
+    if (posted === undefined) return;
     this.#batch = [];
-    if (batch.length === 0) return;
+    this.#posted = undefined;
     this.#channel?.postMessage(batch);
+    posted.resolve(undefined);
     this.#deliver(batch);
   }
 
@@ -125,6 +135,3 @@ class BroadcastChannelBackplane implements Backplane {
     }
   }
 }
-
-/** Nothing says more than that a message was posted. */
-const TAKEN: Promise<undefined> = Promise.resolve(undefined);

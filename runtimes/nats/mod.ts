@@ -234,9 +234,9 @@ class NatsBackplane implements Backplane {
     this.#stop = () => (statuses as { stop?: () => void }).stop?.();
     for await (const { type, error } of statuses) {
       if (this.#sink === undefined) break;
-      if (type === "error") {
+      if (type === "error" && error) {
         this.#error = error;
-        this.#refuse(error as Error);
+        this.#refuse(error);
       } else if (/^(?:disconnect|staleConnection|forceReconnect)$/.test(type)) {
         this.#lose(new Error(`The connection to NATS is lost (${type})`, { cause: this.#error }));
       } else if (type === "reconnect") {
@@ -246,10 +246,12 @@ class NatsBackplane implements Backplane {
   }
 
   /** NATS has refused something, perhaps what other code has published on this connection. */
-  #refuse(error: Error & { readonly operation?: string; readonly subject?: string }): void {
-    const { operation, subject = "" } = error;
+  #refuse(error: unknown): void {
+    const { operation, subject = "" } = error as { operation?: string; subject?: string };
     const batch = this.#flushing;
-    if (operation === "publish" && batch?.channels.includes(subject)) batch.refused = error;
+    if (operation === "publish" && batch?.channels.includes(subject)) {
+      batch.refused = error as Error;
+    }
   }
 
   /** NATS has ended a subscription: `join()` says so, or a permission was taken back since. */
