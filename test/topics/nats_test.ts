@@ -9,7 +9,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { createTopics, FlushError, type Topics, type TopicsOptions } from "@sansocket/ws";
+import {
+  connect as connectTo,
+  createTopics,
+  FlushError,
+  type Topics,
+  type TopicsOptions,
+} from "@sansocket/ws";
 import { natsBackplane } from "@sansocket/ws/nats";
 import { createClock, type TestClock } from "@sansocket/ws/testing";
 import {
@@ -18,7 +24,7 @@ import {
   startNatsCluster,
   withoutNats,
 } from "../support/nats_server.ts";
-import { root, start } from "../support/process.ts";
+import { root, runtimeNames, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
 const skip = withoutNats;
@@ -509,6 +515,33 @@ test("NATS refuses some subjects: joined is false, and what it did not take is t
     assertEquals([one.errors.length, two.errors.length], [1, 1]);
     await clock.advance(9_000);
     assertEquals([one.errors.length, two.errors.length], [1, 1]);
+  });
+}, { skip });
+
+test("NATS joins processes on two runtimes, and a message to one connection finds it", async () => {
+  const other = runtimeNames[(runtimeNames.indexOf(runtime) + 1) % runtimeNames.length]!;
+  await onServers([await startNats()], async ({ servers: [server], enter }) => {
+    const process = await enter();
+    const rooms = start(other, "test/topics/programs/nats_rooms.ts", [server!.address]);
+    const [, url = ""] = await rooms.waitFor(/Listening on (\S+)/);
+    const [anna, ben] = [await connectTo(url), await connectTo(url)];
+    const [[id = "", ...joined]] = [`${await anna.receive()}`.split(" ")];
+    assertEquals(joined, ["true"]);
+    await ben.receive();
+    const heard = await process.hear("room");
+
+    await anna.send("1");
+    assertEquals(await ben.receive(), "1");
+    await told(process, heard, 1);
+    publish(process, "room", 2, 2);
+    for (const ws of [anna, ben]) assertEquals(await ws.receive(), "2");
+    assertEquals(process.topics.send(id, "for you"), "passed on");
+    assertEquals(process.topics.send(`${id}0`, "for nobody"), "passed on");
+    publish(process, "room", 3, 3);
+    assertEquals([await anna.receive(), await anna.receive()].sort(), ["3", "for you"]);
+    assertEquals(await ben.receive(), "3");
+    for (const ws of [anna, ben]) await ws.close();
+    await rooms.stop("SIGKILL");
   });
 }, { skip });
 
