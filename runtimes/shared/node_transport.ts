@@ -33,6 +33,7 @@ import type { TlsInfo } from "../../src/transport/tls.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
 import { brokenBy } from "./system_error.ts";
 import { chooseAllocator, keepFreed } from "./allocator.ts";
+import { asBuffer } from "./as_buffer.ts";
 import { isNode, isPlain } from "./plain_socket.ts";
 import { readInto, shared } from "./read_buffer.ts";
 import { chooseTextDecoder } from "./text_decoder.ts";
@@ -195,18 +196,16 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array<ArrayBuffer>): boolean {
     const socket = this.#socket;
-    // A socket that is lost, and about to say so: a sender that waits for room learns of it then.
-    if (this.#ended || socket.destroyed) {
-      if (socket.destroyed) this.#lost += chunk.length;
-      if (this.borrows) giveBack(chunk);
-      return this.#ended;
-    }
+    if (this.#ended || (!this.borrows && socket.destroyed)) return this.#lose(chunk);
     if (this.#queue !== undefined || socket.writableLength > 0 || chunk.length > PART) {
-      return this.#enqueue(chunk);
+      return socket.destroyed ? this.#lose(chunk) : this.#enqueue(chunk);
     }
-    const below = socket.write(chunk, this.#onLeft);
+    const below = socket.write(asBuffer(chunk), this.#onLeft);
+    // A socket of Node that is destroyed answers false; to ask it before each write costs a look at
+    // both halves of its stream.
+    if (!below && socket.destroyed) return this.#lose(chunk);
     // A write that has failed leaves nothing behind either.
-    if (socket.writableLength === 0 && !socket.errored) {
+    if (socket.writableLength === 0 && (below || !socket.errored)) {
       if (this.borrows) giveBack(chunk);
       return true;
     }
@@ -221,6 +220,13 @@ export class NodeTransport implements Transport {
     }
     this.#awaitsDrain = true;
     return false;
+  }
+
+  /** A socket that is lost, and about to say so: a sender that waits for room learns of it then. */
+  #lose(chunk: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#socket.destroyed) this.#lost += chunk.length;
+    if (this.borrows) giveBack(chunk);
+    return this.#ended;
   }
 
   /** Has a chunk wait here. */

@@ -40,7 +40,8 @@ import {
   type MessageTransform,
 } from "./message_assembler.ts";
 import { PendingPong } from "./pending_pong.ts";
-import { encodeSendable, type Sendable } from "./sendable.ts";
+import type { PreparedMessage } from "./prepared_message.ts";
+import { encodeSendable, findFrame, type Sendable } from "./sendable.ts";
 import type { ProtocolEvent } from "./protocol_event.ts";
 import { ProtocolSettings } from "./protocol_settings.ts";
 import { forgetReceived } from "./last_received.ts";
@@ -353,6 +354,12 @@ export class Protocol extends ProtocolSettings {
   send(data: Sendable, compress = true, text: boolean = typeof data === "string"): void {
     if (this.state !== "open") throw notOpen(this.state);
     encodeSendable(this.output, data, compress ? this.#transform : undefined, text);
+  }
+
+  /** Encodes a message for many. The state must be open. */
+  sendPrepared(message: PreparedMessage): void {
+    if (this.state !== "open") throw notOpen(this.state);
+    this.output.prepared(findFrame!(message, this.#transform));
   }
 
   /**

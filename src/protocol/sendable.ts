@@ -68,12 +68,14 @@ export function contentOf(message: PreparedMessage): PreparedContent {
   return (message as unknown as { [CONTENT](): PreparedContent })[CONTENT]();
 }
 
-/** The frame of a message for a connection with this transform, or without one. */
+/** Finds the frame of a message for a connection with this transform, or without one. */
 type FindFrame = (
   message: PreparedMessage,
   transform: MessageTransform | undefined,
 ) => PreparedFrame;
-let findFrame: FindFrame | undefined;
+
+/** Does so, once the class has been loaded. */
+export let findFrame: FindFrame | undefined;
 
 /** Says how the frame of a message is found. */
 export function registerMessages(find: FindFrame): void {

@@ -35,6 +35,11 @@ export function deliver(
   tally: Tally,
 ): void {
   const { endpoint, outbox } = dispatcher;
+  // Nearly all connections keep up.
+  if (outbox === undefined && endpoint.publish(message)) {
+    tally.delivered++;
+    return;
+  }
   if (!endpoint.open) return;
   const behind = isBehind(dispatcher);
   if (behind && droppable) {

@@ -1,5 +1,6 @@
 // The endpoint over a transport that the test plays by hand. Frames to it come from a client, masked with 00000000.
 
+import { setImmediate } from "node:timers";
 import {
   assertEquals,
   assertInstanceOf,
@@ -88,6 +89,11 @@ function setUp({ rest = "", ...limits }: Partial<EndpointLimits> & { rest?: stri
   return scene;
 }
 
+/** Lets what was due at the end of this turn of the event loop happen. */
+function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 test("Endpoint reads nothing before it is started, and gives nothing before proceed()", () => {
   const { transport, endpoint, log } = setUp({ rest: A });
   assertEquals([transport.paused, log, endpoint.draining], [true, [], false]);
@@ -153,6 +159,59 @@ test("Endpoint writes what is sent in one turn at once, at its end", async () =>
   assertEquals(writes(), []);
   await settled();
   assertEquals(writes(), ["810161" + "810162" + "8900"]);
+});
+
+test("Endpoint writes what is published in one turn of the event loop at once, at its end", async () => {
+  const { endpoint, writes } = setUp();
+  assertEquals(endpoint.publish(new PreparedMessage("a")), true);
+  // As many microtasks as another chunk of the same turn may take.
+  for (let i = 0; i < 600; i++) await null;
+  assertEquals(endpoint.publish(new PreparedMessage("b")), true);
+  assertEquals([writes(), endpoint.bufferedAmount, endpoint.messagesSent], [[], 6, 2]);
+  await turnOfLoop();
+  assertEquals(writes(), ["810161" + "810162"]);
+});
+
+test("Endpoint keeps the order of what is published and sent, and send() waits no longer", async () => {
+  const { transport, endpoint, writes, receive } = setUp();
+  endpoint.proceed();
+  endpoint.publish(new PreparedMessage("a"));
+  endpoint.send("b");
+  endpoint.publish(new PreparedMessage("c"));
+  for (let i = 0; i < 600; i++) await null;
+  assertEquals(writes(), ["810161" + "810162" + "810163"]);
+  endpoint.publish(new PreparedMessage("d"));
+  receive(PING_1);
+  assertEquals(writes().slice(1), ["810164" + "8a0101"]);
+  endpoint.publish(new PreparedMessage("e"));
+  endpoint.close(1000, "");
+  assertEquals(writes().slice(2), ["810165" + "880203e8"]);
+  await turnOfLoop();
+  assertEquals(writes().length, 3);
+  transport.sink.closed();
+});
+
+test("Endpoint writes what is published at once from the high-water mark on", () => {
+  const { endpoint, transport } = setUp();
+  const message = new PreparedMessage(new Uint8Array(HIGH_WATER_MARK / 2));
+  endpoint.publish(message);
+  assertEquals(transport.writes.length, 0);
+  endpoint.publish(message);
+  const written = transport.writes.reduce((sum, chunk) => sum + chunk.length, 0);
+  assertEquals(written, HIGH_WATER_MARK + 8);
+});
+
+test("Endpoint publishes nothing to a connection that is behind, closing, or may hold little", () => {
+  const message = new PreparedMessage("a");
+  const behind = setUp();
+  behind.transport.congested = true;
+  behind.endpoint.send(new Uint8Array(HIGH_WATER_MARK));
+  assertEquals([behind.endpoint.congested, behind.endpoint.publish(message)], [true, false]);
+  const closing = setUp();
+  closing.endpoint.close(1000, "");
+  assertEquals(closing.endpoint.publish(message), false);
+  closing.transport.sink.closed();
+  assertEquals(setUp({ maxBufferedAmount: 1000 }).endpoint.publish(message), false);
 });
 
 test("Endpoint writes at once from the high-water mark on", () => {

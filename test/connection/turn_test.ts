@@ -1,7 +1,8 @@
-// Turns are counted in microtasks, so no verdict depends on time.
+// Turns are counted in microtasks and in turns of the event loop, so no verdict depends on time.
 
+import { setImmediate } from "node:timers";
 import { assert, assertEquals } from "@std/assert";
-import { extendTurn, flushAtTurnEnd } from "../../src/connection/turn.ts";
+import { extendTurn, flushAtLoopEnd, flushAtTurnEnd } from "../../src/connection/turn.ts";
 import { test } from "../support/test.ts";
 
 /** Lets microtasks go round until `done`, at most `most` times; returns how often, -1 if never. */
@@ -12,6 +13,11 @@ async function roundsUntil(done: () => boolean, most = 2000, each = () => {}): P
     await null;
   }
   return -1;
+}
+
+/** Lets what was due at the end of this turn of the event loop happen. */
+function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 function recorder(log: string[], name: string): { flush(): void } {
@@ -100,4 +106,28 @@ test("flushAtTurnEnd begins each turn anew after a long one", async () => {
   assertEquals(log, ["long"]);
   await roundsUntil(() => log.length > 1);
   assertEquals(log, ["long", "short"]);
+});
+
+test("flushAtLoopEnd flushes once, in order, and not before all microtasks are done", async () => {
+  const log: string[] = [];
+  for (const name of ["a", "b"]) flushAtLoopEnd(recorder(log, name));
+  assertEquals(await roundsUntil(() => log.length > 0), -1);
+  flushAtLoopEnd(recorder(log, "c"));
+  await turnOfLoop();
+  assertEquals(log, ["a", "b", "c"]);
+  await turnOfLoop();
+  assertEquals(log, ["a", "b", "c"]);
+});
+
+test("flushAtLoopEnd takes a target again from inside its flush", async () => {
+  const log: string[] = [];
+  const target = {
+    flush() {
+      log.push("again");
+      if (log.length < 3) flushAtLoopEnd(target);
+    },
+  };
+  flushAtLoopEnd(target);
+  for (let i = 0; i < 5; i++) await turnOfLoop();
+  assertEquals(log, ["again", "again", "again"]);
 });
