@@ -185,7 +185,8 @@ class NatsBackplane implements Backplane {
   }
 
   restart(): void {
-    void this.#connection.reconnect();
+    // It rejects once the connection is closed, which closed() tells.
+    void handled(this.#connection.reconnect());
   }
 
   close(): Promise<void> {

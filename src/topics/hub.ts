@@ -114,11 +114,9 @@ export class Hub implements TopicHub, Inbound {
     const member = memberOf(dispatcher) ?? new Member(dispatcher, (topic) => this.#left(topic));
     dispatcher.subscriptions = member;
     const topic = this.#topic(name);
-    if (member.find(topic) < 0) {
-      member.add(topic);
-      this.#joined(topic);
-    }
-    return this.#join(name);
+    const added = member.find(topic) < 0;
+    if (added) member.add(topic);
+    return this.#join(topic, added);
   }
 
   /** Implements {@linkcode TopicHub}. */
@@ -142,11 +140,9 @@ export class Hub implements TopicHub, Inbound {
     checkTopic(name);
     this.#checkOpen();
     const topic = this.#topic(name);
-    if (!topic.listeners.includes(listener)) {
-      topic.listeners = [...topic.listeners, listener];
-      this.#joined(topic);
-    }
-    return this.#join(name);
+    const added = !topic.listeners.includes(listener);
+    if (added) topic.listeners = [...topic.listeners, listener];
+    return this.#join(topic, added);
   }
 
   /** Ends that; false when there was nothing to end. */
@@ -254,11 +250,15 @@ export class Hub implements TopicHub, Inbound {
     return new Map(connections.map((connection) => [connection.id, connection]));
   }
 
-  /** Joins a topic wherever messages come from. */
-  #join(name: string): Promise<SubscribeResult> {
-    const { peers } = this;
-    if (peers === undefined) return Promise.resolve({ joined: true });
-    return peers.join(name).then((joined) => ({ joined }));
+  /** Joins a topic wherever messages come from; it may have one subscriber more. */
+  #join({ name, size }: Topic, added: boolean): Promise<SubscribeResult> {
+    // Before the hook, which may end the subscription.
+    const result = this.peers?.join(name).then((joined) => ({ joined }));
+    if (added) {
+      this.subscriptions++;
+      if (size === 1) this.#tell(this.#hooks.first, name);
+    }
+    return result ?? Promise.resolve({ joined: true });
   }
 
   #checkOpen(): void {
@@ -285,12 +285,6 @@ export class Hub implements TopicHub, Inbound {
     let topic = this.topics.get(name);
     if (topic === undefined) this.topics.set(name, topic = new Topic(name));
     return topic;
-  }
-
-  /** A topic has one subscriber more. */
-  #joined({ name, size }: Topic): void {
-    this.subscriptions++;
-    if (size === 1) this.#tell(this.#hooks.first, name);
   }
 
   /** A topic has one subscriber less. */

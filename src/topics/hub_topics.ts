@@ -12,8 +12,8 @@ import {
 import type { SendOptions } from "../protocol/sendable.ts";
 import { checkOptions, describe, milliseconds, type OptionTable } from "../util/check_options.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
-import { RESOLVED } from "../util/promises.ts";
-import type { Hub } from "./hub.ts";
+import { defer, RESOLVED } from "../util/promises.ts";
+import { checkTopic, type Hub } from "./hub.ts";
 import type { RelayStats } from "./relay_stats.ts";
 import type { TopicListener } from "./topic.ts";
 
@@ -116,6 +116,8 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    * How many subscribers a topic has in this process: connections and listeners.
    *
    * @param topic The name of the topic.
+   * @throws {TypeError} When the name is no well-formed string.
+   * @throws {RangeError} When the name is empty or too long.
    */
   subscribers(topic: string): number;
   /**
@@ -195,6 +197,7 @@ export class HubTopics implements Topics {
   }
 
   subscribers(topic: string): number {
+    checkTopic(topic);
     return this.#hub.topics.get(topic)?.size ?? 0;
   }
 
@@ -214,7 +217,13 @@ export class HubTopics implements Topics {
 
   close(options: TopicsCloseOptions = {}): Promise<void> {
     checkOptions("topics.close()", options, CLOSE_OPTIONS);
-    return this.#closed ??= this.#close(options.timeout ?? 5_000);
+    if (this.#closed === undefined) {
+      // First the promise: the hook for the last subscriber may close the topics, too.
+      const { promise, resolve, reject } = defer<void>();
+      this.#closed = promise;
+      this.#close(options.timeout ?? 5_000).then(resolve, reject);
+    }
+    return this.#closed;
   }
 
   async #close(timeout: number): Promise<void> {

@@ -34,7 +34,7 @@ export class Channel {
   /** Until when it lingers, though it is not wanted; undefined when it does not. */
   until: number | undefined;
   /** Those that wait for it to be joined. */
-  waiters: Waiter[] = [];
+  readonly waiters: Set<Waiter> = new Set();
 
   /** A channel that is wanted. */
   constructor(name: string, topic: string | undefined) {
@@ -44,7 +44,7 @@ export class Channel {
 
   /** Tells those that wait. */
   settle(joined: boolean): void {
-    for (const waiter of this.waiters.splice(0)) waiter.settle(joined);
+    for (const waiter of this.waiters) waiter.settle(joined);
   }
 }
 
@@ -53,20 +53,25 @@ class Waiter implements Deadline {
   readonly waits = "a subscription at the broker";
   readonly promise: Promise<boolean>;
   readonly #clock: Clock;
+  /** All that wait for the same. */
+  readonly #others: Set<Waiter>;
   #resolve!: (joined: boolean) => void;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, others: Set<Waiter>) {
     this.#clock = clock;
+    this.#others = others.add(this);
     this.promise = new Promise((resolve) => this.#resolve = resolve);
     clock.startDeadline(this, PATIENCE);
   }
 
   settle(joined: boolean): void {
     this.#clock.stopDeadline(this, PATIENCE);
+    this.#others.delete(this);
     this.#resolve(joined);
   }
 
   late(): void {
+    this.#others.delete(this);
     this.#resolve(false);
   }
 }
@@ -124,9 +129,7 @@ export class Membership {
     if (channel.state === "in") return JOINED;
     if (this.#state === "down") return AWAY;
     this.#change(channel);
-    const waiter = new Waiter(this.#clock);
-    channel.waiters.push(waiter);
-    return waiter.promise;
+    return new Waiter(this.#clock, channel.waiters).promise;
   }
 
   /** Does not want a channel any more. */
@@ -155,6 +158,8 @@ export class Membership {
     for (const channel of this.channels.values()) {
       channel.state = "out";
       channel.settle(false);
+      // Such as one that was being left.
+      if (!channel.wanted && channel.until === undefined) this.#drop(channel);
     }
   }
 

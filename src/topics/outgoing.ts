@@ -227,7 +227,8 @@ export class Outgoing {
     };
     let published: Promise<number | undefined>;
     try {
-      published = this.#driver.publish(entry.channel, entry.bytes);
+      // A driver that is not typed may return no promise.
+      published = Promise.resolve(this.#driver.publish(entry.channel, entry.bytes));
     } catch (error) {
       published = Promise.reject(error);
     }

@@ -11,12 +11,13 @@
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
-import { handled } from "../util/promises.ts";
+import { defer, handled, tell } from "../util/promises.ts";
 import { Opcode } from "../protocol/frame_header.ts";
-import { PreparedMessage } from "../protocol/prepared_message.ts";
+import type { PreparedMessage } from "../protocol/prepared_message.ts";
 import { contentOf } from "../protocol/sendable.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import { processId } from "../connection/id.ts";
+import { LONGEST_TIMER } from "../connection/limits.ts";
 import type { Backplane, BackplaneSink } from "./backplane.ts";
 import { inboxChannel, topicChannel } from "./channel_name.ts";
 import { type Counter, Counters } from "./counters.ts";
@@ -25,7 +26,6 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   type Envelope,
-  formatOrigin,
   Kind,
   LONGEST_HEADER,
 } from "./envelope.ts";
@@ -33,7 +33,8 @@ import { Excepted } from "./excepted.ts";
 import { Heard } from "./heard.ts";
 import type { Delivery, Inbound, Peers } from "./hub.ts";
 import type { Relaying } from "./hub_topics.ts";
-import { type Channel, Membership } from "./membership.ts";
+import { Incoming } from "./incoming.ts";
+import { Membership } from "./membership.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { RelayStats, TopicGap, TopicsState } from "./relay_stats.ts";
 
@@ -80,7 +81,6 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #options: RelayOptions;
   readonly #driver: Backplane;
   readonly #clock: Clock;
-  readonly #hub: Inbound;
   readonly #origin = createOrigin();
   readonly #inbox: string;
   readonly #heard = new Heard();
@@ -88,9 +88,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #outgoing: Outgoing;
   readonly #membership: Membership;
   readonly #excepted = new Excepted();
-  readonly #counts = { received: 0, missed: 0, repeated: 0, malformed: 0, unknown: 0 };
-  /** Versions that were reported. */
-  readonly #versions = new Set<number>();
+  readonly #incoming: Incoming;
   /** What everything here goes by. */
   #state: "starting" | "up" | "down" | "closed" = "starting";
   /** What the driver says. */
@@ -104,7 +102,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   /** Whether a refusal was reported since the driver did something. */
   #reported = false;
   #ticker: unknown;
-  /** Ends the start, or the close. */
+  /** Ends the start. */
   #timer: unknown;
   /** Why the broker has not come yet. */
   #reason: unknown;
@@ -116,8 +114,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.#options = options;
     this.#driver = driver;
     this.#clock = clock;
-    this.#hub = hub;
     this.#inbox = inboxChannel(options.prefix, processId());
+    this.#incoming = new Incoming(hub, this.#origin, this.#heard, this.#excepted, options);
     this.#counters = new Counters(clock, (counter) => this.#repeat(counter));
     const refused = (error: unknown): void => this.#refused(error);
     this.#outgoing = new Outgoing(
@@ -132,7 +130,13 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     const late = (): void =>
       this.#lose(this.#reason ?? new Error(`${driver.name} has not answered for ${START} ms`));
     this.#timer = clock.setTimer(late, START, "the first connection of a backplane");
-    driver.start(this);
+    try {
+      // A driver may begin in an async function.
+      Promise.resolve(driver.start(this)).catch((error) => this.down(error));
+    } catch (error) {
+      this.#stop(error);
+      throw error;
+    }
   }
 
   /** Implements {@linkcode Peers}. */
@@ -186,13 +190,13 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode Relaying}. */
   async close(timeout: number): Promise<void> {
-    const flushed = this.#outgoing.flush().catch(() => {});
-    await Promise.race([flushed, this.#pass(timeout)]);
+    // What it rejects with is counted.
+    await this.#within(timeout, () => this.#outgoing.flush()).catch(() => {});
     this.#state = "closed";
     this.#stop(new Error("The topics were closed"));
     this.#outgoing.close();
     this.#membership.close();
-    await this.#driver.close();
+    await this.#within(timeout, () => this.#driver.close()).catch(this.#options.report);
   }
 
   /** Implements {@linkcode Relaying}. */
@@ -204,7 +208,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
       taken,
       notTaken,
       waiting,
-      ...this.#counts,
+      ...this.#incoming.counts,
       forgotten: this.#heard.evicted + this.#counters.evicted,
     };
   }
@@ -237,52 +241,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.#silence = 0;
     if (this.#deaf && this.#connected) this.#recover();
     const { maxSize = MOST } = this.#driver;
-    const envelope = data.length > maxSize ? undefined : decodeEnvelope(data);
-    if (envelope === undefined) this.#counts.malformed++;
-    else if (typeof envelope === "number") this.#unreadable(envelope);
-    else this.#receive(channel, envelope);
-  }
-
-  #receive(channel: Channel, envelope: Envelope): void {
-    const { kind, origin } = envelope;
-    const { topic } = channel;
-    const own = origin === this.#origin;
-    // What the hub has delivered comes back, too.
-    if (kind === Kind.probe || (own && !(topic !== undefined && this.defers(topic)))) return;
-    const missed = this.#heard.note(channel.publishers, envelope);
-    if (missed < 0) {
-      this.#counts.repeated++;
-      return;
-    }
-    if (missed > 0) {
-      this.#counts.missed += missed;
-      this.#options.gap({ topic, origin: formatOrigin(origin), missed });
-    }
-    if (kind === Kind.repeat) return;
-    const message = open(envelope);
-    if (message === undefined || (kind === Kind.direct) !== (topic === undefined)) {
-      this.#counts.malformed++;
-      return;
-    }
-    this.#counts.received++;
-    const { droppable, key } = envelope;
-    if (topic === undefined) {
-      if (!this.#hub.direct(key!, message)) this.#counts.unknown++;
-      return;
-    }
-    const except = own ? this.#excepted.take(envelope) : undefined;
-    this.#hub.deliver(topic, { message, droppable, key }, except);
-  }
-
-  #unreadable(version: number): void {
-    this.#counts.malformed++;
-    if (this.#versions.has(version)) return;
-    this.#versions.add(version);
-    this.#options.report(
-      new Error(
-        `Expected messages of version 1 from other processes, got version ${version}: use one version of this library in all of them`,
-      ),
-    );
+    this.#incoming.receive(channel, data.length > maxSize ? undefined : decodeEnvelope(data));
   }
 
   #send(
@@ -300,11 +259,17 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     return this.#outgoing.push(channel, bytes, counter, once);
   }
 
-  #pass(timeout: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.clearTimer(this.#timer);
-      this.#timer = this.#clock.setTimer(resolve, timeout, "the close of topics");
-    });
+  /** Waits for what closing has to wait for, and rejects when it takes longer. */
+  async #within(timeout: number, work: () => Promise<unknown>): Promise<void> {
+    const { promise, reject } = defer<never>();
+    const late = (): void => reject(new Error(`${this.#driver.name} has not ended in time`));
+    const delay = Math.min(timeout, LONGEST_TIMER);
+    const timer = this.#clock.setTimer(late, delay, "the close of topics");
+    try {
+      await Promise.race([work(), promise]);
+    } finally {
+      this.#clock.clearTimer(timer);
+    }
   }
 
   #wrap(
@@ -365,7 +330,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     if (++this.#looks % SWEEP === 0) this.#heard.sweep();
     this.#silence++;
     if (this.#deaf) {
-      if (this.#silence % DEAF === 0) this.#driver.restart?.();
+      if (this.#silence % DEAF === 0) this.#restart();
       else this.#probe();
     } else if (this.#silence === PROBE) {
       this.#probe();
@@ -375,8 +340,13 @@ export class Relay implements Peers, Relaying, BackplaneSink {
       this.#deaf = true;
       this.#lose(reason);
       this.#watch();
-      this.#driver.restart?.();
+      this.#restart();
     }
+  }
+
+  /** It is called by a timer, where what it throws would end the process. */
+  #restart(): void {
+    tell(() => this.#driver.restart?.(), undefined, this.#options.report);
   }
 
   /** Sends a message to this process. It need not come back, so nothing is reported. */
@@ -394,14 +364,5 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     if (this.#reported) return;
     this.#reported = true;
     this.#options.report(error);
-  }
-}
-
-/** The message in an envelope; undefined when it is text and not UTF-8. */
-function open({ text, compress, payload }: Envelope): PreparedMessage | undefined {
-  try {
-    return new PreparedMessage(payload, { binary: !text, compress });
-  } catch {
-    return undefined;
   }
 }
