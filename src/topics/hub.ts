@@ -316,13 +316,14 @@ function checkedOptions(options: PublishOptions | undefined): PublishOptions {
 }
 
 /** What `ws.id` looks like. */
-const ID = /^[0-9a-f]{16}-\d+$/;
+const ID = /^[0-9a-f]{16}-\d{1,16}$/;
 
 function checkId(id: unknown): void {
   if (typeof id === "string" && ID.test(id)) return;
   throw new TypeError(`Expected the id of a connection, as ws.id has it, got ${describe(id)}`);
 }
 
-function checkTopic(name: unknown): void {
+/** Checks the name of a topic. */
+export function checkTopic(name: unknown): void {
   checkName("the name of a topic", name);
 }

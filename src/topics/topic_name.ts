@@ -25,8 +25,9 @@ export function checkName(what: string, name: unknown): asserts name is string {
   const octets = name.length > LONGEST ? Infinity : utf8Length(name);
   if (octets === 0 || octets > LONGEST) {
     const got = octets === Infinity ? `${name.length} characters` : octets;
+    const advice = octets === 0 ? `"all" is one` : "a hash of a long one is short";
     throw new RangeError(
-      `Expected ${what} to take 1 to ${LONGEST} octets of UTF-8, got ${got}: a hash of a long one is short`,
+      `Expected ${what} to take 1 to ${LONGEST} octets of UTF-8, got ${got}: ${advice}`,
     );
   }
   if (LONE_SURROGATE.test(name)) {

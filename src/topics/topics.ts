@@ -1,13 +1,6 @@
 // createTopics(): the public topics, with what joins them with other processes.
 
-import {
-  callback,
-  checkOptions,
-  kind,
-  oneOf,
-  type OptionTable,
-  withMethods,
-} from "../util/check_options.ts";
+import { callback, checkOptions, kind, oneOf, type OptionTable } from "../util/check_options.ts";
 import { tell } from "../util/promises.ts";
 import type { Backplane } from "./backplane.ts";
 import { prefixRule } from "./channel_name.ts";
@@ -79,7 +72,10 @@ export interface BrokerOrder {
 
 /** What each of them may be. */
 export const TOPICS_OPTIONS: OptionTable<TopicsOptions> = {
-  backplane: withMethods("start", "join", "leave", "publish", "close"),
+  backplane: kind(
+    "a backplane, as redisBackplane(client) returns one, with start(), join(), leave(), publish() and close()",
+    isBackplane,
+  ),
   prefix: prefixRule,
   order: kind(
     '"broker" or { broker: […] } with beginnings of names',
@@ -165,6 +161,13 @@ function createOrder(order: TopicsOptions["order"]): (topic: string) => boolean 
   if (order === "broker") return () => true;
   const beginnings = [...order.broker];
   return (topic) => beginnings.some((beginning) => topic.startsWith(beginning));
+}
+
+function isBackplane(value: unknown): boolean {
+  const object = Object(value) as Record<string, unknown>;
+  return ["start", "join", "leave", "publish", "close"].every((name) =>
+    typeof object[name] === "function"
+  );
 }
 
 function isBrokerOrder(value: unknown): boolean {

@@ -14,12 +14,16 @@ test("names may have 1 to 255 octets of well-formed UTF-8", () => {
   for (const name of wrong) {
     assertThrows(() => topics.publish(name, "x"), RangeError, "1 to 255 octets of UTF-8");
     assertThrows(() => topics.subscribe(name, () => {}), RangeError);
+    assertThrows(() => topics.subscribers(name), RangeError);
   }
+  assertThrows(() => topics.publish("", "x"), RangeError, 'got 0: "all" is one');
+  assertThrows(() => topics.publish(wrong[1]!, "x"), RangeError, "a hash of a long one is short");
   for (const name of ["\ud83d", "a\ude00", "\ude00\ud83d"]) {
     assertThrows(() => topics.publish(name, "x"), TypeError, "surrogate pair");
   }
   for (const name of [undefined, null, 5, {}, ["a"]]) {
     assertThrows(() => topics.publish(name as string, "x"), TypeError, "to be a string");
+    assertThrows(() => topics.subscribers(name as string), TypeError, "to be a string");
   }
   assertThrows(() => topics.publish("a", 5 as unknown as string), TypeError);
   assertThrows(() => topics.subscribe("a", "f" as unknown as () => void), TypeError, "a function");

@@ -164,6 +164,8 @@ test("topics.send() reaches one connection of this process, and says so", async 
   assertEquals(hall.topics.send(ben.server.id, "late"), "nowhere");
   assertEquals(hall.topics.send("0123456789abcdef-1", "to nobody"), "nowhere");
   const wrong: unknown[] = ["anna", "", 5, undefined, "0123456789ABCDEF-1", `${ben.server.id}x`];
+  // Longer than the length of a key in an envelope can say.
+  wrong.push(`0123456789abcdef-${"1".repeat(300)}`);
   for (const id of wrong) {
     assertThrows(() => hall.topics.send(id as string, "x"), TypeError, "Expected the id of a");
   }
