@@ -4,7 +4,8 @@
 // 2. A subscriber is a duplicate that does not resubscribe and is not kept after a loss: then what
 //    a process has joined is known by the topics alone.
 // 3. `redis` gives up a command that has waited for 5 s in its queue, by a timer and a signal for
-//    each: for what is published they are off, since the topics have a bound of their own.
+//    each. They are off for what is published, since the topics have a bound of their own: a
+//    message takes 4.6 µs of CPU time on Node, and 16.8 with them.
 
 import { Buffer } from "node:buffer";
 import { describe } from "../../src/util/check_options.ts";
@@ -36,11 +37,11 @@ export interface Connection {
   /** Whether it leads to a cluster. */
   readonly cluster: boolean;
   /** Whether it takes commands now. */
-  readonly ready: boolean;
+  ready(): boolean;
   /** Whether it connects by itself: it has been connected, and not closed. */
-  readonly open: boolean;
+  open(): boolean;
   /**
-   * Calls back with each event that can change `ready`.
+   * Calls back with each event that can change `ready()`.
    *
    * @param changed Called with the error, if there is one, and whether a node of a cluster is lost.
    * @returns Ends that.
@@ -67,49 +68,52 @@ export interface Subscriber extends Pick<Connection, "ready" | "watch"> {
 }
 
 type Listener = (...args: unknown[]) => void;
+type Call<Args extends unknown[]> = (...args: Args) => Promise<unknown>;
+type Publish = Call<[channel: string, message: Buffer]>;
+type OnMessage = (message: Buffer, channel: Buffer) => void;
+type Subscribe = Call<[channels: string[], listener: OnMessage, buffers: true]>;
+
 interface Emitter {
   on(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
   listeners(event: string): unknown[];
 }
-type Call<Args extends unknown[]> = (...args: Args) => Promise<unknown>;
-type OnMessage = (message: Buffer, channel: Buffer) => void;
 
 /** What is used of `redis`. */
 interface NodeRedis extends Emitter, Omit<RedisClient, "duplicate"> {
   readonly isPubSubActive?: boolean;
   /** Only a cluster has it. */
   readonly masters?: unknown;
-  duplicate(options?: { minimizeConnections: boolean }): NodeRedis;
-  withCommandOptions(options: { timeout: number }): NodeRedis;
+  duplicate(options?: object): NodeRedis;
+  withCommandOptions(options: object): NodeRedis;
   connect: Call<[]>;
   sendCommand: Call<[args: string[]]>;
-  publish: Call<[channel: string, message: Buffer]>;
-  sPublish: Call<[channel: string, message: Buffer]>;
-  subscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
-  sSubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
-  unsubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
-  sUnsubscribe: Call<[channels: string[], listener: OnMessage, buffers: true]>;
+  publish: Publish;
+  sPublish: Publish;
+  subscribe: Subscribe;
+  sSubscribe: Subscribe;
+  unsubscribe: Subscribe;
+  sUnsubscribe: Subscribe;
 }
 
 /** What is used of `ioredis`. */
 interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
   readonly isCluster: boolean;
   readonly mode?: string;
-  nodes(): IORedis[];
   readonly options: { readonly keyPrefix?: string };
+  nodes(): IORedis[];
   duplicate(...options: unknown[]): IORedis;
   call: Call<[command: string]>;
   connect: Call<[]>;
-  publish: Call<[channel: string, message: Buffer]>;
-  spublish: Call<[channel: string, message: Buffer]>;
+  publish: Publish;
+  spublish: Publish;
   subscribe: Call<string[]>;
   ssubscribe: Call<string[]>;
   unsubscribe: Call<string[]>;
   sunsubscribe: Call<string[]>;
 }
 
-/** With events of a cluster's nodes. */
+/** What clusters report of a node that they have lost. */
 const LOST: readonly string[] = ["node-error", "-node"];
 const EVENTS: readonly string[] = [
   ...["ready", "connect", "error", "close", "end", "reconnecting", "disconnect"],
@@ -132,52 +136,30 @@ function watch(client: Emitter, changed: (error: unknown, lost: boolean) => void
   };
 }
 
-/** In a sharded cluster each channel has a server of its own, and so a command of its own. */
-function each(channels: string[], alone: boolean, call: (some: string[]) => Promise<unknown>) {
-  return alone ? Promise.all(channels.map((channel) => call([channel]))) : call(channels);
-}
-
 function ofRedis(client: NodeRedis, sharded: boolean): Connection {
   const cluster = client.masters !== undefined;
-  const publisher = client.withCommandOptions({ timeout: 0 });
+  const [publish, subscribe, unsubscribe] = sharded
+    ? ["sPublish", "sSubscribe", "sUnsubscribe"] as const
+    : ["publish", "subscribe", "unsubscribe"] as const;
+  // One of the servers of a cluster may be away while the others go on.
+  const publisher = cluster ? client : client.withCommandOptions({ timeout: 0 });
   return {
     cluster,
-    get ready() {
-      return client.isReady;
-    },
-    get open() {
-      return client.isOpen;
-    },
+    ready: () => client.isReady,
+    open: () => client.isOpen,
     watch: (changed) => watch(client, changed),
-    publish: (channel, message) =>
-      sharded ? publisher.sPublish(channel, message) : publisher.publish(channel, message),
+    publish: (channel, message) => publisher[publish](channel, message),
     role: () => client.sendCommand(["ROLE"]),
     subscriber(message) {
       const own = client.duplicate(cluster ? { minimizeConnections: true } : undefined);
       const listener: OnMessage = (data, channel) => message(channel.toString(), data);
       let connecting: Promise<unknown> = Promise.resolve();
       return {
-        get ready() {
-          return own.isReady;
-        },
+        ready: () => own.isReady,
         watch: (changed) => watch(own, changed),
         connect: () => connecting = own.connect(),
-        subscribe: (channels) =>
-          each(
-            channels,
-            sharded && cluster,
-            (some) =>
-              sharded ? own.sSubscribe(some, listener, true) : own.subscribe(some, listener, true),
-          ),
-        unsubscribe: (channels) =>
-          each(
-            channels,
-            sharded && cluster,
-            (some) =>
-              sharded
-                ? own.sUnsubscribe(some, listener, true)
-                : own.unsubscribe(some, listener, true),
-          ),
+        subscribe: (channels) => own[subscribe](channels, listener, true),
+        unsubscribe: (channels) => own[unsubscribe](channels, listener, true),
         end() {
           own.destroy();
           // One that is ended while it connects goes on to connect, and would keep the process.
@@ -190,54 +172,43 @@ function ofRedis(client: NodeRedis, sharded: boolean): Connection {
 
 function ofIORedis(client: IORedis, sharded: boolean): Connection {
   const cluster = client.isCluster;
+  const [publish, subscribe, unsubscribe, event] = sharded
+    ? ["spublish", "ssubscribe", "sunsubscribe", "smessageBuffer"] as const
+    : ["publish", "subscribe", "unsubscribe", "messageBuffer"] as const;
   // Only the channels of sharded Pub/Sub are keys, which get the prefix of keys.
   const prefix = sharded ? Buffer.from(client.options.keyPrefix ?? "").length : 0;
+  const duplicate = (): IORedis => {
+    // In a cluster any node has all messages. A cluster would not tell that it has lost one.
+    const nodes = cluster ? client.nodes() : [client];
+    if (cluster && (sharded || nodes.length === 0)) {
+      const options = { lazyConnect: true, clusterRetryStrategy: null };
+      return client.duplicate([], { ...options, shardedSubscribers: sharded });
+    }
+    return nodes[Math.floor(Math.random() * nodes.length)]!.duplicate({
+      lazyConnect: true,
+      retryStrategy: null,
+      autoResubscribe: false,
+      autoResendUnfulfilledCommands: false,
+    });
+  };
   return {
     cluster,
-    get ready() {
-      return client.status === "ready";
-    },
-    get open() {
-      return client.status !== "wait" && client.status !== "end";
-    },
+    ready: () => client.status === "ready",
+    open: () => client.status !== "wait" && client.status !== "end",
     watch: (changed) => watch(client, changed),
-    publish: (channel, message) =>
-      sharded ? client.spublish(channel, message) : client.publish(channel, message),
+    publish: (channel, message) => client[publish](channel, message),
     role: () => client.call("ROLE"),
     subscriber(message) {
-      const alone = {
-        lazyConnect: true,
-        retryStrategy: null,
-        autoResubscribe: false,
-        autoResendUnfulfilledCommands: false,
-      };
-      const together = { lazyConnect: true, clusterRetryStrategy: null, shardedSubscribers: true };
-      const nodes = cluster ? client.nodes() : [client];
-      const own = cluster && sharded
-        ? client.duplicate([], together)
-        // In a cluster any node has all messages. A cluster would not tell that it has lost one.
-        : nodes[Math.floor(Math.random() * nodes.length)]!.duplicate(alone);
-      own.on(sharded ? "smessageBuffer" : "messageBuffer", (channel, data) => {
+      const own = duplicate();
+      own.on(event, (channel, data) => {
         message((channel as Buffer).subarray(prefix).toString(), data as Buffer);
       });
       return {
-        get ready() {
-          return own.status === "ready";
-        },
+        ready: () => own.status === "ready",
         watch: (changed) => watch(own, changed),
         connect: () => own.connect(),
-        subscribe: (channels) =>
-          each(
-            channels,
-            sharded && cluster,
-            (some) => sharded ? own.ssubscribe(...some) : own.subscribe(...some),
-          ),
-        unsubscribe: (channels) =>
-          each(
-            channels,
-            sharded && cluster,
-            (some) => sharded ? own.sunsubscribe(...some) : own.unsubscribe(...some),
-          ),
+        subscribe: (channels) => own[subscribe](...channels),
+        unsubscribe: (channels) => own[unsubscribe](...channels),
         end: () => void own.disconnect(),
       };
     },

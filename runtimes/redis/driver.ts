@@ -7,13 +7,15 @@
 
 import { Buffer } from "node:buffer";
 import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
-import { systemClock } from "../../src/util/clock.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { flag, type OptionTable } from "../../src/util/check_options.ts";
 import type { Connection, Subscriber } from "./connection.ts";
 
 /** Names in one command: a server does nothing else while it carries that out. */
 const CHUNK = 1_000;
-/** Milliseconds until it tries again to connect, where the client has given up. */
+/** Milliseconds that a duplicate has to connect, with all that its package tries. */
+const PATIENCE = 10_000;
+/** Milliseconds until there is another one, after one that has given up. */
 const PAUSE = 1_000;
 
 /** What `redisBackplane()` can be told. */
@@ -34,6 +36,9 @@ export class RedisBackplane implements Backplane {
   readonly name = "Redis";
   readonly ordered: boolean;
   readonly #client: Connection;
+  /** Names in one command. */
+  readonly #chunk: number;
+  readonly #clock: Clock;
   #sink: BackplaneSink | undefined;
   #unwatch: () => void = () => {};
   #subscriber: Subscriber | undefined;
@@ -48,15 +53,18 @@ export class RedisBackplane implements Backplane {
   readonly #waiting: Set<(reason: Error) => void> = new Set();
 
   /** A driver with a client; a sharded channel has one server also in a cluster. */
-  constructor(client: Connection, sharded: boolean) {
+  constructor(client: Connection, sharded: boolean, clock: Clock = systemClock) {
     this.#client = client;
+    this.#clock = clock;
     this.ordered = sharded || !client.cluster;
+    // Each channel of a sharded cluster has a server of its own.
+    this.#chunk = sharded && client.cluster ? 1 : CHUNK;
   }
 
   start(sink: BackplaneSink): void {
     this.#sink = sink;
     this.#unwatch = this.#client.watch((error) => this.#update(error));
-    if (!this.#client.open) {
+    if (!this.#client.open()) {
       sink.down(new Error("The Redis client is not connected; call its connect() first"));
     }
     this.#update(undefined);
@@ -71,7 +79,7 @@ export class RedisBackplane implements Backplane {
   }
 
   publish(channel: string, envelope: Uint8Array): Promise<number | undefined> {
-    if (!this.#up || !this.#client.ready) return Promise.reject(away());
+    if (!this.#up || !this.#client.ready()) return Promise.reject(away());
     const { buffer, byteOffset, length } = envelope;
     const message = Buffer.from(buffer as ArrayBuffer, byteOffset, length);
     return this.#settle(
@@ -96,19 +104,18 @@ export class RedisBackplane implements Backplane {
   #update(error: unknown): void {
     this.#error = error ?? this.#error;
     if (this.#sink === undefined) return;
-    if (!this.#client.ready) {
+    if (!this.#client.ready()) {
       const closed = "The Redis client has been closed; connect it again, or make new topics";
-      this.#lose(this.#client.open ? this.#error ?? away() : new Error(closed));
+      this.#lose(this.#client.open() ? this.#error ?? away() : new Error(closed));
     } else if (this.#subscriber === undefined) this.#subscribe();
-    else if (this.#subscriber.ready && !this.#up) this.#found(this.#subscriber);
-    else if (!this.#subscriber.ready && this.#up) {
+    else if (this.#subscriber.ready() && !this.#up) this.#found(this.#subscriber);
+    else if (!this.#subscriber.ready() && this.#up) {
       this.#lose(this.#error ?? away());
       this.#subscribe();
     }
   }
 
   #subscribe(): void {
-    systemClock.clearTimer(this.#retry);
     const subscriber = this.#client.subscriber((channel, message) => {
       if (subscriber !== this.#subscriber) return;
       const { buffer, byteOffset, length } = message;
@@ -120,18 +127,26 @@ export class RedisBackplane implements Backplane {
       if (lost && this.#up) this.#lose(error ?? away());
       this.#update(error);
     });
+    this.#again(PATIENCE);
     subscriber.connect().catch((error) => {
       if (subscriber !== this.#subscriber || this.#up) return;
       this.#error = error;
-      const again = (): void => {
-        this.#lose(error);
-        this.#update(undefined);
-      };
-      this.#retry = systemClock.setTimer(again, PAUSE, "a connection to Redis");
+      this.#again(PAUSE);
     });
   }
 
+  /** Makes another subscriber, unless this one is ready by then. */
+  #again(delay: number): void {
+    const due = (): void => {
+      this.#lose(undefined);
+      this.#update(undefined);
+    };
+    this.#clock.clearTimer(this.#retry);
+    this.#retry = this.#clock.setTimer(due, delay, "a connection to Redis");
+  }
+
   #found(subscriber: Subscriber): void {
+    this.#clock.clearTimer(this.#retry);
     this.#up = true;
     this.#error = undefined;
     if (!this.#client.cluster) {
@@ -148,7 +163,7 @@ export class RedisBackplane implements Backplane {
 
   /** Throws the subscriber away, and reports it if the topics have counted on it. */
   #lose(reason: unknown): void {
-    systemClock.clearTimer(this.#retry);
+    this.#clock.clearTimer(this.#retry);
     this.#forget();
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
@@ -169,8 +184,9 @@ export class RedisBackplane implements Backplane {
     const subscriber = this.#subscriber;
     if (!this.#up || subscriber === undefined) return Promise.reject(away());
     const calls: Promise<unknown>[] = [];
-    for (let i = 0; i < channels.length; i += CHUNK) {
-      calls.push(this.#settle(call(subscriber, channels.slice(i, i + CHUNK)), () => undefined));
+    for (let i = 0; i < channels.length; i += this.#chunk) {
+      const some = channels.slice(i, i + this.#chunk);
+      calls.push(this.#settle(call(subscriber, some), () => undefined));
     }
     return Promise.all(calls);
   }

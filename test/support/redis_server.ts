@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -104,6 +104,36 @@ export async function startRedis(...args: string[]): Promise<RedisServer> {
 function signal(child: ChildProcess | undefined, name: NodeJS.Signals): void {
   // Not `child.kill()`: on Deno that marks the child as ended.
   if (child?.pid !== undefined) process.kill(child.pid, name);
+}
+
+/** Takes connections, and leads each to the port that is named then; 0 is one that says nothing. */
+export async function startProxy(
+  route: (count: number) => number,
+): Promise<AsyncDisposable & { port: number }> {
+  const sockets = new Set<Socket>();
+  let count = 0;
+  const server = createServer((from) => {
+    sockets.add(from);
+    from.on("error", () => {}).on("close", () => sockets.delete(from));
+    const port = route(count++);
+    if (port === 0) return void from.resume();
+    const to = connect(port, "127.0.0.1");
+    sockets.add(to);
+    to.on("error", () => {}).on("close", () => {
+      sockets.delete(to);
+      from.destroy();
+    });
+    from.on("close", () => to.destroy());
+    from.pipe(to).pipe(from);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }
 
 /** A port that is free now. */

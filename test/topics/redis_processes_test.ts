@@ -3,10 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createClock } from "@sansocket/ws/testing";
-import { connect, createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
 import { type Child, start } from "../support/process.ts";
-import { redisSkip as skip, startRedis } from "../support/redis_server.ts";
+import { redisSkip as skip, startProxy, startRedis } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
 import { range, redisTest, startProcess, stop } from "./redis_support.ts";
 
@@ -14,33 +12,6 @@ const PROGRAM = "test/topics/redis_process.ts";
 
 function startChild(mode: "listen" | "publish", port: number): Child {
   return start(runtime, PROGRAM, [mode, `${port}`]);
-}
-
-/** Takes connections, and leads each to the port that is named then. */
-async function startProxy(
-  route: (count: number) => number,
-): Promise<AsyncDisposable & { port: number }> {
-  const sockets = new Set<Socket>();
-  let count = 0;
-  const server = createServer((from) => {
-    const to = connect(route(count++), "127.0.0.1");
-    for (const [socket, other] of [[from, to], [to, from]] as const) {
-      sockets.add(socket);
-      socket.pipe(other);
-      socket.on("error", () => {}).on("close", () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 redisTest("a subscriber at a replica that gets nothing any more is found, and connects anew", [

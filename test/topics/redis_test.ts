@@ -250,9 +250,9 @@ redisTest("10,000 topics are joined again after an outage, by a few commands", [
   const stats = await server.command("INFO", "commandstats");
   const calls = Number(/cmdstat_subscribe:calls=(\d+),/.exec(stats)![1]);
   assert(calls <= 12, `${calls} calls`);
-  for (const name of names) one.topics.publish(name, name);
+  for (const name of names.slice(-500)) one.topics.publish(name, name);
   await two.until(() => lists.at(-1)!.length === 1, "the last");
-  assertEquals(lists, names.map((name) => [name]));
+  assertEquals(lists.slice(-500), names.slice(-500).map((name) => [name]));
   await stop(one, two);
 });
 

@@ -4,9 +4,18 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { Cluster, Redis } from "ioredis";
 import { createClient, createCluster } from "redis";
+import { createClock } from "@sansocket/ws/testing";
+import { connectionOf } from "../../../runtimes/redis/connection.ts";
+import { RedisBackplane } from "../../../runtimes/redis/driver.ts";
 import { redisBackplane } from "../../../runtimes/redis/mod.ts";
 import type { Backplane } from "../../../src/topics/backplane.ts";
-import { type RedisServer, redisSkip as skip, startRedis } from "../../support/redis_server.ts";
+import type { Clock } from "../../../src/util/clock.ts";
+import {
+  type RedisServer,
+  redisSkip as skip,
+  startProxy,
+  startRedis,
+} from "../../support/redis_server.ts";
 import { test } from "../../support/test.ts";
 import { number, RecordingSink } from "../../topics/backplane_suite.ts";
 
@@ -20,25 +29,24 @@ interface Client {
   end(): void;
 }
 
-type Make = (port: number, how?: { sharded?: boolean; retries?: boolean }) => Client;
+type Make = (port: number, how?: { retries?: boolean; clock?: Clock }) => Client;
 
 const makers: Record<string, Make> = {
-  redis(port, { sharded = false, retries = true } = {}) {
+  redis(port, { retries = true, clock } = {}) {
     const reconnectStrategy = retries ? 5 : false;
     const client = createClient({ socket: { port, host: "127.0.0.1", reconnectStrategy } });
-    const backplane = redisBackplane(client, { sharded });
     return {
-      backplane,
+      backplane: new RedisBackplane(connectionOf(client, false), false, clock),
       sink: new RecordingSink(),
       connect: () => client.connect(),
       end: () => client.destroy(),
     };
   },
-  ioredis(port, { sharded = false, retries = true } = {}) {
+  ioredis(port, { retries = true, clock } = {}) {
     const retryStrategy = retries ? () => 5 : null;
     const client = new Redis({ port, host: "127.0.0.1", lazyConnect: true, retryStrategy });
     return {
-      backplane: redisBackplane(client, { sharded }),
+      backplane: new RedisBackplane(connectionOf(client, false), false, clock),
       sink: new RecordingSink(),
       connect: () => client.connect(),
       end: () => client.disconnect(),
@@ -279,6 +287,34 @@ test(
   },
   { skip },
 );
+
+both("throws away a duplicate that has not connected after 10 s, and makes another one", async (
+  server,
+  make,
+) => {
+  const clock = createClock();
+  let stuck: () => void;
+  const isStuck = new Promise<void>((resolve) => stuck = resolve);
+  await using proxy = await startProxy((count) => {
+    if (count !== 1) return server.port;
+    stuck();
+    return 0;
+  });
+  const one = make(proxy.port, { clock: clock.source });
+  const connected = one.connect();
+  one.backplane.start(one.sink);
+  await Promise.all([connected, isStuck]);
+  await clock.advance(9_999);
+  assertEquals(clock.pending.map(({ waits }) => waits), ["a connection to Redis"]);
+  assertEquals(one.sink.states, []);
+  await clock.advance(1);
+  await one.sink.is("up");
+  assertEquals(clock.pending, []);
+  await one.backplane.join(["a"]);
+  await one.backplane.publish("a", number(1));
+  await one.sink.count(1);
+  await finish(one);
+});
 
 test("redisBackplane() with ioredis and a prefix for keys has the same channels", async () => {
   await using server = await startRedis();
