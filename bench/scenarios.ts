@@ -17,6 +17,8 @@ export interface Scenario {
   readonly depth: number;
   /** Octets of a message. */
   readonly size: number;
+  /** Connections that take turns to send, in a broadcast. */
+  readonly senders: number;
   /** Whether permessage-deflate is offered, and the servers are told to accept it. */
   readonly compressed: boolean;
 }
@@ -36,7 +38,7 @@ function scenario(
 ): Scenario {
   const name = `${prefix}-${connections}x${depth}-${size}`;
   const compressed = kind === "json";
-  return { name, mode, kind, connections, depth, size: sizes[size], compressed };
+  return { name, mode, kind, connections, depth, size: sizes[size], senders: 1, compressed };
 }
 
 function* matrix(prefix: string, kind: Kind): Generator<Scenario> {
@@ -53,8 +55,8 @@ function* matrix(prefix: string, kind: Kind): Generator<Scenario> {
   yield scenario(prefix, "echo", kind, 8, 4, "1m");
 }
 
-function broadcast(connections: number, depth: number): Scenario {
-  const name = `broadcast-${connections}x${depth}`;
+function broadcast(connections: number, depth: number, senders = 1): Scenario {
+  const name = `broadcast-${connections}x${depth}${senders > 1 ? `-from${senders}` : ""}`;
   return {
     name,
     mode: "broadcast",
@@ -62,9 +64,19 @@ function broadcast(connections: number, depth: number): Scenario {
     connections,
     depth,
     size: 128,
+    senders,
     compressed: false,
   };
 }
+
+/** More than 1,024 octets, from which on servers compress. */
+const compressedBroadcast: Scenario = {
+  ...broadcast(500, 1),
+  name: "broadcast-500x1-json",
+  kind: "json",
+  size: 1100,
+  compressed: true,
+};
 
 function idle(connections: number): Scenario {
   return { ...scenario("idle", "idle", "binary", connections), name: `idle-${connections}` };
@@ -79,8 +91,10 @@ export const scenarios: readonly Scenario[] = [
   scenario("echo", "echo", "binary", 10_000, 1, "20"),
   broadcast(500, 1),
   broadcast(500, 8),
+  broadcast(500, 8, 8),
   broadcast(5000, 1),
   broadcast(5000, 8),
+  compressedBroadcast,
   { ...scenario("connect", "connect", "binary", 64), name: "connect-64" },
   idle(1000),
   idle(5000),
@@ -124,15 +138,18 @@ export function unitOf({ mode }: Scenario): string {
 }
 
 /** A row's title for people. */
-export function titleOf({ mode, kind, connections, depth, size, compressed }: Scenario): string {
+export function titleOf(scenario: Scenario): string {
+  const { mode, kind, connections, depth, size, senders, compressed } = scenario;
   const octets = size >= 1 << 20
     ? `${size >> 20} MiB`
-    : size >= 1024
+    : size >= 1024 && size % 1024 === 0
     ? `${size >> 10} KiB`
-    : `${size} B`;
+    : `${size.toLocaleString("en")} B`;
   const many = connections.toLocaleString("en");
   if (mode === "broadcast") {
-    return `broadcast of ${octets} to ${many}${depth > 1 ? `, ${depth} in flight` : ""}`;
+    const what = compressed ? `${octets} of JSON, compressed,` : octets;
+    const from = senders > 1 ? ` from ${senders}` : "";
+    return `broadcast of ${what} to ${many}${depth > 1 ? `, ${depth} in flight${from}` : ""}`;
   }
   if (mode === "connect") return "a handshake and close";
   if (mode === "idle") return `an idle connection, of ${many}`;

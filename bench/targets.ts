@@ -30,8 +30,10 @@ const rows: readonly Row[] = [
   ["utf8-64x32-1k", ["ws", 0.5], 1, 0.6],
   ["echo-64x1-64k", ["raw", 1.7], 1, 1],
   ["echo-8x4-1m", ["raw", 1.3], 1, 1],
-  ["broadcast-500x1", ["ws", 0.75], 1.1, 1],
+  ["broadcast-500x1", ["ws", 0.75], 1.05, 1],
+  ["broadcast-5000x1", ["ws", 0.8], 1.05, 1],
   ["broadcast-500x8", ["ws", 0.25], 1, 0.3],
+  ["broadcast-500x8-from8", ["ws", 0.25], 1.05, 0.3],
   ["connect-64", ["ws", 0.6], 1.5, 1],
   ["idle-5000", ["ws", 1], 2, 0.5],
 ];
@@ -54,6 +56,7 @@ export const targets: readonly Target[] = [
   ...growth.flatMap(([scenario, from, bound]) =>
     families.map((family): Target => ({ family, scenario, reference: { scenario: from }, bound }))
   ),
+  { family: "node", scenario: "broadcast-500x1-json", reference: "ws", bound: 0.1 },
   { family: "node", scenario: "deflate-64x1-1k", reference: "ws", bound: 0.25 },
   { family: "bun", scenario: "deflate-64x1-1k", reference: "native", bound: 1 },
 ];

@@ -79,9 +79,9 @@ export const echo: Run = async (job, trains, window, failed) => {
   }, job);
 };
 
-/** One connection sends, all receive; at most `depth` messages have not reached everybody. */
+/** Some connections send in turn, all receive; at most `depth` messages have not reached everybody. */
 export const broadcast: Run = async (job, trains, window, failed) => {
-  const { connections, depth } = job.scenario;
+  const { connections, depth, senders } = job.scenario;
   const gate = new Gate();
   /** When the messages in flight were sent, in a ring. */
   const sentAt = new Float64Array(depth * 2 + 1);
@@ -93,11 +93,15 @@ export const broadcast: Run = async (job, trains, window, failed) => {
     const messages = Math.min(reached + depth - sent, depth);
     if (messages <= 0 || !gate.running) return;
     for (let i = 0; i < messages; i++) sentAt[(sent + i) % sentAt.length] = now;
-    sent += messages;
     gate.inFlight += messages * connections;
-    const sender = all[0]!;
-    sender.send(messages, now);
-    sender.settle(messages, ignore);
+    // What one connection sends at once leaves in one write.
+    const share = senders > 1 ? 1 : messages;
+    for (let i = 0; i < messages; i += share) {
+      const sender = all[(sent + i) % senders]!;
+      sender.send(share, now);
+      sender.settle(share, ignore);
+    }
+    sent += messages;
   };
   const driver = {
     replied(connection: Connection, messages: number, now: number): void {

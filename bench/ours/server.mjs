@@ -2,20 +2,14 @@
 // The bench bundles this file once and runs the same bundle on all three runtimes.
 
 import process from "node:process";
-import { PreparedMessage, serve } from "@sansocket/ws";
+import { serve } from "@sansocket/ws";
 import { listening } from "../peers/lifeline.mjs";
-
-const topic = new Set();
 
 const echo = { message: (ws, data) => ws.send(data) };
 
 const broadcast = {
-  open: (ws) => void topic.add(ws),
-  message(_, data) {
-    const message = new PreparedMessage(data);
-    for (const ws of topic) ws.send(message);
-  },
-  close: (ws) => void topic.delete(ws),
+  open: (ws) => void ws.subscribe("all"),
+  message: (_, data) => void server.publish("all", data),
 };
 
 const server = await serve({

@@ -15,7 +15,7 @@ const echo = compression
 
 const broadcast = {
   open: (ws) => ws.subscribe("all"),
-  message: (_, data) => server.publish("all", data),
+  message: (_, data) => server.publish("all", data, compression),
 };
 
 const server = Bun.serve({
