@@ -12,7 +12,7 @@
 import { type Envelope, Kind } from "./envelope.ts";
 
 /** The most publishers of all channels that are remembered: 100 octets each. */
-const MOST = 100_000;
+const MOST = 1_000_000;
 /** After so many rounds of `sweep()` without a word a publisher is forgotten. */
 const ROUNDS = 10;
 
