@@ -40,6 +40,7 @@ const testedElsewhere: Record<string, string> = {
   "src/topics/counters.ts": "test/topics/relay_test.ts has its times and bounds",
   "src/topics/heard.ts": "test/topics/schedules_test.ts counts by it exactly",
   "src/topics/membership.ts": "test/topics/relay_test.ts has its order and times",
+  "src/topics/incoming.ts": "test/topics/relay_test.ts has what it tells apart",
   "src/topics/outgoing.ts": "test/topics/relay_test.ts has its bound and both kinds of outage",
   "src/topics/excepted.ts": "test/topics/relay_test.ts has order: broker",
   "src/topics/hub.ts": "test/topics/topics_test.ts drives it through its interface",
