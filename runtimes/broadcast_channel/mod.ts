@@ -11,6 +11,7 @@
 //    waits in the runtime: all of it on Node and Bun, and on Deno the last 256 that were posted, in
 //    silence. So the messages of one turn of the event loop are posted as one.
 
+import { type Flushable, flushAtLoopEnd } from "../../src/connection/turn.ts";
 import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 import { isUint8Array } from "../../src/util/brands.ts";
 import { describe } from "../../src/util/check_options.ts";
@@ -49,9 +50,6 @@ export function broadcastChannelBackplane(name: string): Backplane {
   return new BroadcastChannelBackplane(name);
 }
 
-/** Taken at once: a test runner with fake timers may replace it later. Pages do not have it. */
-const { setImmediate = queueMicrotask } = globalThis as { setImmediate?: typeof queueMicrotask };
-
 /** What is posted: the messages of one turn. */
 type Batch = readonly (readonly [channel: string, octets: Uint8Array])[];
 
@@ -63,7 +61,7 @@ function isBatch(data: unknown): data is Batch {
     );
 }
 
-class BroadcastChannelBackplane implements Backplane {
+class BroadcastChannelBackplane implements Backplane, Flushable {
   readonly name = "BroadcastChannel";
   readonly ordered = false;
   readonly #name: string;
@@ -106,20 +104,21 @@ class BroadcastChannelBackplane implements Backplane {
     this.#batch.push([channel, envelope.slice()]);
     if (this.#posted === undefined) {
       this.#posted = defer();
-      setImmediate(() => this.#post());
+      flushAtLoopEnd(this);
     }
     return this.#posted.promise;
   }
 
   close(): Promise<void> {
     this.#sink = undefined;
-    this.#post();
+    this.flush();
     this.#channel?.close();
     this.#channel = undefined;
     return RESOLVED;
   }
 
-  #post(): void {
+  /** Posts what waits. */
+  flush(): void {
     const [batch, posted] = [this.#batch, this.#posted];
     if (posted === undefined) return;
     this.#batch = [];
