@@ -59,6 +59,10 @@ const NO_HOOKS: DispatcherHooks = Object.freeze({});
 
 /** The consumer of one endpoint. */
 export class Dispatcher implements EndpointConsumer {
+  /** The endpoint whose messages these are. */
+  endpoint!: Endpoint;
+  /** Holds messages that wait to be sent. Made when the first one has to wait. */
+  outbox: Outbox | undefined;
   /** The calls that the handler gets. */
   hooks: DispatcherHooks = NO_HOOKS;
   /** Takes messages; without it they wait for `receive()`. */
@@ -69,14 +73,10 @@ export class Dispatcher implements EndpointConsumer {
   heartbeat: { stop(): void; unref(): void } | undefined;
   /** The owner, which is called at the end before the handler is. */
   owner: Owner | undefined;
-  /** Holds messages that wait to be sent. Made when the first one has to wait. */
-  outbox: Outbox | undefined;
   /** The topics of its server, if it has some. */
   topics: TopicHub | undefined;
   /** What it is subscribed to. Made by the first subscription. */
   subscriptions: Subscriptions | undefined;
-  /** The endpoint whose messages these are. */
-  endpoint!: Endpoint;
 
   /** Made when the program asks how the connection ended. */
   #closed: Deferred<CloseInfo> | undefined;

@@ -52,6 +52,7 @@ export class ConnectionGuard {
 
   readonly #settings: GuardSettings;
   readonly #counters: Counters;
+  #sent = 0;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   /** Made when they are needed; most connections never need them. */
@@ -63,7 +64,6 @@ export class ConnectionGuard {
    */
   #frames = 0;
   #received = 0;
-  #sent = 0;
   /** Since when the message in progress has made no progress, and the counts at that time. */
   #receiving:
     | { readonly since: number; readonly frames: number; readonly octets: number }

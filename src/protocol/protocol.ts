@@ -52,6 +52,9 @@ export class Protocol extends ProtocolSettings {
   readonly role: Role;
   /** Where the connection stands. */
   state: ProtocolState = "open";
+  /** Bytes to write. */
+  readonly output: FrameEncoder;
+  readonly #transform: MessageTransform | undefined;
   /**
    * What the last event carries: the message or the piece of it, or the payload of the Ping or
    * Pong.
@@ -61,14 +64,11 @@ export class Protocol extends ProtocolSettings {
   compressed: CompressedMessage | undefined;
   /** Whether the last "chunk" was the end of its message. */
   last = true;
-  /** Bytes to write. */
-  readonly output: FrameEncoder;
   /** Bytes that came and have not been parsed. */
   readonly input: FrameDecoder = new FrameDecoder();
   /** Made for the first message that does not come whole in a chunk. */
   #assembler: MessageAssembler | undefined;
   readonly #limits: MessageLimits;
-  readonly #transform: MessageTransform | undefined;
   readonly #guard: FrameGuard | undefined;
   /** Whether a header has been read whose payload is not complete. */
   #inFrame = false;

@@ -4,11 +4,6 @@
 /** How the caller drives a `Protocol`; docs/core.md has a table of these settings. */
 export class ProtocolSettings {
   /**
-   * Set while the transport takes nothing: a Pong then waits, and only the newest is kept. Default:
-   * false.
-   */
-  congested = false;
-  /**
    * Whether the protocol answers Pings; otherwise the caller does, with `Protocol.pong()`. Default:
    * true.
    */
@@ -40,4 +35,9 @@ export class ProtocolSettings {
    * returns "closing" instead. Default: false.
    */
   announcesClose = false;
+  /**
+   * Set while the transport takes nothing: a Pong then waits, and only the newest is kept. Default:
+   * false.
+   */
+  congested = false;
 }
