@@ -104,10 +104,14 @@ const median = (list: readonly number[]): number => {
 };
 
 /** Microseconds of CPU for a delivery in `to`, published by `from`. */
-async function cost(from: Server, to: Server, readers: Readers, count: number): Promise<number> {
-  // The rate leaves the process idle for a part of the time, with any number of connections.
-  const burst = count >= 500 ? 1 : 5;
-  const messages = Math.round(seconds * 200 * burst);
+async function cost(
+  from: Server,
+  to: Server,
+  readers: Readers,
+  count: number,
+  burst: number,
+): Promise<number> {
+  const messages = Math.round(seconds * 200) * burst;
   const arrived = readers.take(messages * count * FRAME);
   const before = await to.call<{ cpu: number; missed: number }>("usage");
   await from.call("publish", { count: messages, burst, size: SIZE });
@@ -117,7 +121,12 @@ async function cost(from: Server, to: Server, readers: Readers, count: number): 
   return (after.cpu - before.cpu) / (messages * count);
 }
 
-async function deliveries(kind: string, broker: number, count: number): Promise<string> {
+async function deliveries(
+  kind: string,
+  broker: number,
+  count: number,
+  burst: number,
+): Promise<string> {
   const local = new Server("none", 0);
   const publisher = new Server(kind, broker);
   const receiver = new Server(kind, broker);
@@ -132,8 +141,8 @@ async function deliveries(kind: string, broker: number, count: number): Promise<
   const costs: number[] = [];
   const own: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const before = await cost(local, local, localReaders, count);
-    const after = await cost(publisher, receiver, readers, count);
+    const before = await cost(local, local, localReaders, count, burst);
+    const after = await cost(publisher, receiver, readers, count, burst);
     if (round === 0) continue;
     ratios.push(after / before);
     costs.push(before);
@@ -141,8 +150,8 @@ async function deliveries(kind: string, broker: number, count: number): Promise<
   readers.close();
   await bothReaders.open(both!, count);
   for (let round = 0; round <= rounds; round++) {
-    const before = await cost(local, local, localReaders, count);
-    const after = await cost(alone, alone, bothReaders, count);
+    const before = await cost(local, local, localReaders, count, burst);
+    const after = await cost(alone, alone, bothReaders, count, burst);
     if (round > 0) own.push(after / before);
   }
   localReaders.close();
@@ -181,7 +190,10 @@ try {
   const brokers = [["redis", redis.port], ["nats", Number(nats.address.split(":")[1])]] as const;
   for (const [kind, port] of brokers) {
     for (const processes of [2, 4]) console.log(await latency(kind, port, processes));
-    for (const count of [50, 500]) console.log(await deliveries(kind, port, count));
+    // The rates leave the processes idle for a part of the time.
+    for (const [count, burst] of [[50, 5], [50, 25], [500, 1], [500, 3]] as const) {
+      console.log(await deliveries(kind, port, count, burst));
+    }
   }
 } finally {
   await redis.stop();

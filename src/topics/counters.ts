@@ -45,6 +45,7 @@ export class Counter {
 export class Counters {
   /** Those that had to go, because there were too many. */
   evicted = 0;
+  readonly #most: number;
   readonly #clock: Clock;
   readonly #repeat: (counter: Counter) => void;
   readonly #counters = new Map<string, Counter>();
@@ -61,8 +62,10 @@ export class Counters {
    *
    * @param clock Tells the time.
    * @param repeat Publishes the last number of a counter.
+   * @param most The most channels.
    */
-  constructor(clock: Clock, repeat: (counter: Counter) => void) {
+  constructor(clock: Clock, repeat: (counter: Counter) => void, most: number = MOST) {
+    this.#most = most;
     this.#clock = clock;
     this.#repeat = repeat;
   }
@@ -76,7 +79,7 @@ export class Counters {
   next(channel: string): Counter {
     let counter = this.#counters.get(channel);
     if (counter === undefined) {
-      if (this.#counters.size >= MOST) this.#evict();
+      if (this.#counters.size >= this.#most) this.#evict();
       counter = new Counter(channel, ++this.#generation);
       this.#counters.set(channel, counter);
     }
@@ -86,7 +89,7 @@ export class Counters {
     if (!counter.pending) {
       counter.pending = true;
       // While the broker is down nothing is repeated, and counters that had to go stay in the list.
-      if (this.#pending.length >= 2 * MOST) this.#pending = this.#pending.filter(isPending);
+      if (this.#pending.length >= 2 * this.#most) this.#pending = this.#pending.filter(isPending);
       this.#pending.push(counter);
       this.#schedule();
     }

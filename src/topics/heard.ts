@@ -34,8 +34,14 @@ export type Publishers = Map<number, Publisher>;
 export class Heard {
   /** Those that had to be forgotten, because there were too many. */
   evicted = 0;
+  readonly #most: number;
   readonly #all = new Set<Publisher>();
   #round = 0;
+
+  /** No publishers; at most so many are remembered. */
+  constructor(most: number = MOST) {
+    this.#most = most;
+  }
 
   /** How many are remembered. */
   get size(): number {
@@ -78,7 +84,7 @@ export class Heard {
   }
 
   #add(channel: Publishers, origin: number, generation: number, last: number): void {
-    if (this.#all.size >= MOST) {
+    if (this.#all.size >= this.#most) {
       for (const oldest of this.#all) {
         this.#drop(oldest);
         this.evicted++;

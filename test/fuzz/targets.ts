@@ -2,6 +2,7 @@
 
 import type { Target } from "./target.ts";
 import { duplex } from "./targets/duplex.ts";
+import { envelope } from "./targets/envelope.ts";
 import { extension } from "./targets/extension.ts";
 import { compressed, frames } from "./targets/frames.ts";
 import { handshake } from "./targets/handshake.ts";
@@ -30,4 +31,5 @@ export const targets: readonly Target[] = [
   sending,
   duplex,
   schedules,
+  envelope,
 ];

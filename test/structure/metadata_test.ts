@@ -37,8 +37,6 @@ const testedElsewhere: Record<string, string> = {
   "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",
   "src/topics/hub_topics.ts": "test/topics/topics_test.ts drives it through its interface",
   "src/topics/relay_stats.ts": "types only; test/topics/relay_test.ts compares what they say",
-  "src/topics/counters.ts": "test/topics/relay_test.ts has its times and bounds",
-  "src/topics/heard.ts": "test/topics/schedules_test.ts counts by it exactly",
   "src/topics/membership.ts": "test/topics/relay_test.ts has its order and times",
   "src/topics/incoming.ts": "test/topics/relay_test.ts has what it tells apart",
   "src/topics/outgoing.ts": "test/topics/relay_test.ts has its bound and both kinds of outage",
