@@ -12,15 +12,22 @@ const MOST = 100_000;
 
 /** The connections that have published what has not come back, the oldest first. */
 export class Excepted {
+  readonly #ordered: (topic: string) => boolean;
   readonly #waiting = new Map<string, WeakRef<Dispatcher>>();
+
+  /** None; `ordered` says which topics have the broker's order. Of others nothing comes back. */
+  constructor(ordered: (topic: string) => boolean) {
+    this.#ordered = ordered;
+  }
 
   /** How many messages are known. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Remembers who has published the last number of a counter. */
-  add(counter: Counter, dispatcher: Dispatcher): void {
+  /** Remembers who has published the last number of the counter of a topic. */
+  add(topic: string, counter: Counter, dispatcher: Dispatcher): void {
+    if (!this.#ordered(topic)) return;
     const waiting = this.#waiting;
     waiting.set(numberOf(counter), new WeakRef(dispatcher));
     if (waiting.size <= MOST) return;

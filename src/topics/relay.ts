@@ -87,7 +87,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #counters: Counters;
   readonly #outgoing: Outgoing;
   readonly #membership: Membership;
-  readonly #excepted = new Excepted();
+  readonly #excepted: Excepted;
   readonly #incoming: Incoming;
   /** What everything here goes by. */
   #state: "starting" | "up" | "down" | "closed" = "starting";
@@ -115,6 +115,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.#driver = driver;
     this.#clock = clock;
     this.#inbox = inboxChannel(options.prefix, processId());
+    this.#excepted = new Excepted(options.ordered);
     this.#incoming = new Incoming(hub, this.#origin, this.#heard, this.#excepted, options);
     this.#counters = new Counters(clock, (counter) => this.#repeat(counter));
     const refused = (error: unknown): void => this.#refused(error);
@@ -173,7 +174,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     const counter = this.#counters.next(channel);
     const once = this.defers(topic);
     const sent = this.#send(counter, Kind.message, message, droppable, key, once);
-    if (sent && except !== undefined) this.#excepted.add(counter, except);
+    if (sent && except !== undefined) this.#excepted.add(topic, counter, except);
   }
 
   /** Implements {@linkcode Peers}. */
