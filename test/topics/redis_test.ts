@@ -20,7 +20,11 @@ import {
 type Two = [Process, Process];
 
 /** Publishes numbers on a topic until it is told to stop; the result is the last one. */
-function publishing({ topics }: Process, topic: string): { count: number; stop(): Promise<void> } {
+function publishing(
+  { topics }: Process,
+  topic: string,
+  burst = 20,
+): { count: number; stop(): Promise<void> } {
   let stopped = false;
   const state = {
     count: 0,
@@ -31,7 +35,7 @@ function publishing({ topics }: Process, topic: string): { count: number; stop()
   };
   const done = (async () => {
     while (!stopped) {
-      for (let i = 0; i < 20; i++) topics.publish(topic, String(++state.count));
+      for (let i = 0; i < burst; i++) topics.publish(topic, String(++state.count));
       await turn();
     }
   })();
@@ -183,6 +187,66 @@ redisTest("the server is killed in a stream: each message is heard once or count
   await two.until(() => heard.at(-1) === `${stream.count + 1}`, "the last");
   assertCounted(heard, two, stream.count + 1);
   await stop(one, two);
+});
+
+redisTest("all faults in turn, to processes that hold and that drop: nothing is lost uncounted", [
+  "redis",
+], async (server) => {
+  const processes = [
+    await startProcess(server.port, { client: "redis", outage: "hold" }),
+    await startProcess(server.port, { client: "ioredis", outage: "hold" }),
+    await startProcess(server.port, { client: "redis" }),
+    await startProcess(server.port, { client: "ioredis" }),
+  ];
+  const topics = ["a", "b", "c", "d"];
+  const join = (): Promise<string[][][]> =>
+    Promise.all(processes.map((one) => Promise.all(topics.map((topic) => one.hear(topic)))));
+  const lists = await join();
+  const streams = processes.map((one, i) => publishing(one, topics[i]!, 2));
+  const faults = [
+    () => server.command("CLIENT", "KILL", "TYPE", "pubsub"),
+    () => server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+    async () => {
+      await server.kill();
+      await server.restart();
+    },
+    async () => {
+      server.freeze();
+      for (let i = 0; i < 20; i++) await turn();
+      server.thaw();
+    },
+  ];
+  for (let i = 0; i < 12; i++) {
+    const one = processes[i % 4]!;
+    // What is held comes a second later.
+    const dropping = lists[i % 4]![2]!;
+    const before = dropping.length;
+    await one.until(() => dropping.length > before + 20, "more");
+    // In an order that has each of them behind each.
+    await faults[[0, 1, 2, 3, 1, 0, 2, 0, 3, 2, 1, 3][i]!]!();
+  }
+  for (const stream of streams) await stream.stop();
+  for (const one of processes) await one.is("up");
+  await join();
+  for (const [i, one] of processes.entries()) {
+    // What is held leaves a second after the server is back.
+    while ((one.topics.stats().backplane!.waiting) > 0) await turn();
+    one.topics.publish(topics[i]!, `${++streams[i]!.count}`);
+  }
+  for (const [i, one] of processes.entries()) {
+    for (const [j, topic] of topics.entries()) {
+      const heard = lists[i]![j]!;
+      const { count } = streams[j]!;
+      await one.until(() => heard.at(-1) === `${count}`, `the last on ${topic}`);
+      const numbers = heard.map(Number);
+      assertEquals(numbers, [...new Set(numbers)].sort((a, b) => a - b));
+      const gaps = one.gaps.filter(([name]) => name === topic).map(([, missed]) => missed);
+      const missed = gaps.reduce((sum, one) => sum + one, 0);
+      assertEquals(count - numbers[0]! + 1, numbers.length + missed, `${topic} at ${i}`);
+      if (i === j) assertEquals([numbers.length, missed], [count, 0]);
+    }
+  }
+  await stop(...processes);
 });
 
 redisTest("the server is slow: what it has not taken is bounded and counted, and flush() waits", [

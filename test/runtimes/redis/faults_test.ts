@@ -29,12 +29,16 @@ interface Client {
   end(): void;
 }
 
-type Make = (port: number, how?: { retries?: boolean; clock?: Clock }) => Client;
+type Make = (port: number, how?: { retries?: boolean; clock?: Clock; username?: string }) => Client;
 
 const makers: Record<string, Make> = {
-  redis(port, { retries = true, clock } = {}) {
+  redis(port, { retries = true, clock, username } = {}) {
     const reconnectStrategy = retries ? 5 : false;
-    const client = createClient({ socket: { port, host: "127.0.0.1", reconnectStrategy } });
+    const user = username === undefined ? {} : { username, password: "secret" };
+    const client = createClient({
+      socket: { port, host: "127.0.0.1", reconnectStrategy },
+      ...user,
+    });
     return {
       backplane: new RedisBackplane(connectionOf(client, false), false, clock),
       sink: new RecordingSink(),
@@ -42,9 +46,11 @@ const makers: Record<string, Make> = {
       end: () => client.destroy(),
     };
   },
-  ioredis(port, { retries = true, clock } = {}) {
+  ioredis(port, { retries = true, clock, username } = {}) {
     const retryStrategy = retries ? () => 5 : null;
-    const client = new Redis({ port, host: "127.0.0.1", lazyConnect: true, retryStrategy });
+    const user = username === undefined ? {} : { username, password: "secret" };
+    const host = "127.0.0.1";
+    const client = new Redis({ port, host, lazyConnect: true, retryStrategy, ...user });
     return {
       backplane: new RedisBackplane(connectionOf(client, false), false, clock),
       sink: new RecordingSink(),
@@ -209,6 +215,20 @@ both("rejects only what the server refuses", async (server, make) => {
   await one.sink.count(2);
   assertEquals(one.sink.numbers("good:a"), [1, 3]);
   assertEquals(one.sink.states, ["up"]);
+  await finish(one);
+});
+
+both("needs no more rights than the pages say", async (server, make) => {
+  const commands = ["+@connection", "+info", "+role", "+publish", "+subscribe", "+unsubscribe"];
+  const user = ["topics", "on", ">secret", "resetchannels", "&shop:*", "-@all", ...commands];
+  assertEquals(await server.command("ACL", "SETUSER", ...user), "+OK\r\n");
+  const one = await begin(make(server.port, { username: "topics" }));
+  await one.backplane.join(["shop:a"]);
+  assertEquals(await one.backplane.publish("shop:a", number(1)), 1);
+  await one.sink.count(1);
+  await one.backplane.leave(["shop:a"]);
+  assertEquals(await one.backplane.publish("shop:a", number(1)), 0);
+  await assertRejects(() => one.backplane.join(["a"]), Error, "NOPERM");
   await finish(one);
 });
 
