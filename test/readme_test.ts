@@ -137,12 +137,11 @@ for (const page of pages) {
       }, { skip: redisSkip });
     } else if (needs === "nats") {
       test(title, async () => {
-        const nats = await startNats();
+        await using nats = await startNats();
         await runSample(
           code.replaceAll("127.0.0.1:4222", nats.address),
           (file) => start(name, file),
         );
-        await nats.stop();
       }, { skip: withoutNats });
     } else {
       const skip = needs !== undefined && needs !== runtime && `a program for ${needs}`;

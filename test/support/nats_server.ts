@@ -1,12 +1,14 @@
 // A real nats-server for tests, alone or three in a cluster, on free ports of 127.0.0.1.
 //
 // 1. It takes ports that are free, and keeps them over `kill()` and `restart()`.
-// 2. `stop()` ends it, also one that is frozen, and removes its folder.
+// 2. `stop()` ends it, also one that is frozen, and removes its folder. One that a test which failed
+//    has left is ended with the process.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { type Child, findExecutable, run } from "./process.ts";
 
 /** Debian has it where the PATH of a user need not lead. */
@@ -18,7 +20,7 @@ export const withoutNats: string | false = executable === undefined &&
   "nats-server is not installed";
 
 /** A server that runs. */
-export interface NatsServer {
+export interface NatsServer extends AsyncDisposable {
   /** Where clients connect: "127.0.0.1:4222". */
   readonly address: string;
   /** Where other servers of its cluster connect. */
@@ -71,6 +73,15 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   let listening: readonly string[] = [];
   const port = (kind: keyof Ports): string => hostAndPort(ports?.[kind]?.[0]).split(":")[1] ?? "-1";
 
+  const end = (): void => child.signal("SIGKILL");
+  const ended = async (): Promise<void> => {
+    process.off("exit", end);
+    await child.stop("SIGKILL");
+  };
+  const stop = async (): Promise<void> => {
+    await ended();
+    await rm(folder, { recursive: true, force: true });
+  };
   async function start(): Promise<void> {
     const lines = [`host: 127.0.0.1`, `port: ${port("nats")}`];
     lines.push(`http: "127.0.0.1:${port("monitoring")}"`, `ports_file_dir: "${folder}"`);
@@ -82,6 +93,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     listening = lines;
     await writeFile(file, [...listening, config, ""].join("\n"));
     child = run([executable ?? "nats-server", "--config", file]);
+    process.once("exit", end);
     await child.waitFor(/Server is ready/);
     ports ??= await readPorts(folder);
   }
@@ -95,9 +107,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
       return hostAndPort(ports?.cluster?.[0]);
     },
     log: () => child.output(),
-    async kill() {
-      await child.stop("SIGKILL");
-    },
+    kill: ended,
     restart: start,
     freeze: () => child.signal("SIGSTOP"),
     thaw: () => child.signal("SIGCONT"),
@@ -115,10 +125,8 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
       const response = await fetch(`http://${hostAndPort(ports?.monitoring[0])}/${what}`);
       return await response.json();
     },
-    async stop() {
-      await child.stop("SIGKILL");
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 

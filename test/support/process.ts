@@ -38,7 +38,7 @@ export interface Child {
    */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Sends a signal. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void;
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT" | "SIGKILL"): void;
   /** Resolves with the next output, or the end. */
   changed(): Promise<void>;
   /** The exit code, once the process has ended. */

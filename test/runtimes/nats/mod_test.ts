@@ -151,11 +151,10 @@ test("natsBackplane refuses what is no connection, with the line that installs o
 });
 
 test("natsBackplane refuses a connection with noEcho by name", async () => {
-  const server = await startNats();
+  await using server = await startNats();
   const connection = await connected(server.address, { noEcho: true });
   assertThrows(() => natsBackplane(connection), TypeError, "noEcho");
   await connection.close();
-  await server.stop();
 }, { skip });
 
 test(
