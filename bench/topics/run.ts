@@ -158,7 +158,7 @@ async function deliveries(
   bothReaders.close();
   await Promise.all([local, publisher, receiver, alone].map((server) => server.end()));
   const lowest = Math.min(...ratios).toFixed(2);
-  return `${kind}, ${count} subscribers: ${
+  return `${kind}, ${count} subscribers, ${burst} every 5 ms: ${
     median(costs).toFixed(2)
   } µs local; from another process ` +
     `${median(ratios).toFixed(2)} of that (lowest ${lowest}); published there with the backplane ` +
