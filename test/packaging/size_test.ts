@@ -11,13 +11,13 @@ import { run, skip, withFolder } from "./support.ts";
 
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number]> = {
-  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 38.5],
+  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 39],
   WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41.5],
   // 2.6 of it are topics, which each server has.
   serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 58.5],
   "serve and createTopics": [
     `import { createTopics, serve } from "@sansocket/ws"; serve({ topics: createTopics(), websocket: () => {} });`,
-    64,
+    65,
   ],
 };
 
