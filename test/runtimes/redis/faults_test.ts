@@ -336,6 +336,35 @@ both("throws away a duplicate that has not connected after 10 s, and makes anoth
   await finish(one);
 });
 
+test("redisBackplane() works with the older protocol of Redis, too", async () => {
+  await using server = await startRedis();
+  const older = createClient({ url: server.url, RESP: 2 });
+  await older.connect();
+  const other = new Redis(server.port, { protocol: 2 });
+  for (const client of [older, other]) {
+    for (const sharded of [false, true]) {
+      const backplane = redisBackplane(client, { sharded });
+      const sink = new RecordingSink();
+      backplane.start(sink);
+      await sink.is("up");
+      await backplane.join(["a", "b"]);
+      const sent = [new Uint8Array(0), Uint8Array.of(0xff, 0x0d, 0x0a, 0x00), number(1)];
+      for (const payload of sent) assertEquals(await backplane.publish("a", payload), 1);
+      await sink.count(3);
+      assertEquals(sink.messages.map(({ envelope }) => envelope), sent);
+      await backplane.leave(["a", "b"]);
+      assertEquals(await backplane.publish("a", number(2)), 0);
+      // It has left everything, and joins again.
+      await backplane.join(["b"]);
+      assertEquals(await backplane.publish("b", number(3)), 1);
+      await sink.count(4);
+      await backplane.close();
+    }
+  }
+  older.destroy();
+  other.disconnect();
+}, { skip });
+
 test("redisBackplane() with ioredis and a prefix for keys has the same channels", async () => {
   await using server = await startRedis();
   for (const sharded of [false, true]) {
