@@ -140,17 +140,14 @@ export class Hub implements TopicHub, Inbound {
     checkTopic(name);
     this.#checkOpen();
     const topic = this.#topic(name);
-    const added = !topic.listeners.includes(listener);
-    if (added) topic.listeners = [...topic.listeners, listener];
-    return this.#join(topic, added);
+    return this.#join(topic, topic.listen(listener));
   }
 
   /** Ends that; false when there was nothing to end. */
   unlisten(name: string, listener: TopicListener): boolean {
     checkTopic(name);
     const topic = this.topics.get(name);
-    if (topic === undefined || !topic.listeners.includes(listener)) return false;
-    topic.listeners = topic.listeners.filter((one) => one !== listener);
+    if (!topic?.unlisten(listener)) return false;
     this.#left(topic);
     return true;
   }
@@ -274,7 +271,7 @@ export class Hub implements TopicHub, Inbound {
     const [payload, opcode] = contentOf(message);
     const text = opcode === Opcode.text ? decodeUtf8(payload, 0, payload.length) : undefined;
     for (const listener of listeners) {
-      if (topic.listeners !== listeners && !topic.listeners.includes(listener)) continue;
+      if (!topic.hears(listener)) continue;
       tally.delivered++;
       const data: Message = text ?? payload.slice();
       tell((data) => listener(data, name), data, this.#hooks.report);

@@ -30,10 +30,12 @@ export class Topic {
   readonly name: string;
   /** The connections. */
   members: Member[] = [];
-  /** The functions. A list that is replaced, not changed. */
-  listeners: readonly TopicListener[] = [];
   /** For each member, where the topic stands in its list. */
   #slots: number[] = [];
+  /** The functions, if there are some. */
+  #listeners: Set<TopicListener> | undefined;
+  /** The same as a list, made by the first publication after a change. */
+  #list: readonly TopicListener[] | undefined;
   /** How many publications go through the list of members. */
   #readers = 0;
 
@@ -44,7 +46,33 @@ export class Topic {
 
   /** How many subscribers it has. */
   get size(): number {
-    return this.members.length + this.listeners.length;
+    return this.members.length + (this.#listeners?.size ?? 0);
+  }
+
+  /** The functions: a list that is replaced, not changed. */
+  get listeners(): readonly TopicListener[] {
+    return this.#list ??= [...this.#listeners ?? []];
+  }
+
+  /** Whether a function has subscribed. */
+  hears(listener: TopicListener): boolean {
+    return this.#listeners?.has(listener) ?? false;
+  }
+
+  /** Subscribes a function, unless it has. */
+  listen(listener: TopicListener): boolean {
+    if (this.hears(listener)) return false;
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    this.#list = undefined;
+    return true;
+  }
+
+  /** Ends that; false when there was nothing to end. */
+  unlisten(listener: TopicListener): boolean {
+    if (!this.#listeners?.delete(listener)) return false;
+    this.#list = undefined;
+    return true;
   }
 
   /** Adds a member, in whose list the topic stands at `slot`. Returns its place. */

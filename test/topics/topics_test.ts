@@ -349,3 +349,20 @@ test("publish() sends compressed messages to those that take them, and others as
     await ws.close();
   }
 });
+
+test("a topic may have 10,000 functions, of which half leave, and one that came back is called once", async () => {
+  const topics = createTopics();
+  const called: number[] = [];
+  const listeners = Array.from({ length: 10_000 }, (_, i) => () => void called.push(i));
+  for (const listener of listeners) void topics.subscribe("a", listener);
+  assertEquals(topics.publish("a", "x").delivered, 10_000);
+  for (const listener of listeners.slice(0, 5_000)) assert(topics.unsubscribe("a", listener));
+  assertEquals(topics.unsubscribe("a", listeners[0]!), false);
+  for (let i = 0; i < 2; i++) void topics.subscribe("a", listeners[0]!);
+  called.length = 0;
+  assertEquals(topics.publish("a", "x").delivered, 5_001);
+  assertEquals([called[0], called.at(-1), called.length], [5_000, 0, 5_001]);
+  assertEquals(topics.subscribers("a"), 5_001);
+  await topics.close();
+  assertEquals(topics.stats().subscriptions, 0);
+});
