@@ -7,7 +7,7 @@
 //   ts redis     with a Redis server, in place of the one on the usual port
 //   ts nats      with a server of NATS, likewise
 //   ts server    not here: test/interop/scaling_page_test.ts starts several of them together
-//   python       by Debian's Python, where it has the modules
+//   python run   by Debian's Python, where it has the modules; other Python is a part of a program
 
 import { assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";
@@ -47,7 +47,7 @@ interface Sample {
 /** The samples of a page that are programs. */
 function samplesOf(page: string): Sample[] {
   const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/```((?:ts|python)\b.*)\n([^]*?)```/g)]
+  return [...text.matchAll(/```(ts\b.*|python run)\n([^]*?)```/g)]
     .map(([, kind = "", code = ""]) => ({ kind, code }));
 }
 
