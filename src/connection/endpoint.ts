@@ -48,7 +48,7 @@ export class Endpoint implements TransportSink {
   readonly transport: Transport;
   #flushScheduled = false;
   #loopFlushScheduled = false;
-  /** Whether the receiving half waits for the end of the turn. */
+  /** `inbound.yielding`, which would have to be fetched for each receiver of a broadcast. */
   #yields = false;
   /** Traces the connection. A tracer that is set later begins with the next frame. */
   tracer: Tracer | undefined;

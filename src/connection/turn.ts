@@ -4,7 +4,6 @@
 // between two messages of an async handler, and needs no timer. All connections share the rounds,
 // so a broadcast costs a few microtasks, not a few for each receiver. Measured on Node with 32
 // pipelined echoes by `for await`: 32 writes without the rounds, 1 with them.
-
 //
 // What is published leaves at the end of the turn of the event loop. So the messages of several
 // senders, whose chunks came at once, are one write for each receiver. With 8 messages in flight

@@ -4,31 +4,21 @@ import process from "node:process";
 import type { Browser, Page } from "playwright-core";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { findExecutable } from "../support/process.ts";
+import { chromiumArgs, chromiumPath } from "../support/chromium.ts";
 import { runtime } from "../support/test.ts";
-
-const executablePath = findExecutable(["chromium", "chromium-browser", "google-chrome"]);
 
 /** Why pages are not tested here, if they are not. */
 export const skip: string | false = runtime !== "node"
   ? "one browser run covers servers on all three runtimes"
-  : !executablePath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
+  : !chromiumPath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
 
 /** Starts it. */
 export async function launch(): Promise<Browser> {
-  assert(executablePath, "Expected chromium, chromium-browser or google-chrome in PATH");
+  assert(chromiumPath, "Expected chromium, chromium-browser or google-chrome in PATH");
   const { chromium } = await import("playwright-core");
   return await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    executablePath: chromiumPath,
+    args: [...chromiumArgs],
   });
 }
 

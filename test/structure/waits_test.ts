@@ -27,9 +27,7 @@ const exceptions: readonly [wait: string, reason: string][] = [
     "test/interop/programs/lines.ts: setTimeout(LIFETIME)",
     "test/interop/programs/lines.ts: setTimeout(5_000)",
     "test/support/process.ts: setTimeout(10_000)",
-    "test/topics/nats_test.ts: setTimeout(PATIENCE)",
-    "test/topics/backplane_suite.ts: setTimeout(PATIENCE)",
-    "test/topics/redis_support.ts: setTimeout(PATIENCE)",
+    "test/topics/changes.ts: setTimeout(PATIENCE)",
   ]),
   ...of("crowds of real sockets: what is asked is what the kernel and the process let go of", [
     "test/faults/handlers_test.ts: closeTimeout: 1_000",

@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 import { test } from "../support/test.ts";
+import { Changes } from "./changes.ts";
 
 /** A driver, and what it was made of. */
 export interface DriverSetup {
@@ -43,9 +44,6 @@ export interface SuiteOptions {
   readonly outages?: boolean;
 }
 
-/** How long a test waits for what has to come. */
-const PATIENCE = 20_000;
-
 /** A sink that keeps everything. */
 export class RecordingSink implements BackplaneSink {
   /** What came, in order. */
@@ -56,7 +54,7 @@ export class RecordingSink implements BackplaneSink {
   readonly reasons: unknown[] = [];
   /** How often anything was called. */
   calls = 0;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   message(channel: string, envelope: Uint8Array): void {
     this.messages.push({ channel, envelope });
@@ -85,17 +83,8 @@ export class RecordingSink implements BackplaneSink {
   }
 
   /** Waits until something holds, and looks whenever something was reported. */
-  async until(holds: () => boolean, what: string): Promise<void> {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      this.#change();
-    }, PATIENCE);
-    while (!holds()) {
-      if (late) throw new Error(`Waited in vain: ${what}; ${this.messages.length} messages`);
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
-    }
-    clearTimeout(timer);
+  until(holds: () => boolean, what: string): Promise<void> {
+    return this.#changes.until(holds, what, () => `${this.messages.length} messages`);
   }
 
   /** Waits for so many messages altogether. */
@@ -110,7 +99,7 @@ export class RecordingSink implements BackplaneSink {
 
   #change(): void {
     this.calls++;
-    for (const resolve of this.#changed.splice(0)) resolve();
+    this.#changes.happened();
   }
 }
 

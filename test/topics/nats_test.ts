@@ -26,11 +26,9 @@ import {
 } from "../support/nats_server.ts";
 import { root, runtimeNames, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
+import { Changes } from "./changes.ts";
 
 const skip = withoutNats;
-
-/** How long a test waits for what has to come. */
-const PATIENCE = 20_000;
 
 /** What a process hears on a topic, in order: numbers of messages, and how many were missed. */
 type Heard = (number | { readonly missed: number })[];
@@ -98,12 +96,8 @@ async function enter(
   const states: string[] = [];
   const errors: unknown[] = [];
   const lists = new Map<string, Heard>();
-  let waiting: (() => void)[] = [];
-  const happened = (): void => {
-    const woken = waiting;
-    waiting = [];
-    for (const wake of woken) wake();
-  };
+  const changes = new Changes();
+  const happened = (): void => changes.happened();
   const topics = createTopics({
     backplane,
     onGap: ({ topic = "", missed }) => {
@@ -120,18 +114,7 @@ async function enter(
     },
     ...options,
   });
-  const until: Process["until"] = async (holds, what) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      happened();
-    }, PATIENCE);
-    while (!holds()) {
-      if (late) throw new Error(`Waited in vain: ${what}; ${JSON.stringify(topics.stats())}`);
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    }
-    clearTimeout(timer);
-  };
+  const until: Process["until"] = (holds, what) => changes.until(holds, what, () => topics.stats());
   return {
     topics,
     connection,

@@ -8,12 +8,10 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { type RedisServer, redisSkip, startRedis } from "../support/redis_server.ts";
 import { test } from "../support/test.ts";
+import { Changes } from "./changes.ts";
 
 /** The packages that speak to Redis. */
 export type Package = "redis" | "ioredis";
-
-/** How long a test waits for what has to come. */
-const PATIENCE = 20_000;
 
 /** What a test may choose. */
 export interface ProcessOptions extends TopicsOptions {
@@ -51,12 +49,8 @@ export async function startProcess(port: number, options: ProcessOptions = {}): 
   const errors: unknown[] = [];
   const lists = new Map<string, string[]>();
   const listeners = new Map<string, (data: unknown) => void>();
-  let waiting: (() => void)[] = [];
-  const changed = (): void => {
-    const woken = waiting;
-    waiting = [];
-    for (const wake of woken) wake();
-  };
+  const changes = new Changes();
+  const changed = (): void => changes.happened();
   const topics = createTopics({
     backplane: clock === undefined ? backplane : withClock(backplane, clock),
     onGap({ topic, missed }) {
@@ -87,18 +81,7 @@ export async function startProcess(port: number, options: ProcessOptions = {}): 
       if (!joined) throw new Error(`Not joined: ${topic}`);
       return list;
     },
-    async until(holds, what) {
-      let late = false;
-      const timer = setTimeout(() => {
-        late = true;
-        changed();
-      }, PATIENCE);
-      while (!holds()) {
-        if (late) throw new Error(`Waited in vain: ${what}; ${JSON.stringify(topics.stats())}`);
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      }
-      clearTimeout(timer);
-    },
+    until: (holds, what) => changes.until(holds, what, () => topics.stats()),
     is: (state) => process.until(() => states.at(-1) === state, state),
     async [Symbol.asyncDispose]() {
       await topics.close({ timeout: 1 });

@@ -7,6 +7,7 @@ import { connect, serve } from "@sansocket/ws";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { chromiumArgs, chromiumPath } from "../../support/chromium.ts";
 import { findExecutable, run } from "../../support/process.ts";
 
 /** A page in a running browser. */
@@ -58,16 +59,10 @@ const LIFETIME = 100_000;
 /** Chromium, driven over the DevTools protocol. */
 export const chromium: Browser = {
   name: "Chromium",
-  executable: findExecutable(["chromium", "chromium-browser", "google-chrome"]),
+  executable: chromiumPath,
   args: (folder) => [
     "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    ...chromiumArgs,
     "--remote-debugging-port=0",
     `--user-data-dir=${folder}`,
     "about:blank",
