@@ -32,7 +32,7 @@ export interface NatsServer extends AsyncDisposable {
   /** Starts it again, on the same ports. */
   restart(): Promise<void>;
   /** Stops its processes in mid-air: the kernel takes what is sent, and nothing answers. */
-  freeze(): void;
+  freeze(): Promise<void>;
   /** Ends that. */
   thaw(): void;
   /** Has it read its configuration anew; resolves once it has. */
@@ -109,7 +109,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     log: () => child.output(),
     kill: ended,
     restart: start,
-    freeze: () => child.signal("SIGSTOP"),
+    freeze: () => child.freeze(),
     thaw: () => child.signal("SIGCONT"),
     async configure(text) {
       config = text;

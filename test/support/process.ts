@@ -6,7 +6,7 @@
 // 3. `stop()` waits for the exit, and kills what has not ended after ten seconds.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -38,7 +38,9 @@ export interface Child {
    */
   waitFor(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Sends a signal. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT" | "SIGKILL"): void;
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGCONT" | "SIGKILL"): void;
+  /** Stops it by SIGSTOP, until SIGCONT. */
+  freeze(): Promise<void>;
   /** Resolves with the next output, or the end. */
   changed(): Promise<void>;
   /** The exit code, once the process has ended. */
@@ -74,6 +76,27 @@ export function commandOf(
   args: readonly string[] = [],
 ): readonly [string, ...string[]] {
   return [...commands[name], file, ...args];
+}
+
+/**
+ * Stops a process by SIGSTOP. On a busy machine its threads run on for a while after the signal, and
+ * answer: Linux says when all of them have stopped.
+ *
+ * @param pid The process.
+ */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  const tasks = `/proc/${pid}/task`;
+  const isStopped = (task: string): boolean => {
+    try {
+      return /\) [TtZX] /.test(readFileSync(join(tasks, task, "stat"), "latin1"));
+    } catch {
+      // A thread that has ended meanwhile.
+      return false;
+    }
+  };
+  const stopped = (): boolean => !existsSync(tasks) || readdirSync(tasks).every(isStopped);
+  while (!stopped()) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /**
@@ -116,6 +139,9 @@ export function run(command: readonly string[]): Child {
     ended: () => ended,
     signal(signal) {
       if (child.pid !== undefined && !ended) process.kill(child.pid, signal);
+    },
+    async freeze() {
+      if (child.pid !== undefined && !ended) await freeze(child.pid);
     },
     changed: () =>
       new Promise((resolve) => {

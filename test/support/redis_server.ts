@@ -11,7 +11,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { findExecutable } from "./process.ts";
+import { findExecutable, freeze } from "./process.ts";
 
 const executable = findExecutable(["redis-server"]);
 
@@ -37,7 +37,7 @@ export interface RedisServer extends AsyncDisposable {
   /** Starts it again, on the same port. */
   restart(): Promise<void>;
   /** Freezes it; its connections stay. */
-  freeze(): void;
+  freeze(): Promise<void>;
   /** Lets it go on. */
   thaw(): void;
   /** Ends it, and removes its folder. */
@@ -94,7 +94,9 @@ export async function startRedis(...args: string[]): Promise<RedisServer> {
     until,
     kill,
     restart: start,
-    freeze: () => signal(child, "SIGSTOP"),
+    async freeze() {
+      if (child?.pid !== undefined) await freeze(child.pid);
+    },
     thaw: () => signal(child, "SIGCONT"),
     stop,
     [Symbol.asyncDispose]: stop,

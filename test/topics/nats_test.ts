@@ -114,7 +114,8 @@ async function enter(
     },
     ...options,
   });
-  const until: Process["until"] = (holds, what) => changes.until(holds, what, () => topics.stats());
+  const until: Process["until"] = (holds, what) =>
+    changes.until(holds, what, () => ({ states, ...topics.stats() }));
   return {
     topics,
     connection,
@@ -331,7 +332,7 @@ test("NATS is frozen: found within 60 s by a probe, with one bound for what wait
     publish(one, "a", 1, 10);
     await told(two, heard, 10);
     await one.topics.flush();
-    server!.freeze();
+    await server!.freeze();
     const large = new Uint8Array(65_536);
     for (let i = 0; i < 64; i++) one.topics.publish("large", large);
     const { notTaken = 0, waiting = 0 } = one.topics.stats().backplane ?? {};
@@ -353,7 +354,7 @@ test("NATS in a cluster has a frozen node: its clients go to another", async () 
   await onServers(await startNatsCluster(), async ({ servers, enter, clock }) => {
     const [one, two] = [await enter(0), await enter(1)];
     const heard = await one.hear("a");
-    servers[0]!.freeze();
+    await servers[0]!.freeze();
     for (let i = 0; i < 3; i++) {
       await clock.advance(10_000);
       // The server of the other one answers: that it did is to be seen before the clock goes on.

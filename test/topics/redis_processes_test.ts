@@ -69,7 +69,7 @@ test(
     one.topics.publish("a", "1");
     await child.waitFor(/first 1\n/);
 
-    child.signal("SIGSTOP");
+    await child.freeze();
     const filler = "x".repeat(50_000);
     let number = 1;
     const subscribers = (): Promise<string> => server.command("PUBSUB", "NUMSUB", "sansocket:t:a");

@@ -211,7 +211,7 @@ redisTest("all faults in turn, to processes that hold and that drop: nothing is 
       await server.restart();
     },
     async () => {
-      server.freeze();
+      await server.freeze();
       for (let i = 0; i < 20; i++) await turn();
       server.thaw();
     },
@@ -258,7 +258,7 @@ redisTest("the server is slow: what it has not taken is bounded and counted, and
   one.topics.publish("a", "1");
   await two.until(() => heard.length === 1, "the first");
   await one.topics.flush();
-  server.freeze();
+  await server.freeze();
   const filler = "x".repeat(10_000);
   for (let i = 2; i <= 301; i++) one.topics.publish("a", `${i} ${filler}`);
   const { waiting, notTaken } = one.topics.stats().backplane!;

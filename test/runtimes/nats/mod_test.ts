@@ -304,7 +304,7 @@ test("natsBackplane is down when its connection is closed or drained under it", 
 test("natsBackplane gets away from a server that is frozen, when it is told to", async () => {
   await withDriver(async ({ server, backplane, sink }) => {
     await backplane.join(["a"]);
-    server.freeze();
+    await server.freeze();
     const lost = backplane.publish("a", number(1));
     backplane.restart!();
     await sink.is("down");

@@ -237,7 +237,7 @@ both(
   async (server, make) => {
     const one = await begin(make(server.port));
     await one.backplane.join(["a"]);
-    server.freeze();
+    await server.freeze();
     const taken = one.backplane.publish("a", number(1));
     one.backplane.restart!();
     assertEquals(one.sink.states, ["up", "down"]);
@@ -261,7 +261,7 @@ both("closes while it connects, joins and publishes", async (server, make) => {
   await early.backplane.close();
   await connected;
   const one = await begin(make(server.port));
-  server.freeze();
+  await server.freeze();
   const work = [one.backplane.join(["a"]), one.backplane.publish("a", number(1))];
   await one.backplane.close();
   for (const { status } of await Promise.allSettled(work)) assertEquals(status, "rejected");
