@@ -400,7 +400,7 @@ test("NATS is killed and comes back: 10,000 topics are joined again", async () =
 
 test("NATS cuts a slow consumer: what it has lost is told with the exact count", async () => {
   const config = "max_payload: 8192\nmax_pending: 16384";
-  await onServers([await startNats({ config })], async ({ enter, clock }) => {
+  await onServers([await startNats({ config })], async ({ enter }) => {
     const [one, two] = [await enter(), await enter()];
     const heard = await two.hear("a");
     publish(one, "a", 1, 10);
@@ -411,10 +411,15 @@ test("NATS cuts a slow consumer: what it has lost is told with the exact count",
       for (let i = 0; i < 100; i++) one.topics.publish("a", number());
       await one.topics.flush();
     }
-    await two.until(() => two.states.length >= 3 && two.states.at(-1) === "up", "down and up");
-    assertEquals(await two.topics.subscribe("a", () => {}), { joined: true });
-    publish(one, "a", last + 1, last += 2);
-    await clock.advance(1_500);
+    // The server may cut it again for what it still has for it: the last number shows the loss only
+    // if it comes through.
+    do {
+      await two.is("up");
+      await two.topics.subscribe("a", () => {});
+      publish(one, "a", last + 1, ++last);
+      await one.topics.flush();
+      await two.connection.flush().catch(() => {});
+    } while (heard.at(-1) !== last);
     await told(two, heard, last);
     assert(missed(heard) > 0);
     assertEquals(two.topics.stats().backplane?.missed, missed(heard));
