@@ -1,4 +1,5 @@
-// The channels of a broker: one for each topic, and one for each process.
+// The channels of a broker: one for each topic, one for who is present there, and one for each
+// process.
 //
 // A name of a topic is any text, and nothing in it may be syntax of a broker (`*`, `.`, `>`, `{}`,
 // spaces). So only letters, digits, `-` and `_` stay as they are, and every other octet of its
@@ -16,10 +17,13 @@ export const prefixRule: OptionRule = kind(
   (value) => typeof value === "string" && PREFIX.test(value),
 );
 
+/** What a channel of a topic carries: messages, messages with history, or who is present. */
+export type ChannelKind = "t" | "h" | "p";
+
 /** The channel of a topic. */
-export function topicChannel(prefix: string, topic: string): string {
-  if (/^[\w-]*$/.test(topic)) return `${prefix}t:${topic}`;
-  let name = `${prefix}t:`;
+export function topicChannel(prefix: string, topic: string, kind: ChannelKind = "t"): string {
+  if (/^[\w-]*$/.test(topic)) return `${prefix}${kind}:${topic}`;
+  let name = `${prefix}${kind}:`;
   for (const octet of encodeUtf8(topic)) {
     const character = String.fromCharCode(octet);
     name += /[\w-]/.test(character)
@@ -32,4 +36,9 @@ export function topicChannel(prefix: string, topic: string): string {
 /** The channel on which a process gets messages for its connections. */
 export function inboxChannel(prefix: string, id: string): string {
   return `${prefix}i:${id}`;
+}
+
+/** The name of the lease of a process. */
+export function leaseName(prefix: string, id: string): string {
+  return `${prefix}l:${id}`;
 }
