@@ -31,6 +31,8 @@ export interface NatsServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again, on the same ports. */
   restart(): Promise<void>;
+  /** Forgets what JetStream keeps, while the server is ended. */
+  loseData(): Promise<void>;
   /** Stops its processes in mid-air: the kernel takes what is sent, and nothing answers. */
   freeze(): Promise<void>;
   /** Ends that. */
@@ -47,6 +49,8 @@ export interface NatsServer extends AsyncDisposable {
 export interface NatsServerOptions {
   /** More lines of its configuration, such as `max_pending: 65536`. */
   readonly config?: string;
+  /** Whether JetStream is on, with a folder of its own. Default: no. */
+  readonly jetStream?: boolean;
   /** The name of its cluster, and the addresses of others in it. */
   readonly cluster?: { readonly name: string; readonly routes: readonly string[] };
 }
@@ -66,7 +70,8 @@ interface Ports {
 export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), "sansocket-nats-"));
   const file = join(folder, "server.conf");
-  const { cluster } = options;
+  const { cluster, jetStream } = options;
+  const store = join(folder, "jetstream");
   let child: Child;
   let config = options.config ?? "";
   let ports: Ports | undefined;
@@ -85,6 +90,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   async function start(): Promise<void> {
     const lines = [`host: 127.0.0.1`, `port: ${port("nats")}`];
     lines.push(`http: "127.0.0.1:${port("monitoring")}"`, `ports_file_dir: "${folder}"`);
+    if (jetStream) lines.push(`jetstream { store_dir: "${store}" }`);
     if (cluster !== undefined) {
       const routes = cluster.routes.map((route) => `"nats://${route}"`).join();
       const listen = `127.0.0.1:${port("cluster")}`;
@@ -109,6 +115,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     log: () => child.output(),
     kill: ended,
     restart: start,
+    loseData: () => rm(store, { recursive: true, force: true }),
     freeze: () => child.freeze(),
     thaw: () => child.signal("SIGCONT"),
     async configure(text) {
