@@ -5,8 +5,10 @@
 // 2. A message is published to the stream alone. The stream republishes it with its sequence, and
 //    that of the one before it, where all that have joined hear it.
 // 3. A stream is known by the time of its creation: the epoch. It is read when a connection comes
-//    up, when a publish finds no stream, and when sequences do not grow: then the stream is another
-//    with the same name. What arrives meanwhile is held, with a bound.
+//    up, when a publish finds no stream, and when a message does not follow the last: then
+//    the stream may be another with the same name. What arrives meanwhile is held, with a bound.
+// 4. With several publishers, the server republishes some messages a little before others that
+//    stand before them in the stream: these wait a moment for what is missing.
 
 import type {
   BackplaneSink,
@@ -15,11 +17,16 @@ import type {
   StorePage,
   StoreReceipt,
 } from "../../src/topics/backplane.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { isGone, type JetStream, type Selection, streamName } from "./jetstream.ts";
 import type { NatsMessageLike } from "./mod.ts";
 
 /** The most octets that are held for a stream while its epoch is read. */
 const HELD_OCTETS = 4_194_304;
+
+/** Milliseconds for which a message waits for the one before it, and how many do on a channel. */
+const PATIENCE = 20;
+const EARLY = 256;
 
 /** A stream in use. */
 interface Stream {
@@ -33,12 +40,30 @@ interface Stream {
   epoch: string | undefined;
   /** The read of the epoch that is under way. */
   opening: Promise<void> | undefined;
-  /** The greatest sequences that were seen, in receipts and in what was republished. */
+  /** The greatest sequence that was seen in a receipt. */
   receipt: number;
-  republished: number;
   /** What is due once the epoch is known, or not to be had. */
   held: ((error?: unknown) => void)[];
   heldOctets: number;
+}
+
+/** A message that has come. */
+interface Arrived {
+  readonly envelope: Uint8Array;
+  readonly offset: number;
+  readonly previous: number;
+}
+
+/** What has come on a channel. */
+interface Live {
+  readonly channel: string;
+  readonly sink: BackplaneSink;
+  epoch: string;
+  /** The offset of the last message that was delivered; 0 before the first. */
+  last: number;
+  /** What waits for the one before it. */
+  early: Arrived[];
+  timer: unknown;
 }
 
 /** The history of all topics of one driver. */
@@ -46,6 +71,7 @@ export class NatsHistory implements HistoryStore {
   readonly consecutive = false;
   readonly #jetStream: JetStream;
   readonly #streams: Map<string, Stream> = new Map();
+  readonly #live: Map<string, Live> = new Map();
 
   constructor(jetStream: JetStream) {
     this.#jetStream = jetStream;
@@ -122,17 +148,18 @@ export class NatsHistory implements HistoryStore {
     const { headers } = message;
     const offset = Number(headers?.get("Nats-Sequence"));
     const previous = Number(headers?.get("Nats-Last-Sequence"));
-    const deliver = (): void => {
-      const { epoch } = stream;
-      if (epoch !== undefined) sink.message(channel, envelope, { epoch, offset, previous });
-    };
-    if (offset <= stream.republished) stream.epoch = undefined;
-    stream.republished = offset;
-    if (stream.epoch !== undefined) return deliver();
-    // What is over the bound is lost, and the next shows that.
-    stream.heldOctets += envelope.length;
-    if (stream.heldOctets <= HELD_OCTETS) stream.held.push(deliver);
-    void this.#open(stream);
+    let live = this.#live.get(channel);
+    if (live === undefined) {
+      live = { channel, sink, epoch: "", last: 0, early: [], timer: undefined };
+      this.#live.set(channel, live);
+    }
+    this.#arrive(stream, live, { envelope, offset, previous }, false);
+  }
+
+  /** A channel was left. */
+  leave(channel: string): void {
+    systemClock.clearTimer(this.#live.get(channel)?.timer);
+    this.#live.delete(channel);
   }
 
   /** Whether there is anything to renew. */
@@ -154,6 +181,45 @@ export class NatsHistory implements HistoryStore {
       stream.epoch = stream.opening = undefined;
       release(stream, reason);
     }
+    for (const channel of this.#live.keys()) this.leave(channel);
+  }
+
+  #arrive(stream: Stream, live: Live, message: Arrived, certain: boolean): void {
+    if (this.#live.get(live.channel) !== live) return;
+    const { epoch } = stream;
+    if (epoch !== undefined && epoch !== live.epoch) {
+      this.#giveUp(live);
+      live.epoch = epoch;
+      live.last = 0;
+    }
+    const { previous, envelope } = message;
+    if (epoch === undefined || (previous < live.last && !certain)) {
+      stream.epoch = undefined;
+      // What is over the bound is lost, and the next shows that.
+      stream.heldOctets += envelope.length;
+      if (stream.heldOctets <= HELD_OCTETS) {
+        const again = epoch !== undefined;
+        stream.held.push((error) => error ?? this.#arrive(stream, live, message, again));
+      }
+      void this.#open(stream);
+    } else if (live.last > 0 && previous > live.last && live.early.length < EARLY) {
+      live.early.push(message);
+      live.timer ??= systemClock.setTimer(() => this.#giveUp(live), PATIENCE, "an order");
+    } else {
+      deliver(live, message);
+      for (let next; (next = takeNext(live)) !== undefined;) deliver(live, next);
+    }
+  }
+
+  /** Delivers what has waited for a message that does not come. */
+  #giveUp(live: Live): void {
+    systemClock.clearTimer(live.timer);
+    live.timer = undefined;
+    const { early } = live;
+    live.early = [];
+    for (const message of early.sort((one, other) => one.offset - other.offset)) {
+      deliver(live, message);
+    }
   }
 
   #stream(parent: string, retention: Retention): Stream {
@@ -163,7 +229,7 @@ export class NatsHistory implements HistoryStore {
     if (stream === undefined) {
       const subjects = `${parent}.${size}-${ttl}.`;
       const live = liveSubject(parent, "");
-      const nothing = { epoch: undefined, opening: undefined, receipt: 0, republished: 0 };
+      const nothing = { epoch: undefined, opening: undefined, receipt: 0 };
       stream = { name, subjects, live, retention, ...nothing, held: [], heldOctets: 0 };
       this.#streams.set(name, stream);
     }
@@ -227,6 +293,24 @@ export class NatsHistory implements HistoryStore {
     release(stream);
     return { epoch, first: state.first_seq, last: state.last_seq };
   }
+}
+
+function deliver(live: Live, { envelope, offset, previous }: Arrived): void {
+  live.last = Math.max(live.last, offset);
+  live.sink.message(live.channel, envelope, { epoch: live.epoch, offset, previous });
+}
+
+/** Takes the message that follows the last, if it has come early. */
+function takeNext(live: Live): Arrived | undefined {
+  const { early, last, timer } = live;
+  if (early.length === 0) return undefined;
+  const index = early.findIndex(({ previous }) => previous <= last);
+  const [next] = index < 0 ? [] : early.splice(index, 1);
+  if (early.length === 0) {
+    systemClock.clearTimer(timer);
+    live.timer = undefined;
+  }
+  return next;
 }
 
 /** Does what was held, in order. */

@@ -216,6 +216,7 @@ class NatsBackplane implements Backplane {
     for (const channel of channels) {
       this.#subscriptions.get(channel)?.unsubscribe();
       this.#subscriptions.delete(channel);
+      this.history?.leave(channel);
     }
     await this.#flush().settled.promise;
   }

@@ -1,6 +1,7 @@
 // The history of topics in JetStream of a real nats-server.
 
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { headers } from "@nats-io/transport-node";
 import { startNats, withoutNats } from "../../support/nats_server.ts";
 import { test } from "../../support/test.ts";
 import { number } from "../../topics/backplane_suite.ts";
@@ -290,6 +291,34 @@ test(
       config,
       { user: "u", pass: "p" },
     );
+  },
+  { skip },
+);
+
+test(
+  "NatsHistory puts right what comes early, and waits for what is missing only a moment",
+  async () => {
+    await withJetStream(async ({ start }) => {
+      const [one, two] = [await start(), await start()];
+      await one.backplane.join([CHANNEL]);
+      const { epoch } = (await publish(two, 1, 1))[0]!;
+      await one.sink.count(1);
+      // As the server republishes when two publish at once.
+      for (const [offset, previous] of [[4, 3], [3, 2], [2, 1], [7, 6]] as const) {
+        const fields = headers();
+        fields.set("Nats-Stream", "sansocket_3Ah-100-300000");
+        fields.set("Nats-Sequence", `${offset}`);
+        fields.set("Nats-Last-Sequence", `${previous}`);
+        two.connection.publish("sansocket:h.live.room", number(offset), { headers: fields });
+      }
+      await one.sink.count(5);
+      assertEquals(one.sink.numbers(CHANNEL), [1, 2, 3, 4, 7]);
+      assertEquals(one.sink.positions.at(-1), { epoch, offset: 7, previous: 6 });
+      // One that does not follow, in the same stream, is delivered all the same.
+      await publish(two, 2, 2);
+      await one.sink.count(6);
+      assertEquals(one.sink.positions.at(-1), { epoch, offset: 2, previous: 1 });
+    });
   },
   { skip },
 );
