@@ -43,8 +43,11 @@ export type {
   Publishable,
   PublishOptions,
   PublishResult,
+  RecoveryReason,
   SendResult,
+  SubscribeOptions,
   SubscribeResult,
+  TopicPosition,
 } from "./connection/publishing.ts";
 export type {
   TraceEvent,
@@ -98,7 +101,21 @@ export type { Serve, Server } from "./server/serve.ts";
 export type { ServerCloseOptions } from "./server/shutdown.ts";
 export type { ProtocolChooser, Upgrade, UpgradeOptions } from "./server/upgrade.ts";
 export type { TopicListener } from "./topics/topic.ts";
-export type { Backplane, BackplaneSink } from "./topics/backplane.ts";
+export type {
+  Backplane,
+  BackplaneSink,
+  HistoryStore,
+  PresenceEntry,
+  PresenceStore,
+  Retention,
+  StoredPosition,
+  StorePage,
+  StorePosition,
+  StoreReceipt,
+} from "./topics/backplane.ts";
+export type { HistoryMessage, HistoryOptions, HistoryResult } from "./topics/history.ts";
+export type { HistoryRule } from "./topics/history_rules.ts";
+export type { HistoryStats } from "./topics/memory_history.ts";
 export type { Topics, TopicsCloseOptions, TopicsStats } from "./topics/hub_topics.ts";
 export { FlushError } from "./topics/outgoing.ts";
 export type { RelayStats, TopicGap, TopicsState } from "./topics/relay_stats.ts";

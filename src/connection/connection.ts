@@ -16,6 +16,7 @@ import {
   type Publishable,
   type PublishOptions,
   type PublishResult,
+  type SubscribeOptions,
   type SubscribeResult,
   topicsOf,
 } from "./publishing.ts";
@@ -306,11 +307,14 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * subscription to a topic is the same as the first.
    *
    * @param topic Its name: 1 to 255 octets of UTF-8, of which none has a special meaning.
-   * @returns Resolves once the subscription is in place. Rejects with {@linkcode ConnectionClosed}
-   * when the connection is not open; a rejection that the caller does not await is silent.
-   * @throws {TypeError} On a connection of `connect()`, and when
-   * the name is no well-formed string.
+   * @param options What to send of the history of the topic first.
+   * @returns Resolves once the subscription is in place, and what was asked for of the history is
+   * sent. Rejects with {@linkcode ConnectionClosed} when the connection is not open; a rejection
+   * that the caller does not await is silent.
+   * @throws {TypeError} On a connection of `connect()`, when the name is no well-formed string, an
+   * option is unknown or of the wrong kind, or the topic has no history and `since` is given.
    * @throws {RangeError} When the name is empty or too long.
+   * @throws {Error} When `since` is given and the connection is subscribed already.
    *
    * @example
    * ```ts
@@ -329,8 +333,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await Promise.all([anna.close(), ben.close()]);
    * ```
    */
-  subscribe(topic: string): Promise<SubscribeResult> {
-    return topicsOf(this.#dispatcher).join(this.#dispatcher, topic);
+  subscribe(topic: string, options?: SubscribeOptions): Promise<SubscribeResult> {
+    return topicsOf(this.#dispatcher).join(this.#dispatcher, topic, options);
   }
 
   /**

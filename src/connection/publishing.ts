@@ -42,8 +42,10 @@ export interface PublishResult {
    */
   readonly dropped: number;
   /**
-   * True with `order: "broker"`: the message is delivered when it comes back from the broker, so
-   * all counts are 0. Absent otherwise.
+   * True with `order: "broker"`, and on a topic with history over a backplane: the message is
+   * delivered when it comes back from the broker, so all counts are 0. So it is when a listener
+   * publishes to the topic with history that it is called for: its message comes after the one that
+   * is being delivered. Absent otherwise.
    */
   readonly deferred?: boolean;
 }
@@ -59,6 +61,46 @@ export interface PublishResult {
  */
 export type SendResult = "here" | "passed on" | "nowhere";
 
+/** The place of a message in the history of its topic. */
+export interface TopicPosition {
+  /**
+   * The count that the offset belongs to. It changes when the store of the topic has begun to count
+   * anew, such as after it has lost its data.
+   */
+  readonly epoch: string;
+  /**
+   * A number that grows with each message of the topic. Stores other than JetStream count 1, 2, 3.
+   */
+  readonly offset: number;
+}
+
+/** The latest messages of a topic. */
+export interface LatestMessages {
+  /** How many at most; 0 for none, and the position alone. */
+  readonly last: number;
+}
+
+/** How a connection subscribes to a topic. */
+export interface SubscribeOptions {
+  /**
+   * What to send of the history of the topic before what is published from now on: the messages
+   * behind a position, or the latest ones. Nothing is missed in between, and nothing comes twice.
+   * The topic must have history. Default: none of it.
+   */
+  readonly since?: TopicPosition | LatestMessages | undefined;
+}
+
+/**
+ * Why a connection may have missed messages:
+ *
+ * - `"expired"`: more was published than the history keeps, or it was too long ago.
+ * - `"epoch"`: the store has begun to count anew, so the position says nothing.
+ * - `"overflow"`: more came while the history was read than is kept for that, or than the
+ *   connection takes.
+ * - `"unavailable"`: the store is away, or has not answered in time.
+ */
+export type RecoveryReason = "expired" | "epoch" | "overflow" | "unavailable";
+
 /** What `subscribe()` resolves with. */
 export interface SubscribeResult {
   /**
@@ -66,12 +108,28 @@ export interface SubscribeResult {
    * the topic is joined when it is back. True without a backplane.
    */
   readonly joined: boolean;
+  /**
+   * With `since`: whether the connection got all messages behind its position, or the latest ones.
+   * If not, it got what the history still had, and `reason` tells why.
+   */
+  readonly recovered?: boolean;
+  /**
+   * With `since`: up to where the connection got the history. A client that gets no further message
+   * comes back with this. Undefined when the store is away.
+   */
+  readonly position?: TopicPosition | undefined;
+  /** With `since`: why messages may be missing; undefined when none are. */
+  readonly reason?: RecoveryReason | undefined;
 }
 
 /** Topics, as a connection reaches them. */
 export interface TopicHub {
   /** Subscribes a connection that is open. */
-  join(dispatcher: Dispatcher, topic: string): Promise<SubscribeResult>;
+  join(
+    dispatcher: Dispatcher,
+    topic: string,
+    options: SubscribeOptions | undefined,
+  ): Promise<SubscribeResult>;
   /** Ends the subscription; false when there was none. */
   leave(dispatcher: Dispatcher, topic: string): boolean;
   /** The names of the topics to which a connection has subscribed. */

@@ -6,6 +6,7 @@
 // 2. A counter is forgotten 60 s after that. The next one of the channel has a higher generation.
 // 3. There is a bound. Where it is reached, the oldest counter goes, and repeats its number first.
 
+import type { TopicPosition } from "../connection/publishing.ts";
 import type { Clock } from "../util/clock.ts";
 
 /** The most channels that have a counter: 150 octets each. */
@@ -33,6 +34,8 @@ export class Counter {
   alone = false;
   /** Whether the number is still to be repeated. */
   pending = false;
+  /** Where a store has put the last message of a topic with history. */
+  stored: TopicPosition | undefined;
 
   /** A counter at 0. */
   constructor(channel: string, generation: number) {

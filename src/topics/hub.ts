@@ -6,7 +6,6 @@
 //    and what a connection that is written to may call. Each of them may subscribe, unsubscribe
 //    and publish (topic.ts, rule 2), and what it throws is reported and stops nothing.
 
-import type { Message } from "../connection/message.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import type {
@@ -14,16 +13,24 @@ import type {
   PublishOptions,
   PublishResult,
   SendResult,
+  SubscribeOptions,
   SubscribeResult,
   TopicHub,
+  TopicPosition,
 } from "../connection/publishing.ts";
-import { Opcode } from "../protocol/frame_header.ts";
 import { PreparedMessage } from "../protocol/prepared_message.ts";
-import { checkSendOptions, contentOf, isPrepared, type SendOptions } from "../protocol/sendable.ts";
-import { checkOptions, describe, flag, type OptionTable, text } from "../util/check_options.ts";
+import { checkSendOptions, isPrepared, type SendOptions } from "../protocol/sendable.ts";
+import {
+  checkOptions,
+  describe,
+  flag,
+  type OptionTable,
+  text,
+  unjudged,
+} from "../util/check_options.ts";
 import { handled, tell } from "../util/promises.ts";
-import { decodeUtf8 } from "../util/utf8.ts";
 import { deliver, deliverLatest, type Tally } from "./deliver.ts";
+import { type Histories, messageOf, type PlainDelivery, withoutHistory } from "./history.ts";
 import { Member, Topic, type TopicListener } from "./topic.ts";
 import { checkName } from "./topic_name.ts";
 
@@ -33,6 +40,11 @@ export const PUBLISH_OPTIONS: OptionTable<PublishOptions> = {
   binary: flag,
   droppable: flag,
   coalesce: text,
+};
+
+/** What each option of `subscribe()` may be; a history judges `since`. */
+export const SUBSCRIBE_OPTIONS: OptionTable<SubscribeOptions> = {
+  since: unjudged("a position, or { last } for the latest messages"),
 };
 
 /** The hooks of {@linkcode Hub}. */
@@ -46,13 +58,13 @@ export interface HubHooks {
 }
 
 /** A message for the subscribers of a topic. */
-export interface Delivery {
-  /** The message. */
-  readonly message: PreparedMessage;
-  /** Whether it is dropped where a subscriber is behind. */
-  readonly droppable: boolean;
-  /** What it takes the place of, where a subscriber is behind. */
-  readonly key: string | undefined;
+export interface Delivery extends Omit<PlainDelivery, "message"> {
+  /** What connections get; undefined when they get nothing. */
+  readonly message: PreparedMessage | undefined;
+  /** What listeners get, if that is something else. */
+  readonly original?: PreparedMessage;
+  /** The place of the message in the history of the topic, if there is one. */
+  readonly position?: TopicPosition;
 }
 
 /** What a hub does with what comes from other processes. */
@@ -74,7 +86,7 @@ export interface Peers {
   /** Throws a RangeError for a message that is too large. */
   check(message: PreparedMessage): void;
   /** Publishes a message to other processes. */
-  publish(topic: string, delivery: Delivery, except: Dispatcher | undefined): void;
+  publish(topic: string, delivery: PlainDelivery, except: Dispatcher | undefined): void;
   /** Sends a message to a connection of another process. False when it was not taken. */
   direct(id: string, message: PreparedMessage): boolean;
 }
@@ -91,6 +103,8 @@ export class Hub implements TopicHub, Inbound {
   subscriptions = 0;
   /** The way to other processes, if there is one. */
   peers: Peers | undefined;
+  /** What was published before, if some topics have a history. */
+  history: Histories | undefined;
   /** Whether they were closed. */
   closed = false;
   readonly #hooks: HubHooks;
@@ -105,9 +119,17 @@ export class Hub implements TopicHub, Inbound {
   }
 
   /** Implements {@linkcode TopicHub}. */
-  join(dispatcher: Dispatcher, name: string): Promise<SubscribeResult> {
+  join(
+    dispatcher: Dispatcher,
+    name: string,
+    options: SubscribeOptions | undefined,
+  ): Promise<SubscribeResult> {
     checkTopic(name);
     this.#checkOpen();
+    if (options !== undefined) checkOptions("subscribe()", options, SUBSCRIBE_OPTIONS);
+    const since = options?.since;
+    const history = since === undefined ? undefined : this.historyOf(name);
+    history?.check(name, since);
     if (!dispatcher.endpoint.open) {
       return handled(Promise.reject(dispatcher.endpoint.whyNotOpen()));
     }
@@ -115,8 +137,20 @@ export class Hub implements TopicHub, Inbound {
     dispatcher.subscriptions = member;
     const topic = this.#topic(name);
     const added = member.find(topic) < 0;
+    if (!added && since !== undefined) throw subscribed(name);
     if (added) member.add(topic);
-    return this.#join(topic, added);
+    const joining = this.#join(topic, added);
+    return since === undefined ? joining : history!.recover(topic, member, joining, since);
+  }
+
+  /**
+   * What finds the history of a topic.
+   *
+   * @throws {TypeError} When no topic has one.
+   */
+  historyOf(name: string): Histories {
+    if (this.history === undefined) throw withoutHistory(name);
+    return this.history;
   }
 
   /** Implements {@linkcode TopicHub}. */
@@ -167,6 +201,8 @@ export class Hub implements TopicHub, Inbound {
     const { peers } = this;
     peers?.check(message);
     this.published++;
+    const kept = this.history?.publish?.(name, delivery, except);
+    if (kept !== undefined) return kept;
     peers?.publish(name, delivery, except);
     if (peers?.defers(name)) return { delivered: 0, queued: 0, dropped: 0, deferred: true };
     return this.deliver(name, delivery, except);
@@ -174,17 +210,21 @@ export class Hub implements TopicHub, Inbound {
 
   /** Implements {@linkcode Inbound}. */
   deliver(name: string, delivery: Delivery, except: Dispatcher | undefined): PublishResult {
-    const { message, droppable } = delivery;
+    const { droppable, position } = delivery;
     const topic = this.topics.get(name);
     const tally: Tally = { delivered: 0, queued: 0, overflowed: 0, droppable: 0, coalesced: 0 };
     if (topic !== undefined) {
-      // The same key of another topic is another key.
-      const key = delivery.key && `${name.length} ${name}${delivery.key}`;
-      topic.forEach(except, (member) => {
-        if (key === undefined) deliver(member, message, droppable, tally);
-        else deliverLatest(member, message, key, droppable, tally);
-      });
-      this.#call(topic, message, tally);
+      if (position !== undefined) topic.reach(position);
+      const message = topic.members.length > 0 ? delivery.message : undefined;
+      if (message !== undefined) {
+        // The same key of another topic is another key.
+        const key = delivery.key && `${name.length} ${name}${delivery.key}`;
+        topic.forEach(except, (member) => {
+          if (key === undefined) deliver(member, message, droppable, tally);
+          else deliverLatest(member, message, key, droppable, tally);
+        });
+      }
+      this.#call(topic, delivery, tally);
     }
     const { delivered, queued, overflowed, droppable: unwanted, coalesced } = tally;
     const total = this.tally;
@@ -265,16 +305,15 @@ export class Hub implements TopicHub, Inbound {
   }
 
   /** Calls the listeners, each with bytes of its own. */
-  #call(topic: Topic, message: PreparedMessage, tally: Tally): void {
+  #call(topic: Topic, { message, original = message, position }: Delivery, tally: Tally): void {
     const { listeners, name } = topic;
-    if (listeners.length === 0) return;
-    const [payload, opcode] = contentOf(message);
-    const text = opcode === Opcode.text ? decodeUtf8(payload, 0, payload.length) : undefined;
+    if (listeners.length === 0 || original === undefined) return;
+    const content = messageOf(original);
     for (const listener of listeners) {
       if (!topic.hears(listener)) continue;
       tally.delivered++;
-      const data: Message = text ?? payload.slice();
-      tell((data) => listener(data, name), data, this.#hooks.report);
+      const data = typeof content === "string" ? content : content.slice();
+      tell((data) => listener(data, position, name), data, this.#hooks.report);
     }
   }
 
@@ -310,6 +349,14 @@ function checkedOptions(options: PublishOptions | undefined): PublishOptions {
   checkOptions("publish()", options, PUBLISH_OPTIONS);
   if (options.coalesce !== undefined) checkName("coalesce", options.coalesce);
   return options;
+}
+
+function subscribed(name: string): Error {
+  return new Error(
+    `Expected a connection without a subscription to ${
+      JSON.stringify(name)
+    } for the option since, got one that has it: unsubscribe() first`,
+  );
 }
 
 /** What `ws.id` looks like. */

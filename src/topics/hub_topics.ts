@@ -14,6 +14,8 @@ import { checkOptions, describe, milliseconds, type OptionTable } from "../util/
 import type { AsyncDisposal } from "../util/platform.ts";
 import { defer, RESOLVED } from "../util/promises.ts";
 import { checkTopic, type Hub } from "./hub.ts";
+import type { HistoryOptions, HistoryResult } from "./history.ts";
+import type { HistoryStats } from "./memory_history.ts";
 import type { RelayStats } from "./relay_stats.ts";
 import type { TopicListener } from "./topic.ts";
 
@@ -55,6 +57,8 @@ export interface TopicsStats {
   readonly droppable: number;
   /** Messages that waited, and whose place another with the same `coalesce` took. */
   readonly coalesced: number;
+  /** What this process keeps of histories; undefined with a backplane, and where none is kept. */
+  readonly history: HistoryStats | undefined;
   /** What was exchanged with other processes; undefined without a backplane. */
   readonly backplane: RelayStats | undefined;
 }
@@ -84,7 +88,7 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    * import { createTopics } from "@sansocket/ws";
    *
    * const topics = createTopics();
-   * topics.subscribe("news", (data, topic) => console.log(topic, data)); // news hello
+   * topics.subscribe("news", (data) => console.log(data)); // hello
    * topics.publish("news", "hello");
    * ```
    */
@@ -112,6 +116,28 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    * @returns Whether there was one.
    */
   unsubscribe(topic: string, listener: TopicListener): boolean;
+  /**
+   * Reads the history of a topic, for code; a connection gets it by `since` of `ws.subscribe()`.
+   *
+   * @param topic The name of the topic, which must have history: see the option `history`.
+   * @param options From where on, and how many messages.
+   * @returns Resolves with the messages. It never rejects: while the store is away there are none,
+   * and the reason is `"unavailable"`.
+   * @throws {TypeError} When the name is no well-formed string, an option is unknown or of the
+   * wrong kind, or the topic has no history.
+   * @throws {RangeError} When the name is empty or too long, or a number is out of its range.
+   *
+   * @example
+   * ```ts
+   * import { createTopics } from "@sansocket/ws";
+   *
+   * const topics = createTopics({ history: [{ prefix: "room:", size: 100, ttl: 300_000 }] });
+   * for (const text of ["a", "b", "c"]) topics.publish("room:1", text);
+   * const { messages, position } = await topics.history("room:1", { limit: 2 });
+   * console.log(messages.map(({ data }) => data), position.offset); // [ "b", "c" ] 3
+   * ```
+   */
+  history(topic: string, options?: HistoryOptions): Promise<HistoryResult>;
   /**
    * How many subscribers a topic has in this process: connections and listeners.
    *
@@ -201,10 +227,16 @@ export class HubTopics implements Topics {
     return this.#hub.topics.get(topic)?.size ?? 0;
   }
 
+  history(topic: string, options?: HistoryOptions): Promise<HistoryResult> {
+    checkTopic(topic);
+    return this.#hub.historyOf(topic).history(topic, options);
+  }
+
   stats(): TopicsStats {
     const { topics, subscriptions, published, tally } = this.#hub;
+    const history = this.#hub.history?.stats?.();
     const backplane = this.#relay?.stats();
-    return { topics: topics.size, subscriptions, published, ...tally, backplane };
+    return { topics: topics.size, subscriptions, published, ...tally, history, backplane };
   }
 
   send(id: string, data: Publishable, options?: SendOptions): SendResult {

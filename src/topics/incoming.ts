@@ -1,5 +1,6 @@
 // What comes from other processes: each envelope is counted, and its message goes to the hub.
 
+import type { Dispatcher } from "../connection/dispatcher.ts";
 import { PreparedMessage } from "../protocol/prepared_message.ts";
 import { type Envelope, formatOrigin, Kind } from "./envelope.ts";
 import type { Excepted } from "./excepted.ts";
@@ -21,7 +22,7 @@ export interface IncomingOptions {
 /** What comes from other processes. */
 export class Incoming {
   /** What has become of it; see `RelayStats`. */
-  readonly counts = { received: 0, missed: 0, repeated: 0, malformed: 0, unknown: 0 };
+  readonly counts = { received: 0, missed: 0, filled: 0, repeated: 0, malformed: 0, unknown: 0 };
   readonly #hub: Inbound;
   readonly #origin: number;
   readonly #heard: Heard;
@@ -55,9 +56,21 @@ export class Incoming {
 
   /** Takes what `decodeEnvelope()` has read. */
   receive(channel: Channel, envelope: Envelope | number | undefined): void {
-    if (envelope === undefined) this.counts.malformed++;
-    else if (typeof envelope === "number") this.#unreadable(envelope);
-    else this.#take(channel, envelope);
+    const known = this.known(envelope);
+    if (known !== undefined) this.#take(channel, known);
+  }
+
+  /** An envelope that could be read; the others are counted. */
+  known(envelope: Envelope | number | undefined): Envelope | undefined {
+    if (typeof envelope === "object") return envelope;
+    this.counts.malformed++;
+    if (envelope !== undefined) this.#unreadable(envelope);
+    return undefined;
+  }
+
+  /** Who gets no message that comes back: the connection here that has published it. */
+  exceptOf(envelope: Envelope): Dispatcher | undefined {
+    return envelope.origin === this.#origin ? this.#excepted.take(envelope) : undefined;
   }
 
   #take(channel: Channel, envelope: Envelope): void {
@@ -89,12 +102,10 @@ export class Incoming {
       if (!this.#hub.direct(key!, message)) this.counts.unknown++;
       return;
     }
-    const except = own ? this.#excepted.take(envelope) : undefined;
-    this.#hub.deliver(topic, { message, droppable, key }, except);
+    this.#hub.deliver(topic, { message, droppable, key }, this.exceptOf(envelope));
   }
 
   #unreadable(version: number): void {
-    this.counts.malformed++;
     if (this.#versions.has(version)) return;
     this.#versions.add(version);
     this.#options.report(
@@ -106,7 +117,7 @@ export class Incoming {
 }
 
 /** The message in an envelope; undefined when it is text and not UTF-8. */
-function open({ text, compress, payload }: Envelope): PreparedMessage | undefined {
+export function open({ text, compress, payload }: Envelope): PreparedMessage | undefined {
   try {
     return new PreparedMessage(payload, { binary: !text, compress });
   } catch {

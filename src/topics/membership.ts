@@ -11,6 +11,7 @@ import type { Clock, Deadline } from "../util/clock.ts";
 import { RESOLVED } from "../util/promises.ts";
 import type { Backplane } from "./backplane.ts";
 import type { Heard, Publishers } from "./heard.ts";
+import type { TopicLog } from "./topic_log.ts";
 
 /** Milliseconds for which a channel stays joined though it is not wanted. */
 const LINGER = 2_000;
@@ -35,11 +36,14 @@ export class Channel {
   until: number | undefined;
   /** Those that wait for it to be joined. */
   readonly waiters: Set<Waiter> = new Set();
+  /** What has come of a topic with history. */
+  readonly log: TopicLog | undefined;
 
   /** A channel that is wanted. */
-  constructor(name: string, topic: string | undefined) {
+  constructor(name: string, topic: string | undefined, log: TopicLog | undefined) {
     this.name = name;
     this.topic = topic;
+    this.log = log;
   }
 
   /** Tells those that wait. */
@@ -118,11 +122,18 @@ export class Membership {
     this.#refused = refused;
   }
 
-  /** Wants a channel. Resolves with whether it is joined. */
-  join(name: string, topic: string | undefined): Promise<boolean> {
+  /**
+   * Wants a channel.
+   *
+   * @param name Its name.
+   * @param topic Its topic, if it has one.
+   * @param openLog Makes the log of a topic with history.
+   * @returns Resolves with whether it is joined.
+   */
+  join(name: string, topic: string | undefined, openLog?: () => TopicLog): Promise<boolean> {
     let channel = this.channels.get(name);
     if (channel === undefined) {
-      channel = new Channel(name, topic);
+      channel = new Channel(name, topic, openLog?.());
       this.channels.set(name, channel);
     }
     channel.wanted = true;
@@ -157,6 +168,7 @@ export class Membership {
     this.#retryTimer = undefined;
     for (const channel of this.channels.values()) {
       channel.state = "out";
+      channel.log?.lost();
       channel.settle(false);
       // Such as one that was being left.
       if (!channel.wanted && channel.until === undefined) this.#drop(channel);
@@ -220,6 +232,7 @@ export class Membership {
     const joined = (what === "join") === done;
     channel.state = joined ? "in" : "out";
     if (what === "leave" && done) this.#heard.forget(channel.publishers);
+    if (what === "join" && done) channel.log?.joined();
     if (what === "join") channel.settle(joined);
     // What is refused is tried again later.
     if (done) this.#settle(channel);
@@ -238,6 +251,7 @@ export class Membership {
   }
 
   #drop(channel: Channel): void {
+    channel.log?.lost();
     this.#heard.forget(channel.publishers);
     this.channels.delete(channel.name);
   }

@@ -8,14 +8,14 @@
 //    start, when it has not come yet.
 // 3. What was under way when the broker went away may have arrived or not. With "hold" it is sent
 //    again, and receivers drop what they have by its number. With "drop" it counts as not taken.
-//    So it does with `order: "broker"`: sent again, it would have another place for those that did
-//    not get it the first time.
+//    So it does with `order: "broker"`, and on topics with history: sent again, it would have
+//    another place for those that did not get it the first time.
 
 import { brand } from "../util/brands.ts";
 import type { Bytes } from "../util/bytes.ts";
 import type { Clock } from "../util/clock.ts";
 import { defer, type Deferred } from "../util/promises.ts";
-import type { Backplane } from "./backplane.ts";
+import type { Backplane, Retention, StoreReceipt } from "./backplane.ts";
 import type { Counter } from "./counters.ts";
 
 /** The most octets that the broker may not have taken. */
@@ -67,6 +67,8 @@ interface Entry {
   readonly serial: number;
   /** Whether it may be sent a second time. */
   readonly again: boolean;
+  /** How much of its topic is kept; undefined without history. */
+  readonly retention: Retention | undefined;
   state: "held" | "sent" | "done";
   /** How often the broker has refused it while it was up. */
   refusals: number;
@@ -82,13 +84,13 @@ export class Outgoing {
   waiting = 0;
   /** Octets of all that waits. */
   octets = 0;
-  readonly #driver: Pick<Backplane, "publish">;
+  readonly #driver: Pick<Backplane, "publish" | "history">;
   readonly #clock: Clock;
   readonly #hold: boolean;
   /** Called with what the driver rejects with while it is up, once until it takes something. */
   readonly #refused: (error: unknown) => void;
-  /** Called with how many receivers got the last message of a counter, if the broker knows. */
-  readonly #received: (counter: Counter, receivers: number) => void;
+  /** Called with what the broker says of the last message of a counter, if it says something. */
+  readonly #received: (counter: Counter, receipt: number | StoreReceipt) => void;
   #state: "starting" | "up" | "down" = "starting";
   #outages = 0;
   /** In the order of publishing. Those that are done leave from the front. */
@@ -113,14 +115,14 @@ export class Outgoing {
    * @param clock Tells the time.
    * @param hold Whether to keep what is published while the broker is away.
    * @param refused Called with what the driver rejects with while it is up.
-   * @param received Called with the number of receivers of the last message of a counter.
+   * @param received Called with what the broker says of the last message of a counter.
    */
   constructor(
-    driver: Pick<Backplane, "publish">,
+    driver: Pick<Backplane, "publish" | "history">,
     clock: Clock,
     hold: boolean,
     refused: (error: unknown) => void,
-    received: (counter: Counter, receivers: number) => void,
+    received: (counter: Counter, receipt: number | StoreReceipt) => void,
   ) {
     this.#driver = driver;
     this.#clock = clock;
@@ -136,9 +138,16 @@ export class Outgoing {
    * @param bytes What.
    * @param counter Its counter; undefined for what is no message.
    * @param once Whether it must not be sent a second time.
+   * @param retention How much of its topic is kept; undefined without history.
    * @returns Whether it leaves, now or later.
    */
-  push(channel: string, bytes: Bytes, counter: Counter | undefined, once: boolean): boolean {
+  push(
+    channel: string,
+    bytes: Bytes,
+    counter: Counter | undefined,
+    once: boolean,
+    retention?: Retention,
+  ): boolean {
     const full = this.octets > 0 && this.octets + bytes.length > BOUND;
     const holds = this.#hold || this.#state !== "down";
     if (full || (this.#state !== "up" && (!holds || counter === undefined))) {
@@ -155,6 +164,7 @@ export class Outgoing {
       sequence,
       serial,
       again,
+      retention,
       state: "held",
       refusals: 0,
     };
@@ -225,23 +235,28 @@ export class Outgoing {
     const refused = (error: unknown): void => {
       if (outages === this.#outages) this.#refuse(entry, error);
     };
-    let published: Promise<number | undefined>;
+    let published: Promise<number | StoreReceipt | undefined>;
+    const { channel, bytes, retention } = entry;
     try {
       // A driver that is not typed may return no promise.
-      published = Promise.resolve(this.#driver.publish(entry.channel, entry.bytes));
+      published = Promise.resolve(
+        retention === undefined
+          ? this.#driver.publish(channel, bytes)
+          : this.#driver.history!.publish(channel, bytes, retention),
+      );
     } catch (error) {
       published = Promise.reject(error);
     }
-    published.then((receivers) => {
-      if (outages === this.#outages) this.#take(entry, receivers);
+    published.then((receipt) => {
+      if (outages === this.#outages) this.#take(entry, receipt);
     }, refused);
   }
 
-  #take(entry: Entry, receivers: number | undefined): void {
+  #take(entry: Entry, receipt: number | StoreReceipt | undefined): void {
     const { counter, sequence } = entry;
     this.#done(entry, true);
-    if (counter !== undefined && receivers !== undefined && counter.sequence === sequence) {
-      this.#received(counter, receivers);
+    if (counter !== undefined && receipt !== undefined && counter.sequence === sequence) {
+      this.#received(counter, receipt);
     }
     this.#trim();
     this.#settle();

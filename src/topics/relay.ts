@@ -18,7 +18,14 @@ import { contentOf } from "../protocol/sendable.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import { processId } from "../connection/id.ts";
 import { LONGEST_TIMER } from "../connection/limits.ts";
-import type { Backplane, BackplaneSink } from "./backplane.ts";
+import type {
+  Backplane,
+  BackplaneSink,
+  Retention,
+  StoredPosition,
+  StoreReceipt,
+} from "./backplane.ts";
+import { BrokerHistory, writePosition } from "./broker_history.ts";
 import { inboxChannel, topicChannel } from "./channel_name.ts";
 import { type Counter, Counters } from "./counters.ts";
 import {
@@ -31,7 +38,9 @@ import {
 } from "./envelope.ts";
 import { Excepted } from "./excepted.ts";
 import { Heard } from "./heard.ts";
-import type { Delivery, Inbound, Peers } from "./hub.ts";
+import type { PlainDelivery } from "./history.ts";
+import type { Rule, RuleOf } from "./history_rules.ts";
+import type { Inbound, Peers } from "./hub.ts";
 import type { Relaying } from "./hub_topics.ts";
 import { Incoming } from "./incoming.ts";
 import { Membership } from "./membership.ts";
@@ -66,6 +75,8 @@ export interface RelayOptions {
   readonly prefix: string;
   /** Whether a topic has the broker's order. */
   readonly ordered: (topic: string) => boolean;
+  /** Finds the rule of a topic with history; undefined when none has one. */
+  readonly ruleOf: RuleOf | undefined;
   /** Whether to keep what is published while the broker is away. */
   readonly hold: boolean;
   /** Tells of a gap. */
@@ -78,6 +89,8 @@ export interface RelayOptions {
 
 /** The way between a hub and a driver. */
 export class Relay implements Peers, Relaying, BackplaneSink {
+  /** The histories of topics, if some have one. */
+  readonly history: BrokerHistory | undefined;
   readonly #options: RelayOptions;
   readonly #driver: Backplane;
   readonly #clock: Clock;
@@ -115,7 +128,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.#driver = driver;
     this.#clock = clock;
     this.#inbox = inboxChannel(options.prefix, processId());
-    this.#excepted = new Excepted(options.ordered);
+    this.#excepted = new Excepted((topic) => this.defers(topic));
     this.#incoming = new Incoming(hub, this.#origin, this.#heard, this.#excepted, options);
     this.#counters = new Counters(clock, (counter) => this.#repeat(counter));
     const refused = (error: unknown): void => this.#refused(error);
@@ -124,9 +137,16 @@ export class Relay implements Peers, Relaying, BackplaneSink {
       clock,
       options.hold,
       refused,
-      (counter, receivers) => this.#counted(counter, receivers),
+      (counter, receipt) => this.#counted(counter, receipt),
     );
     this.#membership = new Membership(driver, clock, this.#heard, refused);
+    const { ruleOf, prefix, gap, report } = options;
+    const { history: store } = driver;
+    this.history = ruleOf && store && new BrokerHistory({
+      ...{ store, ruleOf, prefix, clock, hub, incoming: this.#incoming, gap, report, refused },
+      logOf: (channel) => this.#membership.channels.get(channel)?.log,
+      up: () => this.#state === "up",
+    });
     void this.#membership.join(this.#inbox, undefined);
     const late = (): void =>
       this.#lose(this.#reason ?? new Error(`${driver.name} has not answered for ${START} ms`));
@@ -142,17 +162,20 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode Peers}. */
   join(topic: string): Promise<boolean> {
-    return this.#membership.join(topicChannel(this.#options.prefix, topic), topic);
+    const { history } = this;
+    const rule = history?.ruleOf(topic);
+    const openLog = rule && (() => history!.openLog(topic, rule));
+    return this.#membership.join(this.#channel(topic, rule), topic, openLog);
   }
 
   /** Implements {@linkcode Peers}. */
   leave(topic: string): void {
-    this.#membership.leave(topicChannel(this.#options.prefix, topic));
+    this.#membership.leave(this.#channel(topic, this.history?.ruleOf(topic)));
   }
 
   /** Implements {@linkcode Peers}. */
   defers(topic: string): boolean {
-    return this.#options.ordered(topic);
+    return this.#options.ordered(topic) || this.history?.ruleOf(topic) !== undefined;
   }
 
   /** Implements {@linkcode Peers}. */
@@ -169,11 +192,10 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   }
 
   /** Implements {@linkcode Peers}. */
-  publish(topic: string, { message, droppable, key }: Delivery, except?: Dispatcher): void {
-    const channel = topicChannel(this.#options.prefix, topic);
-    const counter = this.#counters.next(channel);
-    const once = this.defers(topic);
-    const sent = this.#send(counter, Kind.message, message, droppable, key, once);
+  publish(topic: string, delivery: PlainDelivery, except?: Dispatcher): void {
+    const rule = this.history?.ruleOf(topic);
+    const counter = this.#counters.next(this.#channel(topic, rule));
+    const sent = this.#send(counter, Kind.message, delivery, this.defers(topic), rule);
     if (sent && except !== undefined) this.#excepted.add(topic, counter, except);
   }
 
@@ -181,7 +203,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   direct(id: string, message: PreparedMessage): boolean {
     const inbox = inboxChannel(this.#options.prefix, id.slice(0, id.indexOf("-")));
     const counter = this.#counters.next(inbox);
-    return this.#send(counter, Kind.direct, message, false, id, false);
+    return this.#send(counter, Kind.direct, { message, droppable: false, key: id }, false);
   }
 
   /** Implements {@linkcode Relaying}. */
@@ -236,28 +258,34 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   }
 
   /** Implements {@linkcode BackplaneSink}. */
-  message(channelName: string, data: Uint8Array): void {
+  message(channelName: string, data: Uint8Array, position?: StoredPosition): void {
     const channel = this.#membership.channels.get(channelName);
     if (channel === undefined || this.#state === "closed") return;
     this.#silence = 0;
     if (this.#deaf && this.#connected) this.#recover();
     const { maxSize = MOST } = this.#driver;
-    this.#incoming.receive(channel, data.length > maxSize ? undefined : decodeEnvelope(data));
+    const envelope = data.length > maxSize ? undefined : decodeEnvelope(data);
+    const { log, topic } = channel;
+    if (log === undefined) this.#incoming.receive(channel, envelope);
+    else this.history!.receive(topic!, log, envelope, position);
+  }
+
+  #channel(topic: string, rule: Rule | undefined): string {
+    return topicChannel(this.#options.prefix, topic, rule === undefined ? "t" : "h");
   }
 
   #send(
     counter: Counter,
     kind: number,
-    message: PreparedMessage,
-    droppable: boolean,
-    key: string | undefined,
+    { message, droppable, key }: PlainDelivery,
     once: boolean,
+    retention?: Retention,
   ): boolean {
     const { channel } = counter;
     const [payload, opcode, compress] = contentOf(message);
     const text = opcode === Opcode.text;
     const bytes = this.#wrap(counter, { kind, text, droppable, compress, key, payload });
-    return this.#outgoing.push(channel, bytes, counter, once);
+    return this.#outgoing.push(channel, bytes, counter, once, retention);
   }
 
   /** Waits for what closing has to wait for, and rejects when it takes longer. */
@@ -280,16 +308,24 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     return encodeEnvelope({ origin: this.#origin, generation, sequence, ...content });
   }
 
-  /** Repeats the last number of a counter. */
+  /** Repeats the last number of a counter, or the last position of a topic with history. */
   #repeat(counter: Counter): void {
-    const bytes = this.#wrap(counter, { ...NOTHING, kind: Kind.repeat });
-    this.#outgoing.push(counter.channel, bytes, undefined, true);
+    const { channel, stored } = counter;
+    const payload = stored === undefined ? EMPTY : writePosition(stored);
+    const bytes = this.#wrap(counter, { ...NOTHING, kind: Kind.repeat, payload });
+    this.#outgoing.push(channel, bytes, undefined, true);
   }
 
-  /** The broker has told how many got the last message of a counter. */
-  #counted(counter: Counter, receivers: number): void {
-    const own = this.#membership.channels.get(counter.channel)?.state === "in" ? 1 : 0;
-    counter.alone = receivers <= own;
+  /** The broker has told how many got the last message of a counter, or where it was put. */
+  #counted(counter: Counter, receipt: number | StoreReceipt): void {
+    const { channel } = counter;
+    const own = this.#membership.channels.get(channel)?.state === "in" ? 1 : 0;
+    if (typeof receipt === "number") counter.alone = receipt <= own;
+    else {
+      const { epoch, offset, receivers = Infinity } = receipt;
+      counter.stored = { epoch, offset };
+      counter.alone = receivers <= own;
+    }
   }
 
   /** The broker is there. */

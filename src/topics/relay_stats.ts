@@ -1,13 +1,26 @@
 // What a relay tells: gaps, the state of the broker, and counts.
 
+import type { RecoveryReason } from "../connection/publishing.ts";
+
 /** Messages that were missed. */
 export interface TopicGap {
   /** The topic; undefined for messages of `topics.send()` to this process. */
   readonly topic: string | undefined;
-  /** The process that has published them: 16 hexadecimal digits, anew for each start. */
-  readonly origin: string;
-  /** How many. */
+  /**
+   * The process that has published them: 16 hexadecimal digits, anew for each start. Undefined on a
+   * topic with history, where all publishers share one count.
+   */
+  readonly origin: string | undefined;
+  /**
+   * How many. On a topic with history on JetStream at least so many, and with the reason `"epoch"`
+   * those that are known: there may be more, or none.
+   */
   readonly missed: number;
+  /**
+   * On a topic with history: why its store did not help. See {@linkcode RecoveryReason}. Undefined
+   * on others.
+   */
+  readonly reason?: RecoveryReason | undefined;
 }
 
 /** Whether the broker takes and delivers messages. */
@@ -32,8 +45,10 @@ export interface RelayStats {
   readonly waiting: number;
   /** Messages that came from other processes. */
   readonly received: number;
-  /** Messages of others that were lost, as `onGap` tells. */
+  /** Messages that were lost, as `onGap` tells. */
   readonly missed: number;
+  /** Messages that were lost on the way, and that the history of their topic still had. */
+  readonly filled: number;
   /** Messages that came twice, or late and were counted as missed: dropped. */
   readonly repeated: number;
   /** What is no message of this library, or of a version that is not known: dropped. */

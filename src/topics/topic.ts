@@ -11,18 +11,30 @@
 import type { Message } from "../connection/message.ts";
 import type { WaitingMessage } from "../connection/backlog.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
-import type { Subscriptions } from "../connection/publishing.ts";
+import type { Subscriptions, TopicPosition } from "../connection/publishing.ts";
 
 /**
  * A function that is called with what is published.
  *
  * @param data The message: a string, or bytes in memory of its own.
+ * @param position The place of the message in the history of the topic; undefined when the topic
+ * has none.
  * @param topic The name of the topic.
  */
-export type TopicListener = (data: Message, topic: string) => void | Promise<void>;
+export type TopicListener = (
+  data: Message,
+  position: TopicPosition | undefined,
+  topic: string,
+) => void | Promise<void>;
 
 /** From so many topics of one connection on, they are found by a map instead of a search. */
 const MANY = 32;
+
+/** A connection gets nothing that is published, because it still gets the history. */
+export interface Hold {
+  /** Up to where it has got the history, if that is known: then it is let go behind this. */
+  until: TopicPosition | undefined;
+}
 
 /** A topic that has subscribers. */
 export class Topic {
@@ -38,6 +50,8 @@ export class Topic {
   #list: readonly TopicListener[] | undefined;
   /** How many publications go through the list of members. */
   #readers = 0;
+  /** Members that are held. */
+  #held: Map<Member, Hold> | undefined;
 
   /** A topic without subscribers. */
   constructor(name: string) {
@@ -88,6 +102,7 @@ export class Topic {
       this.#readers = 0;
     }
     const { members } = this;
+    this.#held?.delete(members[place]!);
     const member = members.pop()!;
     const slot = this.#slots.pop()!;
     if (place === members.length) return;
@@ -101,15 +116,44 @@ export class Topic {
     this.#slots[place] = slot;
   }
 
+  /** Holds a member. */
+  hold(member: Member): Hold {
+    const hold = { until: undefined };
+    this.#held ??= new Map();
+    this.#held.set(member, hold);
+    return hold;
+  }
+
+  /** Whether a member is still held, and by the same call. */
+  holds(member: Member, hold: Hold): boolean {
+    return this.#held?.get(member) === hold;
+  }
+
+  /** Lets a member go. */
+  release(member: Member): void {
+    this.#held?.delete(member);
+    if (this.#held?.size === 0) this.#held = undefined;
+  }
+
+  /** A message at a position is about to be delivered: lets those go that have not got it. */
+  reach({ epoch, offset }: TopicPosition): void {
+    if (this.#held === undefined) return;
+    for (const [member, { until }] of this.#held) {
+      if (until === undefined) continue;
+      if (until.epoch !== epoch || until.offset < offset) this.release(member);
+    }
+  }
+
   /** Calls `visit` with each member that is subscribed when its turn comes, except one. */
   forEach(except: Dispatcher | undefined, visit: (member: Member) => void): void {
     const { members } = this;
+    const held = this.#held;
     const { length } = members;
     this.#readers++;
     try {
       for (let i = 0; i < length; i++) {
         const member = members[i]!;
-        if (member.dispatcher === except) continue;
+        if (member.dispatcher === except || held?.has(member)) continue;
         if (this.members !== members && member.find(this) < 0) continue;
         visit(member);
       }

@@ -4,8 +4,10 @@ import { callback, checkOptions, kind, oneOf, type OptionTable } from "../util/c
 import { tell } from "../util/promises.ts";
 import type { Backplane } from "./backplane.ts";
 import { prefixRule } from "./channel_name.ts";
+import { createRules, type HistoryRule, type RuleOf } from "./history_rules.ts";
 import { Hub } from "./hub.ts";
 import { HubTopics, type Topics } from "./hub_topics.ts";
+import { MemoryHistory } from "./memory_history.ts";
 import { Relay } from "./relay.ts";
 import type { TopicGap, TopicsState } from "./relay_stats.ts";
 
@@ -31,6 +33,14 @@ export interface TopicsOptions {
    * process does not wait.
    */
   readonly order?: "broker" | BrokerOrder;
+  /**
+   * Which topics have a history: what was published before, for connections that come back, see
+   * `since` of `ws.subscribe()`, and for `topics.history()`. The same in all processes. With a
+   * backplane its broker keeps it, and orders the messages: each is delivered when it comes back
+   * from the broker, here too, and nothing is delivered while the broker is away. Without one it is
+   * in the memory of this process, 64 MiB at most. Default: none.
+   */
+  readonly history?: readonly HistoryRule[];
   /**
    * What to do with what is published while the broker is away: `"drop"` it for other processes, or
    * `"hold"` up to 1 MiB until the broker is back. Both are counted in `stats()`, and other
@@ -81,6 +91,7 @@ export const TOPICS_OPTIONS: OptionTable<TopicsOptions> = {
     '"broker" or { broker: […] } with beginnings of names',
     (value) => value === "broker" || isBrokerOrder(value),
   ),
+  history: kind("a list of { prefix, size, ttl, format }", Array.isArray),
   outage: oneOf("drop", "hold"),
   onGap: callback,
   onState: callback,
@@ -96,7 +107,8 @@ export const TOPICS_OPTIONS: OptionTable<TopicsOptions> = {
  * @param options The backplane, and hooks.
  * @returns The topics.
  * @throws {TypeError} When an option is unknown or of the wrong kind, the backplane is in use, or
- * it has not the order that is asked for.
+ * it has not the order or the history that is asked for.
+ * @throws {RangeError} When a number is out of its range.
  *
  * @example
  * ```ts
@@ -122,8 +134,13 @@ export function createTopics(options: TopicsOptions = {}): Topics {
   // A hook that throws must not reach the code that publishes.
   const report = (reason: unknown): void => tell(error, reason, (second) => console.error(second));
   const hub = new Hub({ first: onFirstSubscriber, last: onLastSubscriber, report });
-  if (backplane === undefined) return new HubTopics(hub);
-  const { order } = options;
+  const { history, order } = options;
+  const ruleOf = history === undefined ? undefined : createRules(history);
+  if (backplane === undefined) {
+    if (ruleOf !== undefined) hub.history = new MemoryHistory(hub, ruleOf, report);
+    return new HubTopics(hub);
+  }
+  checkHistory(backplane, ruleOf);
   if (order !== undefined && !backplane.ordered) {
     throw new TypeError(
       `Expected a backplane with one order for the option order, got ${backplane.name}, which has none: use one Redis server`,
@@ -133,16 +150,25 @@ export function createTopics(options: TopicsOptions = {}): Topics {
     backplane: claim(backplane),
     prefix: options.prefix ?? "sansocket:",
     ordered: createOrder(order),
+    ruleOf,
     hold: options.outage === "hold",
     gap: (gap) => onGap && tell(onGap, gap, report),
     state: (state) => onState && tell(onState, state, report),
     report,
   });
   hub.peers = relay;
+  hub.history = relay.history;
   return new HubTopics(hub, relay);
 }
 
 const claimed = new WeakSet<Backplane>();
+
+function checkHistory({ history, name }: Backplane, ruleOf: RuleOf | undefined): void {
+  if (ruleOf === undefined || history !== undefined) return;
+  throw new TypeError(
+    `Expected a backplane with history for the option history, got ${name}, which has none: use Redis, or NATS with JetStream (nats-server -js)`,
+  );
+}
 
 /** A driver delivers to one receiver. */
 function claim(backplane: Backplane): Backplane {

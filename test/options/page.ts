@@ -14,7 +14,9 @@ import { SEND_OPTIONS } from "../../src/protocol/sendable.ts";
 import { ADOPTION_OPTIONS, SERVE_OPTIONS, SERVER_DEFAULTS } from "../../src/server/options.ts";
 import { CLOSE_OPTIONS } from "../../src/server/shutdown.ts";
 import { UPGRADE_OPTIONS } from "../../src/server/upgrade.ts";
-import { PUBLISH_OPTIONS } from "../../src/topics/hub.ts";
+import { READ_OPTIONS } from "../../src/topics/history.ts";
+import { HISTORY_OPTIONS } from "../../src/topics/history_rules.ts";
+import { PUBLISH_OPTIONS, SUBSCRIBE_OPTIONS } from "../../src/topics/hub.ts";
 import { TOPICS_OPTIONS } from "../../src/topics/topics.ts";
 import { CERTIFICATE_OPTIONS } from "../../src/transport/certificate.ts";
 import { TLS_CLIENT_OPTIONS, TLS_SERVER_OPTIONS } from "../../src/transport/tls.ts";
@@ -182,6 +184,22 @@ export const sections: readonly Section[] = [
     title: "createTopics()",
     declared: [["src/topics/topics.ts", "TopicsOptions"]],
     table: TOPICS_OPTIONS,
+  },
+  {
+    title: "history of createTopics()",
+    text: "Each rule of the list.",
+    declared: [["src/topics/history_rules.ts", "HistoryRule"]],
+    table: HISTORY_OPTIONS,
+  },
+  {
+    title: "subscribe() of a connection",
+    declared: [["src/connection/publishing.ts", "SubscribeOptions"]],
+    table: SUBSCRIBE_OPTIONS,
+  },
+  {
+    title: "topics.history()",
+    declared: [["src/topics/history.ts", "HistoryOptions"]],
+    table: READ_OPTIONS,
   },
   {
     title: "redisBackplane()",

@@ -377,7 +377,7 @@ test("NATS is killed and comes back: 10,000 topics are joined again", async () =
     const heard = new Map<string, number>();
     await Promise.all(
       names.map((name) =>
-        two.topics.subscribe(name, (_, topic) => {
+        two.topics.subscribe(name, (_data, _position, topic) => {
           heard.set(topic, (heard.get(topic) ?? 0) + 1);
         })
       ),
@@ -439,7 +439,7 @@ test("NATS takes any name for that name alone", async () => {
     const heard: [string, string][] = [];
     const end = await two.hear("end");
     for (const name of names) {
-      const { joined } = await two.topics.subscribe(name, (data, topic) => {
+      const { joined } = await two.topics.subscribe(name, (data, _position, topic) => {
         heard.push([topic, `${data}`]);
       });
       assertEquals(joined, true);

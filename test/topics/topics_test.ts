@@ -196,7 +196,8 @@ test("topics.subscribe() calls a function with each message, and its own copy of
   await using hall = await openHall();
   const { client } = await hall.enter("a");
   const heard: unknown[] = [];
-  const listener = (data: unknown, topic: string) => {
+  const listener = (data: unknown, position: unknown, topic: string) => {
+    assertEquals(position, undefined);
     heard.push(data, topic);
     if (typeof data !== "string") (data as Uint8Array).fill(0xff);
   };

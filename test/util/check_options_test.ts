@@ -13,6 +13,8 @@ import {
   type FileOptions,
   type GuardOptions,
   type HeartbeatOptions,
+  type HistoryOptions,
+  type HistoryRule,
   type MethodRoute,
   PreparedMessage,
   type PublishOptions,
@@ -22,6 +24,7 @@ import {
   type ServeOptions,
   type ServerCloseOptions,
   type SocketRoute,
+  type SubscribeOptions,
   type TlsClientOptions,
   type TlsServerOptions,
   type TopicsOptions,
@@ -55,6 +58,7 @@ import {
   type WebTransportAddresses,
 } from "@sansocket/ws/web";
 import type { Runtime } from "../../src/transport/transport.ts";
+import { defer } from "../../src/util/promises.ts";
 import { settled } from "../support/connections.ts";
 import { backends } from "../support/deflate.ts";
 import { test } from "../support/test.ts";
@@ -236,10 +240,25 @@ const publishing: Samples<PublishOptions> = {
   coalesce: ["key", 5, null, "", "x".repeat(256)],
 };
 
+const history: Samples<HistoryRule> = {
+  prefix: ["room:", 1, null],
+  size: [10_000, 0, 10_001, 1.5, Infinity, "1", null],
+  ttl: [0.5 + 300_000, 0, 30 * 86_400_000 + 1, Infinity, "1", null],
+  format: callback,
+};
+const reading: Samples<HistoryOptions> = {
+  since: [{ epoch: "a", offset: 1 }, { last: 1 }, { epoch: "a" }, { offset: 1 }, 1, null],
+  limit: [0, -1, 0.5, "1", null],
+};
+const subscribing: Samples<SubscribeOptions> = {
+  since: [{ last: 0 }, { last: -1 }, { epoch: 1, offset: 1 }, { epoch: "a" }, 1, null],
+};
+
 const topicsOptions: Samples<TopicsOptions> = {
   backplane: [undefined, {}, "redis", null],
   prefix: ["app:", "", ".a", "a..b", "a*", "a b", "a{1}", "x".repeat(33), 5, null],
   order: [undefined, "total", { broker: "a" }, { broker: [1] }, { broker: [], other: [] }, null],
+  history: [[], "room:", {}, [{}], [{ prefix: 1 }], [{ prefix: "a", size: 0 }], null],
   outage: ["hold", "keep", true, null],
   onGap: callback,
   onState: callback,
@@ -457,6 +476,39 @@ const calls: readonly Call[] = [
     owner: "createTopics()",
     samples: topicsOptions,
     run: (options: TopicsOptions) => void createTopics(options),
+  },
+  {
+    owner: "createTopics()",
+    group: "history[0]",
+    samples: history,
+    run: ({ prefix = "a", ...rule }: Partial<HistoryRule>) =>
+      void createTopics({ history: [{ prefix, ...rule }] }),
+  },
+  {
+    owner: "topics.history()",
+    samples: reading,
+    run: (options: HistoryOptions) =>
+      createTopics({ history: [{ prefix: "" }] }).history("a", options),
+  },
+  {
+    owner: "subscribe()",
+    samples: subscribing,
+    run: async (options: SubscribeOptions) => {
+      const network = createNetwork();
+      const topics = createTopics({ history: [{ prefix: "" }] });
+      const subscribed = defer<unknown>();
+      const server = await network.serve({
+        topics,
+        websocket: {
+          open: (ws) => {
+            new Promise((resolve) => resolve(ws.subscribe("a", options)))
+              .then(subscribed.resolve, subscribed.reject);
+          },
+        },
+      });
+      await network.connect(server.url);
+      await subscribed.promise.finally(() => server.close());
+    },
   },
   {
     owner: "redisBackplane()",

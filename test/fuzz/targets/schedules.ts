@@ -63,7 +63,7 @@ class Process {
       backplane: this.driver,
       outage,
       ...(ordered && { order: "broker" as const }),
-      onGap: ({ topic, origin, missed }) => this.#missed(topic!, this.#nameOf(origin), missed),
+      onGap: ({ topic, origin, missed }) => this.#missed(topic!, this.#nameOf(origin!), missed),
       error: (error) => void this.errors.push(error),
     });
   }

@@ -1,0 +1,412 @@
+// A topic with history in a process that has joined it: what comes live, and what is read from the
+// store where something is missing.
+//
+// 1. Each message names its offset and the one before it. One that follows what was delivered last
+//    is delivered; one that came already is dropped. Otherwise there is a hole: what comes live
+//    waits, and what is missing is read from the store and delivered first. So it is after each
+//    outage. What the store does not have any more is told as a gap.
+// 2. What waits is bounded. Beyond that nothing is kept: it is read from the store, too.
+// 3. The history is read once for all connections that come back within a second: it is kept for
+//    that long, and what is delivered meanwhile is added. While it is read, what is delivered is
+//    kept, since it may be newer than what was read.
+// 4. The first message after joining is the base. Nothing is known of what came before it.
+
+import type { RecoveryReason, TopicPosition } from "../connection/publishing.ts";
+import type { Dispatcher } from "../connection/dispatcher.ts";
+import type { Clock, Deadline } from "../util/clock.ts";
+import type { StoredPosition } from "./backplane.ts";
+import {
+  type KeptMessage,
+  type Recovery,
+  select,
+  type Since,
+  UNAVAILABLE,
+  type Window,
+} from "./history.ts";
+import type { Rule } from "./history_rules.ts";
+
+/** The most messages, and octets of them, that wait or are kept while the store is read. */
+const [MOST, BOUND] = [1_000, 1_048_576];
+/** Milliseconds for which a history that was read is kept. */
+const KEPT = 1_000;
+/** Milliseconds until a read that has failed is tried again. */
+const RETRY = 1_000;
+/** How often a hole is looked for in the store before it counts as lost. */
+const TRIES = 3;
+
+/** A message that comes live. */
+export interface LiveMessage {
+  /** The message. */
+  readonly kept: KeptMessage;
+  /** Its place, and that of the one before it. */
+  readonly position: StoredPosition;
+  /** Who does not get it. */
+  readonly except: Dispatcher | undefined;
+}
+
+/** What a log has read. */
+export interface LogPage {
+  /** See `StorePage`. */
+  readonly epoch: string;
+  /** See `StorePage`. */
+  readonly offset: number;
+  /** See `StorePage`. */
+  readonly messages: readonly Pick<LiveMessage, "kept" | "except">[];
+  /** See `StorePage`. */
+  readonly complete: boolean;
+  /** The offset up to which there is nothing more to read. */
+  readonly end: number;
+}
+
+/** What a log needs. */
+export interface LogSource {
+  /** Tells the time. */
+  readonly clock: Clock;
+  /** Whether offsets count 1, 2, 3. */
+  readonly consecutive: boolean;
+  /** Counts of the relay. */
+  readonly counts: { repeated: number; filled: number };
+  /** Reads from the store. Settles in time. */
+  read(topic: string, rule: Rule, after: number | undefined, limit: number): Promise<LogPage>;
+  /** Delivers to the subscribers. */
+  deliver(topic: string, message: KeptMessage, except: Dispatcher | undefined): void;
+  /** Tells of messages that are lost. */
+  gap(topic: string, missed: number, reason: RecoveryReason): void;
+  /** Reports why the store could not be read. */
+  refused(error: unknown): void;
+}
+
+/** A connection that waits for the history. */
+interface Reader {
+  readonly since: Since;
+  readonly settle: (recovery: Recovery) => void;
+  /** Whether nothing behind its position has gone, where that had to be asked for. */
+  readonly complete?: boolean;
+}
+
+/** A topic with history. */
+export class TopicLog implements Deadline {
+  readonly waits = "a history that was read";
+  readonly #topic: string;
+  readonly #rule: Rule;
+  readonly #source: LogSource;
+  /** Where the last message was that was delivered; undefined before the first. */
+  #position: TopicPosition | undefined;
+  /** Changes with each outage: what was begun before has no effect after it. */
+  #turn = 0;
+  /** Whether a hole is being filled. */
+  #filling = false;
+  /** Holes that were looked for since a message could be delivered. */
+  #tries = 0;
+  /** What has come live meanwhile. */
+  readonly #waiting = new Bounded<LiveMessage>();
+  /** Connections that wait for the history. */
+  #readers: Reader[] = [];
+  /** Whether it is being read. */
+  #reading = false;
+  /** What was delivered meanwhile. */
+  readonly #recent = new Bounded<KeptMessage>();
+  /** What was read within the last second, with what was delivered since. */
+  #window: Window & { messages: KeptMessage[]; last: number } | undefined;
+
+  /** A topic of which nothing has come. */
+  constructor(topic: string, rule: Rule, source: LogSource) {
+    this.#topic = topic;
+    this.#rule = rule;
+    this.#source = source;
+  }
+
+  /** A message has come. */
+  receive(message: LiveMessage): void {
+    if (this.#filling) this.#waiting.push(message, message.kept.length);
+    else if (!this.#take(message)) {
+      this.#waiting.push(message, message.kept.length);
+      void this.#fill();
+    }
+  }
+
+  /** A publisher says which message was its last. */
+  remind({ epoch, offset }: TopicPosition): void {
+    const position = this.#position;
+    if (position === undefined || this.#filling) return;
+    if (position.epoch !== epoch || position.offset < offset) void this.#fill();
+  }
+
+  /** The topic is joined, perhaps again. */
+  joined(): void {
+    if (this.#position !== undefined && !this.#filling) void this.#fill();
+    else this.#read();
+  }
+
+  /** The broker is away, or the topic was left. */
+  lost(): void {
+    this.#turn++;
+    this.#filling = this.#reading = false;
+    this.#waiting.clear();
+    this.#recent.clear();
+    this.#forget();
+    for (const { settle } of this.#readers.splice(0)) settle(UNAVAILABLE);
+  }
+
+  /** What a connection gets that comes back: calls back at once, or when it was read. */
+  recover(since: Since, settle: (recovery: Recovery) => void): void {
+    this.#serve({ since, settle });
+  }
+
+  /** Implements {@linkcode Deadline}: what was read is too old. */
+  late(): void {
+    this.#window = undefined;
+  }
+
+  #forget(): void {
+    if (this.#window !== undefined) this.#source.clock.stopDeadline(this, KEPT);
+    this.#window = undefined;
+  }
+
+  /** Delivers a message, or drops it if it came already. False when it shows a hole. */
+  #take({ kept, position: { epoch, offset, previous }, except }: LiveMessage): boolean {
+    const last = this.#position;
+    if (last !== undefined) {
+      if (last.epoch !== epoch || previous > last.offset) return false;
+      if (offset <= last.offset) {
+        this.#source.counts.repeated++;
+        return true;
+      }
+    }
+    this.#tries = 0;
+    this.#deliver(kept, except);
+    return true;
+  }
+
+  #deliver(kept: KeptMessage, except: Dispatcher | undefined): void {
+    this.#position = kept.position;
+    if (this.#reading) this.#recent.push(kept, kept.length);
+    const window = this.#window;
+    if (window !== undefined && kept.position.offset > window.last) {
+      window.messages.push(kept);
+      window.last = kept.position.offset;
+    }
+    this.#source.deliver(this.#topic, kept, except);
+  }
+
+  /** Reads what is missing behind the last message, and delivers it and what has come meanwhile. */
+  async #fill(): Promise<void> {
+    const turn = this.#turn;
+    this.#filling = true;
+    let tries = 0;
+    while (true) {
+      try {
+        const { offset } = this.#position!;
+        const page = await this.#source.read(this.#topic, this.#rule, offset, this.#rule.size);
+        if (turn !== this.#turn) return;
+        if (this.#apply(page)) break;
+        // What was delivered may have led to an outage.
+        if (turn !== this.#turn) return;
+      } catch (error) {
+        if (turn !== this.#turn) return;
+        this.#source.refused(error);
+        if (++tries === TRIES) {
+          this.#skip("unavailable");
+          break;
+        }
+        await this.#sleep(RETRY);
+        if (turn !== this.#turn) return;
+      }
+    }
+    this.#drain(turn);
+  }
+
+  /** Delivers what was read. False when there is more to read. */
+  #apply(page: LogPage): boolean {
+    const { consecutive, counts } = this.#source;
+    const last = this.#position!;
+    if (page.epoch !== last.epoch || page.offset < last.offset) {
+      const anew = page.epoch !== last.epoch;
+      this.#gap(0, "epoch");
+      // A store that has come back with older data goes on from there.
+      this.#position = { epoch: page.epoch, offset: anew ? 0 : page.offset };
+      return !anew || page.offset === 0;
+    }
+    const turn = this.#turn;
+    if (!page.complete) {
+      const first = page.messages[0]?.kept.position.offset ?? page.offset + 1;
+      this.#gap(consecutive ? first - last.offset - 1 : 1, "expired");
+    }
+    for (const { kept, except } of page.messages) {
+      if (turn !== this.#turn) return false;
+      counts.filled++;
+      this.#deliver(kept, except);
+    }
+    if (this.#position!.offset < page.end) {
+      this.#position = { epoch: page.epoch, offset: page.end };
+    }
+    return page.end >= page.offset;
+  }
+
+  /** Delivers what has come meanwhile. */
+  #drain(turn: number): void {
+    let overran: boolean;
+    do {
+      overran = this.#waiting.overran;
+      const waiting = this.#waiting.clear();
+      for (const [i, message] of waiting.entries()) {
+        if (turn !== this.#turn) return;
+        // It is of an epoch that was over when the store was read, or began after that.
+        const other = message.position.epoch !== this.#position?.epoch;
+        if (other) this.#source.counts.repeated++;
+        if (other || this.#take(message)) continue;
+        for (const one of [...waiting.slice(i), ...this.#waiting.clear()]) {
+          this.#waiting.push(one, one.kept.length);
+        }
+        if (++this.#tries < TRIES) return void this.#fill();
+        this.#skip("unavailable");
+        break;
+      }
+    } while (this.#waiting.list.length > 0);
+    if (turn !== this.#turn) return;
+    if (overran) return void this.#fill();
+    this.#filling = false;
+    this.#read();
+  }
+
+  /** Goes on with what waits, though the store does not have what is missing before it. */
+  #skip(reason: RecoveryReason): void {
+    const [first] = this.#waiting.list;
+    const last = this.#position!;
+    this.#tries = 0;
+    if (first === undefined) return this.#gap(0, reason);
+    const { epoch, previous } = first.position;
+    const counts = this.#source.consecutive && epoch === last.epoch;
+    this.#gap(counts ? previous - last.offset : 1, reason);
+    this.#position = { epoch, offset: previous };
+  }
+
+  #gap(missed: number, reason: RecoveryReason): void {
+    // What was read does not reach up to what comes next.
+    this.#forget();
+    this.#recent.overran = true;
+    this.#source.gap(this.#topic, missed, reason);
+  }
+
+  #serve(reader: Reader): void {
+    const window = this.#window;
+    if (window === undefined) {
+      this.#readers.push(reader);
+      return this.#read();
+    }
+    const { since, settle, complete } = reader;
+    const { consecutive } = this.#source;
+    const known = consecutive || !("offset" in since) || since.epoch !== window.epoch ||
+      since.offset >= window.gone || since.offset > window.last;
+    if (!known && complete === undefined) return void this.#ask(reader, since.offset);
+    const live = this.#position !== undefined && this.#position.offset >= window.last;
+    settle(select(complete ? { ...window, gone: 0 } : window, since, live));
+  }
+
+  /** Asks the store whether something behind a position has gone. */
+  async #ask({ since, settle }: Reader, offset: number): Promise<void> {
+    const turn = this.#turn;
+    try {
+      const { complete } = await this.#source.read(this.#topic, this.#rule, offset, 1);
+      if (turn === this.#turn) this.#serve({ since, settle, complete });
+      else settle(UNAVAILABLE);
+    } catch {
+      settle(UNAVAILABLE);
+    }
+  }
+
+  /** Reads the history for those that wait for it, unless that is under way. */
+  #read(): void {
+    if (this.#readers.length > 0 && !this.#reading && !this.#filling) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    const turn = this.#turn;
+    const { size } = this.#rule;
+    const source = this.#source;
+    this.#reading = true;
+    this.#recent.clear();
+    let page: LogPage | undefined;
+    try {
+      page = await source.read(this.#topic, this.#rule, undefined, size);
+    } catch (error) {
+      if (turn === this.#turn) source.refused(error);
+    }
+    if (turn !== this.#turn) return;
+    this.#reading = false;
+    const { overran } = this.#recent;
+    const recent = this.#recent.clear();
+    if (page === undefined) {
+      for (const { settle } of this.#readers.splice(0)) settle(UNAVAILABLE);
+      return;
+    }
+    // What is delivered here is of another epoch: once that has been told, it is read again.
+    const last = this.#position;
+    if (last !== undefined && last.epoch !== page.epoch) {
+      if (!this.#filling) void this.#fill();
+      return;
+    }
+    const window = openWindow(page, recent, size, source.consecutive);
+    const readers = this.#readers.splice(0);
+    if (overran) {
+      const position = this.#position;
+      for (const { settle } of readers) {
+        settle({ messages: window.messages, position, reason: "overflow", live: true });
+      }
+      return;
+    }
+    this.#window = window;
+    source.clock.startDeadline(this, KEPT);
+    for (const reader of readers) this.#serve(reader);
+  }
+
+  #sleep(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#source.clock.setTimer(resolve, delay, "a history that could not be read");
+    });
+  }
+}
+
+function openWindow(
+  { epoch, offset, messages }: LogPage,
+  recent: readonly KeptMessage[],
+  size: number,
+  consecutive: boolean,
+): Window & { messages: KeptMessage[]; last: number } {
+  const all = messages.map(({ kept }) => kept);
+  let last = offset;
+  for (const one of recent) {
+    if (one.position.offset <= last) continue;
+    all.push(one);
+    last = one.position.offset;
+  }
+  const kept = all.slice(-size);
+  const first = kept[0]?.position.offset;
+  const gone = first === undefined ? last : consecutive ? first - 1 : first;
+  return { epoch, messages: kept, last, gone };
+}
+
+/** A list that takes so much, and knows whether that was too little. */
+class Bounded<T> {
+  list: T[] = [];
+  overran = false;
+  #octets = 0;
+
+  push(item: T, octets: number): void {
+    const full = this.list.length >= MOST || (this.#octets > 0 && this.#octets + octets > BOUND);
+    // What comes behind something that is missing is of no use.
+    if (full) this.overran = true;
+    if (this.overran) return;
+    this.list.push(item);
+    this.#octets += octets;
+  }
+
+  /** Empties it. Returns what was in it. */
+  clear(): T[] {
+    const { list } = this;
+    this.list = [];
+    this.overran = false;
+    this.#octets = 0;
+    return list;
+  }
+}
