@@ -4,9 +4,18 @@
 //    microtask. A bus that is held lets the test take and deliver each message, in any order.
 // 2. `pending` is what the broker has taken and not delivered, oldest first, one entry for each
 //    receiver; to deliver another than the first is to reorder, and to keep it is to duplicate.
-// 3. An outage forgets all subscriptions and what is under way, as a broker that starts anew.
+// 3. An outage forgets all subscriptions and what is under way, as a broker that starts anew; what is
+//    kept of history stays, unless `forget()` is called.
 
-import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+import type {
+  Backplane,
+  BackplaneSink,
+  HistoryStore,
+  Retention,
+  StoredPosition,
+  StorePage,
+  StoreReceipt,
+} from "../../src/topics/backplane.ts";
 import type { Clock } from "../../src/util/clock.ts";
 
 /** A message under way to one driver. */
@@ -19,6 +28,15 @@ export interface MemoryDelivery {
   readonly channel: string;
   /** Its octets. */
   readonly envelope: Uint8Array;
+  /** Where the history has put it. */
+  readonly position?: StoredPosition | undefined;
+}
+
+/** A driver as most tests want it keeps no history. */
+interface Kept {
+  readonly epoch: string;
+  offset: number;
+  messages: { offset: number; envelope: Uint8Array; at: number }[];
 }
 
 /** What a driver in memory says about itself. */
@@ -33,6 +51,8 @@ export interface MemoryOptions {
   readonly clock?: Clock;
   /** Whether the driver can `restart()`. Default: true. */
   readonly restarts?: boolean;
+  /** Whether it keeps history, and whether offsets leave numbers out. Default: none. */
+  readonly history?: "consecutive" | "sparse";
 }
 
 /** A broker in memory. */
@@ -49,6 +69,17 @@ export class MemoryBus {
   readonly offered: (() => void)[] = [];
   /** All drivers that have started and not closed. */
   readonly drivers: Set<MemoryBackplane> = new Set();
+  /** How often history was read. */
+  reads = 0;
+  /** What each read waits for, once the history was read. */
+  reading: Promise<unknown> = Promise.resolve();
+  /** What reads reject with. */
+  refusesRead: Error | undefined;
+  /** The time of the store. */
+  now = 0;
+  /** The history of channels. */
+  readonly #kept = new Map<string, Kept>();
+  #epochs = 0;
   #due = false;
 
   /** Makes the driver of one more process. */
@@ -63,8 +94,36 @@ export class MemoryBus {
     this.#arrive(delivery);
   }
 
-  #arrive({ to, channel, envelope }: MemoryDelivery): void {
-    if (to.joined.has(channel)) to.deliver(channel, envelope.slice());
+  #arrive({ to, channel, envelope, position }: MemoryDelivery): void {
+    if (to.joined.has(channel)) to.deliver(channel, envelope.slice(), position);
+  }
+
+  /** All history is lost. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** Copies all history, and returns what brings that back: a store that is restored. */
+  backUp(): () => void {
+    const copy = [...this.#kept].map(([channel, kept]): [string, Kept] => [
+      channel,
+      { ...kept, messages: [...kept.messages] },
+    ]);
+    return () => {
+      this.forget();
+      for (const [channel, kept] of copy) this.#kept.set(channel, kept);
+    };
+  }
+
+  /** The history of a channel, without what is too old. */
+  kept(channel: string, ttl: number): Kept {
+    let kept = this.#kept.get(channel);
+    if (kept === undefined) {
+      kept = { epoch: `epoch ${++this.#epochs}`, offset: 0, messages: [] };
+      this.#kept.set(channel, kept);
+    }
+    kept.messages = kept.messages.filter(({ at }) => at + ttl > this.now);
+    return kept;
   }
 
   /** Loses one of the messages that are pending. */
@@ -92,12 +151,17 @@ export class MemoryBus {
   }
 
   /** Puts a message on its way to all that have joined. */
-  spread(from: MemoryBackplane, channel: string, envelope: Uint8Array): number {
+  spread(
+    from: MemoryBackplane,
+    channel: string,
+    envelope: Uint8Array,
+    position?: StoredPosition,
+  ): number {
     let count = 0;
     for (const to of this.drivers) {
       if (!to.joined.has(channel)) continue;
       count++;
-      if (!to.deaf) this.pending.push({ from, to, channel, envelope });
+      if (!to.deaf) this.pending.push({ from, to, channel, envelope, position });
     }
     if (!this.held && !this.#due) {
       this.#due = true;
@@ -119,6 +183,7 @@ export class MemoryBackplane implements Backplane {
   readonly maxSize: number | undefined;
   readonly clock: Clock | undefined;
   readonly restart?: () => void;
+  readonly history: HistoryStore | undefined;
   /** What this process has joined, in the broker's memory. */
   readonly joined: Set<string> = new Set();
   /** All calls of `join()` and `leave()`, in order. */
@@ -143,8 +208,14 @@ export class MemoryBackplane implements Backplane {
   sink: BackplaneSink | undefined;
 
   /** A driver on a bus. */
-  constructor(bus: MemoryBus, { ordered, counts, maxSize, clock, restarts }: MemoryOptions) {
+  constructor(bus: MemoryBus, options: MemoryOptions) {
+    const { ordered, counts, maxSize, clock, restarts, history } = options;
     this.#bus = bus;
+    this.history = history && {
+      consecutive: history === "consecutive",
+      publish: (channel, envelope, retention) => this.#keep(channel, envelope, retention),
+      read: (channel, after, limit, retention) => this.#read(channel, after, limit, retention),
+    };
     this.#counts = counts ?? true;
     this.ordered = ordered ?? true;
     this.maxSize = maxSize;
@@ -187,15 +258,71 @@ export class MemoryBackplane implements Backplane {
   }
 
   publish(channel: string, envelope: Uint8Array): Promise<number | undefined> {
+    const copy = envelope.slice();
+    return this.#offer(() => this.#spread(channel, copy));
+  }
+
+  #keep(channel: string, envelope: Uint8Array, { size, ttl }: Retention): Promise<StoreReceipt> {
+    const copy = envelope.slice();
+    return this.#offer(() => {
+      const kept = this.#bus.kept(channel, ttl);
+      const previous = kept.offset;
+      kept.offset += this.history!.consecutive ? 1 : 1 + this.published % 3;
+      const { epoch, offset } = kept;
+      kept.messages = [...kept.messages, { offset, envelope: copy, at: this.#bus.now }].slice(
+        -size,
+      );
+      return { epoch, offset, receivers: this.#spread(channel, copy, { epoch, offset, previous }) };
+    });
+  }
+
+  async #read(
+    channel: string,
+    after: number | undefined,
+    limit: number,
+    { ttl }: Retention,
+  ): Promise<StorePage> {
+    this.#check();
+    this.#bus.reads++;
+    const { epoch, offset, messages } = this.#bus.kept(channel, ttl);
+    const { refusesRead } = this.#bus;
+    await this.#bus.reading;
+    this.#check();
+    if (refusesRead !== undefined) throw refusesRead;
+    const behind = messages.filter((message) => message.offset > (after ?? 0));
+    const some = after === undefined
+      ? behind.slice(-limit || behind.length)
+      : behind.slice(0, limit);
+    const first = messages[0]?.offset ?? offset + 1;
+    const from = after ?? 0;
+    // A store that leaves numbers out is certain only of what it has.
+    const complete = from >= offset || from >= (this.history!.consecutive ? first - 1 : first);
+    return {
+      epoch,
+      offset,
+      messages: some.map(({ offset, envelope }) => ({ offset, envelope: envelope.slice() })),
+      complete,
+    };
+  }
+
+  #spread(
+    channel: string,
+    envelope: Uint8Array,
+    position?: StoredPosition,
+  ): number | undefined {
+    const count = this.#bus.spread(this, channel, envelope, position);
+    return this.#counts ? count : undefined;
+  }
+
+  /** Offers something to the broker, which takes it now or later. */
+  #offer<T>(offered: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.connected) return reject(new Error("Published while the broker is away"));
       this.published++;
-      const copy = envelope.slice();
       const take = (): void => {
         if (!this.connected) return reject(new Error("The broker went away"));
         if (this.refusesPublish !== undefined) return reject(this.refusesPublish);
-        const count = this.#bus.spread(this, channel, copy);
-        resolve(this.#counts ? count : undefined);
+        resolve(offered());
       };
       if (this.#bus.slow) this.#bus.offered.push(take);
       else take();
@@ -211,8 +338,8 @@ export class MemoryBackplane implements Backplane {
   }
 
   /** A message has arrived. */
-  deliver(channel: string, envelope: Uint8Array): void {
-    this.sink?.message(channel, envelope);
+  deliver(channel: string, envelope: Uint8Array, position?: StoredPosition): void {
+    this.sink?.message(channel, envelope, position);
   }
 
   /** The broker goes away. */
