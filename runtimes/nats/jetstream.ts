@@ -14,7 +14,7 @@ import type { NatsConnectionLike, NatsMessageLike, NatsSubscriptionLike } from "
 /** Milliseconds: what waits is rejected after one to two of these. */
 const TICK = 2_500;
 /** The most messages, and at least the most octets, that the server sends for one pull. */
-const BATCH = 1_000;
+const BATCH = 10_000;
 const BATCH_OCTETS = 4_194_304;
 /** Nanoseconds after which a pull ends: so long it waits for messages that have gone meanwhile. */
 const PULL = 500_000_000;

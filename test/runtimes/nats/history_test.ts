@@ -322,3 +322,30 @@ test(
   },
   { skip },
 );
+
+test(
+  "NatsHistory and NatsPresence reject what is under way when the connection is lost",
+  async () => {
+    await withJetStream(async ({ server, start }) => {
+      const { history, presence, backplane, sink } = await start();
+      await history.publish(CHANNEL, number(1), KEPT);
+      await presence.renew("sansocket:l:a", 60_000);
+      await server.freeze();
+      const calls = [
+        history.publish(CHANNEL, number(2), KEPT),
+        history.read(CHANNEL, 0, 10, KEPT),
+        presence.renew("sansocket:l:a", 60_000),
+        presence.read("sansocket:p:a"),
+      ].map((call) => assertRejects(() => call, Error, "NATS"));
+      backplane.restart!();
+      await sink.is("down");
+      await Promise.all(calls);
+      await assertRejects(() => history.publish(CHANNEL, number(3), KEPT), Error, "NATS");
+      server.thaw();
+      await sink.is("up");
+      const receipt = await history.publish(CHANNEL, number(4), KEPT);
+      assert(receipt.offset >= 2);
+    });
+  },
+  { skip },
+);
