@@ -36,6 +36,8 @@ export interface IORedisClient {
 export interface Connection {
   /** Whether it leads to a cluster. */
   readonly cluster: boolean;
+  /** Whether it puts a prefix before keys. */
+  readonly prefixed: boolean;
   /** Whether it takes commands now. */
   ready(): boolean;
   /** Whether it connects by itself: it has been connected, and not closed. */
@@ -49,6 +51,12 @@ export interface Connection {
   watch(changed: (error: unknown, lost: boolean) => void): () => void;
   /** Publishes; the number is that of the receivers on this server. */
   publish(channel: string, message: Buffer): Promise<unknown>;
+  /** Runs a script; strings of the result are bytes. */
+  run(
+    script: string,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<unknown>;
   /** What the server says of its replicas. */
   role(): Promise<unknown>;
   /** Makes a connection that subscribes; it is not connected yet. */
@@ -88,6 +96,7 @@ interface NodeRedis extends Emitter, Omit<RedisClient, "duplicate"> {
   withCommandOptions(options: object): NodeRedis;
   connect: Call<[]>;
   sendCommand: Call<[args: string[]]>;
+  eval: Call<[script: string, options: { keys: string[]; arguments: (string | Buffer)[] }]>;
   publish: Publish;
   sPublish: Publish;
   subscribe: Subscribe;
@@ -104,6 +113,7 @@ interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
   nodes(): IORedis[];
   duplicate(...options: unknown[]): IORedis;
   call: Call<[command: string]>;
+  evalBuffer: Call<[script: string, keys: number, ...args: (string | Buffer)[]]>;
   connect: Call<[]>;
   publish: Publish;
   spublish: Publish;
@@ -112,6 +122,9 @@ interface IORedis extends Emitter, Omit<IORedisClient, "duplicate"> {
   unsubscribe: Call<string[]>;
   sunsubscribe: Call<string[]>;
 }
+
+/** What `redis` calls a string of a reply: its first octet, `$`. */
+const BLOB = 0x24;
 
 /** What clusters report of a node that they have lost. */
 const LOST: readonly string[] = ["node-error", "-node"];
@@ -142,13 +155,17 @@ function ofRedis(client: NodeRedis, sharded: boolean): Connection {
     ? ["sPublish", "sSubscribe", "sUnsubscribe"] as const
     : ["publish", "subscribe", "unsubscribe"] as const;
   // One of the servers of a cluster may be away while the others go on.
-  const publisher = cluster ? client : client.withCommandOptions({ timeout: 0 });
+  const options = cluster ? {} : { timeout: 0 };
+  const publisher = cluster ? client : client.withCommandOptions(options);
+  const scripts = client.withCommandOptions({ ...options, typeMapping: { [BLOB]: Buffer } });
   return {
     cluster,
+    prefixed: false,
     ready: () => client.isReady,
     open: () => client.isOpen,
     watch: (changed) => watch(client, changed),
     publish: (channel, message) => publisher[publish](channel, message),
+    run: (script, keys, args) => scripts.eval(script, { keys: [...keys], arguments: [...args] }),
     role: () => client.sendCommand(["ROLE"]),
     subscriber(message) {
       const own = client.duplicate(cluster ? { minimizeConnections: true } : undefined);
@@ -193,10 +210,12 @@ function ofIORedis(client: IORedis, sharded: boolean): Connection {
   };
   return {
     cluster,
+    prefixed: Boolean(client.options.keyPrefix),
     ready: () => client.status === "ready",
     open: () => client.status !== "wait" && client.status !== "end",
     watch: (changed) => watch(client, changed),
     publish: (channel, message) => client[publish](channel, message),
+    run: (script, keys, args) => client.evalBuffer(script, keys.length, ...keys, ...args),
     role: () => client.call("ROLE"),
     subscriber(message) {
       const own = duplicate();

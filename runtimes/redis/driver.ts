@@ -10,6 +10,8 @@ import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { flag, type OptionTable } from "../../src/util/check_options.ts";
 import type { Connection, Subscriber } from "./connection.ts";
+import { RedisHistory, type RunScript, splitMessage } from "./history.ts";
+import { RedisPresence } from "./presence.ts";
 
 /** Names in one command: a server does nothing else while it carries that out. */
 const CHUNK = 1_000;
@@ -35,6 +37,8 @@ export const REDIS_OPTIONS: OptionTable<RedisBackplaneOptions> = { sharded: flag
 export class RedisBackplane implements Backplane {
   readonly name = "Redis";
   readonly ordered: boolean;
+  readonly history: RedisHistory | undefined;
+  readonly presence: RedisPresence;
   readonly #client: Connection;
   /** Names in one command. */
   readonly #chunk: number;
@@ -57,6 +61,11 @@ export class RedisBackplane implements Backplane {
     this.#client = client;
     this.#clock = clock;
     this.ordered = sharded || !client.cluster;
+    const run: RunScript = (script, keys, args) => this.#run(script, keys, args);
+    // A prefix of the client's keys is one of sharded channels, too, and changes their slot.
+    const splits = sharded && client.prefixed;
+    this.history = splits ? undefined : new RedisHistory(run, sharded, () => this.#alone);
+    this.presence = new RedisPresence(run);
     // Each channel of a sharded cluster has a server of its own.
     this.#chunk = sharded && client.cluster ? 1 : CHUNK;
   }
@@ -119,7 +128,7 @@ export class RedisBackplane implements Backplane {
     const subscriber = this.#client.subscriber((channel, message) => {
       if (subscriber !== this.#subscriber) return;
       const { buffer, byteOffset, length } = message;
-      this.#sink?.message(channel, new Uint8Array(buffer, byteOffset, length));
+      this.#sink?.message(channel, ...splitMessage(new Uint8Array(buffer, byteOffset, length)));
     });
     this.#subscriber = subscriber;
     this.#forget = subscriber.watch((error, lost) => {
@@ -189,6 +198,20 @@ export class RedisBackplane implements Backplane {
       calls.push(this.#settle(call(subscriber, some), () => undefined));
     }
     return Promise.all(calls);
+  }
+
+  /** Runs a script while the client is ready. */
+  async #run(...[script, keys, args]: Parameters<RunScript>): Promise<unknown> {
+    if (!this.#up || !this.#client.ready()) throw away();
+    try {
+      return await this.#settle(this.#client.run(script, keys, args), (value) => value);
+    } catch (error) {
+      if (!/^NOPERM/.test(String((error as Error)?.message))) throw error;
+      throw new Error(
+        "Redis refuses the scripts that history and presence are kept by: let its user run EVAL and the commands of streams, hashes and strings on the keys of the prefix of createTopics()",
+        { cause: error },
+      );
+    }
   }
 
   /** Settles as a client's promise does, or rejects when the connection is lost before. */

@@ -6,7 +6,7 @@
 // 2. A broker that cannot be stopped, and a client that cannot be looked at, leave out those cases.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+import type { Backplane, BackplaneSink, StoredPosition } from "../../src/topics/backplane.ts";
 import { test } from "../support/test.ts";
 import { Changes } from "./changes.ts";
 
@@ -48,6 +48,8 @@ export interface SuiteOptions {
 export class RecordingSink implements BackplaneSink {
   /** What came, in order. */
   readonly messages: { channel: string; envelope: Uint8Array }[] = [];
+  /** The position of each, if it has one. */
+  readonly positions: (StoredPosition | undefined)[] = [];
   /** What was reported, in order. */
   readonly states: ("up" | "down")[] = [];
   /** Why the broker was reported to be away. */
@@ -56,9 +58,15 @@ export class RecordingSink implements BackplaneSink {
   calls = 0;
   readonly #changes = new Changes();
 
-  message(channel: string, envelope: Uint8Array): void {
+  message(channel: string, envelope: Uint8Array, position?: StoredPosition): void {
     this.messages.push({ channel, envelope });
+    this.positions.push(position);
     this.#change();
+  }
+
+  /** The offsets of the messages, as far as they have one. */
+  offsets(): (number | undefined)[] {
+    return this.positions.map((position) => position?.offset);
   }
 
   up(): void {

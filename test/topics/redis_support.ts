@@ -120,6 +120,8 @@ function withClock(driver: Backplane, clock: Clock): Backplane {
   return {
     name: driver.name,
     ordered: driver.ordered,
+    history: driver.history,
+    presence: driver.presence,
     clock,
     start: (sink) => driver.start(sink),
     join: (channels) => driver.join(channels),

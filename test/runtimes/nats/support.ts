@@ -7,25 +7,8 @@ import {
   natsBackplane,
   type PresenceStore,
 } from "@sansocket/ws/nats";
-import type { StoredPosition } from "../../../src/topics/backplane.ts";
 import { type NatsServer, startNats } from "../../support/nats_server.ts";
 import { RecordingSink } from "../../topics/backplane_suite.ts";
-
-/** A sink that keeps the positions too. */
-export class PositionSink extends RecordingSink {
-  /** One for each message. */
-  readonly positions: (StoredPosition | undefined)[] = [];
-
-  override message(channel: string, envelope: Uint8Array, position?: StoredPosition): void {
-    this.positions.push(position);
-    super.message(channel, envelope);
-  }
-
-  /** The offsets, as far as there are any. */
-  offsets(): (number | undefined)[] {
-    return this.positions.map((position) => position?.offset);
-  }
-}
 
 /** A started driver. */
 export interface Driver {
@@ -33,7 +16,7 @@ export interface Driver {
   readonly backplane: Backplane;
   readonly history: HistoryStore;
   readonly presence: PresenceStore;
-  readonly sink: PositionSink;
+  readonly sink: RecordingSink;
   /** Asks the API of JetStream. */
   api(what: string, body?: object): Promise<Record<string, unknown>>;
   /** Ends it. */
@@ -57,7 +40,7 @@ export function connected(servers: string, more: object = {}): Promise<NatsConne
 export async function startDriver(server: NatsServer, more: object = {}): Promise<Driver> {
   const connection = await connected(server.address, more);
   const backplane = natsBackplane(connection);
-  const sink = new PositionSink();
+  const sink = new RecordingSink();
   backplane.start(sink);
   await sink.is("up");
   return {
