@@ -40,6 +40,8 @@ export type { Message } from "./connection/message.ts";
 export { MessageStream } from "./connection/message_stream.ts";
 export type { MessageSource } from "./connection/outbox.ts";
 export type {
+  LatestMessages,
+  PresenceOptions,
   Publishable,
   PublishOptions,
   PublishResult,
@@ -117,6 +119,7 @@ export type { HistoryMessage, HistoryOptions, HistoryResult } from "./topics/his
 export type { HistoryRule } from "./topics/history_rules.ts";
 export type { HistoryStats } from "./topics/memory_history.ts";
 export type { Topics, TopicsCloseOptions, TopicsStats } from "./topics/hub_topics.ts";
+export type { PresenceEvent, PresenceMember, TopicPresence } from "./topics/presence.ts";
 export { FlushError } from "./topics/outgoing.ts";
 export type { RelayStats, TopicGap, TopicsState } from "./topics/relay_stats.ts";
 export type { BrokerOrder, TopicsOptions } from "./topics/topics.ts";

@@ -17,7 +17,18 @@ import { isUint8Array } from "../../src/util/brands.ts";
 import { describe } from "../../src/util/check_options.ts";
 import { defer, type Deferred, handled, RESOLVED } from "../../src/util/promises.ts";
 
-export type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+export type {
+  Backplane,
+  BackplaneSink,
+  HistoryStore,
+  PresenceEntry,
+  PresenceStore,
+  Retention,
+  StoredPosition,
+  StorePage,
+  StorePosition,
+  StoreReceipt,
+} from "../../src/topics/backplane.ts";
 export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 
 /**

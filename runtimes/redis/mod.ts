@@ -9,7 +9,18 @@ import { checkOptions } from "../../src/util/check_options.ts";
 import { connectionOf, type IORedisClient, type RedisClient } from "./connection.ts";
 import { REDIS_OPTIONS, RedisBackplane, type RedisBackplaneOptions } from "./driver.ts";
 
-export type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
+export type {
+  Backplane,
+  BackplaneSink,
+  HistoryStore,
+  PresenceEntry,
+  PresenceStore,
+  Retention,
+  StoredPosition,
+  StorePage,
+  StorePosition,
+  StoreReceipt,
+} from "../../src/topics/backplane.ts";
 export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type { IORedisClient, RedisClient } from "./connection.ts";
 export type { RedisBackplaneOptions } from "./driver.ts";

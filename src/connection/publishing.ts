@@ -80,6 +80,20 @@ export interface LatestMessages {
   readonly last: number;
 }
 
+/** Who a connection is on a topic. */
+export interface PresenceOptions {
+  /**
+   * The key of the member, such as the id of a user: 1 to 255 octets of UTF-8. Connections with the
+   * same key are one member.
+   */
+  readonly key: string;
+  /**
+   * What is known of the member: any JSON value, at most 4 KiB as JSON. Of several connections of a
+   * member, the latest one says it. Default: null.
+   */
+  readonly info?: unknown;
+}
+
 /** How a connection subscribes to a topic. */
 export interface SubscribeOptions {
   /**
@@ -88,6 +102,12 @@ export interface SubscribeOptions {
    * The topic must have history. Default: none of it.
    */
   readonly since?: TopicPosition | LatestMessages | undefined;
+  /**
+   * Who the connection is on the topic, for `topics.presence()`: it is present until its
+   * subscription ends, and 15 s longer, so that a client that comes back is no news. A second
+   * `subscribe()` with another info updates it. Default: the connection is not present.
+   */
+  readonly presence?: PresenceOptions | undefined;
 }
 
 /**

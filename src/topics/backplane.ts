@@ -1,8 +1,8 @@
 // What joins the topics of several processes: the interface between topics and a driver.
 //
-// A driver carries octets. It counts nothing and repeats nothing: sequence numbers, duplicates, gaps,
-// bounds and everything that is due after an outage are the work of the topics. What it keeps, it
-// keeps at the broker: the history of topics, and who is present.
+// A driver carries octets. It counts nothing and repeats nothing: sequence numbers, duplicates,
+// gaps, bounds and everything that is due after an outage are the work of the topics. What it
+// keeps, it keeps at the broker: the history of topics, and who is present.
 
 import type { Clock } from "../util/clock.ts";
 

@@ -24,6 +24,7 @@ import {
   checkOptions,
   describe,
   flag,
+  group,
   type OptionTable,
   text,
   unjudged,
@@ -31,6 +32,9 @@ import {
 import { handled, tell } from "../util/promises.ts";
 import { deliver, deliverLatest, type Tally } from "./deliver.ts";
 import { type Histories, messageOf, type PlainDelivery, withoutHistory } from "./history.ts";
+import type { TopicPresence } from "./presence.ts";
+import { needPresence, type Presences } from "./presence_hub.ts";
+import { checkPresence, PRESENCE_OPTIONS } from "./presence_options.ts";
 import { Member, Topic, type TopicListener } from "./topic.ts";
 import { checkName } from "./topic_name.ts";
 
@@ -45,6 +49,7 @@ export const PUBLISH_OPTIONS: OptionTable<PublishOptions> = {
 /** What each option of `subscribe()` may be; a history judges `since`. */
 export const SUBSCRIBE_OPTIONS: OptionTable<SubscribeOptions> = {
   since: unjudged("a position, or { last } for the latest messages"),
+  presence: group(PRESENCE_OPTIONS),
 };
 
 /** The hooks of {@linkcode Hub}. */
@@ -105,6 +110,8 @@ export class Hub implements TopicHub, Inbound {
   peers: Peers | undefined;
   /** What was published before, if some topics have a history. */
   history: Histories | undefined;
+  /** Who is present; the name of a backplane that does not keep it. */
+  presence: Presences | string = "";
   /** Whether they were closed. */
   closed = false;
   readonly #hooks: HubHooks;
@@ -130,6 +137,8 @@ export class Hub implements TopicHub, Inbound {
     const since = options?.since;
     const history = since === undefined ? undefined : this.historyOf(name);
     history?.check(name, since);
+    const presence = options?.presence && checkPresence(options.presence);
+    const presences = presence && needPresence("the option presence", this.presence);
     if (!dispatcher.endpoint.open) {
       return handled(Promise.reject(dispatcher.endpoint.whyNotOpen()));
     }
@@ -139,6 +148,8 @@ export class Hub implements TopicHub, Inbound {
     const added = member.find(topic) < 0;
     if (!added && since !== undefined) throw subscribed(name);
     if (added) member.add(topic);
+    // Before the hook, which may end the subscription.
+    if (presence !== undefined) presences!.enter(member, name, presence);
     const joining = this.#join(topic, added);
     return since === undefined ? joining : history!.recover(topic, member, joining, since);
   }
@@ -167,6 +178,13 @@ export class Hub implements TopicHub, Inbound {
   /** Implements {@linkcode TopicHub}. */
   names(dispatcher: Dispatcher): ReadonlySet<string> {
     return new Set(memberOf(dispatcher)?.names);
+  }
+
+  /** Who is present on a topic. */
+  presenceOn(name: string): TopicPresence {
+    checkTopic(name);
+    this.#checkOpen();
+    return needPresence("topics.presence()", this.presence).of(name);
   }
 
   /** Calls a function with what is published. A second subscription of it is the same. */

@@ -16,6 +16,7 @@ import { defer, RESOLVED } from "../util/promises.ts";
 import { checkTopic, type Hub } from "./hub.ts";
 import type { HistoryOptions, HistoryResult } from "./history.ts";
 import type { HistoryStats } from "./memory_history.ts";
+import type { TopicPresence } from "./presence.ts";
 import type { RelayStats } from "./relay_stats.ts";
 import type { TopicListener } from "./topic.ts";
 
@@ -139,6 +140,43 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    */
   history(topic: string, options?: HistoryOptions): Promise<HistoryResult>;
   /**
+   * Who is present on a topic: members that connections have become by the option `presence` of
+   * `ws.subscribe()`, in all processes of the backplane. A member stays for 15 s after its last
+   * connection, by a timer that keeps the process running until then; `close()` ends it.
+   *
+   * @param topic The name of the topic.
+   * @returns What lists them, and tells of those who come and go.
+   * @throws {TypeError} When the name is no well-formed string, or the backplane does not keep who
+   * is present.
+   * @throws {RangeError} When the name is empty or too long.
+   * @throws {Error} When the topics were closed.
+   *
+   * @example
+   * ```ts
+   * import { connect, createTopics, serve } from "@sansocket/ws";
+   *
+   * const topics = createTopics();
+   * await using server = await serve({
+   *   port: 0,
+   *   topics,
+   *   websocket: {
+   *     open: (ws) => void ws.subscribe("room", { presence: { key: "anna", info: { age: 30 } } }),
+   *   },
+   * });
+   * const ws = await connect(server.url);
+   * await ws.ping();
+   * console.log(await topics.presence("room").list()); // [ { key: "anna", info: { age: 30 } } ]
+   * for await (const event of topics.presence("room")) {
+   *   console.log(event.type); // snapshot
+   *   break;
+   * }
+   * await ws.close();
+   * await server.close();
+   * await topics.close();
+   * ```
+   */
+  presence(topic: string): TopicPresence;
+  /**
    * How many subscribers a topic has in this process: connections and listeners.
    *
    * @param topic The name of the topic.
@@ -232,6 +270,10 @@ export class HubTopics implements Topics {
     return this.#hub.historyOf(topic).history(topic, options);
   }
 
+  presence(topic: string): TopicPresence {
+    return this.#hub.presenceOn(topic);
+  }
+
   stats(): TopicsStats {
     const { topics, subscriptions, published, tally } = this.#hub;
     const history = this.#hub.history?.stats?.();
@@ -260,7 +302,9 @@ export class HubTopics implements Topics {
 
   async #close(timeout: number): Promise<void> {
     this.#hub.close();
-    await this.#relay?.close(timeout);
+    if (this.#relay !== undefined) return this.#relay.close(timeout);
+    const { presence } = this.#hub;
+    if (typeof presence === "object") await presence.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,12 +5,11 @@
 //    `order: "broker"`: then the message is delivered when it comes back.
 // 2. What comes in is delivered within the call of the driver. Nothing waits here, so there is
 //    nothing to bound but what each connection holds.
-// 3. The broker is up while the driver says so and something is heard. After 20 s of silence a
-//    probe is sent to the inbox of this process, and if it does not come back within 10 s, the
-//    broker is down until something is heard again.
+// 3. The broker is up while the driver says so and something is heard, as probe.ts has it.
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
 import { type Clock, systemClock } from "../util/clock.ts";
+import { encodeUtf8 } from "../util/utf8.ts";
 import { defer, handled, tell } from "../util/promises.ts";
 import { Opcode } from "../protocol/frame_header.ts";
 import type { PreparedMessage } from "../protocol/prepared_message.ts";
@@ -26,13 +25,14 @@ import type {
   StoreReceipt,
 } from "./backplane.ts";
 import { BrokerHistory, writePosition } from "./broker_history.ts";
-import { inboxChannel, topicChannel } from "./channel_name.ts";
+import { inboxChannel, leaseName, topicChannel } from "./channel_name.ts";
 import { type Counter, Counters } from "./counters.ts";
 import {
   createOrigin,
   decodeEnvelope,
   encodeEnvelope,
   type Envelope,
+  formatOrigin,
   Kind,
   LONGEST_HEADER,
 } from "./envelope.ts";
@@ -45,18 +45,15 @@ import type { Relaying } from "./hub_topics.ts";
 import { Incoming } from "./incoming.ts";
 import { Membership } from "./membership.ts";
 import { Outgoing } from "./outgoing.ts";
+import { Presences } from "./presence_hub.ts";
+import { PresenceRelay } from "./presence_relay.ts";
+import { Probes } from "./probe.ts";
 import type { RelayStats, TopicGap, TopicsState } from "./relay_stats.ts";
 
 /** The most octets of a message where the driver says nothing. */
 const MOST = 1_048_576;
-/** Milliseconds between two looks at whether anything was heard. */
-const LOOK = 10_000;
 /** Milliseconds until a broker that has not come yet counts as away. */
 const START = 5_000;
-/** Looks without a word after which a probe is sent, and after which the broker is down. */
-const [PROBE, DEAF] = [2, 3];
-/** Looks until the publishers are swept: once a minute. */
-const SWEEP = 6;
 
 /** What an envelope without a message has. */
 const NOTHING = {
@@ -91,6 +88,8 @@ export interface RelayOptions {
 export class Relay implements Peers, Relaying, BackplaneSink {
   /** The histories of topics, if some have one. */
   readonly history: BrokerHistory | undefined;
+  /** Who is present, if the driver keeps it. */
+  readonly presence: Presences | undefined;
   readonly #options: RelayOptions;
   readonly #driver: Backplane;
   readonly #clock: Clock;
@@ -102,19 +101,14 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   readonly #membership: Membership;
   readonly #excepted: Excepted;
   readonly #incoming: Incoming;
+  readonly #attendance: PresenceRelay | undefined;
+  readonly #probes: Probes;
   /** What everything here goes by. */
   #state: "starting" | "up" | "down" | "closed" = "starting";
   /** What the driver says. */
   #connected = false;
-  /** Whether the driver was connected and nothing was heard, and nothing has been heard since. */
-  #deaf = false;
-  /** Looks since something was heard. */
-  #silence = 0;
-  /** Looks since the publishers were swept. */
-  #looks = 0;
   /** Whether a refusal was reported since the driver did something. */
   #reported = false;
-  #ticker: unknown;
   /** Ends the start. */
   #timer: unknown;
   /** Why the broker has not come yet. */
@@ -146,6 +140,19 @@ export class Relay implements Peers, Relaying, BackplaneSink {
       ...{ store, ruleOf, prefix, clock, hub, incoming: this.#incoming, gap, report, refused },
       logOf: (channel) => this.#membership.channels.get(channel)?.log,
       up: () => this.#state === "up",
+    });
+    this.#attendance = driver.presence && new PresenceRelay({
+      ...{ store: driver.presence, prefix, refused, membership: this.#membership },
+      ...{ heard: this.#heard, lease: leaseName(prefix, formatOrigin(this.#origin)) },
+      publish: (channel, text) => this.#announce(channel, text),
+    });
+    this.presence = this.#attendance && new Presences(clock, this.#attendance);
+    this.#probes = new Probes({
+      ...{ name: driver.name, clock, heard: this.#heard },
+      look: () => this.#reported = false,
+      probe: () => this.#probe(),
+      restart: () => tell(() => driver.restart?.(), undefined, report),
+      deaf: (reason) => this.#lose(reason),
     });
     void this.#membership.join(this.#inbox, undefined);
     const late = (): void =>
@@ -213,9 +220,11 @@ export class Relay implements Peers, Relaying, BackplaneSink {
 
   /** Implements {@linkcode Relaying}. */
   async close(timeout: number): Promise<void> {
-    // What it rejects with is counted.
-    await this.#within(timeout, () => this.#outgoing.flush()).catch(() => {});
+    // What they reject with is counted, and a lease that is not renewed ends, too.
+    const ended = Promise.allSettled([this.#outgoing.flush(), this.presence?.close()]);
+    await this.#within(timeout, () => ended).catch(() => {});
     this.#state = "closed";
+    this.presence?.end();
     this.#stop(new Error("The topics were closed"));
     this.#outgoing.close();
     this.#membership.close();
@@ -240,8 +249,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   up(): void {
     if (this.#state === "closed" || this.#connected) return;
     this.#connected = true;
-    if (!this.#deaf) return this.#recover();
-    this.#watch();
+    if (!this.#probes.deaf) return this.#recover();
+    this.#probes.start();
     this.#probe();
   }
 
@@ -261,13 +270,24 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   message(channelName: string, data: Uint8Array, position?: StoredPosition): void {
     const channel = this.#membership.channels.get(channelName);
     if (channel === undefined || this.#state === "closed") return;
-    this.#silence = 0;
-    if (this.#deaf && this.#connected) this.#recover();
+    this.#probes.silence = 0;
+    if (this.#probes.deaf && this.#connected) this.#recover();
     const { maxSize = MOST } = this.#driver;
     const envelope = data.length > maxSize ? undefined : decodeEnvelope(data);
     const { log, topic } = channel;
-    if (log === undefined) this.#incoming.receive(channel, envelope);
+    if (topic === undefined && this.#attendance?.has(channel)) {
+      const known = this.#incoming.known(envelope);
+      if (known && known.origin !== this.#origin) this.#attendance.receive(channel, known);
+    } else if (log === undefined) this.#incoming.receive(channel, envelope);
     else this.history!.receive(topic!, log, envelope, position);
+  }
+
+  /** Tells other processes who is present. Where that is lost, they read it. */
+  #announce(channel: string, text: string): void {
+    const counter = this.#counters.next(channel);
+    const payload = encodeUtf8(text);
+    const bytes = this.#wrap(counter, { ...NOTHING, kind: Kind.message, text: true, payload });
+    this.#outgoing.push(channel, bytes, undefined, true);
   }
 
   #channel(topic: string, rule: Rule | undefined): string {
@@ -332,12 +352,12 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   #recover(): void {
     this.#clock.clearTimer(this.#timer);
     this.#state = "up";
-    this.#deaf = false;
-    this.#silence = 0;
+    this.#probes.hear();
     this.#membership.up();
     this.#outgoing.up();
     this.#counters.start();
-    this.#watch();
+    this.presence?.up();
+    this.#probes.start();
     this.#options.state({ state: "up", reason: undefined });
   }
 
@@ -350,40 +370,12 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   }
 
   #stop(reason: unknown): void {
-    this.#clock.clearTimer(this.#ticker);
+    this.#probes.stop();
     this.#clock.clearTimer(this.#timer);
-    this.#ticker = undefined;
     this.#membership.down();
     this.#counters.stop();
+    this.presence?.down();
     this.#outgoing.down(reason);
-  }
-
-  #watch(): void {
-    this.#ticker ??= this.#clock.setTicker(() => this.#look(), LOOK, "a probe of the broker");
-  }
-
-  #look(): void {
-    this.#reported = false;
-    if (++this.#looks % SWEEP === 0) this.#heard.sweep();
-    this.#silence++;
-    if (this.#deaf) {
-      if (this.#silence % DEAF === 0) this.#restart();
-      else this.#probe();
-    } else if (this.#silence === PROBE) {
-      this.#probe();
-    } else if (this.#silence >= DEAF) {
-      const { name } = this.#driver;
-      const reason = new Error(`${name} answers, but has delivered nothing for ${LOOK * DEAF} ms`);
-      this.#deaf = true;
-      this.#lose(reason);
-      this.#watch();
-      this.#restart();
-    }
-  }
-
-  /** It is called by a timer, where what it throws would end the process. */
-  #restart(): void {
-    tell(() => this.#driver.restart?.(), undefined, this.#options.report);
   }
 
   /** Sends a message to this process. It need not come back, so nothing is reported. */

@@ -12,6 +12,7 @@ import type { Message } from "../connection/message.ts";
 import type { WaitingMessage } from "../connection/backlog.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import type { Subscriptions, TopicPosition } from "../connection/publishing.ts";
+import type { Attendance } from "./presence_hub.ts";
 
 /**
  * A function that is called with what is published.
@@ -169,6 +170,8 @@ export class Member implements Subscriptions {
   readonly dispatcher: Dispatcher;
   /** Published messages that wait for it and can be replaced, by topic and key. */
   replaceable: Map<string, WaitingMessage> | undefined;
+  /** Who it is on the topics where it is present. */
+  attendance: Attendance | undefined;
   /** Called with each topic whose last subscriber has left. */
   readonly #left: (topic: Topic) => void;
   readonly #topics: Topic[] = [];
@@ -218,6 +221,7 @@ export class Member implements Subscriptions {
       last.moved(place, slot);
       this.#index?.set(last, slot);
     }
+    this.attendance?.left(topic.name);
     this.#left(topic);
   }
 

@@ -1,6 +1,7 @@
 // createTopics(): the public topics, with what joins them with other processes.
 
 import { callback, checkOptions, kind, oneOf, type OptionTable } from "../util/check_options.ts";
+import { systemClock } from "../util/clock.ts";
 import { tell } from "../util/promises.ts";
 import type { Backplane } from "./backplane.ts";
 import { prefixRule } from "./channel_name.ts";
@@ -8,6 +9,7 @@ import { createRules, type HistoryRule, type RuleOf } from "./history_rules.ts";
 import { Hub } from "./hub.ts";
 import { HubTopics, type Topics } from "./hub_topics.ts";
 import { MemoryHistory } from "./memory_history.ts";
+import { Presences } from "./presence_hub.ts";
 import { Relay } from "./relay.ts";
 import type { TopicGap, TopicsState } from "./relay_stats.ts";
 
@@ -138,6 +140,7 @@ export function createTopics(options: TopicsOptions = {}): Topics {
   const ruleOf = history === undefined ? undefined : createRules(history);
   if (backplane === undefined) {
     if (ruleOf !== undefined) hub.history = new MemoryHistory(hub, ruleOf, report);
+    hub.presence = new Presences(systemClock);
     return new HubTopics(hub);
   }
   checkHistory(backplane, ruleOf);
@@ -157,6 +160,7 @@ export function createTopics(options: TopicsOptions = {}): Topics {
     report,
   });
   hub.peers = relay;
+  hub.presence = relay.presence ?? backplane.name;
   hub.history = relay.history;
   return new HubTopics(hub, relay);
 }

@@ -11,6 +11,7 @@ import type {
   Backplane,
   BackplaneSink,
   HistoryStore,
+  PresenceStore,
   Retention,
   StoredPosition,
   StorePage,
@@ -53,6 +54,8 @@ export interface MemoryOptions {
   readonly restarts?: boolean;
   /** Whether it keeps history, and whether offsets leave numbers out. Default: none. */
   readonly history?: "consecutive" | "sparse";
+  /** Keeps who is present. Default: none. */
+  readonly presence?: PresenceStore;
 }
 
 /** A broker in memory. */
@@ -184,6 +187,7 @@ export class MemoryBackplane implements Backplane {
   readonly clock: Clock | undefined;
   readonly restart?: () => void;
   readonly history: HistoryStore | undefined;
+  readonly presence: PresenceStore | undefined;
   /** What this process has joined, in the broker's memory. */
   readonly joined: Set<string> = new Set();
   /** All calls of `join()` and `leave()`, in order. */
@@ -211,6 +215,7 @@ export class MemoryBackplane implements Backplane {
   constructor(bus: MemoryBus, options: MemoryOptions) {
     const { ordered, counts, maxSize, clock, restarts, history } = options;
     this.#bus = bus;
+    this.presence = options.presence;
     this.history = history && {
       consecutive: history === "consecutive",
       publish: (channel, envelope, retention) => this.#keep(channel, envelope, retention),

@@ -206,3 +206,47 @@ test("a driver that calls up() or down() twice is told of once", async () => {
   assertEquals(states, ["up", "down", "up"]);
   await topics.close();
 });
+
+test("a store of presence that gives no lists, throws or never answers is reported, and no more", async () => {
+  const faults: readonly unknown[] = [
+    () => undefined,
+    () => Promise.resolve(null),
+    () => Promise.resolve([undefined]),
+    () => Promise.resolve([{ lease: 1, key: "a" }]),
+    () => Promise.resolve("ab"),
+    fail("thrown"),
+    () => Promise.reject(new Error("rejected")),
+    () => NEVER,
+  ];
+  for (const fault of faults) {
+    const presence = { renew: fault, alive: fault, write: fault, read: fault };
+    const { topics, clock, errors } = open({ presence });
+    const iterator = topics.presence("a")[Symbol.asyncIterator]();
+    const first = iterator.next();
+    const refused = assertRejects(() => topics.presence("a").list(), Error);
+    await clock.advance(10_000);
+    await refused;
+    assertEquals(errors.length > 0, true);
+    await topics.close({ timeout: 1 });
+    assertEquals(await first, { done: true, value: undefined });
+    assertEquals(clock.pending, []);
+  }
+});
+
+test("a store of presence that does not say which leases last is reported, and its members stay", async () => {
+  const member = { lease: "other", key: "anna", info: "[1,null]" };
+  for (const alive of [undefined, null, [], [true, true], "a"]) {
+    const presence = { alive: () => alive, read: () => Promise.resolve([member]) };
+    const { topics, clock, errors } = open({ presence });
+    const iterator = topics.presence("a")[Symbol.asyncIterator]();
+    const first = iterator.next();
+    await clock.advance(25_000);
+    const members = [{ key: "anna", info: null }];
+    assertEquals((await first).value, { type: "snapshot", members });
+    assertEquals(await topics.presence("a").list(), members);
+    assertEquals(errors.filter((error) => error.includes("alive() of the store")).length > 0, true);
+    await iterator.return!();
+    await topics.close({ timeout: 1 });
+    assertEquals(clock.pending, []);
+  }
+});

@@ -251,6 +251,7 @@ const reading: Samples<HistoryOptions> = {
   limit: [0, -1, 0.5, "1", null],
 };
 const subscribing: Samples<SubscribeOptions> = {
+  presence: [{ key: "a" }, { key: 1 }, "a", null],
   since: [{ last: 0 }, { last: -1 }, { epoch: 1, offset: 1 }, { epoch: "a" }, 1, null],
 };
 
