@@ -128,7 +128,7 @@ export class BrokerHistory implements Histories, LogSource {
     joining: Promise<SubscribeResult>,
     since: Since,
   ): Promise<SubscribeResult> {
-    return recover(topic, member, joining, (settle) => {
+    return recover(topic, member, since, joining, (settle) => {
       const log = this.#options.logOf(this.#channel(topic.name));
       if (log === undefined) settle(UNAVAILABLE);
       else log.recover(since, settle);

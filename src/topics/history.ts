@@ -225,19 +225,25 @@ export const UNAVAILABLE: Recovery = {
  *
  * @param topic The topic.
  * @param member The connection, which is subscribed.
+ * @param since What it asks for.
  * @param joining Resolves once the topic is joined.
  * @param read Calls back with what the connection gets, within the call or later.
  */
 export async function recover(
   topic: Topic,
   member: Member,
+  since: Since,
   joining: Promise<SubscribeResult>,
   read: (settle: (recovery: Recovery) => void) => void,
 ): Promise<SubscribeResult> {
   const hold = topic.hold(member);
   const { joined } = await joining;
   const recovery = await new Promise<Recovery>((resolve) => {
-    const settle = (recovery: Recovery): void => resolve(send(topic, member, hold, recovery));
+    const settle = (recovery: Recovery): void => {
+      // While the store is away it has what it says that it has.
+      if ("offset" in since) hold.until = since;
+      resolve(send(topic, member, hold, recovery));
+    };
     if (joined) read(settle);
     else settle(UNAVAILABLE);
   });
@@ -252,8 +258,8 @@ function send(topic: Topic, member: Member, hold: Hold, recovery: Recovery): Rec
   const tally = { delivered: 0, queued: 0, overflowed: 0, droppable: 0, coalesced: 0 };
   const { messages, position, live } = recovery;
   // Sending may run code of the application, which may end the subscription.
-  if (live) topic.release(member);
-  else hold.until = position;
+  if (position !== undefined) hold.until = position;
+  if (hold.until === undefined || (live && position !== undefined)) topic.release(member);
   for (const { message } of messages) {
     if (message !== undefined) deliver(member, message, false, tally);
   }

@@ -161,7 +161,7 @@ export class MemoryHistory implements Histories {
     joining: Promise<SubscribeResult>,
     since: Since,
   ): Promise<SubscribeResult> {
-    return recover(topic, member, joining, (settle) => {
+    return recover(topic, member, since, joining, (settle) => {
       const window = this.#window(topic.name);
       // Those that wait to be delivered are in the window, too.
       const kept = this.#kept.get(topic.name);

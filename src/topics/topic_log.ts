@@ -9,7 +9,8 @@
 // 3. The history is read once for all connections that come back within a second: it is kept for
 //    that long, and what is delivered meanwhile is added. While it is read, what is delivered is
 //    kept, since it may be newer than what was read.
-// 4. The first message after joining is the base. Nothing is known of what came before it.
+// 4. The first message after joining is the base, unless a history was read before it: then what is
+//    between them is missing.
 
 import type { RecoveryReason, TopicPosition } from "../connection/publishing.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
@@ -92,6 +93,8 @@ export class TopicLog implements Deadline {
   readonly #source: LogSource;
   /** Where the last message was that was delivered; undefined before the first. */
   #position: TopicPosition | undefined;
+  /** Up to where the history was read when nothing had been delivered. */
+  #base: TopicPosition | undefined;
   /** Changes with each outage: what was begun before has no effect after it. */
   #turn = 0;
   /** Whether a hole is being filled. */
@@ -127,14 +130,14 @@ export class TopicLog implements Deadline {
 
   /** A publisher says which message was its last. */
   remind({ epoch, offset }: TopicPosition): void {
-    const position = this.#position;
+    const position = this.#position ?? this.#base;
     if (position === undefined || this.#filling) return;
     if (position.epoch !== epoch || position.offset < offset) void this.#fill();
   }
 
   /** The topic is joined, perhaps again. */
   joined(): void {
-    if (this.#position !== undefined && !this.#filling) void this.#fill();
+    if ((this.#position ?? this.#base) !== undefined && !this.#filling) void this.#fill();
     else this.#read();
   }
 
@@ -172,6 +175,8 @@ export class TopicLog implements Deadline {
         this.#source.counts.repeated++;
         return true;
       }
+    } else if (this.#base !== undefined) {
+      if (this.#base.epoch !== epoch || previous > this.#base.offset) return false;
     }
     this.#tries = 0;
     this.#deliver(kept, except);
@@ -193,6 +198,7 @@ export class TopicLog implements Deadline {
   async #fill(): Promise<void> {
     const turn = this.#turn;
     this.#filling = true;
+    this.#position ??= this.#base;
     let tries = 0;
     while (true) {
       try {
@@ -341,12 +347,13 @@ export class TopicLog implements Deadline {
       return;
     }
     // What is delivered here is of another epoch: once that has been told, it is read again.
-    const last = this.#position;
+    const last = this.#position ?? this.#base;
     if (last !== undefined && last.epoch !== page.epoch) {
       if (!this.#filling) void this.#fill();
       return;
     }
     const window = openWindow(page, recent, size, source.consecutive);
+    this.#base ??= { epoch: window.epoch, offset: window.last };
     const readers = this.#readers.splice(0);
     if (overran) {
       const position = this.#position;

@@ -3,6 +3,7 @@
 import { decodeHex } from "@std/encoding";
 import { test } from "../support/test.ts";
 import { duplex, type DuplexOptions } from "./targets/duplex.ts";
+import { history } from "./targets/history.ts";
 import { inflate } from "./targets/leaves.ts";
 import { responses } from "./targets/sessions.ts";
 
@@ -36,3 +37,14 @@ test("attach() survives a stream that transfers each chunk it is given, empty on
 
 test("what a client makes of an answer that begins like TLS does not depend on how that was cut", () =>
   responses.check(decodeHex("1500"), [], { pace: 0 }));
+
+const schedule = { outage: "drop", consecutive: false, size: 3 } as const;
+
+test("a page that got a history before anything came live misses nothing behind it", () =>
+  history.check(decodeHex("db005d00000044"), [], schedule));
+
+test("a page that got the history of a new epoch gets no message of the last one", () =>
+  history.check(decodeHex("bb2d009fee5b1c00"), [], schedule));
+
+test("a page that came while the store was away gets nothing that it said it has", () =>
+  history.check(decodeHex("98cd905c5d3bc42f3bbd"), [], schedule));

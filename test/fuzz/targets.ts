@@ -9,6 +9,7 @@ import { handshake } from "./targets/handshake.ts";
 import { chunked, head } from "./targets/http.ts";
 import { close, inflate, utf8 } from "./targets/leaves.ts";
 import { realms, sending } from "./targets/sending.ts";
+import { history } from "./targets/history.ts";
 import { schedules } from "./targets/schedules.ts";
 import { requests, responses } from "./targets/sessions.ts";
 import { waiting } from "./targets/waiting.ts";
@@ -30,6 +31,7 @@ export const targets: readonly Target[] = [
   realms,
   sending,
   duplex,
+  history,
   schedules,
   envelope,
 ];

@@ -33,7 +33,17 @@ export interface MemoryDelivery {
   readonly position?: StoredPosition | undefined;
 }
 
-/** A driver as most tests want it keeps no history. */
+/** A message that a history has numbered. */
+export interface MemoryNumbered {
+  /** Its channel. */
+  readonly channel: string;
+  /** Its octets. */
+  readonly envelope: Uint8Array;
+  /** Where it was put. */
+  readonly position: StoredPosition;
+}
+
+/** The history of a channel. */
 interface Kept {
   readonly epoch: string;
   offset: number;
@@ -80,6 +90,8 @@ export class MemoryBus {
   refusesRead: Error | undefined;
   /** The time of the store. */
   now = 0;
+  /** All that histories have numbered, in order. */
+  readonly numbered: MemoryNumbered[] = [];
   /** The history of channels. */
   readonly #kept = new Map<string, Kept>();
   #epochs = 0;
@@ -277,7 +289,9 @@ export class MemoryBackplane implements Backplane {
       kept.messages = [...kept.messages, { offset, envelope: copy, at: this.#bus.now }].slice(
         -size,
       );
-      return { epoch, offset, receivers: this.#spread(channel, copy, { epoch, offset, previous }) };
+      const position = { epoch, offset, previous };
+      this.#bus.numbered.push({ channel, envelope: copy, position });
+      return { epoch, offset, receivers: this.#spread(channel, copy, position) };
     });
   }
 
