@@ -19,6 +19,7 @@ const RUNS: Readonly<Record<string, number>> = {
   sending: 60,
   duplex: 150,
   schedules: 200,
+  presence: 200,
 };
 
 for (const target of targets) {

@@ -11,6 +11,7 @@ import { close, inflate, utf8 } from "./targets/leaves.ts";
 import { realms, sending } from "./targets/sending.ts";
 import { history } from "./targets/history.ts";
 import { schedules } from "./targets/schedules.ts";
+import { presence } from "./targets/presence.ts";
 import { requests, responses } from "./targets/sessions.ts";
 import { waiting } from "./targets/waiting.ts";
 
@@ -34,4 +35,5 @@ export const targets: readonly Target[] = [
   history,
   schedules,
   envelope,
+  presence,
 ];
