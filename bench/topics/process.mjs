@@ -3,7 +3,7 @@
 
 import { createTopics, serve } from "@sansocket/ws";
 
-const [kind, broker] = process.argv.slice(2);
+const [kind, broker, history] = process.argv.slice(2);
 
 /** The backplane, and what ends its client. */
 async function connect() {
@@ -24,7 +24,11 @@ async function connect() {
 
 const { backplane, end } = await connect();
 let missed = 0;
-const topics = createTopics({ backplane, onGap: (gap) => void (missed += gap.missed) });
+const topics = createTopics({
+  backplane,
+  ...(history === "history" && { history: [{ prefix: "all", size: 100, ttl: 300_000 }] }),
+  onGap: (gap) => void (missed += gap.missed),
+});
 const server = await serve({
   port: 0,
   topics,

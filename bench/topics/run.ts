@@ -2,10 +2,12 @@
 //
 //   npm run build && npm run bench:topics                 Redis and NATS, as Debian has them
 //   npm run bench:topics -- --rounds 3 --seconds 1        a quick look
+//   npm run bench:topics -- --only history                what history adds
 //
 // 1. CPU time for each delivery, of a process whose connections are all subscribed: published there without a
 //    backplane, and published in another process. In turns; the figure is the median of the ratios.
-// 2. Time from publish() in one process to the listener in each of the others.
+// 2. The same with history, as a ratio to the same broker without.
+// 3. Time from publish() in one process to the listener in each of the others.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { connect, type Socket } from "node:net";
@@ -16,7 +18,11 @@ import { startNats } from "../../test/support/nats_server.ts";
 import { startRedis } from "../../test/support/redis_server.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string" }, seconds: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    only: { type: "string" },
+  },
 });
 const rounds = Number(values.rounds ?? 7);
 const seconds = Number(values.seconds ?? 3);
@@ -29,9 +35,9 @@ class Server {
   readonly #calls = new Map<number, (result: unknown) => void>();
   #id = 0;
 
-  constructor(kind: string, broker: number) {
+  constructor(kind: string, broker: number, history = "") {
     const file = fileURLToPath(new URL("process.mjs", import.meta.url));
-    this.child = fork(file, [kind, `${broker}`], { execArgv: [] });
+    this.child = fork(file, [kind, `${broker}`, history], { execArgv: [] });
     this.child.on("message", ({ id, result }: { id: number; result: unknown }) => {
       this.#calls.get(id)?.(result);
       this.#calls.delete(id);
@@ -165,6 +171,46 @@ async function deliveries(
     `${median(own).toFixed(2)} (lowest ${Math.min(...own).toFixed(2)})`;
 }
 
+/** What history adds where a message is received, and where it is published. */
+async function history(
+  kind: string,
+  broker: number,
+  count: number,
+  burst: number,
+): Promise<string> {
+  const ratios: number[][] = [];
+  for (const own of [false, true]) {
+    const sets = await Promise.all(["", "history"].map(async (history) => {
+      const receiver = new Server(kind, broker, history);
+      const publisher = own ? receiver : new Server(kind, broker, history);
+      const [port] = await Promise.all(
+        [...new Set([receiver, publisher])].map((one) => one.port()),
+      );
+      const readers = new Readers();
+      await readers.open(port!, count);
+      return { publisher, receiver, readers };
+    }));
+    const list: number[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      const costs: number[] = [];
+      for (const { publisher, receiver, readers } of sets) {
+        costs.push(await cost(publisher, receiver, readers, count, burst));
+      }
+      if (round > 0) list.push(costs[1]! / costs[0]!);
+    }
+    ratios.push(list);
+    for (const { publisher, receiver, readers } of sets) {
+      readers.close();
+      for (const server of new Set([publisher, receiver])) await server.end();
+    }
+  }
+  const [received, published] = ratios.map((list) =>
+    `${median(list).toFixed(2)} (lowest ${Math.min(...list).toFixed(2)})`
+  );
+  return `${kind}, ${count} subscribers, ${burst} every 5 ms, with history: from another process ` +
+    `${received} of without; published there ${published}`;
+}
+
 async function latency(kind: string, broker: number, processes: number): Promise<string> {
   const servers = Array.from({ length: processes }, () => new Server(kind, broker));
   await Promise.all(servers.map((server) => server.port()));
@@ -185,14 +231,20 @@ async function latency(kind: string, broker: number, processes: number): Promise
   } ms (${all.length} of ${count * others.length} messages of ${SIZE} octets, 200 a second)`;
 }
 
-const [redis, nats] = [await startRedis(), await startNats()];
+const [redis, nats] = [await startRedis(), await startNats({ jetStream: true })];
 try {
   const brokers = [["redis", redis.port], ["nats", Number(nats.address.split(":")[1])]] as const;
   for (const [kind, port] of brokers) {
-    for (const processes of [2, 4]) console.log(await latency(kind, port, processes));
+    for (const processes of values.only === "history" ? [] : [2, 4]) {
+      console.log(await latency(kind, port, processes));
+    }
     // The rates leave the processes idle for a part of the time.
-    for (const [count, burst] of [[50, 5], [50, 25], [500, 1], [500, 3]] as const) {
+    const loads = [[50, 5], [50, 25], [500, 1], [500, 3]] as const;
+    for (const [count, burst] of values.only === "history" ? [] : loads) {
       console.log(await deliveries(kind, port, count, burst));
+    }
+    for (const [count, burst] of [[50, 5], [50, 25]] as const) {
+      console.log(await history(kind, port, count, burst));
     }
   }
 } finally {
