@@ -1,55 +1,10 @@
 // Who is present, over a broker in memory with a store in memory.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { createTopics, type PresenceEvent, type Topics } from "@sansocket/ws";
-import { createClock, type TestClock } from "@sansocket/ws/testing";
+import { createTopics, type PresenceEvent } from "@sansocket/ws";
 import { test } from "../support/test.ts";
-import { type MemoryBackplane, MemoryBus } from "../support/memory_backplane.ts";
-import { MemoryPresence } from "../support/memory_presence.ts";
-import { type Hall, openHall } from "./support.ts";
-
-interface Process {
-  readonly topics: Topics;
-  readonly driver: MemoryBackplane;
-  readonly hall: Hall;
-}
-
-interface World {
-  readonly bus: MemoryBus;
-  readonly clock: TestClock;
-  readonly store: MemoryPresence;
-  readonly processes: Process[];
-}
-
-async function start(count: number): Promise<World> {
-  const bus = new MemoryBus();
-  const clock = createClock();
-  const store = new MemoryPresence(clock.source);
-  const processes: Process[] = [];
-  for (let i = 0; i < count; i++) {
-    const driver = bus.driver({ clock: clock.source, presence: store });
-    const topics = createTopics({ backplane: driver, error: () => {} });
-    processes.push({ topics, driver, hall: await openHall({ topics }) });
-  }
-  await clock.advance(0);
-  return { bus, clock, store, processes };
-}
-
-function watch({ topics }: Process, topic: string): PresenceEvent[] {
-  const seen: PresenceEvent[] = [];
-  void (async () => {
-    for await (const event of topics.presence(topic)) seen.push(event);
-  })();
-  return seen;
-}
-
-async function stop({ clock, processes }: World): Promise<void> {
-  for (const { hall, topics } of processes) {
-    await hall[Symbol.asyncDispose]();
-    await topics.close({ timeout: 1 });
-  }
-  assertEquals(clock.pending, []);
-}
+import { MemoryBus } from "../support/memory_backplane.ts";
+import { type Process, start, stop, watch } from "./presence_support.ts";
 
 test("a member of another process joins, is updated, and leaves 15 s after its last connection", async () => {
   const world = await start(2);
