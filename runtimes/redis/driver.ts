@@ -10,7 +10,7 @@ import type { Backplane, BackplaneSink } from "../../src/topics/backplane.ts";
 import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { flag, type OptionTable } from "../../src/util/check_options.ts";
 import type { Connection, Subscriber } from "./connection.ts";
-import { RedisHistory, type RunScript, splitMessage } from "./history.ts";
+import { ENVELOPE, RedisHistory, type RunScript, splitMessage } from "./history.ts";
 import { RedisPresence } from "./presence.ts";
 
 /** Names in one command: a server does nothing else while it carries that out. */
@@ -35,7 +35,7 @@ export const REDIS_OPTIONS: OptionTable<RedisBackplaneOptions> = { sharded: flag
 
 /** What `redisBackplane()` makes. */
 export class RedisBackplane implements Backplane {
-  readonly name = "Redis";
+  readonly name: string;
   readonly ordered: boolean;
   readonly history: RedisHistory | undefined;
   readonly presence: RedisPresence;
@@ -64,6 +64,7 @@ export class RedisBackplane implements Backplane {
     const run: RunScript = (script, keys, args) => this.#run(script, keys, args);
     // A prefix of the client's keys is one of sharded channels, too, and changes their slot.
     const splits = sharded && client.prefixed;
+    this.name = splits ? "Redis with sharded and keyPrefix" : "Redis";
     this.history = splits ? undefined : new RedisHistory(run, sharded, () => this.#alone);
     this.presence = new RedisPresence(run);
     // Each channel of a sharded cluster has a server of its own.
@@ -128,7 +129,9 @@ export class RedisBackplane implements Backplane {
     const subscriber = this.#client.subscriber((channel, message) => {
       if (subscriber !== this.#subscriber) return;
       const { buffer, byteOffset, length } = message;
-      this.#sink?.message(channel, ...splitMessage(new Uint8Array(buffer, byteOffset, length)));
+      const bytes = new Uint8Array(buffer, byteOffset, length);
+      if (bytes[0] === ENVELOPE) this.#sink?.message(channel, bytes);
+      else this.#sink?.message(channel, ...splitMessage(bytes));
     });
     this.#subscriber = subscriber;
     this.#forget = subscriber.watch((error, lost) => {
@@ -206,9 +209,11 @@ export class RedisBackplane implements Backplane {
     try {
       return await this.#settle(this.#client.run(script, keys, args), (value) => value);
     } catch (error) {
-      if (!/^NOPERM/.test(String((error as Error)?.message))) throw error;
+      // Inside a script Redis says it in other words.
+      const forbidden = /^NOPERM|can't (?:run this command|access|publish to)/;
+      if (!forbidden.test(String((error as Error)?.message))) throw error;
       throw new Error(
-        "Redis refuses the scripts that history and presence are kept by: let its user run EVAL and the commands of streams, hashes and strings on the keys of the prefix of createTopics()",
+        `Redis refuses a script that keeps history or presence: let its user run EVAL, PUBLISH or SPUBLISH, and the commands of streams, hashes and strings, as in "+@scripting +@pubsub +@stream +@hash +@string +@keyspace +time", on the keys "~{prefix*" and the channels "&prefix*", with the prefix of createTopics()`,
         { cause: error },
       );
     }

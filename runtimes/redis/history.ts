@@ -23,7 +23,7 @@ import type {
 /** Milliseconds for which a counter lives at least. */
 const DAY = 86_400_000;
 /** The version that an envelope begins with. */
-const ENVELOPE = 0x01;
+export const ENVELOPE = 0x01;
 const SPACE = 0x20;
 
 const COUNTER = `local n=redis.call('HMGET',KEYS[2],'e','o','t')

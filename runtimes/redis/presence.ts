@@ -3,7 +3,10 @@
 // 1. The hash `{channel}:m` has a field for each member and process: the lease, a space, and the
 //    key. A lease has no space. Each command concerns one key, so that a cluster takes it.
 // 2. Members count while the lease of their process lives. Those of others are removed by the next
-//    process that reads them. A hash that is not written to for a day goes by itself.
+//    process that reads them, unless they were written again since: each write has a number of its
+//    own before the value. A hash that is not written to for a day goes by itself.
+// 3. Long lists go in pieces: a server does nothing else while it carries out a command, and the
+//    packages cannot spread 100,000 arguments.
 
 import type { PresenceEntry, PresenceStore } from "../../src/topics/backplane.ts";
 import type { RunScript } from "./history.ts";
@@ -11,18 +14,28 @@ import type { RunScript } from "./history.ts";
 /** Seconds for which a hash lives that is not written to. */
 const DAY = 86_400;
 
+/** Arguments of one command besides: two for each member. */
+const PIECE = 2_000;
+
 const RENEW = `return redis.call('SET',KEYS[1],1,'PX',ARGV[1],'GET') and 1 or 0`;
 const ALIVE = `return redis.call('EXISTS',KEYS[1])`;
-/** Takes how many fields to set, these with their values, and those to remove. */
-const WRITE = `local set=tonumber(ARGV[1])
-for i=2,2*set,2 do redis.call('HSET',KEYS[1],ARGV[i],ARGV[i+1]) end
-for i=2*set+2,#ARGV do redis.call('HDEL',KEYS[1],ARGV[i]) end
+/** Takes fields, each with its value, or nothing to remove it. */
+const WRITE = `for i=1,#ARGV,2 do
+if ARGV[i+1]=='' then redis.call('HDEL',KEYS[1],ARGV[i])
+else redis.call('HSET',KEYS[1],ARGV[i],ARGV[i+1]) end
+end
 return redis.call('EXPIRE',KEYS[1],${DAY})`;
+/** Takes fields, each with the value that it must still have. */
+const SWEEP = `for i=1,#ARGV,2 do
+if redis.call('HGET',KEYS[1],ARGV[i])==ARGV[i+1] then redis.call('HDEL',KEYS[1],ARGV[i]) end
+end`;
 const READ = `return redis.call('HGETALL',KEYS[1])`;
 
 /** Who is present. */
 export class RedisPresence implements PresenceStore {
   readonly #run: RunScript;
+  readonly #nonce = crypto.randomUUID();
+  #writes = 0;
 
   /** Runs its commands as scripts, which both packages send alike. */
   constructor(run: RunScript) {
@@ -44,35 +57,46 @@ export class RedisPresence implements PresenceStore {
     lease: string,
     changes: ReadonlyMap<string, string | undefined>,
   ): Promise<void> {
-    const set: string[] = [];
-    const removed: string[] = [];
-    for (const [key, info] of changes) {
-      if (info === undefined) removed.push(`${lease} ${key}`);
-      else set.push(`${lease} ${key}`, info);
-    }
-    await this.#run(WRITE, keysOf(channel), [`${set.length / 2}`, ...set, ...removed]);
+    const number = `${this.#nonce}-${++this.#writes}`;
+    const pairs = [...changes].flatMap(([key, info]) => [
+      `${lease} ${key}`,
+      info === undefined ? "" : `${number} ${info}`,
+    ]);
+    await this.#inPieces(WRITE, channel, pairs);
   }
 
   async read(channel: string): Promise<PresenceEntry[]> {
     const fields = await this.#run(READ, keysOf(channel), []) as { toString(): string }[];
-    const entries: PresenceEntry[] = [];
+    const entries: (PresenceEntry & { readonly pair: string[] })[] = [];
     for (let i = 0; i < fields.length; i += 2) {
-      const field = fields[i]!.toString();
-      const space = field.indexOf(" ");
-      const lease = field.slice(0, space);
-      entries.push({ lease, key: field.slice(space + 1), info: fields[i + 1]!.toString() });
+      const pair = [fields[i]!.toString(), fields[i + 1]!.toString()] as const;
+      const [lease, key] = divide(pair[0]);
+      const [, info] = divide(pair[1]);
+      entries.push({ lease, key, info, pair: [...pair] });
     }
     const leases = [...new Set(entries.map(({ lease }) => lease))];
     const alive = await this.alive(leases);
     const dead = new Set(leases.filter((_, i) => !alive[i]));
-    if (dead.size === 0) return entries;
     const gone = entries.filter(({ lease }) => dead.has(lease));
-    await this.#run(WRITE, keysOf(channel), [
-      "0",
-      ...gone.map(({ lease, key }) => `${lease} ${key}`),
-    ]);
-    return entries.filter(({ lease }) => !dead.has(lease));
+    await this.#inPieces(SWEEP, channel, gone.flatMap(({ pair }) => pair));
+    return entries.filter(({ lease }) => !dead.has(lease))
+      .map(({ lease, key, info }) => ({ lease, key, info }));
   }
+
+  /** Runs a script with pairs, so many at a time. */
+  async #inPieces(script: string, channel: string, pairs: readonly string[]): Promise<void> {
+    const runs: Promise<unknown>[] = [];
+    for (let i = 0; i < pairs.length; i += PIECE) {
+      runs.push(this.#run(script, keysOf(channel), pairs.slice(i, i + PIECE)));
+    }
+    await Promise.all(runs);
+  }
+}
+
+/** A text before and behind its first space. */
+function divide(text: string): [string, string] {
+  const space = text.indexOf(" ");
+  return [text.slice(0, space), text.slice(space + 1)];
 }
 
 function keysOf(channel: string): string[] {

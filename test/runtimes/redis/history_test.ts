@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { Redis } from "ioredis";
+import { createTopics } from "@sansocket/ws";
 import { redisBackplane } from "@sansocket/ws/redis";
 import { splitMessage } from "../../../runtimes/redis/history.ts";
 import type { HistoryStore, Retention, StorePage } from "../../../src/topics/backplane.ts";
@@ -214,11 +215,18 @@ for (const name of packages) {
   }, { skip });
 
   test(`RedisHistory says what a user needs who may not run scripts (${name})`, async () => {
-    await withRedis([], async ({ server, start }) => {
-      await server.command("ACL", "SETUSER", "some", "on", ">secret", "~*", "&*", "+@all", "-eval");
-      const { history } = await start(name, { username: "some" });
-      await assertRejects(() => history.publish(CHANNEL, envelope(1), KEPT), Error, "run EVAL");
-    });
+    for (const refused of ["-eval", "-xadd", "-publish", "resetchannels"]) {
+      await withRedis([], async ({ server, start }) => {
+        const user = ["on", ">secret", "~*", "&*", "+@all", refused];
+        await server.command("ACL", "SETUSER", "some", ...user);
+        const { history } = await start(name, { username: "some" });
+        await assertRejects(
+          () => history.publish(CHANNEL, envelope(1), KEPT),
+          Error,
+          "let its user run EVAL",
+        );
+      });
+    }
   }, { skip });
 }
 
@@ -231,7 +239,12 @@ test("RedisHistory works with a prefix of keys, and refuses one where it cannot"
     assertEquals(numbers(await history.read(CHANNEL, 0, 10, KEPT)), [1, 2]);
   });
   const client = new Redis({ lazyConnect: true, keyPrefix: "app:" });
-  assertEquals(redisBackplane(client, { sharded: true }).history, undefined);
+  const backplane = redisBackplane(client, { sharded: true });
+  assertThrows(
+    () => createTopics({ backplane, history: [{ prefix: "" }] }),
+    TypeError,
+    "got Redis with sharded and keyPrefix",
+  );
   client.disconnect();
   assertThrows(() => redisBackplane({} as never), TypeError);
 }, { skip });

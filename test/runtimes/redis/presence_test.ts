@@ -80,4 +80,34 @@ for (const name of packages) {
       assertEquals(await presence.read(CHANNEL), []);
     });
   }, { skip });
+
+  test(`RedisPresence takes 100,000 members, and removes as many dead ones (${name})`, async () => {
+    await withRedis([], async ({ server, start }) => {
+      const { presence } = await start(name);
+      await presence.renew(ONE, 30_000);
+      const many = new Map(Array.from({ length: 100_000 }, (_, i) => [`${i}`, "1"]));
+      await presence.write(CHANNEL, ONE, many);
+      assertEquals((await presence.read(CHANNEL)).length, 100_000);
+      await server.command("DEL", ONE);
+      assertEquals(await presence.read(CHANNEL), []);
+      assertEquals(await server.command("EXISTS", `{${CHANNEL}}:m`), ":0\r\n");
+    });
+  }, { skip });
+
+  test(`RedisPresence keeps what is written again while it is found dead (${name})`, async () => {
+    await withRedis([], async ({ start }) => {
+      const [one, two] = [await start(name), await start(name)];
+      await one.presence.write(CHANNEL, ONE, new Map([["a", "1"], ["b", "1"]]));
+      // The process comes back between the look at its lease and the removal.
+      const { alive } = two.presence;
+      two.presence.alive = async (leases) => {
+        const found = await alive.call(two.presence, leases);
+        await one.presence.renew(ONE, 30_000);
+        await one.presence.write(CHANNEL, ONE, new Map([["a", "1"]]));
+        return found;
+      };
+      assertEquals(await two.presence.read(CHANNEL), []);
+      assertEquals(await one.presence.read(CHANNEL), [{ lease: ONE, key: "a", info: "1" }]);
+    });
+  }, { skip });
 }
