@@ -34,7 +34,7 @@ together.afterwards(() => rmSync(folder, { recursive: true, force: true }));
 try {
   const redis = await together.start(
     "redis-server",
-    // Nothing is kept: Redis only passes on what is published.
+    // Nothing is kept on disk: what was said goes with Redis.
     [redisServer, "--port", `${redisPort}`, "--bind", "127.0.0.1", "--dir", folder]
       .concat("--save", "", "--appendonly", "no"),
     { ready: /Ready to accept connections/, quiet: true },
@@ -59,7 +59,7 @@ try {
   nginx         ${row(proxy, address)}   gives each connection to one of the two
   chat          ${row(one, `http://127.0.0.1:${first}`)}
   chat          ${row(two, `http://127.0.0.1:${second}`)}
-  redis-server  ${row(redis, redisUrl)}  carries what either of them publishes
+  redis-server  ${row(redis, redisUrl)}  carries what is said, and keeps it, and who is here
 
 Open the address in two windows: the page says which process it is connected to. Ctrl+C ends
 everything.`);

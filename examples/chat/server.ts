@@ -6,32 +6,43 @@
 // With REDIS_URL, any number of processes are one chat: `npm run chat:cluster` shows two.
 //
 // Every message is a small JSON object with a `type`:
-//   page to server   { type: "name", name }         who I am (again: my new name)
-//                    { type: "text", text }         what I say
-//   server to page   { type: "people", names }      who is in this room now (see `sendPeople`)
-//                    { type: "text", name, text }   what a person says
-//                    { type: "notice", text }       what happened: joined, left, renamed
-//                    { type: "error", text }        what was wrong with your message
+//   page to server   { type: "name", name, id, since }   first: who I am, a name of this page that
+//                                                        stays, and the last position that I have
+//                    { type: "name", name }              later: my new name
+//                    { type: "text", text }              what I say
+//   server to page   { type: "text", name, text, position }      what a person says, in order; what
+//                                                                the page has missed comes first
+//                    { type: "entered", recovered, position }    the page has all of that, or not
+//                    { type: "people", names }           who is in this room now
+//                    { type: "notice", text }            what happened: joined, left, renamed
+//                    { type: "error", text }             what was wrong with your message
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createTopics, isUpgrade, PreparedMessage, serve } from "@sansocket/ws";
-import type { WebSocketConnection } from "@sansocket/ws";
+import type { SubscribeResult, TopicPosition, WebSocketConnection } from "@sansocket/ws";
 import { redisBackplane } from "@sansocket/ws/redis";
 
 type FromPage =
-  | { type: "name"; name: string }
+  | { type: "name"; name: string } & Entry
   | { type: "text"; text: string }
   | { type: "error"; text: string };
 
+/** What the first message of a page has besides its name. */
+interface Entry {
+  readonly id: string | undefined;
+  readonly since: TopicPosition | undefined;
+}
+
 type ToPage =
-  | { type: "people"; names: string[]; server?: number }
-  | { type: "text"; name: string; text: string }
+  | { type: "people"; names: string[] }
+  | { type: "text"; name: string; text: string } // and its position, see `format`
+  | SubscribeResult & { type: "entered"; server: number | undefined }
   | { type: "notice" | "error"; text: string };
 
-/** A connection, with its room and its name, which is empty until the page has sent one. */
-type Chatter = WebSocketConnection<{ readonly room: string; name: string }>;
+/** A connection, with its room, and the id and name that are empty until the page has sent them. */
+type Chatter = WebSocketConnection<{ readonly room: string; id: string; name: string }>;
 
 const { values: flags } = parseArgs({
   options: {
@@ -43,22 +54,37 @@ const { values: flags } = parseArgs({
 // Read once: the page is the same for every client and every room.
 const page = await readFile(new URL("index.html", import.meta.url));
 
-/** The people who are here, in all rooms: from the first name of a connection until it closes. */
-const people = new Set<Chatter>();
+/** The pages of this process that have sent a name, in all rooms. */
+const pages = new Set<Chatter>();
+
+/** The names of those who are in a room, in all processes, by the id of the page. See `watch`. */
+const rooms = new Map<string, Map<string, string>>();
 
 // What is published to a topic goes to all connections that have subscribed to it. A room is a
-// topic, and needs nothing else: it is there as soon as a page subscribes.
+// topic, and needs nothing else: it is there as soon as a page subscribes. Its last 50 messages
+// are kept for a day, each with its position, which the page sends when it comes back.
 const { REDIS_URL } = process.env;
 const topics = createTopics({
   backplane: REDIS_URL ? await joinProcesses(REDIS_URL) : undefined,
+  outage: "hold",
+  history: [{
+    prefix: "",
+    size: 50,
+    ttl: 86_400_000,
+    format: (data, position) => JSON.stringify({ ...JSON.parse(data as string), position }),
+  }],
+  onFirstSubscriber: watch,
   onState({ state, reason }) {
     if (state === "down") console.error(`Redis cannot be reached: ${reason}`);
-    const where = state === "up" ? "are connected" : "cannot be reached";
-    for (const ws of people) sendTo(ws, { type: "notice", text: `The other servers ${where}` });
+    const text = state === "up"
+      ? "The servers are connected"
+      : "The servers are not connected: what you say comes later";
+    for (const ws of pages) sendTo(ws, { type: "notice", text });
   },
-  onGap({ topic, missed }) {
-    const message: ToPage = { type: "notice", text: `Messages from other servers lost: ${missed}` };
-    for (const ws of people) if (ws.data.room === topic) sendTo(ws, message);
+  onGap({ topic }) {
+    if (topic !== undefined) {
+      sendToRoom(topic, { type: "notice", text: "Some messages may be missing here" });
+    }
   },
 });
 
@@ -72,38 +98,79 @@ async function joinProcesses(url: string) {
 
 // One object of hooks serves all connections; `ws` is the connection that an event belongs to.
 const chat = {
-  open(ws: Chatter): void {
-    ws.subscribe(ws.data.room); // until the connection ends
-  },
-
-  message(ws: Chatter, data: string | Uint8Array): void {
+  async message(ws: Chatter, data: string | Uint8Array): Promise<void> {
     const message = parse(data);
     const { room, name } = ws.data;
     switch (message.type) {
       case "name":
-        if (message.name === name) return;
         ws.data.name = message.name;
-        people.add(ws);
-        publish(room, {
-          type: "notice",
-          text: name ? `${name} is now ${message.name}` : `${message.name} joined`,
-        });
-        return sendPeople(room);
+        return name ? rename(ws) : await enter(ws, message);
       case "text":
         if (!name) return sendTo(ws, { type: "error", text: "Send your name first" });
-        return publish(room, { type: "text", name, text: message.text });
+        topics.publish(room, JSON.stringify({ type: "text", name, text: message.text }));
+        return;
       case "error":
         return sendTo(ws, message);
     }
   },
 
   close(ws: Chatter): void {
-    const { room, name } = ws.data;
-    if (!people.delete(ws)) return;
-    publish(room, { type: "notice", text: `${name} left` });
-    sendPeople(room);
+    pages.delete(ws); // It leaves the room by itself, unless it is back within 15 seconds.
   },
 };
+
+/** Sends a page what it has missed, or the last messages, and then what is said from now on. */
+async function enter(ws: Chatter, { id = ws.id, since }: Entry): Promise<void> {
+  const { room, name } = ws.data;
+  ws.data.id = id;
+  pages.add(ws);
+  const result = await ws.subscribe(room, {
+    since: since ?? { last: 50 },
+    presence: { key: id, info: name },
+  });
+  const server = REDIS_URL ? process.pid : undefined;
+  sendTo(ws, { type: "entered", server, ...result });
+  // If nobody has come or gone, because this page is back, `watch` says nothing.
+  const names = rooms.get(room);
+  if (names?.size) sendTo(ws, peopleOf(names));
+}
+
+function rename(ws: Chatter): void {
+  const { room, id, name } = ws.data;
+  ws.subscribe(room, { presence: { key: id, info: name } });
+}
+
+/** Tells the pages of this process who comes and goes in a room, in all processes. */
+async function watch(room: string): Promise<void> {
+  if (rooms.has(room)) return; // the last page has left a moment ago
+  const names = new Map<string, string>();
+  rooms.set(room, names);
+  for await (const event of topics.presence(room)) {
+    if (topics.subscribers(room) === 0) {
+      rooms.delete(room); // now: a page may come while the iteration ends
+      return;
+    }
+    const former = "key" in event ? names.get(event.key) : undefined;
+    switch (event.type) {
+      case "snapshot": // all who are here; it comes first
+        names.clear();
+        for (const { key, info } of event.members) names.set(key, String(info));
+        break;
+      case "join":
+        names.set(event.key, String(event.info));
+        sendToRoom(room, { type: "notice", text: `${event.info} joined` });
+        break;
+      case "update":
+        names.set(event.key, String(event.info));
+        sendToRoom(room, { type: "notice", text: `${former} is now ${event.info}` });
+        break;
+      case "leave":
+        names.delete(event.key);
+        sendToRoom(room, { type: "notice", text: `${former} left` });
+    }
+    sendToRoom(room, peopleOf(names));
+  }
+}
 
 const server = await serve({
   port: Number(flags.port),
@@ -113,7 +180,7 @@ const server = await serve({
     "/": showPage,
     "/rooms/:room": (request, { upgrade, params: { room } }) => {
       if (room.length > 30) return new Response("No such room\n", { status: 404 });
-      return isUpgrade(request) ? upgrade(chat, { data: { room, name: "" } }) : showPage();
+      return isUpgrade(request) ? upgrade(chat, { data: { room, id: "", name: "" } }) : showPage();
     },
   },
   fetch: () => new Response("Not found\n", { status: 404 }),
@@ -147,10 +214,15 @@ function parse(data: string | Uint8Array): FromPage {
   } catch {
     return { type: "error", text: "Expected JSON" };
   }
-  const { type, name, text } = Object(message) as Record<string, unknown>;
+  const { type, name, text, id, since } = Object(message) as Record<string, unknown>;
   if (type === "name") {
     return isText(name, 30)
-      ? { type, name: name.trim() }
+      ? {
+        type,
+        name: name.trim(),
+        id: isText(id, 60) ? id : undefined,
+        since: isPosition(since) ? since : undefined,
+      }
       : { type: "error", text: "Expected a name of 1 to 30 characters" };
   }
   if (type === "text") {
@@ -165,25 +237,23 @@ function isText(value: unknown, maxLength: number): value is string {
   return typeof value === "string" && value.trim() !== "" && value.length <= maxLength;
 }
 
+function isPosition(value: unknown): value is TopicPosition {
+  const { epoch, offset } = Object(value) as Record<string, unknown>;
+  return typeof epoch === "string" && Number.isSafeInteger(offset) && Number(offset) >= 0;
+}
+
 function sendTo(ws: Chatter, message: ToPage): void {
   ws.send(JSON.stringify(message));
 }
 
-/** Sends to all pages of a room. One that reads slowly does not hold up the others. */
-function publish(room: string, message: ToPage): void {
-  topics.publish(room, JSON.stringify(message));
+/** Sends to the pages that this process has in a room. */
+function sendToRoom(room: string, message: ToPage): void {
+  const prepared = new PreparedMessage(JSON.stringify(message)); // encoded once for all
+  for (const ws of pages) if (ws.data.room === room) ws.send(prepared);
 }
 
-/**
- * Sends the names of those who are in a room. With several processes these are the people of this
- * one, and the page says so: a list of all would have to survive that a process is killed.
- */
-function sendPeople(room: string): void {
-  const here = [...people].filter(({ data }) => data.room === room);
-  const message: ToPage = { type: "people", names: here.map(({ data }) => data.name) };
-  if (REDIS_URL) message.server = process.pid;
-  const prepared = new PreparedMessage(JSON.stringify(message));
-  for (const ws of here) ws.send(prepared);
+function peopleOf(names: ReadonlyMap<string, string>): ToPage {
+  return { type: "people", names: [...names.values()].sort() };
 }
 
 function showPage(): Response {

@@ -72,15 +72,31 @@ async function chat(visit: Visit): Promise<void> {
   await grace.screenshot(picture(`chat-${name}-phone`));
   for (const page of [ada, grace]) await fitsItsScreen(page);
 
+  // A page that is loaded again has what was said, and is no news.
   await grace.reload();
-  await shows(ada, "#log", "Grace left");
-  await people(ada, ["Ada", "Grace"]);
   await people(grace, ["Ada", "Grace"]);
+  await people(ada, ["Ada", "Grace"]);
+  assertEquals(await texts(grace), ["Hello <b>Grace</b> ☎", `Hi! ${"o".repeat(200)}`]);
+  assert(!(await ada.locator("#log").innerText()).includes("Grace left"));
   assertEquals(await grace.getByRole("textbox", { name: "Your name" }).inputValue(), "Grace");
+
+  // One whose connection has ended gets what it has missed: once, and in order.
+  await disconnect(grace);
+  for (const text of ["While", "you", "were away"]) {
+    await ada.keyboard.type(text);
+    await ada.keyboard.press("Enter");
+    await shows(ada, "#log", `Ada${text}`);
+  }
+  await people(ada, ["Ada", "Grace"]);
+  await grace.getByRole("button", { name: "Reconnect" }).click();
+  await shows(grace, "#log", "Adawere away");
+  await people(grace, ["Ada", "Grace"]);
+  assertEquals((await texts(grace)).slice(2), ["While", "you", "were away"]);
+  assertEquals(await texts(grace), await texts(ada));
+  assert(!(await grace.locator("#log").innerText()).includes("missing"));
 
   // Another room has other people and other messages.
   await enter(grace, "Tea & cake");
-  await people(ada, ["Ada"]);
   await people(grace, ["Grace"]);
   assertEquals(await grace.title(), "Tea & cake · Chat");
   await grace.keyboard.type("Only tea here");
@@ -111,6 +127,10 @@ async function chat(visit: Visit): Promise<void> {
   await grace.getByRole("button", { name: "Reconnect" }).click();
   await people(ada, ["Ada", "Grace"]);
   await people(grace, ["Ada", "Grace"]);
+  // The server has started anew, and knows nothing of what was said.
+  for (const page of [ada, grace]) {
+    await shows(page, "#log .notice", "Some messages may be missing here");
+  }
   assert(await ada.getByRole("button", { name: "Reconnect" }).isHidden());
   await ada.keyboard.type(" that was kept");
   await ada.keyboard.press("Enter");
@@ -168,6 +188,27 @@ async function people(page: Page, names: string[]): Promise<void> {
     },
     [...names].sort().join("\n"),
   );
+}
+
+/** What was said, as the page has it. */
+function texts(page: Page): Promise<string[]> {
+  return page.locator("#log .text").evaluateAll((lines) =>
+    lines.map((line) => line.lastChild?.textContent ?? "")
+  );
+}
+
+/** Ends the page's connection, which the page does not expect. */
+async function disconnect(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function () {
+      this.close();
+      WebSocket.prototype.send = send;
+    };
+  });
+  await page.getByRole("textbox", { name: "Message" }).fill("This does not leave");
+  await page.getByRole("button", { name: "Send" }).click();
+  await shows(page, "#status.disconnected", "Disconnected");
 }
 
 async function focused(page: Page, id: string): Promise<void> {

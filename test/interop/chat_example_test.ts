@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { connect, serve } from "@sansocket/ws";
+import type { WebSocketConnection } from "@sansocket/ws";
 import { type Child, run, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
@@ -18,10 +19,8 @@ test("chat example answers bad input with an error, and lives on", async () => {
       assertEquals(await answer(message), { type: "error", text });
     }
     const name = "n".repeat(30);
-    assertEquals(await answer(JSON.stringify({ type: "name", name: ` ${name.slice(2)} ` })), {
-      type: "notice",
-      text: `${name.slice(2)} joined`,
-    });
+    await ws.send(JSON.stringify({ type: "name", name: ` ${name.slice(2)} ` }));
+    await until(ws, { type: "people", names: [name.slice(2)] });
     await ws.close();
     for (
       const [path, status, text] of [
@@ -44,33 +43,95 @@ test("chat example keeps what is said and who is here within a room", async () =
     const enter = async (room: string, name: string) => {
       const ws = await connect(new URL(`/rooms/${room}`, url));
       await ws.send(JSON.stringify({ type: "name", name }));
-      assertEquals(await ws.receive(), `{"type":"notice","text":"${name} joined"}`);
+      await until(ws, { type: "people", names: [name] });
       return ws;
     };
-    const people = (...names: string[]) => JSON.stringify({ type: "people", names });
+    const people = (...names: string[]) => ({ type: "people", names });
     const ada = await enter("tea", "Ada");
-    assertEquals(await ada.receive(), people("Ada"));
     const carl = await enter("%E2%98%8E", "Carl");
-    assertEquals(await carl.receive(), people("Carl"));
-    const grace = await enter("tea", "Grace");
-    assertEquals(await grace.receive(), people("Ada", "Grace"));
+    const grace = await connect(new URL("/rooms/tea", url));
+    await grace.send('{"type":"name","name":"Grace"}');
+    await until(grace, people("Ada", "Grace"));
     await carl.send('{"type":"text","text":"in another room"}');
     await grace.send('{"type":"text","text":"hello"}');
-    assertEquals(await ada.receive(), '{"type":"notice","text":"Grace joined"}');
-    assertEquals(await ada.receive(), people("Ada", "Grace"));
-    for (const ws of [ada, grace]) {
-      assertEquals(await ws.receive(), '{"type":"text","name":"Grace","text":"hello"}');
-    }
-    await grace.close();
-    assertEquals(await ada.receive(), '{"type":"notice","text":"Grace left"}');
-    assertEquals(await ada.receive(), people("Ada"));
-    assertEquals(await carl.receive(), '{"type":"text","name":"Carl","text":"in another room"}');
-    await ada.close();
-    await carl.close();
+    await until(ada, { type: "notice", text: "Grace joined" });
+    await until(ada, people("Ada", "Grace"));
+    for (const ws of [ada, grace]) await until(ws, { type: "text", name: "Grace", text: "hello" });
+    await grace.send('{"type":"name","name":"Admiral"}');
+    await until(ada, { type: "notice", text: "Grace is now Admiral" });
+    await until(ada, people("Ada", "Admiral"));
+    const other = await until(carl, { type: "text" });
+    assertEquals(other["text"], "in another room");
+    for (const ws of [ada, carl, grace]) await ws.close();
   } finally {
     assertEquals(await server.stop(), 0, server.output());
   }
 });
+
+test("chat example gives a page that comes back what it has missed, and those who stay no news", async () => {
+  const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
+  try {
+    const url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+    const heard: Message[] = [];
+    const enter = async (name: string, since?: unknown) => {
+      const ws = await connect(new URL("/rooms/tea", url));
+      await ws.send(JSON.stringify({ type: "name", name, id: `page of ${name}`, since }));
+      const texts: Message[] = [];
+      const entered = await until(ws, { type: "entered" }, texts);
+      return { ws, entered, texts: texts.filter(({ type }) => type === "text") };
+    };
+    const said = (messages: Message[]) => messages.map(({ text }) => text);
+    const say = async (ws: Page, ...texts: string[]) => {
+      for (const text of texts) await ws.send(JSON.stringify({ type: "text", text }));
+      await until(ws, { type: "text", text: texts.at(-1)! }, heard);
+    };
+
+    const ada = await enter("Ada");
+    const grace = await enter("Grace");
+    await say(ada.ws, "1", "2");
+    const { position } = await until(grace.ws, { type: "text", text: "2" });
+    grace.ws.terminate();
+    await say(ada.ws, "3", "4");
+    const again = await enter("Grace", position);
+    assertEquals([again.entered["recovered"], said(again.texts)], [true, ["3", "4"]]);
+    await until(again.ws, { type: "people", names: ["Ada", "Grace"] });
+    await say(ada.ws, "5");
+    await until(again.ws, { type: "text", text: "5" });
+
+    // More than the 50 that are kept: it gets those, and is told.
+    again.ws.terminate();
+    await say(ada.ws, ...Array.from({ length: 60 }, (_, i) => `more ${i}`));
+    const late = await enter("Grace", position);
+    assertEquals([late.entered["recovered"], late.entered["reason"]], [false, "expired"]);
+    assertEquals(said(late.texts), Array.from({ length: 50 }, (_, i) => `more ${i + 10}`));
+    // A position of a stranger counts as none.
+    const stranger = await enter("Carl", { epoch: 7, offset: -1 });
+    assertEquals([stranger.entered["recovered"], stranger.texts.length], [true, 50]);
+
+    assertEquals(
+      heard.filter(({ type, text }) => type === "notice" && text !== "Grace joined"),
+      [],
+      "Expected nobody to have left",
+    );
+    for (const { ws } of [ada, late, stranger]) await ws.close();
+  } finally {
+    assertEquals(await server.stop(), 0, server.output());
+  }
+});
+
+type Message = Record<string, unknown>;
+type Page = WebSocketConnection<undefined>;
+
+/** Waits for a message with these fields, and keeps the others in `passed`. */
+async function until(ws: Page, fields: Message, passed: Message[] = []): Promise<Message> {
+  for (;;) {
+    const message: Message = JSON.parse(String(await ws.receive()));
+    const fits = Object.entries(fields)
+      .every(([name, value]) => JSON.stringify(message[name]) === JSON.stringify(value));
+    if (fits) return message;
+    passed.push(message);
+  }
+}
 
 /** The example itself on the runtime at hand, and what `npm start` runs. */
 const starters: [what: string, start: (...args: string[]) => Child, said: RegExp][] = [
