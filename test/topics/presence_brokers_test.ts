@@ -108,7 +108,7 @@ function brokerTest(
           const process = await open(backplane, () => cut ??= end() ?? true);
           ends.unshift(
             () => process.hall[Symbol.asyncDispose](),
-            () => process.topics.close({ timeout: 1_000 }),
+            () => process.topics.close({ timeout: 1 }),
             process.cutOff,
           );
           return process;
