@@ -33,7 +33,9 @@ export type PresenceEvent =
  * `return()`, or the topics are closed. All iterations of a topic in a process cost the broker as
  * much as one. While the broker is away, an iteration has the members of this process as they come
  * and go, and the others as they were; what has changed meanwhile follows when the broker is back.
- * Members of a process that was killed leave within 40 s.
+ * Members of a process that was killed leave within 40 s. Those of a process that stood still for
+ * longer than 30 s, or of a broker that has lost its data, may leave, and join again once their
+ * process has written them again.
  */
 export interface TopicPresence extends AsyncIterable<PresenceEvent> {
   /**

@@ -188,6 +188,17 @@ test("after an outage that loses the data all processes write their members agai
   }
   assertEquals([...members].sort(), ["anna", "berta"]);
   for (const { topics } of processes) assertEquals(await topics.presence("a").count(), 2);
+  // One that is back before the others finds no member, until they are.
+  seen.length = 0;
+  bus.outage();
+  store.clear();
+  bus.up = true;
+  bus.recover(processes[2]!.driver);
+  await clock.advance(500);
+  assertEquals(seen.map(({ type }) => type), ["leave", "leave"]);
+  bus.recover();
+  await clock.advance(2_000);
+  assertEquals(seen.slice(2).map(({ type }) => type), ["join", "join"]);
   await stop(world);
 });
 
