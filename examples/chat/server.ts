@@ -130,7 +130,7 @@ async function enter(ws: Chatter, { id = ws.id, since }: Entry): Promise<void> {
   });
   const server = REDIS_URL ? process.pid : undefined;
   sendTo(ws, { type: "entered", server, ...result });
-  // If nobody has come or gone, because this page is back, `watch` says nothing.
+  // Where no member has come or gone, because this page is back, `watch` says nothing.
   const names = rooms.get(room);
   if (names?.size) sendTo(ws, peopleOf(names));
 }
