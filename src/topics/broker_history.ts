@@ -22,10 +22,10 @@ import {
   resultOf,
   type Since,
   UNAVAILABLE,
-  withoutHistory,
 } from "./history.ts";
 import type { Rule, RuleOf } from "./history_rules.ts";
 import type { Inbound } from "./hub.ts";
+import { withoutHistory } from "./published.ts";
 import { type Incoming, open } from "./incoming.ts";
 import type { TopicGap } from "./relay_stats.ts";
 import { type LogPage, type LogSource, TopicLog } from "./topic_log.ts";

@@ -15,7 +15,6 @@ import type {
   TopicPosition,
 } from "../connection/publishing.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
-import { Opcode } from "../protocol/frame_header.ts";
 import { PreparedMessage } from "../protocol/prepared_message.ts";
 import { contentOf, isPrepared } from "../protocol/sendable.ts";
 import {
@@ -28,8 +27,8 @@ import {
   type OptionTable,
   text,
 } from "../util/check_options.ts";
-import { decodeUtf8 } from "../util/utf8.ts";
 import { deliver } from "./deliver.ts";
+import { messageOf, type PlainDelivery } from "./published.ts";
 import type { Rule } from "./history_rules.ts";
 import type { HistoryStats } from "./memory_history.ts";
 import type { Hold, Member, Topic } from "./topic.ts";
@@ -78,16 +77,6 @@ export interface HistoryResult {
   readonly recovered: boolean;
   /** Why something may be missing; undefined when nothing is. */
   readonly reason: RecoveryReason | undefined;
-}
-
-/** A message for the subscribers of a topic, as it was published. */
-export interface PlainDelivery {
-  /** The message. */
-  readonly message: PreparedMessage;
-  /** Whether it is dropped where a subscriber is behind. */
-  readonly droppable: boolean;
-  /** What it takes the place of, where a subscriber is behind. */
-  readonly key: string | undefined;
 }
 
 /** A message that a history has numbered, on its way to the subscribers. */
@@ -141,12 +130,6 @@ export class KeptMessage {
     }
     return this.#formatted;
   }
-}
-
-/** A message as code gets it: a string, or bytes in memory of their own. */
-export function messageOf(message: PreparedMessage): Message {
-  const [payload, opcode] = contentOf(message);
-  return opcode === Opcode.text ? decodeUtf8(payload, 0, payload.length)! : payload.slice();
 }
 
 /** What a process has of a history, without a hole. */
@@ -301,13 +284,4 @@ export function resultOf(
     recovered: reason === undefined,
     reason,
   };
-}
-
-/** What is said of a topic without history. */
-export function withoutHistory(topic: string): TypeError {
-  return new TypeError(
-    `Expected a topic with history, got ${
-      JSON.stringify(topic)
-    }: give createTopics() the option history with a prefix that fits`,
-  );
 }

@@ -31,10 +31,11 @@ import {
 } from "../util/check_options.ts";
 import { handled, tell } from "../util/promises.ts";
 import { deliver, deliverLatest, type Tally } from "./deliver.ts";
-import { type Histories, messageOf, type PlainDelivery, withoutHistory } from "./history.ts";
+import type { Histories } from "./history.ts";
 import type { TopicPresence } from "./presence.ts";
-import { needPresence, type Presences } from "./presence_hub.ts";
-import { checkPresence, PRESENCE_OPTIONS } from "./presence_options.ts";
+import type { Presences } from "./presence_hub.ts";
+import { PRESENCE_OPTIONS } from "./presence_options.ts";
+import { messageOf, needPresence, type PlainDelivery, withoutHistory } from "./published.ts";
 import { Member, Topic, type TopicListener } from "./topic.ts";
 import { checkName } from "./topic_name.ts";
 
@@ -111,7 +112,7 @@ export class Hub implements TopicHub, Inbound {
   /** What was published before, if some topics have a history. */
   history: Histories | undefined;
   /** Who is present; the name of a backplane that does not keep it. */
-  presence: Presences | string = "";
+  presence: Presences | string = "the topics of a server alone";
   /** Whether they were closed. */
   closed = false;
   readonly #hooks: HubHooks;
@@ -137,8 +138,8 @@ export class Hub implements TopicHub, Inbound {
     const since = options?.since;
     const history = since === undefined ? undefined : this.historyOf(name);
     history?.check(name, since);
-    const presence = options?.presence && checkPresence(options.presence);
-    const presences = presence && needPresence("the option presence", this.presence);
+    const presences = options?.presence && needPresence("the option presence", this.presence);
+    const presence = presences?.check(options!.presence!);
     if (!dispatcher.endpoint.open) {
       return handled(Promise.reject(dispatcher.endpoint.whyNotOpen()));
     }

@@ -19,16 +19,15 @@ import {
   type HistoryOptions,
   type HistoryResult,
   KeptMessage,
-  type PlainDelivery,
   recover,
   resultOf,
   select,
   type Since,
   type Window,
-  withoutHistory,
 } from "./history.ts";
 import type { Rule, RuleOf } from "./history_rules.ts";
 import type { Inbound } from "./hub.ts";
+import { type PlainDelivery, withoutHistory } from "./published.ts";
 import type { Member, Topic } from "./topic.ts";
 
 /** The most octets of all histories. */

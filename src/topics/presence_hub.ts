@@ -1,13 +1,14 @@
 // Presence on all topics of one process: puts together its members, their way to the store, and the
 // topics that are watched.
 
+import type { PresenceOptions } from "../connection/publishing.ts";
 import type { Clock } from "../util/clock.ts";
 import { defer } from "../util/promises.ts";
 import type { PresenceEvent, TopicPresence } from "./presence.ts";
 import { askAlive, PresenceCalls, readMembers } from "./presence_calls.ts";
 import { PresenceIteration } from "./presence_iteration.ts";
 import { PresenceLease } from "./presence_lease.ts";
-import type { CheckedPresence } from "./presence_options.ts";
+import { type CheckedPresence, checkPresence } from "./presence_options.ts";
 import type { PresencePeers } from "./presence_peers.ts";
 import { PresenceRegistry, type PresenceRoom, type Present } from "./presence_registry.ts";
 import { PresenceView } from "./presence_view.ts";
@@ -44,20 +45,6 @@ class Keys implements Attendance {
     this.byTopic.delete(topic);
     this.#registry.leave(this, topic, key);
   }
-}
-
-/**
- * Presence, where there is one.
- *
- * @param what What asks for it.
- * @param presence Presence; or the name of the backplane, which does not keep it.
- * @throws {TypeError} When there is none.
- */
-export function needPresence(what: string, presence: Presences | string): Presences {
-  if (typeof presence !== "string") return presence;
-  throw new TypeError(
-    `Expected a backplane that keeps who is present for ${what}, got ${presence}, which does not: use Redis, or NATS with JetStream`,
-  );
 }
 
 /** Presence of one process. */
@@ -100,7 +87,12 @@ export class Presences {
     });
   }
 
-  /** Puts a member on a topic, with what `checkPresence()` has returned. */
+  /** Checks the option `presence`. */
+  check(options: PresenceOptions): CheckedPresence {
+    return checkPresence(options);
+  }
+
+  /** Puts a member on a topic, with what `check()` has returned. */
   enter(attendee: Attendee, topic: string, { key, info }: CheckedPresence): void {
     const keys = (attendee.attendance ??= new Keys(this.#registry)) as Keys;
     if (keys.byTopic.get(topic) !== key) keys.left(topic);

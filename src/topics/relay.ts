@@ -38,7 +38,7 @@ import {
 } from "./envelope.ts";
 import { Excepted } from "./excepted.ts";
 import { Heard } from "./heard.ts";
-import type { PlainDelivery } from "./history.ts";
+import type { PlainDelivery } from "./published.ts";
 import type { Rule, RuleOf } from "./history_rules.ts";
 import type { Inbound, Peers } from "./hub.ts";
 import type { Relaying } from "./hub_topics.ts";

@@ -36,6 +36,8 @@ const testedElsewhere: Record<string, string> = {
     "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
   "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",
   "src/topics/hub_topics.ts": "test/topics/topics_test.ts drives it through its interface",
+  "src/topics/published.ts":
+    "test/topics/topics_test.ts and test/topics/memory_history_test.ts have both kinds",
   "src/topics/relay_stats.ts": "types only; test/topics/relay_test.ts compares what they say",
   "src/topics/membership.ts": "test/topics/relay_test.ts has its order and times",
   "src/topics/incoming.ts": "test/topics/relay_test.ts has what it tells apart",
