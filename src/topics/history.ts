@@ -183,7 +183,13 @@ export interface Histories {
 export function select(window: Window, since: Since, live: boolean): Recovery {
   const { epoch, messages, last, gone } = window;
   const position = { epoch, offset: last };
-  const whole = (reason: RecoveryReason): Recovery => ({ messages, position, reason, live });
+  // A copy: sending may lead to more messages.
+  const whole = (reason: RecoveryReason): Recovery => ({
+    messages: [...messages],
+    position,
+    reason,
+    live,
+  });
   if ("last" in since) {
     // slice(-0) would be all of them.
     const latest = messages.slice(Math.max(0, messages.length - since.last));

@@ -190,6 +190,7 @@ export class TopicLog implements Deadline {
     if (window !== undefined && kept.position.offset > window.last) {
       window.messages.push(kept);
       window.last = kept.position.offset;
+      if (window.messages.length > this.#rule.size + MOST) this.#forget();
     }
     this.#source.deliver(this.#topic, kept, except);
   }
