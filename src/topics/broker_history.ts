@@ -13,7 +13,7 @@ import { topicChannel } from "./channel_name.ts";
 import { decodeEnvelope, type Envelope, Kind } from "./envelope.ts";
 import {
   checkedHistoryOptions,
-  checkSince,
+  checkedSince,
   type Histories,
   type HistoryOptions,
   type HistoryResult,
@@ -116,9 +116,9 @@ export class BrokerHistory implements Histories, LogSource {
   }
 
   /** Implements {@linkcode Histories}. */
-  check(topic: string, since: unknown): asserts since is Since {
+  check(topic: string, since: unknown): Since {
     if (this.ruleOf(topic) === undefined) throw withoutHistory(topic);
-    checkSince(since);
+    return checkedSince(since);
   }
 
   /** Implements {@linkcode Histories}. */

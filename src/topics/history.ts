@@ -27,6 +27,7 @@ import {
   type OptionTable,
   text,
 } from "../util/check_options.ts";
+import { handled } from "../util/promises.ts";
 import { deliver } from "./deliver.ts";
 import { messageOf, type PlainDelivery } from "./published.ts";
 import type { Rule } from "./history_rules.ts";
@@ -46,7 +47,7 @@ export interface HistoryOptions {
 
 /** What each of them may be. */
 export const READ_OPTIONS: OptionTable<HistoryOptions> = {
-  since: { expected: "a position, { epoch, offset }", check: checkPosition },
+  since: { expected: "a position, { epoch, offset }", check: checkedPosition },
   limit: number("messages", { least: 0 }),
 };
 
@@ -101,7 +102,8 @@ export class KeptMessage {
     rule: Rule,
     report: (error: unknown) => void,
   ) {
-    this.position = position;
+    // Code of the application gets it, and the history finds messages by it.
+    this.position = Object.freeze(position);
     this.original = message;
     this.droppable = droppable;
     this.key = key;
@@ -121,6 +123,12 @@ export class KeptMessage {
     if (this.#formatted === undefined && !this.#failed) {
       try {
         const data = format(messageOf(this.original), this.position);
+        if (isPromise(data)) {
+          void handled(Promise.resolve(data));
+          throw new TypeError(
+            "Expected format to return a message, got a promise: let it not be async",
+          );
+        }
         const [, , compress] = contentOf(this.original);
         this.#formatted = isPrepared(data) ? data : new PreparedMessage(data, { compress });
       } catch (error) {
@@ -158,8 +166,8 @@ export interface Recovery {
 
 /** The histories of all topics, as a hub sees them. */
 export interface Histories {
-  /** Throws when a topic has none, or `since` is of the wrong kind. */
-  check(topic: string, since: unknown): asserts since is Since;
+  /** A copy of `since`. Throws when a topic has no history, or `since` is of the wrong kind. */
+  check(topic: string, since: unknown): Since;
   /** Numbers, keeps and delivers a message, if its topic has one; absent where a broker does. */
   publish?(
     topic: string,
@@ -240,42 +248,54 @@ export async function recover(
   return { joined, recovered: reason === undefined, position, reason };
 }
 
-/** Sends the messages. Returns what became of them. */
+/** Sends the messages, and lets the connection go. Returns what became of them. */
 function send(topic: Topic, member: Member, hold: Hold, recovery: Recovery): Recovery {
-  // The subscription may have ended meanwhile, and begun anew.
-  if (!topic.holds(member, hold)) return UNAVAILABLE;
   const tally = { delivered: 0, queued: 0, overflowed: 0, droppable: 0, coalesced: 0 };
   const { messages, position, live } = recovery;
-  // Sending may run code of the application, which may end the subscription.
+  for (const kept of messages) {
+    // Code of the application may run in both, and end the subscription, or begin it anew.
+    const message = topic.holds(member, hold) ? kept.message : undefined;
+    if (message !== undefined && topic.holds(member, hold)) deliver(member, message, false, tally);
+  }
+  if (!topic.holds(member, hold)) return UNAVAILABLE;
   if (position !== undefined) hold.until = position;
   if (hold.until === undefined || (live && position !== undefined)) topic.release(member);
-  for (const { message } of messages) {
-    if (message !== undefined) deliver(member, message, false, tally);
-  }
   return tally.overflowed > 0 ? { ...recovery, reason: "overflow" } : recovery;
 }
 
-/** Checks what `since` of `subscribe()` was given. */
-export function checkSince(since: unknown): asserts since is Since {
+/** Checks what `since` of `subscribe()` was given, and copies it. */
+export function checkedSince(since: unknown): Since {
   const scope = { owner: "subscribe()", table: {} };
-  if (isObject(since) && "last" in since) LATEST.check("since", since, scope);
-  else checkPosition("since", since, scope);
+  if (!isObject(since) || !("last" in since)) return checkedPosition("since", since, scope);
+  const { last } = since;
+  LATEST.check("since", { last: last ?? null }, scope);
+  return { last: last as number };
 }
 
-function checkPosition(name: string, position: unknown, scope: OptionScope): void {
-  if (isObject(position)) POSITION.check(name, position, scope);
-  if (!isObject(position) || position.epoch === undefined || position.offset === undefined) {
-    const got = isObject(position) ? "only a part of one" : describe(position);
-    throw new TypeError(
-      `Expected ${name} to be a position, { epoch, offset }, got ${got}: a message of the history has one`,
-    );
+function checkedPosition(name: string, position: unknown, scope: OptionScope): TopicPosition {
+  if (isObject(position)) {
+    const { epoch, offset, ...others } = position;
+    POSITION.check(name, { epoch, offset, ...others }, scope);
+    if (epoch !== undefined && offset !== undefined) return { epoch, offset } as TopicPosition;
   }
+  const got = isObject(position) ? "only a part of one" : describe(position);
+  const latest = scope.owner === "subscribe()" ? ", or { last } for the latest messages" : "";
+  throw new TypeError(
+    `Expected ${name} to be a position, { epoch, offset }${latest}, got ${got}: leave it out where there is none`,
+  );
 }
 
-/** Checks the options of `topics.history()`. */
+/** Checks the options of `topics.history()`, and copies them. */
 export function checkedHistoryOptions(options: HistoryOptions = {}): HistoryOptions {
-  checkOptions("topics.history()", options, READ_OPTIONS);
-  return options;
+  const owner = "topics.history()";
+  checkOptions(owner, options, READ_OPTIONS);
+  const { since, limit } = options;
+  const position = since && checkedPosition("since", since, { owner, table: {} });
+  return { since: position, ...(limit !== undefined && { limit }) };
+}
+
+function isPromise(value: unknown): boolean {
+  return isObject(value) && typeof value["then"] === "function";
 }
 
 /** What a program gets of messages. */

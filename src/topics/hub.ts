@@ -135,9 +135,8 @@ export class Hub implements TopicHub, Inbound {
     checkTopic(name);
     this.#checkOpen();
     if (options !== undefined) checkOptions("subscribe()", options, SUBSCRIBE_OPTIONS);
-    const since = options?.since;
-    const history = since === undefined ? undefined : this.historyOf(name);
-    history?.check(name, since);
+    const history = options?.since === undefined ? undefined : this.historyOf(name);
+    const since = history?.check(name, options!.since);
     const presences = options?.presence && needPresence("the option presence", this.presence);
     const presence = presences?.check(options!.presence!);
     if (!dispatcher.endpoint.open) {

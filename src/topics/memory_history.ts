@@ -14,7 +14,7 @@ import { type Clock, systemClock } from "../util/clock.ts";
 import { createOrigin, formatOrigin } from "./envelope.ts";
 import {
   checkedHistoryOptions,
-  checkSince,
+  checkedSince,
   type Histories,
   type HistoryOptions,
   type HistoryResult,
@@ -122,9 +122,9 @@ export class MemoryHistory implements Histories {
   }
 
   /** Implements {@linkcode Histories}. */
-  check(name: string, since: unknown): asserts since is Since {
+  check(name: string, since: unknown): Since {
     if (this.#ruleOf(name) === undefined) throw withoutHistory(name);
-    checkSince(since);
+    return checkedSince(since);
   }
 
   /** Implements {@linkcode Histories}. */
@@ -143,10 +143,15 @@ export class MemoryHistory implements Histories {
       kept.waiting.push([message, except]);
       return { delivered: 0, queued: 0, dropped: 0, deferred: true };
     }
+    return this.#deliver(kept, () => this.#hub.deliver(name, message, except));
+  }
+
+  /** Delivers something, and then what was published to the topic meanwhile. */
+  #deliver<T>(kept: Kept, deliver: () => T): T {
     kept.busy = true;
     try {
-      const result = this.#hub.deliver(name, message, except);
-      for (let next; (next = kept.waiting.shift());) this.#hub.deliver(name, ...next);
+      const result = deliver();
+      for (let next; (next = kept.waiting.shift());) this.#hub.deliver(kept.name, ...next);
       return result;
     } finally {
       kept.busy = false;
@@ -161,10 +166,9 @@ export class MemoryHistory implements Histories {
     since: Since,
   ): Promise<SubscribeResult> {
     return recover(topic, member, since, joining, (settle) => {
+      const kept = this.#find(topic.name, this.#ruleOf(topic.name)!);
       const window = this.#window(topic.name);
-      // Those that wait to be delivered are in the window, too.
-      const kept = this.#kept.get(topic.name);
-      settle(select(window, since, kept === undefined || kept.waiting.length === 0));
+      this.#deliver(kept, () => settle(select(window, since, true)));
     });
   }
 

@@ -209,6 +209,72 @@ test("a format that throws is told once, and connections get nothing of that mes
   assertEquals([heard, errors], [["bad", "good"], ["no"]]);
 });
 
+test("what format does while a connection recovers keeps the order", async () => {
+  let act = (_data: unknown): void => {};
+  const topics = topicsWith({
+    prefix: "",
+    format(data, { offset }) {
+      act(data);
+      return `${offset} ${data}`;
+    },
+  });
+  await using hall = await openHall({ topics });
+  for (const text of ["a", "b"]) topics.publish("x", text);
+  act = (data) => {
+    if (`${data}`.length === 1) topics.publish("x", `${data}${data}`);
+  };
+  const { server, client } = await hall.enter();
+  const { recovered, position } = await server.subscribe("x", { since: { last: 10 } });
+  assertEquals([recovered, position?.offset], [true, 2]);
+  assertEquals(await take(client, 4), ["1 a", "2 b", "3 aa", "4 bb"]);
+  // It ends the subscription that recovers, and begins another.
+  const topic = "y";
+  for (const text of ["a", "b", "c"]) topics.publish(topic, text);
+  const second = await hall.enter();
+  const results: Promise<{ recovered?: boolean }>[] = [];
+  act = (data) => {
+    if (data !== "b" || results.length > 1) return;
+    second.server.unsubscribe(topic);
+    results.push(second.server.subscribe(topic, { since: { last: 1 } }));
+  };
+  results.push(second.server.subscribe(topic, { since: { last: 3 } }));
+  await results[0];
+  assertEquals((await Promise.all(results)).map(({ recovered }) => recovered), [false, true]);
+  assertEquals(await take(second.client, 2), ["1 a", "3 c"]);
+});
+
+test("positions and since belong to those who made them", async () => {
+  const topics = topicsWith();
+  await topics.subscribe("room:1", (_, position) => {
+    assertThrows(() => Object.assign(position!, { offset: 1_000 }), TypeError);
+  });
+  for (const text of ["a", "b"]) topics.publish("room:1", text);
+  const { messages, position } = await topics.history("room:1");
+  assertThrows(() => Object.assign(messages[0]!.position, { offset: 77 }), TypeError);
+  await using hall = await openHall({ topics });
+  const { server, client } = await hall.enter();
+  const since = { ...position!, offset: 1 };
+  const recovering = server.subscribe("room:1", { since });
+  Object.assign(since, { epoch: "x", offset: NaN });
+  assertEquals((await recovering).recovered, true);
+  assertEquals(await take(client, 1), ["2 b"]);
+});
+
+test("a format that is async is refused for each message, and rejects nowhere", async () => {
+  const errors: string[] = [];
+  const topics = topicsWith(
+    { prefix: "", format: (() => Promise.reject(new Error("no"))) as never },
+    { error: (error) => void errors.push((error as Error).message) },
+  );
+  await using hall = await openHall({ topics });
+  const { server, client } = await hall.enter("a");
+  topics.publish("a", "x");
+  await server.send("end");
+  assertEquals(await take(client, 1), ["end"]);
+  assertEquals(errors.length, 1);
+  assert(errors[0]!.includes("let it not be async"));
+});
+
 test("a connection that does not take its history is told so", async () => {
   const topics = topicsWith({ prefix: "", size: 20 });
   for (let i = 0; i < 20; i++) topics.publish("a", new Uint8Array(100_000));

@@ -252,7 +252,15 @@ const reading: Samples<HistoryOptions> = {
 };
 const subscribing: Samples<SubscribeOptions> = {
   presence: [{ key: "a" }, { key: 1 }, "a", null],
-  since: [{ last: 0 }, { last: -1 }, { epoch: 1, offset: 1 }, { epoch: "a" }, 1, null],
+  since: [
+    { last: 0 },
+    { last: -1 },
+    { last: undefined },
+    { epoch: 1, offset: 1 },
+    { epoch: "a" },
+    1,
+    null,
+  ],
 };
 
 const topicsOptions: Samples<TopicsOptions> = {
