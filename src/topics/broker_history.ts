@@ -52,6 +52,8 @@ export interface BrokerHistoryOptions {
   readonly incoming: Incoming;
   /** The log of a topic that is joined. */
   readonly logOf: (channel: string) => TopicLog | undefined;
+  /** Resolves when the broker has come, or counts as away. */
+  readonly started: Promise<void>;
   /** Whether the broker is there. */
   readonly up: () => boolean;
   /** Tells of a gap. */
@@ -141,6 +143,7 @@ export class BrokerHistory implements Histories, LogSource {
     const rule = this.ruleOf(topic);
     if (rule === undefined) throw withoutHistory(topic);
     const most = Math.min(limit, rule.size);
+    await this.#options.started;
     try {
       let page = await this.read(topic, rule, since?.offset, most);
       let reason: RecoveryReason | undefined;

@@ -123,7 +123,7 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    * @param topic The name of the topic, which must have history: see the option `history`.
    * @param options From where on, and how many messages.
    * @returns Resolves with the messages. It never rejects: while the store is away there are none,
-   * and the reason is `"unavailable"`.
+   * and the reason is `"unavailable"`. At the start it waits for the store, up to 5 s.
    * @throws {TypeError} When the name is no well-formed string, an option is unknown or of the
    * wrong kind, or the topic has no history.
    * @throws {RangeError} When the name is empty or too long, or a number is out of its range.

@@ -111,6 +111,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   #reported = false;
   /** Ends the start. */
   #timer: unknown;
+  /** Resolves when the broker has come, or counts as away. */
+  readonly #started = defer<void>();
   /** Why the broker has not come yet. */
   #reason: unknown;
 
@@ -139,6 +141,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
     this.history = ruleOf && store && new BrokerHistory({
       ...{ store, ruleOf, prefix, clock, hub, incoming: this.#incoming, gap, report, refused },
       logOf: (channel) => this.#membership.channels.get(channel)?.log,
+      started: this.#started.promise,
       up: () => this.#state === "up",
     });
     this.#attendance = driver.presence && new PresenceRelay({
@@ -352,6 +355,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   #recover(): void {
     this.#clock.clearTimer(this.#timer);
     this.#state = "up";
+    this.#started.resolve();
     this.#probes.hear();
     this.#membership.up();
     this.#outgoing.up();
@@ -370,6 +374,7 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   }
 
   #stop(reason: unknown): void {
+    this.#started.resolve();
     this.#probes.stop();
     this.#clock.clearTimer(this.#timer);
     this.#membership.down();

@@ -1,7 +1,13 @@
 // Topics with history on a real redis-server and a real nats-server, which are killed, lose their data and are flooded.
 
 import { assert, assertEquals } from "@std/assert";
-import { createTopics, type TopicPosition, type Topics, type TopicsOptions } from "@sansocket/ws";
+import {
+  createTopics,
+  type SubscribeResult,
+  type TopicPosition,
+  type Topics,
+  type TopicsOptions,
+} from "@sansocket/ws";
 import { start as startChild } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 import { type Broker, brokers } from "./brokers.ts";
@@ -163,14 +169,16 @@ brokerTest(
 );
 
 brokerTest(
-  "those that come while 10,000 messages are published get each once, in order",
+  "those that come while 9,000 messages are published get each once, in order",
   async (_broker, enter) => {
+    // Fewer than are kept: JetStream cannot tell a full history from one that has lost something.
     const [one, two] = [await enter(), await enter()];
     await using hall = await openHall({ topics: two.topics, maxBufferedAmount: 64_000_000 });
     const { epoch } = (await two.topics.history("room:1")).position!;
     const pages: unknown[][] = [];
+    const joining: Promise<SubscribeResult>[] = [];
     const reading: Promise<unknown>[] = [];
-    for (let i = 1; i <= 10_000; i++) {
+    for (let i = 1; i <= 9_000; i++) {
       one.topics.publish("room:1", `${i}`);
       if (i % 100 === 0) await one.topics.flush();
       if (i % 1_000 !== 500) continue;
@@ -178,22 +186,18 @@ brokerTest(
       const { server, client } = await hall.enter();
       const page: unknown[] = [];
       pages.push(page);
-      const joined = server.subscribe("room:1", { since: { epoch, offset: 0 } });
-      reading.push(
-        joined.then(({ recovered, reason }) =>
-          assertEquals([recovered, reason], [true, undefined])
-        ),
-      );
-      reading.push(
-        take(client, 10_000).then((messages) => void page.push(...messages)),
-      );
+      joining.push(server.subscribe("room:1", { since: { epoch, offset: 0 } }));
+      reading.push(take(client, 9_000).then((messages) => void page.push(...messages)));
+    }
+    for (const { recovered, reason } of await Promise.all(joining)) {
+      assertEquals([recovered, reason], [true, undefined]);
     }
     await Promise.all(reading);
     for (const page of pages) {
-      assertEquals(page.map((text) => Number(JSON.parse(String(text))[0])), range(1, 10_000));
+      assertEquals(page.map((text) => Number(JSON.parse(String(text))[0])), range(1, 9_000));
     }
-    await two.until(() => two.heard.length >= 10_000, "all");
-    assertEquals([numbersOf(two), two.gaps], [range(1, 10_000), []]);
+    await two.until(() => two.heard.length >= 9_000, "all");
+    assertEquals([numbersOf(two), two.gaps], [range(1, 9_000), []]);
   },
 );
 

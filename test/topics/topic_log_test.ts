@@ -527,6 +527,28 @@ test("ws.publish() leaves out its own connection, which the store tells of too",
   });
 });
 
+test("topics.history() waits for the start, and not for longer", async () => {
+  const bus = new MemoryBus();
+  const clock = createClock();
+  const options = { clock: clock.source, history: "consecutive" } as const;
+  const history = [{ prefix: "" }];
+  const first = createTopics({ backplane: bus.driver(options), history });
+  const early = first.history("a");
+  first.publish("a", "x");
+  assertEquals((await early).recovered, true);
+  await first.flush();
+  bus.up = false;
+  const late = createTopics({ backplane: bus.driver(options), history, error: () => {} });
+  const reading = late.history("a");
+  await clock.advance(5_000);
+  assertEquals((await reading).reason, "unavailable");
+  const closed = createTopics({ backplane: bus.driver(options), history, error: () => {} });
+  const ended = closed.history("a");
+  await closed.close();
+  assertEquals((await ended).reason, "unavailable");
+  for (const topics of [first, late]) await topics.close({ timeout: 1 });
+});
+
 test("a backplane without history refuses the option by name", () => {
   const backplane = new MemoryBus().driver();
   assertThrows(

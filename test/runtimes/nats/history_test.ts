@@ -63,13 +63,20 @@ test("NatsHistory has one order for two publishers, and previous links it", asyn
     await Promise.all([one, three].map(({ backplane }) => backplane.join([CHANNEL])));
     await Promise.all([publish(one, 1, 1_000), publish(two, 1_001, 2_000)]);
     await Promise.all([one, three].map(({ sink }) => sink.count(2_000)));
-    assertEquals(one.sink.numbers(CHANNEL), three.sink.numbers(CHANNEL));
-    for (const { sink } of [one, three]) {
-      assertEquals(sink.offsets(), Array.from({ length: 2_000 }, (_, i) => i + 1));
-      assertEquals(sink.positions.map((position) => position!.previous + 1), sink.offsets());
-    }
-    const own = one.sink.numbers(CHANNEL).filter((value) => value <= 1_000);
-    assertEquals(own, Array.from({ length: 1_000 }, (_, i) => i + 1));
+    // The server republishes some a little out of order, and on a busy machine by more than the driver
+    // waits for: then the topics read what is missing. Their places are the same for all.
+    const [here, there] = [one, three].map(({ sink }) => {
+      const places = sink.numbers(CHANNEL).map((number, i) =>
+        [number, sink.positions[i]!] as const
+      );
+      return places.sort(([, a], [, b]) => a.offset - b.offset);
+    });
+    assertEquals(here, there);
+    const all = Array.from({ length: 2_000 }, (_, i) => i + 1);
+    assertEquals(here!.map(([, { offset }]) => offset), all);
+    assertEquals(here!.map(([, { previous }]) => previous + 1), all);
+    const own = here!.map(([number]) => number).filter((number) => number <= 1_000);
+    assertEquals(own, all.slice(0, 1_000));
   });
 }, { skip });
 
