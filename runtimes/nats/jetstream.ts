@@ -13,6 +13,8 @@ import type { NatsConnectionLike, NatsMessageLike, NatsSubscriptionLike } from "
 
 /** Milliseconds: what waits is rejected after one to two of these. */
 const TICK = 2_500;
+/** Milliseconds for which a server may start, and between two looks meanwhile. */
+const [PATIENCE, PAUSE] = [5_000, 20];
 /** The most messages, and at least the most octets, that the server sends for one pull. */
 const BATCH = 10_000;
 const BATCH_OCTETS = 4_194_304;
@@ -111,7 +113,7 @@ export class JetStream {
    * @returns Resolves with what JetStream says about it.
    */
   async open(config: StreamConfig): Promise<StreamInfo> {
-    const look = () => this.request<StreamInfo>(`STREAM.INFO.${config.name}`);
+    const look = () => this.#info(config.name);
     try {
       return await look();
     } catch (error) {
@@ -123,6 +125,24 @@ export class JetStream {
     } catch (error) {
       // Another process has made it meanwhile, perhaps in another way.
       return await look().catch(() => Promise.reject(error));
+    }
+  }
+
+  /**
+   * What JetStream says about a stream. A server that has just started may not know yet when the
+   * stream was made, and then says the year 1: it is asked again, for as long as a request may take.
+   */
+  async #info(name: string): Promise<StreamInfo> {
+    const late = systemClock.now() + PATIENCE;
+    while (true) {
+      const info = await this.request<StreamInfo>(`STREAM.INFO.${name}`);
+      if (!info.created.startsWith("0001-")) return info;
+      if (systemClock.now() > late) {
+        throw new Error("JetStream has not started its streams in time");
+      }
+      await new Promise<void>((resolve) => {
+        systemClock.setTimer(resolve, PAUSE, "the streams of JetStream");
+      });
     }
   }
 

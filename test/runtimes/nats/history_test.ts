@@ -61,6 +61,8 @@ test("NatsHistory has one order for two publishers, and previous links it", asyn
   await withJetStream(async ({ start }) => {
     const [one, two, three] = [await start(), await start(), await start()];
     await Promise.all([one, three].map(({ backplane }) => backplane.join([CHANNEL])));
+    // The stream is there before two publish to it.
+    await one.history.read(CHANNEL, undefined, 1, KEPT);
     await Promise.all([publish(one, 1, 1_000), publish(two, 1_001, 2_000)]);
     await Promise.all([one, three].map(({ sink }) => sink.count(2_000)));
     // The server republishes some a little out of order, and on a busy machine by more than the driver
