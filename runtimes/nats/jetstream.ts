@@ -130,7 +130,7 @@ export class JetStream {
 
   /**
    * What JetStream says about a stream. A server that has just started may not know yet when the
-   * stream was made, and then says the year 1: it is asked again, for as long as a request may take.
+   * stream was made, and then says the year 1: it is asked again, for 5 s at most.
    */
   async #info(name: string): Promise<StreamInfo> {
     const late = systemClock.now() + PATIENCE;
