@@ -69,10 +69,10 @@ export class RedisPresence implements PresenceStore {
     const fields = await this.#run(READ, keysOf(channel), []) as { toString(): string }[];
     const entries: (PresenceEntry & { readonly pair: string[] })[] = [];
     for (let i = 0; i < fields.length; i += 2) {
-      const pair = [fields[i]!.toString(), fields[i + 1]!.toString()] as const;
-      const [lease, key] = divide(pair[0]);
-      const [, info] = divide(pair[1]);
-      entries.push({ lease, key, info, pair: [...pair] });
+      const [field, value] = [fields[i]!.toString(), fields[i + 1]!.toString()];
+      const [lease, key] = divide(field);
+      const [, info] = divide(value);
+      entries.push({ lease, key, info, pair: [field, value] });
     }
     const leases = [...new Set(entries.map(({ lease }) => lease))];
     const alive = await this.alive(leases);

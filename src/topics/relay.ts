@@ -334,6 +334,8 @@ export class Relay implements Peers, Relaying, BackplaneSink {
   /** Repeats the last number of a counter, or the last position of a topic with history. */
   #repeat(counter: Counter): void {
     const { channel, stored } = counter;
+    // Of a topic with history nothing was kept yet.
+    if (stored === undefined && channel.startsWith(`${this.#options.prefix}h:`)) return;
     const payload = stored === undefined ? EMPTY : writePosition(stored);
     const bytes = this.#wrap(counter, { ...NOTHING, kind: Kind.repeat, payload });
     this.#outgoing.push(channel, bytes, undefined, true);

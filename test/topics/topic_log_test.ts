@@ -527,6 +527,19 @@ test("ws.publish() leaves out its own connection, which the store tells of too",
   });
 });
 
+test("a publisher of which the store has taken nothing repeats nothing", async () => {
+  await withProcesses(2, async ({ clock, processes }) => {
+    const [one, two] = processes as [Process, Process];
+    await hear(two);
+    one.driver.refusesPublish = new Error("no");
+    publish(one, 1, 1);
+    await clock.advance(0);
+    one.driver.refusesPublish = undefined;
+    await clock.advance(2_000);
+    assertEquals(two.topics.stats().backplane!.malformed, 0);
+  });
+});
+
 test("topics.history() waits for the start, and not for longer", async () => {
   const bus = new MemoryBus();
   const clock = createClock();
