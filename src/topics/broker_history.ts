@@ -28,13 +28,9 @@ import type { Inbound } from "./hub.ts";
 import { withoutHistory } from "./published.ts";
 import { type Incoming, open } from "./incoming.ts";
 import type { TopicGap } from "./relay_stats.ts";
+import { StoreCalls } from "./store_calls.ts";
 import { type LogPage, type LogSource, TopicLog } from "./topic_log.ts";
 import type { Member, Topic } from "./topic.ts";
-
-/** Milliseconds that a read may take. */
-const PATIENCE = 5_000;
-/** The most reads at a time: after an outage all topics are read. */
-const AT_ONCE = 64;
 
 /** What it needs of a relay. */
 export interface BrokerHistoryOptions {
@@ -71,13 +67,13 @@ export class BrokerHistory implements Histories, LogSource {
   readonly counts: LogSource["counts"];
   readonly refused: (error: unknown) => void;
   readonly #options: BrokerHistoryOptions;
-  #reads = 0;
-  readonly #queue: (() => void)[] = [];
+  readonly #calls: StoreCalls;
 
   /** Nothing is read yet. */
   constructor(options: BrokerHistoryOptions) {
     this.#options = options;
     this.clock = options.clock;
+    this.#calls = new StoreCalls(options.clock, "history");
     this.consecutive = options.store.consecutive;
     this.counts = options.incoming.counts;
     this.refused = options.refused;
@@ -168,10 +164,11 @@ export class BrokerHistory implements Histories, LogSource {
     after: number | undefined,
     limit: number,
   ): Promise<LogPage> {
-    const { store } = this.#options;
-    const page = await this.#inTurn(() =>
-      store.read(this.#channel(topic), after, limit, { size: rule.size, ttl: rule.ttl })
-    );
+    const { store, up } = this.#options;
+    const page = await this.#calls.run(() => {
+      if (!up()) throw new Error("The broker is away, and with it the history of topics");
+      return store.read(this.#channel(topic), after, limit, { size: rule.size, ttl: rule.ttl });
+    });
     const { epoch, offset, complete } = page;
     const messages = page.messages.flatMap(({ offset, envelope }) => {
       const known = this.#options.incoming.known(decodeEnvelope(envelope));
@@ -215,28 +212,6 @@ export class BrokerHistory implements Histories, LogSource {
 
   #channel(topic: string): string {
     return topicChannel(this.#options.prefix, topic, "h");
-  }
-
-  /** Runs a read of the store when its turn comes, and not for longer than 5 s. */
-  async #inTurn<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#reads >= AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#reads++;
-    const { clock, up } = this.#options;
-    let timer: unknown;
-    try {
-      if (!up()) throw new Error("The broker is away, and with it the history of topics");
-      return await new Promise<T>((resolve, reject) => {
-        const late = (): void =>
-          reject(new Error(`The history of a topic was not read within ${PATIENCE} ms`));
-        timer = clock.setTimer(late, PATIENCE, "the history of a topic");
-        read().then(resolve, reject);
-      });
-    } finally {
-      clock.clearTimer(timer);
-      const next = this.#queue.shift();
-      if (next === undefined) this.#reads--;
-      else next();
-    }
   }
 }
 

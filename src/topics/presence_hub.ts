@@ -5,7 +5,7 @@ import type { PresenceOptions } from "../connection/publishing.ts";
 import type { Clock } from "../util/clock.ts";
 import { defer } from "../util/promises.ts";
 import type { PresenceEvent, TopicPresence } from "./presence.ts";
-import { askAlive, PresenceCalls, readMembers } from "./presence_calls.ts";
+import { askAlive, readMembers, StoreCalls } from "./store_calls.ts";
 import { PresenceIteration } from "./presence_iteration.ts";
 import { PresenceLease } from "./presence_lease.ts";
 import { type CheckedPresence, checkPresence } from "./presence_options.ts";
@@ -51,7 +51,7 @@ class Keys implements Attendance {
 export class Presences {
   readonly #clock: Clock;
   readonly #peers: PresencePeers | undefined;
-  readonly #calls: PresenceCalls;
+  readonly #calls: StoreCalls;
   readonly #registry: PresenceRegistry;
   readonly #lease: PresenceLease | undefined;
   readonly #writes: PresenceWrites | undefined;
@@ -65,7 +65,7 @@ export class Presences {
 
   /** No members; without `peers`, in this process only. */
   constructor(clock: Clock, peers?: PresencePeers) {
-    const calls = new PresenceCalls(clock);
+    const calls = new StoreCalls(clock, "presence");
     const registry = new PresenceRegistry({
       clock,
       stampOf: (topic, key) => this.#watches.get(topic)?.view.stampOf(key) ?? 0,

@@ -8,7 +8,7 @@
 // 3. Nothing is written before it is taken: a reader would remove it.
 
 import type { Clock } from "../util/clock.ts";
-import type { PresenceCalls } from "./presence_calls.ts";
+import type { StoreCalls } from "./store_calls.ts";
 import type { PresencePeers } from "./presence_peers.ts";
 import { LINGER } from "./presence_registry.ts";
 
@@ -28,7 +28,7 @@ export interface PresenceLeaseOptions {
   /** Tells the time. */
   readonly clock: Clock;
   /** Calls the store. */
-  readonly calls: PresenceCalls;
+  readonly calls: StoreCalls;
   /** Whether there are members. */
   readonly needed: () => boolean;
   /** The lease was taken: everything has to be written. */

@@ -9,7 +9,7 @@
 import type { Clock } from "../util/clock.ts";
 import type { PresenceEntry } from "./backplane.ts";
 import type { PresenceMember } from "./presence.ts";
-import { type PresenceCalls, readMembers } from "./presence_calls.ts";
+import { readMembers, type StoreCalls } from "./store_calls.ts";
 import { PresenceIteration, type PresenceSource } from "./presence_iteration.ts";
 import { parseChanges, parseValue, type PresenceChanges } from "./presence_message.ts";
 import type { PresencePeers, PresenceWatcher } from "./presence_peers.ts";
@@ -28,7 +28,7 @@ export interface PresenceWatchOptions {
   /** Tells the time. */
   readonly clock: Clock;
   /** Calls the store. */
-  readonly calls: PresenceCalls;
+  readonly calls: StoreCalls;
   /** The way to other processes, if there is one. */
   readonly peers: PresencePeers | undefined;
   /** The members of this process. */

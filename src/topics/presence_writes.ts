@@ -9,7 +9,7 @@
 
 import type { Clock } from "../util/clock.ts";
 import { RESOLVED } from "../util/promises.ts";
-import type { PresenceCalls } from "./presence_calls.ts";
+import type { StoreCalls } from "./store_calls.ts";
 import { formatChanges, formatValue } from "./presence_message.ts";
 import type { PresencePeers } from "./presence_peers.ts";
 import type { PresenceRegistry, PresenceRoom } from "./presence_registry.ts";
@@ -32,7 +32,7 @@ export interface PresenceWritesOptions {
   /** Tells the time. */
   readonly clock: Clock;
   /** Calls the store. */
-  readonly calls: PresenceCalls;
+  readonly calls: StoreCalls;
   /** The members. */
   readonly registry: PresenceRegistry;
 }

@@ -429,7 +429,7 @@ test("a store that does not read in time, or refuses, is told as unavailable", a
     assertEquals([heard, two.gaps], [["1", "3", "4"], [[1, "unavailable"]]]);
     assertEquals(await take(client, 2), ["3 3", "4 4"]);
     // Reported once in a while: the first.
-    assertEquals(two.errors, ["The history of a topic was not read within 5000 ms"]);
+    assertEquals(two.errors, ["The store of history has not answered in 5000 ms"]);
     bus.refusesRead = undefined;
     bus.held = false;
   });

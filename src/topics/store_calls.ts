@@ -1,4 +1,5 @@
-// Calls of the store of presence: at most 64 at a time, the others in turn, each with a deadline.
+// Calls of a store, of presence or of history: at most 64 at a time, the others in turn, each with
+// a deadline.
 
 import { describe, isObject } from "../util/check_options.ts";
 import type { Clock } from "../util/clock.ts";
@@ -11,17 +12,19 @@ const MOST = 64;
 const PATIENCE = 5_000;
 
 /** Calls of one store. */
-export class PresenceCalls {
+export class StoreCalls {
   readonly #clock: Clock;
+  readonly #what: string;
   #running = 0;
   readonly #queue: (() => void)[] = [];
   /** Ends the calls that are under way. */
   readonly #ends = new Set<(error: Error) => void>();
   #closed = false;
 
-  /** No calls. */
-  constructor(clock: Clock) {
+  /** No calls; `what` is kept there. */
+  constructor(clock: Clock, what: string) {
     this.#clock = clock;
+    this.#what = what;
   }
 
   /**
@@ -66,8 +69,8 @@ export class PresenceCalls {
       this.#queue.shift()?.();
     };
     const late = (): void =>
-      fail(new Error(`The store of presence has not answered in ${PATIENCE} ms`));
-    const timer = this.#clock.setTimer(late, PATIENCE, "the store of presence");
+      fail(new Error(`The store of ${this.#what} has not answered in ${PATIENCE} ms`));
+    const timer = this.#clock.setTimer(late, PATIENCE, `the store of ${this.#what}`);
     this.#ends.add(fail);
     // A driver that is not typed may throw, or return no promise.
     new Promise<Result>((settle) => settle(call())).then((result) => {
@@ -85,7 +88,7 @@ export class PresenceCalls {
  * something else.
  */
 export function readMembers(
-  calls: PresenceCalls,
+  calls: StoreCalls,
   peers: PresencePeers,
   topic: string,
 ): Promise<PresenceEntry[]> {
@@ -102,7 +105,7 @@ export function readMembers(
  * @returns Resolves with the answers. Rejects like `readMembers()`.
  */
 export function askAlive(
-  calls: PresenceCalls,
+  calls: StoreCalls,
   peers: PresencePeers,
   leases: readonly string[],
 ): Promise<boolean[]> {
