@@ -13,18 +13,16 @@
 
 import { createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import type { ConnectionOptions, SecureContext, TlsOptions, TLSSocket } from "node:tls";
-import type {
-  TlsCertificate,
-  TlsClientOptions,
-  TlsServerOptions,
-} from "../../src/transport/tls.ts";
+import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls";
+import type { TlsClientOptions } from "../../src/transport/tls.ts";
 import type { Address, Arrival, DialOptions, Listener } from "../../src/transport/transport.ts";
 import type { ListenOptions, Transport } from "../../src/transport/transport.ts";
 import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { bind, open } from "./node_net.ts";
 import { addressOf, NodeTransport } from "./node_transport.ts";
+import { clientSettings, load, serverSettings, tls } from "./tls_settings.ts";
+import type { SecureListenOptions } from "./tls_settings.ts";
 
 /** Longer than any deadline of the library: for a caller that sets none. */
 const LONG = 120_000;
@@ -37,21 +35,6 @@ const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTR
 
 /** Whether sockets need a gate: by the runtime, since Deno can be told to use the shim for Node. */
 const gated = "Deno" in globalThis;
-
-/**
- * The TLS of the runtime, loaded when a program asks for it. This file itself is not loaded apart,
- * since a bundler that makes one file would then wrap in functions all that it imports: 2 KB more
- * for a client.
- */
-let tls: typeof import("node:tls");
-let crypto: typeof import("node:crypto");
-
-async function load(): Promise<void> {
-  [tls, crypto] = await Promise.all([import("node:tls"), import("node:crypto")]);
-}
-
-/** What TLS on a server needs besides where to listen. */
-export type SecureListenOptions = ListenOptions & { readonly tls: TlsServerOptions };
 
 /** What TLS on a client needs. */
 export type SecureDialOptions = DialOptions & { readonly tls: TlsClientOptions };
@@ -243,80 +226,6 @@ export async function dialTls(
 function isWelcome(socket: TLSSocket): boolean {
   const certificate = socket.getPeerCertificate() as { raw?: Uint8Array } | null | undefined;
   return socket.authorized || certificate?.raw === undefined;
-}
-
-function serverSettings({ tls: options, sniFailed }: SecureListenOptions): TlsOptions {
-  const { key, cert, ca, clientCertificates, sni } = options;
-  const trusted = ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] };
-  const settings: TlsOptions = { key, cert, ...trusted };
-  if (clientCertificates !== undefined) {
-    settings.requestCert = true;
-    settings.rejectUnauthorized = clientCertificates === "require";
-  }
-  check(settings, { key, cert });
-  if (sni === undefined) return settings;
-  const contexts = new WeakMap<TlsCertificate, SecureContext>();
-  const contextOf = (certificate: TlsCertificate): SecureContext => {
-    let context = contexts.get(certificate);
-    if (context === undefined) {
-      const own = { ...trusted, key: certificate.key, cert: certificate.cert };
-      context = check(own, certificate);
-      contexts.set(certificate, context);
-    }
-    return context;
-  };
-  const choose = async (name: string): Promise<SecureContext | undefined> => {
-    const certificate = await sni(name);
-    if (certificate === undefined) return undefined;
-    try {
-      return contextOf(certificate);
-    } catch (error) {
-      const { message } = error as Error;
-      throw new TypeError(
-        `Expected a certificate and its key from tls.sni(${
-          JSON.stringify(name)
-        }), got what cannot be used: ${message}`,
-        { cause: error },
-      );
-    }
-  };
-  settings.SNICallback = (name, done) => {
-    if (name === "") return done(null); // Deno asks even when the client names none
-    choose(name).then((context) => done(null, context), (error) => {
-      // The runtime then ends the connection, and reports nothing.
-      sniFailed?.(error);
-      done(error);
-    });
-  };
-  return settings;
-}
-
-/**
- * Throws at once the error with which each connection would fail: Deno looks at a key when it first
- * needs it, if at all.
- */
-function check(settings: TlsOptions, { key, cert }: TlsCertificate): SecureContext {
-  if (!new crypto.X509Certificate(cert).checkPrivateKey(crypto.createPrivateKey(key))) {
-    throw new Error("the key is not that of the certificate");
-  }
-  return tls.createSecureContext(settings);
-}
-
-function clientSettings(options: TlsClientOptions, hostname: string): ConnectionOptions {
-  const { ca, cert, key, rejectUnauthorized = true } = options;
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new TypeError("Expected tls.cert and tls.key together, got one of them");
-  }
-  const isAddress = hostname.includes(":") || /^\d+(\.\d+){3}$/.test(hostname);
-  const servername = options.servername ?? (isAddress ? undefined : hostname);
-  return {
-    // The name to find in the certificate; RFC 6066 section 3 has no addresses in `servername`.
-    host: options.servername ?? hostname,
-    rejectUnauthorized,
-    ...(servername === undefined ? {} : { servername }),
-    ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] }),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
-  };
 }
 
 /** A socket that stops when it is paused, though a TLSSocket reads from it. */
