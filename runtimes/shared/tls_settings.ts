@@ -1,5 +1,5 @@
-// The options of TLS as `node:tls` takes them, checked where the runtimes would not, or each would in
-// a way of its own.
+// The options of TLS as `node:tls` takes them. They are checked where the runtimes would not check
+// them, or each in a way of its own.
 
 import type { ConnectionOptions, SecureContext, TlsOptions } from "node:tls";
 import type {
