@@ -19,7 +19,6 @@ import {
   illegalInvocation,
   isBufferSource,
   requireArguments,
-  toDictionary,
   toList,
 } from "./web_idl.ts";
 import { checkClose, checkProtocols, parseTarget } from "./whatwg_rules.ts";
@@ -106,9 +105,11 @@ export interface WebSocketClass extends WebSocketStates {
    * Opens a connection.
    *
    * @param url Where to connect: `ws:`, or `http:`, which means the same. It may be relative where
-   * the program has a location.
+   * the program has a location, whose origin the request then has.
    * @param protocols The subprotocols to offer, or one; or options of `connect()`.
    * @param options Options of `connect()`. They take precedence over those in the second argument.
+   * The platform's class has no such argument and ignores it, and so does this one unless it is an
+   * object.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a
    * fragment, or when a subprotocol is not a token or is given twice.
    * @throws {TypeError} When there is no URL, or an argument is of another type.
@@ -227,7 +228,9 @@ function toPayload(data: unknown): Payload {
 /** The options of `connect()` of both arguments; the last one wins. */
 function mergeOptions(protocols: unknown, options: unknown): WebSocketOptions {
   const merged: Record<string, unknown> = {};
-  for (const given of [ofProtocols(protocols), toDictionary(options as object, "options")]) {
+  // The platform's class has no third argument, and Web IDL ignores what is too much.
+  const third = typeof options === "object" ? options ?? {} : {};
+  for (const given of [ofProtocols(protocols), third]) {
     checkOptions("new WebSocket()", given, WEB_SOCKET_OPTIONS);
     for (const [key, value] of Object.entries(given)) if (value !== undefined) merged[key] = value;
   }

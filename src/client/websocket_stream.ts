@@ -33,8 +33,9 @@ export interface WebSocketStreamInstance {
    */
   readonly opened: Promise<WebSocketOpenInfo>;
   /**
-   * Resolves with the peer's Close frame when the connection has ended with a closing handshake,
-   * and rejects with a WebSocketError when it ended otherwise, or as `opened` does.
+   * Resolves with the peer's Close frame when the connection has ended with a closing handshake.
+   * Rejects as `opened` does, and with a WebSocketError when the connection ended otherwise, or the
+   * server closed it while a write was under way.
    */
   readonly closed: Promise<Required<WebSocketCloseInfo>>;
   /**
@@ -54,7 +55,7 @@ export interface WebSocketStreamClass {
    * Opens a connection.
    *
    * @param url Where to connect: `ws:`, or `http:`, which means the same. It may be relative where
-   * the program has a location.
+   * the program has a location, whose origin the request then has.
    * @param options The subprotocols to offer, a signal that ends the attempt, and the other options
    * of `connect()`.
    * @throws {DOMException} A SyntaxError when the URL cannot be that of a WebSocket or has a

@@ -7,7 +7,7 @@ import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../protocol/clos
 import type { WebSocketConnection } from "../connection/connection.ts";
 import { type CloseInfo, HandshakeError } from "../protocol/errors.ts";
 import { parseUrl } from "../handshake/client.ts";
-import { isToken } from "../http/fields.ts";
+import { isToken, toFields } from "../http/fields.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 
 /**
@@ -26,12 +26,16 @@ export function parseTarget(url: string | URL): URL {
 
 /** A URL that cannot be resolved stays as it is, so that the error says what was given. */
 function resolveUrl(url: string): string | URL {
-  const { location } = globalThis as { location?: { readonly href: string } };
   try {
-    return new URL(url, location?.href);
+    return new URL(url, locationOfProgram());
   } catch {
     return url;
   }
+}
+
+/** Where the program is, if it has a location, as a page has. */
+function locationOfProgram(): string | undefined {
+  return (globalThis as { location?: { readonly href: string } }).location?.href;
 }
 
 /**
@@ -89,20 +93,31 @@ export function checkClose(code: number | undefined, reason: unknown): CloseArgu
 }
 
 /**
- * Opens a connection, and fails it when the server chose none of the subprotocols: RFC 6455 section
- * 4.1 leaves that to the client, WHATWG Fetch does not.
+ * Opens a connection for a program that has a location as a page would, with its origin. Fails it
+ * when the server chose none of the subprotocols: RFC 6455 section 4.1 leaves that to the client,
+ * WHATWG Fetch does not.
  */
 export async function connectChecked(
   connect: Connect,
   url: URL,
   options: ConnectOptions,
 ): Promise<WebSocketConnection<undefined>> {
-  const connection = await connect(url, options);
+  const connection = await connect(url, withOrigin(options));
   if (connection.protocol === "" && (options.protocols ?? []).length > 0) {
     connection.terminate();
     throw new HandshakeError("Expected the server to choose a subprotocol, got none");
   }
   return connection;
+}
+
+/** The options with the origin of the program's location, unless the caller has set one. */
+function withOrigin(options: ConnectOptions): ConnectOptions {
+  const href = locationOfProgram();
+  const origin = href === undefined ? "null" : new URL(href).origin;
+  if (origin === "null") return options;
+  const headers = toFields(options.headers);
+  if (headers.some(([name]) => name.toLowerCase() === "origin")) return options;
+  return { ...options, headers: [...headers, ["Origin", origin]] };
 }
 
 /**

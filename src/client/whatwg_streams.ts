@@ -8,6 +8,8 @@
 //    A pull or a write that meets the end of the connection does not end its stream itself.
 // 3. Closing or aborting the writable, cancelling the readable and `close()` all start the same
 //    closing handshake.
+// 4. A server that closes while a write is under way fails the stream: it discards what comes
+//    behind its Close frame (RFC 6455 section 1.4), even if all of that still leaves.
 
 import { abortReason, onAbort } from "../util/abort.ts";
 import { isError } from "../util/brands.ts";
@@ -52,6 +54,10 @@ export class Streams {
   #failure: { readonly error: WebSocketError; readonly rest: Message[] } | undefined;
   #cancelled = false;
   #writableClosing = false;
+  /** Whether this end has begun to close. */
+  #closing = false;
+  /** Whether something that was written before that has not been sent yet. */
+  #sending = false;
 
   /** Opens a connection. */
   constructor(connect: Connect, url: URL, options: ConnectOptions) {
@@ -64,7 +70,7 @@ export class Streams {
 
   /** Starts the closing handshake, or gives up the opening handshake. */
   close({ code, reason }: CloseArguments): void {
-    if (this.#connection !== undefined) this.#connection.close(code, reason);
+    if (this.#connection !== undefined) this.#close(code, reason);
     else this.#handshake.abort(createError("The connection was closed before it was open"));
   }
 
@@ -115,11 +121,15 @@ export class Streams {
       write: async (chunk) => {
         if (isBufferSource(chunk)) checkMemory(chunk);
         const data = isBufferSource(chunk) ? chunk : `${chunk}`;
+        this.#sending = !this.#closing;
         await connection.send(data).catch(() => this.#rejectAsClosed());
+        // See rule 4.
+        if (!this.#closing && connection.state !== "open") await this.#rejectAsClosed();
+        this.#sending = false;
       },
       close: async () => {
         this.#writableClosing = true;
-        connection.close(null);
+        this.#close(null);
         await this.closed;
       },
     });
@@ -143,7 +153,12 @@ export class Streams {
       : { closeCode: null, reason: "" };
     // A WebSocketError that came from a connection may have a code that cannot be sent.
     const sendable = closeCode !== null && (closeCode === 1000 || closeCode >= 3000);
-    this.#connection?.close(sendable ? closeCode : null, sendable ? text : "");
+    this.#close(sendable ? closeCode : null, sendable ? text : "");
+  }
+
+  #close(code: number | null, reason?: string): void {
+    this.#closing = true;
+    this.#connection?.close(code, reason);
   }
 
   /** Waits for the end and rejects with what it was. */
@@ -157,9 +172,10 @@ export class Streams {
   ): Promise<Required<WebSocketCloseInfo>> {
     const info = await connection.closed;
     const status = closeStatus(info);
+    const lost = this.#sending;
     await this.#pull;
     const rest = await takeRest(connection);
-    if (!info.wasClean) {
+    if (!info.wasClean || lost) {
       const error = createStreamError(describe(info), status, info.cause);
       this.#failure = { error, rest };
       if (rest.length === 0) this.#readable.error(error);
@@ -194,7 +210,8 @@ function createClosedError(): DOMException {
   return new DOMException("The connection was closed", "InvalidStateError");
 }
 
-function describe({ cause }: CloseInfo): string {
+function describe({ cause, wasClean }: CloseInfo): string {
+  if (wasClean) return "The server closed the connection before all that was written had been sent";
   return cause?.message ?? "The connection ended without a closing handshake";
 }
 

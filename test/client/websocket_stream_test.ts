@@ -250,6 +250,32 @@ test("WebSocketStream rejects a write that meets the end with what the end was",
   await server.close();
 });
 
+test("WebSocketStream fails when the peer closed while a write was under way", async () => {
+  const { WebSocketStream, server, url } = await open((ws) => ws.close(4567, "enough"));
+  const stream = new WebSocketStream(url);
+  const { readable, writable } = await stream.opened;
+  const writer = writable.getWriter();
+  // The first may still leave.
+  const first = writer.write(new Uint8Array(1_048_576)).catch(() => {});
+  const ends = [writer.write("more"), writer.closed, readable.getReader().read()];
+  const errors = await Promise.all(ends.map((end) => rejectsWithWebSocketError(end, 4567)));
+  const error = await rejectsWithWebSocketError(stream.closed, 4567);
+  assertEquals(error.reason, "enough");
+  for (const other of errors) assertStrictEquals(other, error);
+  await first;
+  await server.close();
+});
+
+test("WebSocketStream does not fail for what is written once the peer has closed", async () => {
+  const { WebSocketStream, server, url } = await open((ws) => ws.close(4567, "enough"));
+  const stream = new WebSocketStream(url);
+  const { writable } = await stream.opened;
+  assertEquals(await stream.closed, { closeCode: 4567, reason: "enough" });
+  await rejectsWithDom(writable.getWriter().write("late"), "InvalidStateError");
+  assertEquals(await stream.closed, { closeCode: 4567, reason: "enough" });
+  await server.close();
+});
+
 test("WebSocketStream closes when its writable is closed, after what was written", async () => {
   const received: unknown[] = [];
   const { WebSocketStream, server, url, ends } = await open(async (ws) => {

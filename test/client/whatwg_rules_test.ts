@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { HandshakeError } from "../../src/protocol/errors.ts";
+import { createWebSocketClass, createWebSocketStreamClass } from "@sansocket/ws";
 import { createNetwork } from "@sansocket/ws/testing";
 import {
   checkClose,
@@ -13,6 +14,23 @@ import {
 import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 
+/** Runs a body once for each location of the program. */
+async function withLocation(
+  places: readonly string[],
+  body: (href: string) => void | Promise<void>,
+): Promise<void> {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "location");
+  try {
+    for (const href of places) {
+      Object.defineProperty(globalThis, "location", { value: { href }, configurable: true });
+      await body(href);
+    }
+  } finally {
+    if (own === undefined) Reflect.deleteProperty(globalThis, "location");
+    else Object.defineProperty(globalThis, "location", own);
+  }
+}
+
 function throwsDom(name: string, fn: () => unknown): void {
   assertEquals(assertThrows(fn, DOMException).name, name);
 }
@@ -23,23 +41,54 @@ test("parseTarget throws a SyntaxError of the DOM", () => {
 });
 
 test("parseTarget resolves a URL where there is a location", () => {
-  const own = Object.getOwnPropertyDescriptor(globalThis, "location");
-  const at = (href: string) =>
-    Object.defineProperty(globalThis, "location", { value: { href }, configurable: true });
-  try {
-    at("https://example.org/a/b?c");
-    assertEquals(parseTarget("d").href, "wss://example.org/a/d");
-    assertEquals(parseTarget("/d?e").href, "wss://example.org/d?e");
+  return withLocation(["https://example.org/a/b?c", "about:blank"], (href) => {
+    if (href === "about:blank") {
+      throwsDom("SyntaxError", () => parseTarget("d"));
+    } else {
+      assertEquals(parseTarget("d").href, "wss://example.org/a/d");
+      assertEquals(parseTarget("/d?e").href, "wss://example.org/d?e");
+      throwsDom("SyntaxError", () => parseTarget("d#e"));
+      throwsDom("SyntaxError", () => parseTarget("ftp://other/"));
+    }
     assertEquals(parseTarget("ws://other/").href, "ws://other/");
-    throwsDom("SyntaxError", () => parseTarget("d#e"));
-    throwsDom("SyntaxError", () => parseTarget("ftp://other/"));
-    at("about:blank");
-    throwsDom("SyntaxError", () => parseTarget("d"));
-    assertEquals(parseTarget("ws://other/").href, "ws://other/");
-  } finally {
-    if (own === undefined) Reflect.deleteProperty(globalThis, "location");
-    else Object.defineProperty(globalThis, "location", own);
-  }
+  });
+});
+
+test("The classes send the origin of the program's location, unless the caller sets one", async () => {
+  const { serve, connect } = createNetwork();
+  let seen: string | null = null;
+  const server = await serve({
+    origins: ["*"],
+    fetch({ headers }, { upgrade }) {
+      seen = headers.get("origin");
+      return upgrade((ws) => ws.closed);
+    },
+  });
+  const WebSocket = createWebSocketClass(connect);
+  const WebSocketStream = createWebSocketStreamClass(connect);
+  const ask = async (options: { headers?: HeadersInit }): Promise<(string | null)[]> => {
+    const ws = new WebSocket(server.url, options);
+    await new Promise((resolve) => ws.onopen = resolve);
+    const fromClass = seen;
+    ws.close();
+    const stream = new WebSocketStream(server.url, options);
+    await stream.opened;
+    stream.close();
+    return [fromClass, seen];
+  };
+  assertEquals(await ask({}), [null, null]);
+  const places = ["https://example.org:8443/a?b", "http://example.org:80/", "about:blank"];
+  const origins = ["https://example.org:8443", "http://example.org", null];
+  await withLocation(places, async (href) => {
+    const origin = origins[places.indexOf(href)]!;
+    assertEquals(await ask({}), [origin, origin]);
+    assertEquals(await ask({ headers: [["a", "b"]] }), [origin, origin]);
+    const given = "https://other.example";
+    assertEquals(await ask({ headers: { ORIGIN: given } }), [given, given]);
+    await (await connect(server.url)).close();
+    assertEquals(seen, null);
+  });
+  await server.close();
 });
 
 test("checkProtocols compares without regard to case", () => {
