@@ -116,8 +116,11 @@ export { ProtocolSettings } from "./protocol/protocol_settings.ts";
 export type {
   TlsCertificate,
   TlsClientOptions,
+  TlsCommonOptions,
   TlsInfo,
+  TlsPeerCertificate,
   TlsServerOptions,
+  TlsVersion,
 } from "./transport/tls.ts";
 export type {
   Address,

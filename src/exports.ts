@@ -127,8 +127,11 @@ export type { DevelopmentCertificateOptions } from "./transport/certificate.ts";
 export type {
   TlsCertificate,
   TlsClientOptions,
+  TlsCommonOptions,
   TlsInfo,
+  TlsPeerCertificate,
   TlsServerOptions,
+  TlsVersion,
 } from "./transport/tls.ts";
 export type { Address } from "./transport/transport.ts";
 export type { BinaryData, Bytes } from "./util/bytes.ts";

@@ -32,6 +32,7 @@ const pages = [
   "docs/core.md",
   "docs/servers.md",
   "docs/connections.md",
+  "docs/client.md",
   "docs/errors.md",
   "docs/testing.md",
   "docs/topics.md",

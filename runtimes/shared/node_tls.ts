@@ -17,11 +17,11 @@ import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
 import type { Address, Arrival, DialOptions, Listener } from "../../src/transport/transport.ts";
 import type { ListenOptions, Transport } from "../../src/transport/transport.ts";
-import { LISTENING } from "../../src/transport/network_error.ts";
+import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { bind, open } from "./node_net.ts";
 import { addressOf, NodeTransport } from "./node_transport.ts";
-import { clientSettings, load, serverSettings, tls } from "./tls_settings.ts";
+import { clientSettings, judgeTls, load, serverSettings, tls } from "./tls_settings.ts";
 import type { SecureListenOptions } from "./tls_settings.ts";
 
 /** Longer than any deadline of the library: for a caller that sets none. */
@@ -50,6 +50,7 @@ export async function listenTls(
   options: SecureListenOptions,
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
+  judgeTls(options.tls);
   await load();
   let settings: TlsOptions;
   try {
@@ -135,7 +136,8 @@ class Handshakes {
       return false;
     }
     this.#underWay.set(carrier, arrival);
-    carrier.on("close", () => this.fail(carrier, new Error(GONE)));
+    // Node may say only behind it why it has closed the connection itself.
+    carrier.on("close", () => setImmediate(() => this.fail(carrier, new Error(GONE))));
     return true;
   }
 
@@ -199,8 +201,14 @@ export async function dialTls(
   address: Address,
   options: SecureDialOptions,
 ): Promise<Transport> {
+  judgeTls(options.tls);
   await load();
-  const settings = clientSettings(options.tls, address.hostname);
+  let settings: ConnectionOptions;
+  try {
+    settings = clientSettings(options.tls, address.hostname);
+  } catch (error) {
+    throw failure(DIALLING, { ...address, path: options.path, secure: true }, error);
+  }
   return await open(address, options, (carrier) => {
     const gate = gated ? new Gate(carrier) : undefined;
     const all: ConnectionOptions & { readonly allowHalfOpen: boolean } = {

@@ -36,6 +36,7 @@ import { chooseAllocator, keepFreed } from "./allocator.ts";
 import { asBuffer } from "./as_buffer.ts";
 import { isNode, isPlain } from "./plain_socket.ts";
 import { readInto, shared } from "./read_buffer.ts";
+import { SocketTls } from "./socket_tls.ts";
 import { chooseTextDecoder } from "./text_decoder.ts";
 
 chooseTextDecoder();
@@ -363,6 +364,8 @@ export class NodeTransport implements Transport {
   /** The socket's 'error'. */
   failed(error: Error): void {
     this.#error ??= error;
+    // After an alert a TLSSocket would go on to its 'end', as if the peer had ended it in order.
+    if (!this.#socket.destroyed) this.destroy();
   }
 
   /** The socket's 'drain'. */
@@ -409,31 +412,4 @@ export function addressOf(
   port: number | undefined,
 ): Address | undefined {
   return hostname === undefined || port === undefined ? undefined : { hostname, port };
-}
-
-/**
- * Asks the socket when it is asked itself: few want to know, and it costs a copy of the
- * certificate.
- */
-class SocketTls implements TlsInfo {
-  readonly #socket: TLSSocket;
-  #peerCertificate: Uint8Array<ArrayBuffer> | undefined;
-
-  constructor(socket: TLSSocket) {
-    this.#socket = socket;
-  }
-
-  get servername(): string | undefined {
-    const { servername } = this.#socket as { servername?: string | false | null };
-    return servername || undefined;
-  }
-
-  get peerCertificate(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#peerCertificate === undefined) {
-      // The runtimes disagree about no certificate: null, undefined or an object without `raw`.
-      const { raw } = (this.#socket.getPeerCertificate() ?? {}) as { raw?: Uint8Array };
-      this.#peerCertificate = raw && new Uint8Array(raw);
-    }
-    return this.#peerCertificate;
-  }
 }

@@ -7,6 +7,12 @@ import { type Attempt, failed, lost, type Place } from "../../src/transport/netw
 /** TLS that got an answer which is not TLS: most often the server has none. */
 const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_TOO_LARGE|HTTP_REQUEST/;
 
+/** Alerts that the runtimes name differently, and what this end says where it finds the same. */
+const ALERTS: readonly (readonly [RegExp, string])[] = [
+  [/ALERT_CERTIFICATE_REQUIRED/, "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"],
+  [/^ERR_SSL_(?:UNSUPPORTED_PROTOCOL|WRONG_SSL_VERSION)$/, "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"],
+];
+
 /**
  * The error of a failed listen or dial, the same on every runtime.
  *
@@ -71,7 +77,8 @@ function codeOf(cause: unknown): string | undefined {
     if (!/^failed to lookup address/.test(message)) return undefined;
     return /temporary/i.test(message) ? "EAI_AGAIN" : "ENOTFOUND";
   }
-  return NO_TLS.test(code) ? "EPROTO" : code;
+  if (NO_TLS.test(code)) return "EPROTO";
+  return ALERTS.find(([pattern]) => pattern.test(code))?.[1] ?? code;
 }
 
 function isLookupDenied(message: string): boolean {

@@ -41,6 +41,17 @@ const HARMLESS: readonly string[] = [
   "user-agent",
 ];
 
+/** What goes along of `tls`: checks, and nothing that says who the client is. */
+const KEPT: readonly string[] = [
+  "ca",
+  "crl",
+  "rejectUnauthorized",
+  "checkServerIdentity",
+  "alpnProtocols",
+  "minVersion",
+  "maxVersion",
+] satisfies (keyof TlsClientOptions)[];
+
 /** Whether a response sends the client elsewhere. */
 export function isRedirect({ status, headers }: ResponseHead): boolean {
   return [301, 302, 303, 307, 308].includes(status) && headers.has("location");
@@ -91,11 +102,7 @@ export function follow(from: Hop, head: ResponseHead): Hop {
   }
   url.username = url.password = "";
   const headers = from.headers.filter(([name]) => HARMLESS.includes(name.toLowerCase()));
-  const { ca, rejectUnauthorized } = from.tls;
-  const tls = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-  };
+  const tls = Object.fromEntries(Object.entries(from.tls).filter(([name]) => KEPT.includes(name)));
   return { url, path: undefined, headers, tls };
 }
 

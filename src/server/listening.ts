@@ -27,10 +27,11 @@ export function resolveListening(
   if (path !== undefined && (port !== undefined || hostname !== undefined || reusePort)) {
     throw new TypeError("Expected either path, or hostname, port and reusePort, got both");
   }
-  if (tls !== undefined && (!tls.cert || !tls.key)) {
+  // An empty PEM is most often a file or a variable that was not read.
+  if (tls !== undefined && tls.pfx === undefined && (!tls.cert || !tls.key)) {
     const got = tls.cert ? "tls.cert alone" : tls.key ? "tls.key alone" : "neither";
     throw new TypeError(
-      `Expected tls.cert and tls.key, a certificate and its key as PEM, got ${got}`,
+      `Expected tls.cert and tls.key, a certificate and its key as PEM, or tls.pfx, got ${got}`,
     );
   }
   return {

@@ -66,16 +66,24 @@ const CONNECT: Texts = {
 const CONNECT_TLS: Texts = {
   CERT_HAS_EXPIRED: "the server's certificate has expired",
   CERT_NOT_YET_VALID: "the server's certificate is not valid yet",
+  CERT_REVOKED: "the server's certificate has been revoked",
+  CRL_HAS_EXPIRED: "tls.crl has expired; fetch the newest",
   DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
   ECONNRESET:
     "it ended in the TLS handshake; if the server does not speak TLS there, connect with ws: in place of wss:",
   EPROTO: "the server does not speak TLS there; connect with ws: in place of wss:",
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+    "the server speaks none of tls.alpnProtocols; name one that it speaks",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION:
+    "the server speaks none of these versions of TLS; check tls.minVersion and tls.maxVersion",
   ERR_TLS_CERT_ALTNAME_INVALID:
     "the server's certificate is for another name; connect by its name, or set tls.servername",
   SELF_SIGNED_CERT_IN_CHAIN: NOT_TRUSTED,
+  UNABLE_TO_GET_CRL: "tls.crl has no list of an authority of the server's certificate; add it",
   UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NOT_TRUSTED,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
+  // Deno says this of one that has expired.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: `${NOT_TRUSTED}, or renew it if it has expired`,
 };
 
 const CONNECT_PATH: Texts = {
@@ -100,6 +108,7 @@ const LOST: Texts = {
   EHOSTUNREACH: "The peer cannot be reached any more",
   ENETUNREACH: "The peer cannot be reached any more",
   EPIPE: "The peer has closed the connection",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "The server requires tls.cert and tls.key, or tls.pfx",
   ETIMEDOUT: "The peer does not answer any more",
 };
 

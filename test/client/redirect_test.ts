@@ -1,11 +1,28 @@
 // Redirections: what may be taken along, and connect() that follows them over real sockets.
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/ws";
+import {
+  connect,
+  type ConnectOptions,
+  HandshakeError,
+  serve,
+  type TlsClientOptions,
+} from "@sansocket/ws";
 import { follow, type Hop, isRedirect } from "../../src/client/redirect.ts";
 import { response } from "../handshake/heads.ts";
 import { RawServer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
+
+/** What is no secret. */
+const checks: TlsClientOptions = {
+  ca: "CA",
+  crl: "CRL",
+  rejectUnauthorized: false,
+  checkServerIdentity: () => undefined,
+  alpnProtocols: ["http/1.1"],
+  minVersion: "TLSv1.2",
+  maxVersion: "TLSv1.3",
+};
 
 const secret: Hop = {
   url: new URL("ws://a.example/chat"),
@@ -29,7 +46,14 @@ const secret: Hop = {
     ["Referer", "https://a.example/?token=6"],
     ["Sec-Fetch-Mode", "websocket"],
   ],
-  tls: { ca: "CA", cert: "CERT", key: "KEY", servername: "a", rejectUnauthorized: false },
+  tls: {
+    cert: "CERT",
+    key: "KEY",
+    pfx: Uint8Array.of(1),
+    passphrase: "secret",
+    servername: "a",
+    ...checks,
+  },
 };
 
 const to = (location: string, from: Hop = secret): Hop =>
@@ -94,7 +118,7 @@ for (
       ["Cache-Control", "no-cache"],
       ["Pragma", "no-cache"],
     ]);
-    assertEquals(tls, { ca: "CA", rejectUnauthorized: false });
+    assertEquals(tls, checks);
   });
 }
 

@@ -112,7 +112,7 @@ export const sections: readonly Section[] = [
   {
     title: "tls of a server",
     declared: [
-      ["src/transport/tls.ts", "TlsCertificate"],
+      ["src/transport/tls.ts", "TlsCommonOptions"],
       ["src/transport/tls.ts", "TlsServerOptions"],
     ],
     table: TLS_SERVER_OPTIONS,
@@ -165,7 +165,10 @@ export const sections: readonly Section[] = [
   },
   {
     title: "tls of a client",
-    declared: [["src/transport/tls.ts", "TlsClientOptions"]],
+    declared: [
+      ["src/transport/tls.ts", "TlsCommonOptions"],
+      ["src/transport/tls.ts", "TlsClientOptions"],
+    ],
     table: TLS_CLIENT_OPTIONS,
     group: "tls",
   },

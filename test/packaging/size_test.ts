@@ -11,14 +11,15 @@ import { run, skip, withFolder } from "./support.ts";
 
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number]> = {
-  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 39],
-  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 41.5],
+  // 1.2 of it are the options of TLS: their errors say what to do.
+  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 40.5],
+  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 43],
   // 3.5 of it are topics, which each server has.
-  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 59.5],
+  serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 60.5],
   // What joins several processes takes 6 more, and history and presence 9.
   "serve and createTopics": [
     `import { createTopics, serve } from "@sansocket/ws"; serve({ topics: createTopics(), websocket: () => {} });`,
-    75,
+    75.5,
   ],
 };
 
@@ -45,8 +46,8 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
 // It was 300 KB before there were a kit for tests, which takes 32, topics of one process, which take
 // 10, what joins those of several, with three drivers, which takes 25, and history and presence,
 // with their stores in memory, Redis and JetStream, which take 45.
-test("npm package takes at most 418 KB, without source maps, each declaration once", async () => {
-  assert((await packed()).length <= 418_000, `${(await packed()).length} octets`);
+test("npm package takes at most 425 KB, without source maps, each declaration once", async () => {
+  assert((await packed()).length <= 425_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
     const files = await readdir(await unpack(folder), { recursive: true });
     const outside = files.filter((file) => !/^dist(?:$|\/[\w-]+(?:\.d)?\.c?[jt]s$)/.test(file));

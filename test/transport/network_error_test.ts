@@ -237,7 +237,7 @@ test("serve() with TLS names tls.cert and tls.key when one of them is missing", 
   ];
   for (const [tls, got] of missing) {
     assertEquals(await told(serve({ port: 0, tls: tls as never, websocket })), [
-      `Expected tls.cert and tls.key, a certificate and its key as PEM, got ${got}`,
+      `Expected tls.cert and tls.key, a certificate and its key as PEM, or tls.pfx, got ${got}`,
       undefined,
       "TypeError",
     ]);

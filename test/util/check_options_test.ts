@@ -26,6 +26,7 @@ import {
   type SocketRoute,
   type SubscribeOptions,
   type TlsClientOptions,
+  type TlsCommonOptions,
   type TlsServerOptions,
   type TopicsOptions,
   type UpgradeOptions,
@@ -117,20 +118,29 @@ const guard: Samples<GuardOptions> = {
   maxInflateRatio: time,
 };
 
-const tlsServer: Samples<TlsServerOptions> = {
+const tlsCommon: Samples<TlsCommonOptions> = {
   key: text,
   cert: text,
+  pfx: [Uint8Array.of(1), "a", [1], null],
+  passphrase: text,
+  ca: [["a"], 1, [1]],
+  crl: ["a", 1, [1]],
+  alpnProtocols: [["http/1.1"], "http/1.1", [], [""], ["a b"], ["a".repeat(256)], ["\u00e9"], [1]],
+  minVersion: ["TLSv1.2", "TLSv1.1", 1.2],
+  maxVersion: ["TLSv1.3", "1.3", null],
+};
+
+const tlsServer: Samples<TlsServerOptions> = {
+  ...tlsCommon,
   sni: callback,
   clientCertificates: ["request", "optional", true],
-  ca: [["a"], 1, [1]],
 };
 
 const tlsClient: Samples<TlsClientOptions> = {
-  ca: ["a", 1, [1]],
-  cert: text,
-  key: text,
+  ...tlsCommon,
   servername: text,
   rejectUnauthorized: flag,
+  checkServerIdentity: callback,
 };
 
 const common = {
