@@ -20,6 +20,9 @@
 
 import type { ConnectOptions } from "./src/client/connect.ts";
 import type { WebSocketConnection } from "./src/connection/connection.ts";
+import { createReconnect, type ReconnectOptions } from "./src/reconnect/reconnect.ts";
+import type { PerAttempt } from "./src/reconnect/options.ts";
+import type { ReconnectingConnection } from "./src/reconnect/reconnecting_connection.ts";
 import { createFileHandler, type FileHandler, type FileOptions } from "./src/files/file_handler.ts";
 import type { ServeOptions } from "./src/server/options.ts";
 import type { Server } from "./src/server/serve.ts";
@@ -151,6 +154,42 @@ export async function connect(
   options?: ConnectOptions,
 ): Promise<WebSocketConnection<undefined>> {
   return await runtime.connect(url, options);
+}
+
+const reconnecting = /* @__PURE__ */ createReconnect(connect);
+
+/**
+ * Opens a connection that comes back when it is lost, until it is closed or the server says that
+ * there is no point in trying.
+ *
+ * @param url The address, as for {@linkcode connect}; or a function that gives it for each attempt.
+ * @param options Those of `connect()`, how long to wait between attempts, and what happens to
+ * messages meanwhile.
+ * @returns The connection, once it is open for the first time; with `lazy` at once. Rejects with
+ * what the attempt failed with when that is fatal (an answer with 4xx, for example), or when
+ * `maxAttempts` have failed; with a SyntaxError or TypeError when the URL or an option is not
+ * valid; with a RangeError when a number is out of its range; with the signal's reason when that
+ * fires before.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, serve } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: { open: (ws) => ws.send("news"), message: (ws) => ws.terminate() },
+ * });
+ * await using ws = await reconnect(server.url, { baseDelay: 10 });
+ * console.log(await ws.receive()); // news
+ * await ws.send("the server drops the connection, and it comes back");
+ * console.log(await ws.receive()); // news
+ * ```
+ */
+export async function reconnect(
+  url: PerAttempt<string | URL>,
+  options?: ReconnectOptions,
+): Promise<ReconnectingConnection> {
+  return await reconnecting(url, options);
 }
 
 /**

@@ -26,6 +26,19 @@ export type {
   WebSocketMessageEvent,
 } from "./client/whatwg_events.ts";
 export type { WebSocketOpenInfo } from "./client/whatwg_streams.ts";
+export type { ClientConnection } from "./reconnect/client_connection.ts";
+export type { ReconnectFailure } from "./reconnect/failure.ts";
+export { MessageRefused, type MessageRefusedCode } from "./reconnect/message_refused.ts";
+export type {
+  PerAttempt,
+  ReconnectAttempt,
+  ReconnectSettings,
+  ReconnectWait,
+} from "./reconnect/options.ts";
+export type { Reconnect, ReconnectOptions } from "./reconnect/reconnect.ts";
+export { ReconnectingConnection } from "./reconnect/reconnecting_connection.ts";
+export type { ReconnectState } from "./reconnect/reconnector.ts";
+export type { QueuePolicy } from "./reconnect/send_queue.ts";
 export { type ConnectionState, WebSocketConnection } from "./connection/connection.ts";
 export type { Overflow } from "./connection/endpoint_consumer.ts";
 export type {

@@ -6,6 +6,7 @@
  */
 
 import { type Connect, createConnect } from "../../src/client/connect.ts";
+import { createReconnect, type Reconnect } from "../../src/reconnect/reconnect.ts";
 import { createServe, type Serve } from "../../src/server/serve.ts";
 import {
   createWebSocketStreamClass,
@@ -39,6 +40,9 @@ export const serve: Serve = /* @__PURE__ */ createServe(listening);
 
 /** Opens a connection from Bun; see the main entry point. */
 export const connect: Connect = /* @__PURE__ */ createConnect(dialling);
+
+/** Opens a connection from Bun that comes back; see the main entry point. */
+export const reconnect: Reconnect = /* @__PURE__ */ createReconnect(connect);
 
 /** The WHATWG's WebSocket on Bun; see the main entry point. */
 export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);

@@ -6,6 +6,7 @@
  */
 
 import { type Connect, createConnect } from "../../src/client/connect.ts";
+import { createReconnect, type Reconnect } from "../../src/reconnect/reconnect.ts";
 import { createServe, type Serve } from "../../src/server/serve.ts";
 import {
   createWebSocketStreamClass,
@@ -36,6 +37,9 @@ export const serve: Serve = /* @__PURE__ */ createServe(listening);
 
 /** Opens a connection from Node; see the main entry point. */
 export const connect: Connect = /* @__PURE__ */ createConnect(dialling);
+
+/** Opens a connection from Node that comes back; see the main entry point. */
+export const reconnect: Reconnect = /* @__PURE__ */ createReconnect(connect);
 
 /** The WHATWG's WebSocket on Node; see the main entry point. */
 export const WebSocket: WebSocketClass = /* @__PURE__ */ createWebSocketClass(connect);

@@ -13,6 +13,7 @@ export type * from "../../src/transport/transport.ts";
 export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
 export type * from "../../src/deflate/backend.ts";
 export { createConnect } from "../../src/client/connect.ts";
+export { createReconnect } from "../../src/reconnect/reconnect.ts";
 export { createServe } from "../../src/server/serve.ts";
 export { createWebSocketStreamClass } from "../../src/client/websocket_stream.ts";
 export { createWebSocketClass } from "../../src/client/websocket.ts";

@@ -12,6 +12,7 @@ import { EMPTY } from "../util/bytes.ts";
 import { Opcode } from "../protocol/frame_header.ts";
 import { contentOf, type Sendable } from "../protocol/sendable.ts";
 import { receivedOctets } from "../protocol/last_received.ts";
+import { Deque } from "../util/deque.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 
 /** What each message counts besides its octets: a frame header, and its place here. */
@@ -22,44 +23,6 @@ const OBJECT = 512;
 
 /** A prepared message of fewer octets is copied: kept as it is, it would take more memory. */
 const KEPT_FROM = 1_024;
-
-/** A queue in which adding and taking one takes the same time however many there are. */
-export class Deque<Item> {
-  /** From `#first` on. */
-  #items: (Item | undefined)[] = [];
-  #first = 0;
-
-  /** How many there are. */
-  get count(): number {
-    return this.#items.length - this.#first;
-  }
-
-  /** The one that was added first. */
-  get first(): Item | undefined {
-    return this.#items[this.#first];
-  }
-
-  /** The one that was added last. */
-  get last(): Item | undefined {
-    return this.#items.at(-1);
-  }
-
-  /** Adds one. */
-  push(item: Item): void {
-    this.#items.push(item);
-  }
-
-  /** Takes the first. */
-  shift(): Item | undefined {
-    const { first } = this;
-    if (this.count === 0) return undefined;
-    this.#items[this.#first++] = undefined;
-    if (this.#first < 64 || this.#first * 2 < this.#items.length) return first;
-    this.#items = this.#items.slice(this.#first);
-    this.#first = 0;
-    return first;
-  }
-}
 
 /** A message that waits. */
 export interface WaitingMessage {

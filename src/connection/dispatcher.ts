@@ -75,6 +75,10 @@ export class Dispatcher implements EndpointConsumer {
   owner: Owner | undefined;
   /** The topics of its server, if it has some. */
   topics: TopicHub | undefined;
+  /**
+   * Called with each Ping that this end sends; what it returns is called when the Ping is answered.
+   */
+  marker: (() => () => void) | undefined;
   /** What it is subscribed to. Made by the first subscription. */
   subscriptions: Subscriptions | undefined;
 
@@ -256,9 +260,10 @@ export class Dispatcher implements EndpointConsumer {
     if (!this.endpoint.open) {
       return handled(Promise.reject(this.endpoint.whyNotOpen()));
     }
+    const answered = this.marker?.();
     this.endpoint.control("ping", payload);
     this.#pings ??= new PendingPings(this.endpoint.transport.clock ?? systemClock);
-    return this.#pings.add(payload);
+    return this.#pings.add(payload, answered);
   }
 
   /** Implements {@linkcode EndpointConsumer}. */

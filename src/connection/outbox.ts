@@ -21,7 +21,8 @@
 // 7. Small messages that wait share a promise, as those in the transport do: a promise for each
 //    would be most of what they cost.
 
-import { Backlog, Deque } from "./backlog.ts";
+import { Backlog } from "./backlog.ts";
+import { Deque } from "../util/deque.ts";
 import { type BinaryData, toBytes } from "../util/bytes.ts";
 import { chunkSize } from "./message_source.ts";
 import { CloseCode } from "../protocol/close_frame.ts";

@@ -8,6 +8,7 @@ interface PendingPing {
   readonly payload: Uint8Array;
   readonly sentAt: number;
   readonly roundTrip: Deferred<number>;
+  readonly answered: (() => void) | undefined;
 }
 
 /** The Pings of one connection that wait for their Pong. */
@@ -20,10 +21,13 @@ export class PendingPings {
     this.#clock = clock;
   }
 
-  /** Adds a Ping that has been sent. Resolves with its round trip in milliseconds. */
-  add(payload: Uint8Array): Promise<number> {
+  /**
+   * Adds a Ping that has been sent. Resolves with its round trip in milliseconds; `answered` is
+   * called as soon as its Pong has come.
+   */
+  add(payload: Uint8Array, answered?: () => void): Promise<number> {
     const roundTrip = defer<number>();
-    this.#pings.push({ payload, sentAt: this.#clock.now(), roundTrip });
+    this.#pings.push({ payload, sentAt: this.#clock.now(), roundTrip, answered });
     return roundTrip.promise;
   }
 
@@ -36,8 +40,9 @@ export class PendingPings {
     const index = this.#pings.findIndex((ping) => equal(ping.payload, payload));
     const now = this.#clock.now();
     let last: number | undefined;
-    for (const { sentAt, roundTrip } of this.#pings.splice(0, index + 1)) {
+    for (const { sentAt, roundTrip, answered } of this.#pings.splice(0, index + 1)) {
       last = now - sentAt;
+      answered?.();
       roundTrip.resolve(last);
     }
     return last;

@@ -2,6 +2,7 @@
 
 import { type Connect, type ConnectOptions, createConnect } from "../client/connect.ts";
 import { dispatcherOf, WebSocketConnection } from "../connection/connection.ts";
+import { createReconnect, type Reconnect } from "../reconnect/reconnect.ts";
 import { createServe, type Serve } from "../server/serve.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import {
@@ -73,6 +74,11 @@ export interface Network {
     url: string | URL,
     options?: NetworkConnectOptions,
   ) => Promise<WebSocketConnection<undefined>>;
+  /**
+   * Opens a connection to a server of this network that comes back; see `reconnect()`. Its waits go
+   * by the clock.
+   */
+  readonly reconnect: Reconnect;
   /**
    * Connects to a server of this network as a client that sends and expects octets and frames by
    * hand.
@@ -231,6 +237,9 @@ class MemoryNetwork implements Network {
       runtime.dial(address, { ...options, from, remoteAddress, tlsInfo });
     return createConnect({ clock: runtime.clock, deflate: runtime.deflate, dial })(url, rest);
   };
+
+  readonly reconnect: Reconnect = (url, options) =>
+    createReconnect(this.connect, this.#runtime.clock)(url, options);
 
   raw(url: string | URL, options?: RawOptions): Promise<RawPeer> {
     return dialRaw(this.#runtime, url, options);

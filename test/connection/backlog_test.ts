@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { Backlog, Deque } from "../../src/connection/backlog.ts";
+import { Backlog } from "../../src/connection/backlog.ts";
 import { PreparedMessage } from "../../src/protocol/prepared_message.ts";
 import { encodeUtf8 } from "../../src/util/utf8.ts";
 import { test } from "../support/test.ts";
@@ -115,19 +115,4 @@ test("Backlog takes the octets of the message at hand as they came", () => {
   backlog.push("𝄞".repeat(30), false);
   const taken = backlog.shift();
   assertEquals(taken?.kind === "message" && taken.data, encodeUtf8("𝄞".repeat(30)));
-});
-
-test("Deque gives back what it is given, in order, however many there are", () => {
-  const deque = new Deque<number>();
-  assertEquals([deque.first, deque.last, deque.shift()], [undefined, undefined, undefined]);
-  let next = 0;
-  let expected = 0;
-  for (let round = 0; round < 100; round++) {
-    for (let i = 0; i < 11; i++) deque.push(next++);
-    assertEquals([deque.first, deque.last], [expected, next - 1]);
-    for (let i = 0; i < 10; i++) assertEquals(deque.shift(), expected++);
-  }
-  assertEquals(deque.count, 100);
-  while (deque.count > 0) assertEquals(deque.shift(), expected++);
-  assertEquals([deque.shift(), expected], [undefined, next]);
 });

@@ -10,6 +10,8 @@ import { TRACE_OPTIONS } from "../../src/connection/trace.ts";
 import { COMPRESSION_DEFAULTS, COMPRESSION_OPTIONS } from "../../src/deflate/options.ts";
 import { FILE_OPTIONS } from "../../src/files/file_handler.ts";
 import { GUARD_DEFAULTS, GUARD_OPTIONS } from "../../src/guard/options.ts";
+import { RECONNECT_DEFAULTS } from "../../src/reconnect/options.ts";
+import { RECONNECT_OPTIONS } from "../../src/reconnect/reconnect.ts";
 import { SEND_OPTIONS } from "../../src/protocol/sendable.ts";
 import { ADOPTION_OPTIONS, SERVE_OPTIONS, SERVER_DEFAULTS } from "../../src/server/options.ts";
 import { CLOSE_OPTIONS } from "../../src/server/shutdown.ts";
@@ -162,6 +164,16 @@ export const sections: readonly Section[] = [
     text: "Besides those of connections. `new WebSocket()` takes no `signal`.",
     declared: [["src/client/connect.ts", "ConnectOptions"]],
     table: CONNECT_OPTIONS,
+  },
+  {
+    title: "reconnect()",
+    text: "Besides those of `connect()`, without `overflow`.",
+    declared: [
+      ["src/reconnect/options.ts", "ReconnectSettings"],
+      ["src/reconnect/reconnect.ts", "ReconnectOptions"],
+    ],
+    table: RECONNECT_OPTIONS,
+    defaults: RECONNECT_DEFAULTS,
   },
   {
     title: "tls of a client",

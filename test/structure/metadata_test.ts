@@ -32,6 +32,12 @@ const testedElsewhere: Record<string, string> = {
   "src/testing/raw_handshake.ts": "test/testing/raw_peer_test.ts has both ends",
   "src/testing/raw_reader.ts": "test/testing/raw_peer_test.ts reads through peers",
   "src/testing/timeout.ts": "test/testing/expect_test.ts has each end of a wait",
+  "src/reconnect/client_connection.ts": "types only; test/reconnect/ has its three kinds",
+  "src/reconnect/message_refused.ts": "test/reconnect/send_queue_test.ts has each code",
+  "src/reconnect/options.ts":
+    "types and tables; test/util/check_options_test.ts has samples of each",
+  "src/reconnect/reconnecting_connection.ts": "test/reconnect/reconnect_test.ts drives all of it",
+  "src/reconnect/reconnector.ts": "test/reconnect/reconnect_test.ts drives all of it",
   "src/connection/publishing.ts":
     "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
   "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",

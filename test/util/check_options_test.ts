@@ -18,6 +18,7 @@ import {
   type MethodRoute,
   PreparedMessage,
   type PublishOptions,
+  type ReconnectOptions,
   type RouteServerOptions,
   type SendOptions,
   serveFiles,
@@ -54,6 +55,7 @@ import { redisBackplane, type RedisBackplaneOptions } from "@sansocket/ws/redis"
 import { createNetwork, pair } from "@sansocket/ws/testing";
 import {
   createConnect,
+  createReconnect,
   createServe,
   webTransport,
   type WebTransportAddresses,
@@ -211,6 +213,24 @@ const connecting: Samples<ConnectOptions> = {
   hooks: [{ ping: nothing }, { message: nothing }, { ping: 5 }, nothing, true, null],
   signal: [new AbortController().signal, new AbortController(), {}, null],
 };
+const { overflow: _7, ...withoutOverflow } = connecting;
+const reconnecting: Samples<ReconnectOptions> = {
+  ...withoutOverflow,
+  protocols: [nothing, 5, [1], true, null],
+  headers: [nothing],
+  baseDelay: time,
+  maxDelay: time,
+  minUptime: [0, -1, "1", NaN, null],
+  maxAttempts: count,
+  queue: ["refuse", "close", true, null],
+  maxQueuedAmount: count,
+  resend: flag,
+  lazy: flag,
+  retry: callback,
+  onopen: callback,
+  onattempt: callback,
+  onwait: callback,
+};
 const { signal: _6, ...classes } = connecting;
 const webSocket: Samples<WebSocketOptions> = classes;
 const webSocketStream: Samples<WebSocketStreamOptions> = { ...connecting, protocols: list };
@@ -347,6 +367,12 @@ async function serveWith(options: object): Promise<void> {
 const connectWith = (options: ConnectOptions): Promise<void> =>
   accepted(createConnect(runtime)("ws://localhost/", options));
 
+/** Checks them, and is called off before the first attempt, or gives up after it. */
+const reconnectWith = (options: ReconnectOptions): Promise<void> => {
+  const all = { maxAttempts: 1, signal: AbortSignal.abort(new Error("accepted")), ...options };
+  return accepted(createReconnect(createConnect(runtime))("ws://localhost/", all));
+};
+
 /** What `upgrade()` throws within `fetch`. */
 async function upgradeWith(options: object): Promise<void> {
   const { serve, connect } = createNetwork();
@@ -440,6 +466,7 @@ const calls: readonly Call[] = [
     run: (guard: NonNullable<AdoptionOptions["guard"]>) => adoptDeno({ guard }),
   },
   { owner: "connect()", samples: connecting, run: connectWith },
+  { owner: "reconnect()", samples: reconnecting, run: reconnectWith },
   {
     owner: "connect()",
     group: "heartbeat",

@@ -1,0 +1,29 @@
+// The error of a message that a connection which comes back does not take.
+
+import { brand } from "../util/brands.ts";
+
+/**
+ * Why a message was not taken.
+ *
+ * - `ENOBUFS`: too much waits already.
+ * - `ENOTCONN`: there is no connection now, and the message cannot wait for one.
+ */
+export type MessageRefusedCode = "ENOBUFS" | "ENOTCONN";
+
+/** A message was not taken, and will not be sent. It counts in `refused`. */
+export class MessageRefused extends Error {
+  /** The class's name. */
+  override readonly name = "MessageRefused";
+  /** Why, by a name that does not change. */
+  readonly code: MessageRefusedCode;
+
+  /** Made by the library. */
+  constructor(code: MessageRefusedCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  static {
+    brand(this, "MessageRefused");
+  }
+}
