@@ -43,7 +43,7 @@ checkRuntime();
 
 export * from "./src/exports.ts";
 export { createDevelopmentCertificate } from "./src/transport/certificate.ts";
-export { CloseCode } from "./src/protocol/close_frame.ts";
+export { CloseCode } from "./src/protocol/close_code.ts";
 export { readCookies, readCredentials } from "./src/http/credentials.ts";
 export { formatTrace } from "./src/connection/trace.ts";
 export { Html, html } from "./src/server/html.ts";

@@ -101,6 +101,7 @@ const entries = {
   deno: "runtimes/deno/mod.ts",
   bun: "runtimes/bun/mod.ts",
   web: "runtimes/web/mod.ts",
+  browser: "runtimes/browser/mod.ts",
   testing: "runtimes/testing/mod.ts",
   redis: "runtimes/redis/mod.ts",
   nats: "runtimes/nats/mod.ts",

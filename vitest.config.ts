@@ -7,7 +7,7 @@ const paths: Record<string, string[]> = tsconfig.compilerOptions.paths;
 
 /** What takes longest: first, so that no worker is left with it when the others are through. */
 const slow =
-  /\/test\/(?:conformance\/|browser\/|packaging\/|fuzz_|readme_|faults\/|interop\/(?:programs\/browser|scaling|chat_cluster))/;
+  /\/test\/(?:conformance\/|pages\/|packaging\/|fuzz_|readme_|faults\/|interop\/(?:programs\/browser|scaling|chat_cluster))/;
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -73,9 +73,9 @@ export function ensureBuilt() {
 /** Every file that package.json's `exports` names. */
 function entryFiles() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  return Object.values(exports).flatMap((entry) =>
-    Object.values(entry).flatMap((condition) => Object.values(condition))
-  );
+  const filesIn = (value) =>
+    typeof value === "string" ? [value] : Object.values(value).flatMap(filesIn);
+  return [...new Set(filesIn(exports))];
 }
 
 /** Why node_modules is not what package-lock.json asks for; undefined if it is. */

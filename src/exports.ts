@@ -48,6 +48,7 @@ export type {
   WebSocketHooks,
 } from "./connection/handler.ts";
 export type { HandshakeResponse } from "./connection/handshake_result.ts";
+export type { JsonConnection } from "./connection/json.ts";
 export type { ConnectionLimits, HeartbeatOptions } from "./connection/limits.ts";
 export type { Message } from "./connection/message.ts";
 export { MessageStream } from "./connection/message_stream.ts";
@@ -80,7 +81,7 @@ export type { CloseCause, ServerStats } from "./guard/stats.ts";
 export type { OriginFunction, Origins } from "./handshake/origin_policy.ts";
 export type { RefusalCause } from "./handshake/refusal.ts";
 export type { Credentials } from "./http/credentials.ts";
-export type { CloseStatus } from "./protocol/close_frame.ts";
+export type { CloseStatus } from "./protocol/close_code.ts";
 export {
   type CloseInfo,
   ConnectionClosed,

@@ -45,7 +45,7 @@ const forShims = [
 /** What stands on top of a shim and may take more: the factories that it binds to its runtime, and their types. */
 const shimEntry = /\/(?:mod|attach|adopt|duplex)\.ts$/;
 const forShimEntries =
-  /^src\/(?:(?:client|connection|reconnect|topics|server|handshake|guard|testing)\/|exports\.ts$)/;
+  /^src\/(?:(?:browser|client|connection|reconnect|topics|server|handshake|guard|protocol|testing)\/|exports\.ts$)/;
 
 /** The only file that knows them all. */
 const chooser = "runtimes/choose.ts";

@@ -2,11 +2,21 @@
 // connection (RFC 6455 section 7.4.1): with 1003 for a binary message, with 1007 for a text that is
 // not JSON. The handler is not at fault, and gets ConnectionClosed as it does for any other end.
 
-import { CloseCode } from "../protocol/close_frame.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import { CloseCode } from "../protocol/close_code.ts";
 import type { Message } from "./message.ts";
 import { whyNotOpen } from "./why_not_open.ts";
+import type { CloseInfo } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
+
+/** What messages that are JSON need of a connection: each connection of this library has it. */
+export interface JsonConnection {
+  /** Sends a message. */
+  send(data: string, options?: SendOptions): Promise<void>;
+  /** Takes the next message. */
+  receive(options?: { signal?: AbortSignal }): Promise<Message>;
+  /** Closes the connection. */
+  close(code?: number | null, reason?: string): Promise<CloseInfo>;
+}
 
 /**
  * Sends a value as JSON, in a text message.
@@ -34,7 +44,7 @@ import type { SendOptions } from "../protocol/sendable.ts";
  * ```
  */
 export function sendJson(
-  ws: WebSocketConnection,
+  ws: JsonConnection,
   value: unknown,
   options?: SendOptions,
 ): Promise<void> {
@@ -54,7 +64,7 @@ export function sendJson(
  * the signal's reason when the signal fires first.
  */
 export async function receiveJson(
-  ws: WebSocketConnection,
+  ws: JsonConnection,
   options?: { signal?: AbortSignal },
 ): Promise<unknown> {
   return parseJson(ws, await ws.receive(options));
@@ -88,7 +98,7 @@ export async function receiveJson(
  * console.log((await ws.closed).code); // 1007
  * ```
  */
-export function parseJson(ws: WebSocketConnection, data: Message): unknown {
+export function parseJson(ws: JsonConnection, data: Message): unknown {
   if (typeof data !== "string") return refuse(ws, CloseCode.unsupportedData, "Expected text");
   try {
     return JSON.parse(data);
@@ -97,7 +107,7 @@ export function parseJson(ws: WebSocketConnection, data: Message): unknown {
   }
 }
 
-function refuse(ws: WebSocketConnection, code: number, reason: string): never {
+function refuse(ws: JsonConnection, code: number, reason: string): never {
   ws.close(code, reason);
   throw whyNotOpen(ws);
 }

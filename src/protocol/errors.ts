@@ -2,7 +2,7 @@
 // and say what was expected and what came instead.
 
 import { brand } from "../util/brands.ts";
-import type { CloseStatus } from "./close_frame.ts";
+import type { CloseStatus } from "./close_code.ts";
 import type { Violation, ViolationCode } from "./violation.ts";
 
 /**

@@ -3,6 +3,7 @@
 import { ADOPT_OPTIONS as BUN_OPTIONS } from "../../runtimes/bun/adopt.ts";
 import { ATTACH_OPTIONS } from "../../runtimes/node/attach.ts";
 import { REDIS_OPTIONS } from "../../runtimes/redis/driver.ts";
+import { BROWSER_DEFAULTS, BROWSER_OPTIONS } from "../../src/browser/connect.ts";
 import { CONNECT_OPTIONS } from "../../src/client/connect.ts";
 import { HOOKS } from "../../src/connection/check_handler.ts";
 import { CONNECTION_DEFAULTS, CONNECTION_LIMITS } from "../../src/connection/limits.ts";
@@ -22,7 +23,7 @@ import { PUBLISH_OPTIONS, SUBSCRIBE_OPTIONS } from "../../src/topics/hub.ts";
 import { TOPICS_OPTIONS } from "../../src/topics/topics.ts";
 import { CERTIFICATE_OPTIONS } from "../../src/transport/certificate.ts";
 import { TLS_CLIENT_OPTIONS, TLS_SERVER_OPTIONS } from "../../src/transport/tls.ts";
-import type { OptionRule } from "../../src/util/check_options.ts";
+import { type OptionRule, unjudged } from "../../src/util/check_options.ts";
 import { read } from "../structure/sources.ts";
 
 type Table = Readonly<Record<string, OptionRule>>;
@@ -174,6 +175,20 @@ export const sections: readonly Section[] = [
     ],
     table: RECONNECT_OPTIONS,
     defaults: RECONNECT_DEFAULTS,
+  },
+  {
+    title: "connect() in a browser",
+    text: "Those of other runtimes are refused.",
+    declared: [
+      ["src/browser/connection.ts", "BrowserLimits"],
+      ["src/browser/connect.ts", "BrowserConnectOptions"],
+    ],
+    table: Object.fromEntries(
+      Object.entries(BROWSER_OPTIONS)
+        .filter(([, [, test]]) => test !== undefined)
+        .map(([name, [expected]]) => [name, unjudged(expected)]),
+    ),
+    defaults: BROWSER_DEFAULTS,
   },
   {
     title: "tls of a client",

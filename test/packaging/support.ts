@@ -23,6 +23,7 @@ export const entryPoints: readonly string[] = [
   "./deno",
   "./bun",
   "./web",
+  "./browser",
   "./testing",
   "./redis",
   "./nats",

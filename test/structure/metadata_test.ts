@@ -23,6 +23,11 @@ interface JsrJson {
 
 /** Source files without a test file of their own, and where they are tested instead. */
 const testedElsewhere: Record<string, string> = {
+  "src/browser/native_socket.ts": "types only; test/browser/connection_test.ts has several classes",
+  "src/browser/page_clock.ts":
+    "test/browser/connection_test.ts waits by it over the runtime's own class",
+  "src/protocol/close_code.ts":
+    "test/protocol/close_frame_test.ts has each code, and close_frame.ts exports it",
   "src/connection/endpoint_consumer.ts":
     "types only; test/connection/endpoint_test.ts and test/connection/dispatcher_test.ts hold both sides to it",
   "src/connection/handshake_result.ts":
@@ -123,8 +128,19 @@ test("package.json exports the same file name under every condition of an entry 
     const name = key === "." ? "mod" : key.slice(2);
     const module = { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` };
     const common = { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` };
-    // The first two are for those whose `require()` takes ES modules: there is one copy in a process then.
-    assertEquals(Object.entries(entry), [
+    const both = (name: string) => ({
+      import: { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` },
+      require: { types: `./dist/${name}.d.cts`, default: `./dist/${name}.cjs` },
+    });
+    // Tools for Workers and for React Native name `browser` as well, so that comes after them.
+    const others = key !== "." ? [] : [
+      ["workerd", both("web")],
+      ["react-native", both("browser")],
+      ["browser", both("browser")],
+    ];
+    // Bun, and `module-sync`, are for those whose `require()` takes ES modules: there is one copy in a process then.
+    assertEquals<unknown>(Object.entries(entry), [
+      ...others,
       ["bun", module],
       ["module-sync", module],
       ["import", module],
