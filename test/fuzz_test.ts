@@ -20,6 +20,7 @@ const RUNS: Readonly<Record<string, number>> = {
   duplex: 150,
   schedules: 200,
   presence: 200,
+  outages: 200,
 };
 
 for (const target of targets) {

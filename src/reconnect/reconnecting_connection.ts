@@ -120,9 +120,10 @@ export class ReconnectingConnection<
   }
 
   /**
-   * Those of `sent` that may not have arrived: a connection got them that ended without both Close
-   * frames, and no Ping behind them was answered. In a browser, which has no Pings, all that such a
-   * connection got: an upper bound. With `resend` they are sent again, and do not count here.
+   * Those of `sent` that may not have been read: of each connection that ended other than by an
+   * answer to this end's Close frame, what it got after its last Ping that was answered. A Ping
+   * follows within a second. In a browser, which has no Pings, it is all that such a connection
+   * got: an upper bound. With `resend` these messages are sent again, and do not count here.
    */
   get unconfirmed(): number {
     return this.#reconnector.queue.unconfirmed;

@@ -5,8 +5,9 @@
 //    met by one rule, the option `queue`.
 // 2. A message counts once: in `sent` when a connection gets it, in `dropped` when it never will,
 //    in `refused` when its promise rejects. Those in `unconfirmed` are some of `sent`.
-// 3. A message is confirmed when a Ping that was sent behind it is answered, or when both Close
-//    frames were exchanged behind it: the peer has read it then.
+// 3. A message is confirmed when a Ping behind it is answered, or this end's Close frame: the peer
+//    has read it then. A Close frame of the peer confirms nothing: what crossed with it is
+//    discarded there (RFC 6455 section 1.4).
 // 4. With `resend`, what is not confirmed is kept, and sent again on the next connection, in order.
 // 5. A message in chunks cannot be kept. Nothing is handed over behind one that is being sent,
 //    because a Ping may pass between its chunks and would confirm what waits behind them.
@@ -289,7 +290,7 @@ export class SendQueue {
   }
 
   /** The connection has ended. */
-  lost({ wasClean }: CloseInfo): void {
+  lost(info: CloseInfo): void {
     this.#link = undefined;
     this.#pinging = false;
     this.#clock.clearTimer(this.#confirmTimer);
@@ -297,7 +298,7 @@ export class SendQueue {
     this.#confirmTimer = this.#lookTimer = undefined;
     if (this.#stream !== undefined) this.#broken();
     this.#stream = undefined;
-    if (wasClean) this.#keep(new Deque());
+    if (isAnswered(info)) this.#keep(new Deque());
     else if (this.#settings.resend) this.#again();
     else this.unconfirmed += this.#handed - this.#confirmed;
     this.#handed = this.#confirmed = 0;
@@ -383,6 +384,11 @@ export class SendQueue {
     if (this.#settings.resend) ping();
     else this.#confirmTimer = this.#clock.setTimer(ping, CONFIRM_AFTER, "a Ping that confirms");
   }
+}
+
+/** Whether the peer has answered a Close frame of this end, and not sent its own before. */
+function isAnswered({ wasClean, initiator, sent, received }: CloseInfo): boolean {
+  return wasClean && initiator === "local" && sent?.code === received?.code;
 }
 
 function sizeOf({ size = 0 }: Outgoing): number {

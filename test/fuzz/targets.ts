@@ -10,6 +10,7 @@ import { chunked, head } from "./targets/http.ts";
 import { close, inflate, utf8 } from "./targets/leaves.ts";
 import { realms, sending } from "./targets/sending.ts";
 import { history } from "./targets/history.ts";
+import { outages } from "./targets/outages.ts";
 import { schedules } from "./targets/schedules.ts";
 import { presence } from "./targets/presence.ts";
 import { requests, responses } from "./targets/sessions.ts";
@@ -36,4 +37,5 @@ export const targets: readonly Target[] = [
   schedules,
   envelope,
   presence,
+  outages,
 ];

@@ -52,8 +52,9 @@ export class FakeConnection implements ClientConnection {
     return receiver.promise;
   }
 
+  /** How it ended: cleanly by a Close frame of this end, or else lost. */
   info(wasClean: boolean): CloseInfo {
-    return { ...withoutConnection(undefined, false), wasClean };
+    return { ...withoutConnection(undefined, wasClean), wasClean };
   }
 
   /** The connection ends. */

@@ -182,6 +182,52 @@ test("SendQueue counts what a lost connection may not have delivered", async () 
   assertEquals(counts(), [4, 0, 1, 0]);
 });
 
+test("SendQueue takes an answer to a Ping within a message in chunks for none to that message", async () => {
+  const { queue, counts } = make();
+  const one = new FakeConnection();
+  queue.opened(one);
+  await queue.send(message("1"));
+  one.slow = true;
+  const sent = queue.send(chunks("2"));
+  queue.mark(one)();
+  queue.lost(one.end());
+  one.sends[0]!.reject(new Error("gone"));
+  await assertRejects(() => sent, Error, "gone");
+  assertEquals(counts(), [1, 0, 0, 1]);
+});
+
+test("SendQueue confirms nothing by a Close frame of the peer, nor by one that crossed with its own", async () => {
+  const closes = [
+    [{ initiator: "local" }, 0],
+    [{ initiator: "remote" }, 1],
+    [
+      {
+        initiator: "local",
+        sent: { code: 1000, reason: "" },
+        received: { code: 1001, reason: "" },
+      },
+      1,
+    ],
+    [
+      {
+        initiator: "local",
+        sent: { code: 1000, reason: "" },
+        received: { code: 1000, reason: "" },
+      },
+      0,
+    ],
+    [{ initiator: "local", wasClean: false }, 1],
+  ] as const;
+  for (const [how, unconfirmed] of closes) {
+    const { queue, counts } = make();
+    const one = new FakeConnection();
+    queue.opened(one);
+    await queue.send(message("1"));
+    queue.lost({ ...one.end(true), ...how });
+    assertEquals([how, counts()], [how, [1, 0, unconfirmed, 0]]);
+  }
+});
+
 test("SendQueue sends a Ping a second after a message, until all are confirmed", async () => {
   const { queue, clock, counts } = make();
   const one = new FakeConnection();
