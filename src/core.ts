@@ -129,6 +129,7 @@ export type {
   Listener,
   ListenOptions,
   Runtime,
+  SecureOptions,
   Transport,
   TransportSink,
 } from "./transport/transport.ts";

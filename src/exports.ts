@@ -4,6 +4,8 @@
 // between a class whose type alone is exported and one that exists at run time.
 
 export type { Connect, ConnectOptions, CookieJar } from "./client/connect.ts";
+export type { ProxyChoice, ProxyFunction, ProxyOptions } from "./client/proxy.ts";
+export { ProxyError } from "./client/proxy_error.ts";
 export type {
   WebSocketClass,
   WebSocketInstance,

@@ -11,6 +11,8 @@ import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
+import { environment } from "../shared/environment.ts";
+import { secure } from "../shared/secure.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { dialTcp } from "./dial.ts";
 import { hooks } from "./socket_callbacks.ts";
@@ -25,6 +27,8 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 /** What `connect()` takes of it. */
 export const dialling: Omit<Runtime, "listen"> = {
   dial: dialWith(dialTcp, dialTls),
+  secure,
+  environment,
   deflate: zlibBackend,
 };
 

@@ -51,6 +51,8 @@ export interface DenoNamespace {
   readonly permissions: {
     request(permission: { name: "net"; host: string }): Promise<{ readonly state: string }>;
   };
+  /** The variables of the process. */
+  readonly env: { get(name: string): string | undefined };
   /** Connects over TCP or a unix socket. */
   connect(options: DenoTarget & { readonly signal?: AbortSignal }): Promise<DenoConn>;
 }

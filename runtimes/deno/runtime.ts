@@ -20,6 +20,7 @@ import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
 import { zlibBackend } from "../shared/zlib.ts";
+import { environment } from "./environment.ts";
 import { deno } from "./namespace.ts";
 import type { DenoConn, DenoListener, DenoTarget } from "./namespace.ts";
 import { DenoTransport } from "./transport.ts";
@@ -39,6 +40,9 @@ export const dialling: Omit<Runtime, "listen"> = {
     async (address, options) =>
       await (await import("../shared/node_tls.ts")).dialTls(address, options),
   ),
+  secure: async (transport, address, options) =>
+    await (await import("../shared/secure.ts")).secure(transport, address, options),
+  environment,
   deflate: zlibBackend,
 };
 

@@ -4,6 +4,7 @@ import { Duplex } from "node:stream";
 import type { WebSocketConnection } from "../../src/connection/connection.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { checkOptions, flag, type OptionTable } from "../../src/util/check_options.ts";
+import { byteDuplex } from "../shared/byte_duplex.ts";
 
 const DUPLEX_OPTIONS: OptionTable<{ readonly objectMode?: boolean }> = { objectMode: flag };
 
@@ -44,46 +45,7 @@ export function createDuplex(
   source: WebSocketConnection | Transport,
   options: { readonly objectMode?: boolean } = {},
 ): Duplex {
-  return "write" in source ? duplexOfBytes(source) : duplexOfMessages(source, options);
-}
-
-/** Each chunk that is read or written is octets of the stream. */
-function duplexOfBytes(transport: Transport): Duplex {
-  let written: (() => void) | undefined;
-  const { remoteAddress, localAddress } = transport;
-  const stream = new Duplex({
-    read: () => transport.resume(),
-    write(chunk: Uint8Array<ArrayBuffer>, _encoding, done) {
-      if (transport.write(chunk)) done();
-      else written = done;
-    },
-    final(done) {
-      transport.end();
-      done();
-    },
-    destroy(error, done) {
-      transport.destroy();
-      done(error);
-    },
-  });
-  transport.sink = {
-    data: (chunk) => {
-      if (!stream.push(chunk)) transport.pause();
-    },
-    end: () => void stream.push(null),
-    drain: () => {
-      const done = written;
-      written = undefined;
-      done?.();
-    },
-    closed: (error) => void stream.destroy(error),
-  };
-  return Object.assign(stream, {
-    remoteAddress: remoteAddress?.hostname,
-    remotePort: remoteAddress?.port,
-    localAddress: localAddress?.hostname,
-    localPort: localAddress?.port,
-  });
+  return "write" in source ? byteDuplex(source) : duplexOfMessages(source, options);
 }
 
 function duplexOfMessages(

@@ -5,6 +5,8 @@ import type { Listener, ListenOptions, Runtime, Transport } from "../../src/tran
 import { dialNet, listenNet } from "../shared/node_net.ts";
 import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
+import { environment } from "../shared/environment.ts";
+import { secure } from "../shared/secure.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 
 // Apart, so that a bundler can leave out the half that a program does not use.
@@ -15,6 +17,8 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 /** What `connect()` takes of it. */
 export const dialling: Omit<Runtime, "listen"> = {
   dial: dialWith(dialNet, dialTls),
+  secure,
+  environment,
   deflate: zlibBackend,
 };
 

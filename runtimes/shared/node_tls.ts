@@ -34,7 +34,7 @@ const GONE = "The client has gone";
 const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTROYED"];
 
 /** Whether sockets need a gate: by the runtime, since Deno can be told to use the shim for Node. */
-const gated = "Deno" in globalThis;
+export const gated: boolean = "Deno" in globalThis;
 
 /** What TLS on a client needs. */
 export type SecureDialOptions = DialOptions & { readonly tls: TlsClientOptions };
@@ -289,10 +289,11 @@ class Gate extends Duplex {
   }
 }
 
-class GatedTransport extends NodeTransport {
-  readonly #gate: Gate;
+/** The transport of a TLSSocket that does not stop its stream, which therefore is told apart. */
+export class GatedTransport extends NodeTransport {
+  readonly #gate: Duplex;
 
-  constructor(socket: TLSSocket, carrier: Socket, gate: Gate) {
+  constructor(socket: TLSSocket, carrier: Socket, gate: Duplex) {
     super(socket, carrier);
     this.#gate = gate;
     // Through the gate Deno would lose the error.

@@ -21,10 +21,12 @@ import { type ResolvedLimits, resolveLimits } from "../connection/limits.ts";
 import { callback, checkOptions, group, number, type OptionTable } from "../util/check_options.ts";
 import { signal as signalRule, textOrTexts, unjudged, withMethods } from "../util/check_options.ts";
 import type { HeadersSource } from "../util/platform.ts";
-import { TransportReader } from "../transport/pull_reader.ts";
+import type { TransportReader } from "../transport/pull_reader.ts";
+import { type ProxyChoice, type ProxyFunction, proxyRule } from "./proxy.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
+import { openRoute } from "./route.ts";
 import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "../transport/tls.ts";
-import type { Address, Runtime, Transport } from "../transport/transport.ts";
+import type { Runtime } from "../transport/transport.ts";
 
 /** The options of `connect()`. */
 export interface ConnectOptions extends ConnectionLimits {
@@ -49,6 +51,15 @@ export interface ConnectOptions extends ConnectionLimits {
    * trust.
    */
   readonly tls?: TlsClientOptions;
+  /**
+   * The proxy to go through. A URL with `http:`, `https:`, `socks5:` or `socks5h:`, with the user
+   * name and password for the proxy; an object with such a `url`, and `headers` and `tls` for the
+   * proxy alone; or a function of the target, called for each redirection too, where undefined
+   * means none. "environment" stands for what the variables `HTTPS_PROXY`, `HTTP_PROXY`,
+   * `ALL_PROXY` and `NO_PROXY` say. A proxy that fails rejects with a {@linkcode ProxyError}.
+   * Default: none.
+   */
+  readonly proxy?: ProxyChoice | ProxyFunction;
   /**
    * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`.
    * Default: 0.
@@ -93,6 +104,7 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   protocols: textOrTexts,
   headers: unjudged("header fields"),
   tls: group(TLS_CLIENT_OPTIONS),
+  proxy: proxyRule,
   maxRedirects: number("redirections", { least: 0 }),
   cookies: withMethods("get", "set"),
   hooks: group(CONNECT_HOOKS),
@@ -159,11 +171,8 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
     );
     try {
       for (let redirects = 0;; redirects++) {
-        const { url, path } = hop;
-        const tls = url.protocol === "wss:" ? hop.tls : undefined;
-        const transport = await runtime.dial(addressOf(url), { signal, path, tls });
         const outcome = await openConnection(
-          transport,
+          await openRoute(runtime, hop, options, signal, handshakeTimeout),
           hop,
           { ...options, maxRedirects: maxRedirects - redirects },
           limits,
@@ -191,20 +200,20 @@ const HOOK_WATCHER: HandlerWatcher = {
  * request, after a redirection.
  */
 async function openConnection(
-  transport: Transport,
+  reader: TransportReader,
   hop: Hop,
   options: ConnectOptions,
   limits: ResolvedLimits,
   compression: Compression | undefined,
   signal: AbortSignal,
 ): Promise<WebSocketConnection<undefined> | Hop> {
+  const { transport } = reader;
   // The signal is our own and has no other listeners: `onAbort()` would cost V8 2 µs.
   const abort = (): void => transport.destroy();
   signal.addEventListener("abort", abort);
   try {
     signal.throwIfAborted();
     const { handshakeTimeout } = limits;
-    const reader = new TransportReader(transport);
     const protocols = toProtocols(options);
     const { url } = hop;
     const secure = url.protocol === "wss:";
@@ -304,10 +313,4 @@ function httpUrl(url: URL | string): string {
   const own = new URL(url);
   own.username = own.password = "";
   return `http${own.href.slice(2)}`;
-}
-
-/** Where a URL leads, without the brackets of an IPv6 address. */
-export function addressOf(url: URL): Address {
-  const port = url.port === "" ? (url.protocol === "wss:" ? 443 : 80) : Number(url.port);
-  return { hostname: url.hostname.replace(/^\[|\]$/g, ""), port };
 }

@@ -26,14 +26,33 @@ const TLS_HANDSHAKE = 0x16;
 /** What servers for HTTPS answer to a request without TLS: Go's, nginx, Apache. */
 const ASKED_WITHOUT_TLS = /HTTPS (?:server|port)|SSL-enabled server port/i;
 
-const USE_TLS = "connect with wss: in place of ws:";
+/** Who answers, and how its failures are told. */
+export interface Answerer {
+  /** What messages call it. */
+  readonly name: string;
+  /** How to use TLS with it. */
+  readonly useTls: string;
+  /** The code of a stream without TLS that ends in place of an answer. */
+  readonly silent: string;
+  /** The class of its failures. */
+  readonly error: typeof HandshakeError;
+}
+
+/** The server. */
+export const SERVER: Answerer = {
+  name: "server",
+  useTls: "connect with wss: in place of ws:",
+  silent: "EPROTO",
+  error: HandshakeError,
+};
 
 /**
- * Reads the head of a server's answer.
+ * Reads the head of an answer.
  *
  * @param reader The byte stream; what comes after the head is put back.
  * @param timeout Milliseconds to wait for each chunk.
  * @param secure Whether the stream is TLS.
+ * @param answerer Who answers.
  * @returns The head, with any status.
  * @throws {HandshakeError} When the stream ends before it, or what comes is not HTTP.
  */
@@ -41,27 +60,31 @@ export async function readAnswer(
   reader: TransportReader,
   timeout: number,
   secure: boolean,
+  answerer: Answerer = SERVER,
 ): Promise<ResponseHead> {
+  const { name, useTls, error: Failure } = answerer;
   // What createResponseParser() has besides is a check of limits.
   const parser = new HeadParser(statusLine);
   let answered = false;
   for (let interim = 0;;) {
     const chunk = await reader.read(timeout);
-    if (typeof chunk === "string") throw endedEarly(reader.error, answered || secure);
+    if (typeof chunk === "string") {
+      throw endedEarly(reader.error, answered || secure, answerer);
+    }
     if (!answered && !secure && isTls(chunk)) {
-      throw new HandshakeError(`The server speaks TLS there; ${USE_TLS}`, { code: "EPROTO" });
+      throw new Failure(`The ${name} speaks TLS there; ${useTls}`, { code: "EPROTO" });
     }
     answered = true;
     const result = parser.push(chunk);
     if (result === undefined) continue;
     if ("fault" in result) {
-      throw new HandshakeError(`The server did not answer with HTTP: ${result.fault.reason}`);
+      throw new Failure(`The ${name} did not answer with HTTP: ${result.fault.reason}`);
     }
     reader.unread(result.rest);
     const { head } = result;
     if (head.status >= 200 || head.status === 101) return head;
     if (++interim > MAX_INTERIM) {
-      throw new HandshakeError(
+      throw new Failure(
         `Expected an answer behind at most ${MAX_INTERIM} interim responses, got one more`,
       );
     }
@@ -69,12 +92,16 @@ export async function readAnswer(
 }
 
 /** Most servers for TLS, ours included, just end a stream that does not begin with TLS. */
-function endedEarly(cause: Error | undefined, known: boolean): HandshakeError {
+function endedEarly(
+  cause: Error | undefined,
+  known: boolean,
+  { name, useTls, silent, error: Failure }: Answerer,
+): HandshakeError {
   const what = cause?.message ?? "The connection ended";
-  const advice = known ? "" : `; if the server expects TLS there, ${USE_TLS}`;
-  return new HandshakeError(
-    `${what} before the server's handshake was complete${advice}`,
-    { cause, ...(known || cause !== undefined ? {} : { code: "EPROTO" }) },
+  const advice = known ? "" : `; if the ${name} expects TLS there, ${useTls}`;
+  return new Failure(
+    `${what} before the ${name}'s handshake was complete${advice}`,
+    { cause, ...(known || cause !== undefined ? {} : { code: silent }) },
   );
 }
 
@@ -91,6 +118,7 @@ function isTls([first]: Uint8Array): boolean {
  * @param reader Where its body comes from; cutting the stream ends the wait for it.
  * @param timeout Milliseconds to wait for each chunk of the body.
  * @param secure Whether the stream is TLS.
+ * @param answerer Who answers.
  * @returns The error, with as much of the body as has come and is worth keeping.
  */
 export async function readRefusal(
@@ -99,6 +127,7 @@ export async function readRefusal(
   reader: TransportReader,
   timeout: number,
   secure: boolean,
+  { useTls, error: Failure }: Answerer = SERVER,
 ): Promise<HandshakeError> {
   const pieces: Uint8Array[] = [];
   const framing = responseFraming(head, "GET");
@@ -118,8 +147,8 @@ export async function readRefusal(
   const body = new TextDecoder().decode(concat(pieces).subarray(0, MAX_BODY));
   const response = { status: head.status, headers: head.headers.toHeaders(), body };
   return secure || head.status !== 400 || !ASKED_WITHOUT_TLS.test(body)
-    ? new HandshakeError(reason, response)
-    : new HandshakeError(`${reason}: it speaks TLS there; ${USE_TLS}`, {
+    ? new Failure(reason, response)
+    : new Failure(`${reason}: it speaks TLS there; ${useTls}`, {
       ...response,
       code: "EPROTO",
     });

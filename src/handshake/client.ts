@@ -255,14 +255,27 @@ function checkProtocols(protocols: readonly string[]): readonly string[] {
   return protocols;
 }
 
-/** RFC 7617 section 2: base64 of user-id ":" password, in UTF-8 as URLs are. */
-function formatBasic(username: string, password: string): string {
+/**
+ * Formats the credentials of a URL (RFC 7617 section 2): base64 of user-id ":" password, in UTF-8
+ * as URLs are.
+ *
+ * @param username The user name, percent-encoded.
+ * @param password The password, percent-encoded.
+ * @returns The value of `Authorization` or `Proxy-Authorization`.
+ * @throws {SyntaxError} When the user name contains a colon.
+ */
+export function formatBasic(username: string, password: string): string {
   const name = percentDecode(username);
   if (name.includes(":")) throw new SyntaxError("Expected a user name without a colon");
   return "Basic " + btoa(`${name}:${percentDecode(password)}`);
 }
 
-/** Decodes to one character for each byte. Unlike `decodeURIComponent()` it takes any input. */
-function percentDecode(text: string): string {
+/**
+ * Decodes to one character for each byte. Unlike `decodeURIComponent()` it takes any input.
+ *
+ * @param text A part of a URL.
+ * @returns Its bytes.
+ */
+export function percentDecode(text: string): string {
   return text.replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 }

@@ -110,7 +110,7 @@ export class ConnectionClosed extends Error {
 /** The opening handshake failed. */
 export class HandshakeError extends Error {
   /** The class's name. */
-  override readonly name = "HandshakeError";
+  override readonly name: string = "HandshakeError";
   /**
    * What went wrong, where it has a code. `ETIMEDOUT`: `handshakeTimeout` has passed. `EPROTO`:
    * `ws:` met TLS, or a server that ended the connection in place of an answer, as most servers for

@@ -72,7 +72,13 @@ export function createTrust(option: TrustProxy | undefined): Trust | undefined {
         `got ${describe(option)}`,
     );
   }
-  const ranges = (option as readonly string[]).map(parseAddressRange);
+  const ranges = (option as readonly string[]).map((text) => {
+    const range = parseAddressRange(text);
+    if (range !== undefined) return range;
+    throw new TypeError(
+      `Expected trustProxy to have IP addresses and ranges like 10.0.0.0/8, got "${text}"`,
+    );
+  });
   return (hostname) => {
     const octets = hostname === undefined ? undefined : parseIpAddress(hostname);
     return octets !== undefined && ranges.some((range) => isInRange(octets, range));

@@ -157,6 +157,16 @@ export interface DialOptions {
   readonly tls?: TlsClientOptions | undefined;
 }
 
+/** How to run TLS over a byte stream. */
+export interface SecureOptions {
+  /** Ends the attempt. */
+  readonly signal: AbortSignal | undefined;
+  /** The certificates to trust, and the one to show. */
+  readonly tls: TlsClientOptions;
+  /** What has been read of the byte stream already. */
+  readonly rest: Uint8Array<ArrayBuffer>;
+}
+
 /** What a runtime gives the library: the two ways to get a transport. */
 export interface Runtime {
   /** DEFLATE, for permessage-deflate; without it, no connection compresses. */
@@ -170,4 +180,17 @@ export interface Runtime {
   listen(options: ListenOptions, accept: (transport: Transport) => void): Promise<Listener>;
   /** Connects. Rejects when it cannot, or with the signal's reason when that fires first. */
   dial(address: Address, options: DialOptions): Promise<Transport>;
+  /**
+   * Runs TLS over a byte stream that is there already, as the client. Resolves with a transport
+   * once the TLS handshake is complete; when it rejects, the byte stream below is closed. Default:
+   * none; `wss:` then does not go through a proxy.
+   */
+  readonly secure?:
+    | ((transport: Transport, address: Address, options: SecureOptions) => Promise<Transport>)
+    | undefined;
+  /**
+   * The value of an environment variable, if there is one; throws when the program may not read it.
+   * Default: none; `proxy: "environment"` is then refused.
+   */
+  readonly environment?: ((name: string) => string | undefined) | undefined;
 }

@@ -104,10 +104,9 @@ export interface AddressRange {
  * Reads an address or a range in CIDR notation (RFC 4632 section 3.1).
  *
  * @param text `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
- * @returns The range.
- * @throws {TypeError} When it is neither.
+ * @returns The range; undefined when it is neither.
  */
-export function parseAddressRange(text: string): AddressRange {
+export function parseAddressRange(text: string): AddressRange | undefined {
   const [address = "", prefix, ...more] = text.split("/");
   const octets = parseIpAddress(address);
   // A prefix of a mapped address counts the 96 bits that were dropped.
@@ -118,11 +117,7 @@ export function parseAddressRange(text: string): AddressRange {
     : /^\d{1,3}$/.test(prefix)
     ? Number(prefix) - dropped
     : -1;
-  if (octets === undefined || more.length > 0 || bits < 0 || bits > most) {
-    throw new TypeError(
-      `Expected trustProxy to have IP addresses and ranges like 10.0.0.0/8, got "${text}"`,
-    );
-  }
+  if (octets === undefined || more.length > 0 || bits < 0 || bits > most) return undefined;
   return { octets, bits };
 }
 

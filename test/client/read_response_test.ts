@@ -4,14 +4,14 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import { connect, type ConnectOptions, HandshakeError } from "@sansocket/ws";
 import { readAnswer } from "../../src/client/read_response.ts";
-import { type Bytes, concat } from "../../src/util/bytes.ts";
+import { concat } from "../../src/util/bytes.ts";
 import { computeAccept } from "../../src/handshake/key.ts";
 import { TransportReader } from "../../src/transport/pull_reader.ts";
-import type { Transport, TransportSink } from "../../src/transport/transport.ts";
 import { createClocked } from "../support/clocked.ts";
 import { RawPeer, RawServer } from "../support/raw.ts";
 import { cuts } from "../support/split.ts";
 import { test } from "../support/test.ts";
+import { fedTransport } from "../support/transports.ts";
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const PROCESSING = "HTTP/1.1 102 Processing\r\nX-Progress: 50%\r\n\r\n";
@@ -81,27 +81,11 @@ test("connect() bounds interim responses that never come to an answer by handsha
   );
 });
 
-/** Gives one chunk each time it is resumed, and then the end. */
-function transportOf(chunks: Iterable<Bytes>): Transport {
-  const source = chunks[Symbol.iterator]();
-  const transport = {
-    sink: undefined as unknown as TransportSink,
-    resume: () =>
-      queueMicrotask(() => {
-        const { done, value } = source.next();
-        if (done) transport.sink.end();
-        else transport.sink.data(value);
-      }),
-    pause() {},
-  };
-  return transport as unknown as Transport;
-}
-
 test("readAnswer() finds the same answer and the same bytes behind it however they are cut", async () => {
   const text = `${CONTINUE}${HINTS}HTTP/1.1 101 Switching Protocols\r\nX-Mine: a\r\n\r\n`;
   const input = concat([new TextEncoder().encode(text), new Uint8Array([0x81, 0x01, 0x61])]);
   for (const chunks of cuts(input)) {
-    const reader = new TransportReader(transportOf(chunks.filter(({ length }) => length > 0)));
+    const reader = new TransportReader(fedTransport(chunks));
     const { status, headers } = await readAnswer(reader, 1_000, false);
     const rest: Uint8Array[] = [];
     for (let chunk; typeof (chunk = await reader.read(1_000)) !== "string";) rest.push(chunk);

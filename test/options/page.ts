@@ -5,6 +5,7 @@ import { ATTACH_OPTIONS } from "../../runtimes/node/attach.ts";
 import { REDIS_OPTIONS } from "../../runtimes/redis/driver.ts";
 import { BROWSER_DEFAULTS, BROWSER_OPTIONS } from "../../src/browser/connect.ts";
 import { CONNECT_OPTIONS } from "../../src/client/connect.ts";
+import { PROXY_OPTIONS } from "../../src/client/proxy.ts";
 import { HOOKS } from "../../src/connection/check_handler.ts";
 import { CONNECTION_DEFAULTS, CONNECTION_LIMITS } from "../../src/connection/limits.ts";
 import { TRACE_OPTIONS } from "../../src/connection/trace.ts";
@@ -198,6 +199,13 @@ export const sections: readonly Section[] = [
     ],
     table: TLS_CLIENT_OPTIONS,
     group: "tls",
+  },
+  {
+    title: "proxy",
+    text: "When it is an object.",
+    declared: [["src/client/proxy.ts", "ProxyOptions"]],
+    table: PROXY_OPTIONS,
+    group: "proxy",
   },
   {
     title: "send() and PreparedMessage",

@@ -58,6 +58,20 @@ export class FakeTransport implements Transport {
   }
 }
 
+/** Gives one chunk each time it is resumed, and then the end; it records what is written. */
+export function fedTransport(chunks: Iterable<Bytes>): FakeTransport {
+  const source = [...chunks].filter(({ length }) => length > 0)[Symbol.iterator]();
+  return Object.assign(new FakeTransport(), {
+    resume(this: FakeTransport) {
+      queueMicrotask(() => {
+        const { done, value } = source.next();
+        if (done) this.sink.end();
+        else this.sink.data(value);
+      });
+    },
+  });
+}
+
 /** Both ends of a byte stream in memory. */
 export async function transportPair(): Promise<[dialled: Transport, accepted: Transport]> {
   const runtime = createMemoryRuntime();

@@ -17,6 +17,7 @@ import {
   type HistoryRule,
   type MethodRoute,
   PreparedMessage,
+  type ProxyOptions,
   type PublishOptions,
   type ReconnectOptions,
   type RouteServerOptions,
@@ -145,6 +146,12 @@ const tlsClient: Samples<TlsClientOptions> = {
   checkServerIdentity: callback,
 };
 
+const proxy: Samples<ProxyOptions> = {
+  url: ["http://localhost/", 5, null, {}],
+  headers: [{ a: "b" }],
+  tls: [{}, true, null],
+};
+
 const common = {
   origins: [
     ["https://example.org"],
@@ -208,6 +215,7 @@ const connecting: Samples<ConnectOptions> = {
   protocols: ["a", [1], 5, true, null, {}],
   headers: [{ a: "b" }],
   tls: [{}, true, null],
+  proxy: [() => undefined, 5, null, true, ["http://a"], { url: "http://a", urls: 1 }],
   maxRedirects: [0, -1, 0.5, "1", NaN, null],
   cookies: [{ get: nothing, set: nothing }, {}, { get: nothing }, "a=b", null],
   hooks: [{ ping: nothing }, { message: nothing }, { ping: 5 }, nothing, true, null],
@@ -486,6 +494,15 @@ const calls: readonly Call[] = [
     run: (tls: TlsClientOptions) => connectWith({ tls }),
   },
   {
+    owner: "connect()",
+    group: "proxy",
+    samples: proxy,
+    run: ({ url = "http://localhost/", ...options }: ProxyOptions) =>
+      connectWith({ proxy: { url, ...options } }).catch((error) =>
+        accepted(Promise.reject(error.cause ?? error))
+      ),
+  },
+  {
     owner: "new WebSocket()",
     samples: webSocket,
     run: (options: WebSocketOptions) => void new WebSocket("ws://127.0.0.1:1/", options).close(),
@@ -680,13 +697,6 @@ for (const { owner, group, samples, run } of calls) {
     );
   });
 }
-
-test("connect() does not go without a proxy in silence", async () => {
-  const { connect } = createNetwork();
-  const options = { proxy: "http://proxy.example:3128" } as ConnectOptions;
-  const error = await assertRejects(() => connect("ws://localhost/", options), TypeError);
-  assertStringIncludes(error.message, "Expected an option of connect(), got proxy: there are ");
-});
 
 test("an option beside its group is refused, with where it belongs", async () => {
   const table: readonly (readonly [object, string])[] = [

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding";
 import fc from "fast-check";
 import {
@@ -97,7 +97,7 @@ const ranges: [string, string, boolean][] = [
 
 for (const [range, address, inside] of ranges) {
   test(`isInRange() ${address} is ${inside ? "" : "not "}in ${range}`, () => {
-    assertEquals(isInRange(parseIpAddress(address)!, parseAddressRange(range)), inside);
+    assertEquals(isInRange(parseIpAddress(address)!, parseAddressRange(range)!), inside);
   });
 }
 
@@ -105,6 +105,6 @@ for (
   const text of ["", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10/8", "::/129", "a", "::/1/2"]
 ) {
   test(`parseAddressRange() refuses ${JSON.stringify(text)}`, () => {
-    assertThrows(() => parseAddressRange(text), TypeError, "ranges like 10.0.0.0/8");
+    assertEquals(parseAddressRange(text), undefined);
   });
 }
