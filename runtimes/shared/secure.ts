@@ -72,7 +72,7 @@ function ready(
       return reject(failureOf(error));
     }
     socket.pause();
-    below.on("error", (error) => socket.destroy(error));
+    below.on("error", (error) => socket.destroy(error)).on("close", () => socket.destroy());
     const stopWaiting = signal && onAbort(signal, () => fail(signal.reason));
     // What follows a failure is its echo; without a listener an error would end the process.
     const fail = (reason: unknown) => {
@@ -81,12 +81,12 @@ function ready(
       reject(reason);
     };
     const onError = (cause: unknown) => fail(failureOf(cause));
-    const onClose = () => onError(new Error("The connection was closed"));
+    const onClose = () => {
+      onError(Object.assign(new Error("The connection was closed"), { code: "ECONNRESET" }));
+    };
     socket.on("error", onError).on("close", onClose);
-    below.on("close", onClose);
     socket.once("secureConnect", () => {
       stopWaiting?.();
-      below.off("close", onClose);
       socket.off("error", onError).off("close", onClose);
       resolve(transportOf(socket, below));
     });

@@ -54,7 +54,7 @@ export async function connectByHttp(
   const answer = await readAnswer(reader, timeout, secure, answerer);
   const { status, statusText } = answer;
   if (status >= 200 && status < 300) return;
-  const advice = status !== 407
+  const advice = status !== 407 && status !== 401
     ? "check the address, and what the proxy permits"
     : authorized
     ? "it does not take these credentials; check them"

@@ -15,8 +15,10 @@ export class ProxyError extends HandshakeError {
 
   /** Made by the library. */
   constructor(message: string, details: ConstructorParameters<typeof HandshakeError>[1] = {}) {
+    const { status } = details;
+    // tinyproxy says 401 to credentials that are wrong.
     const code = details.code ?? codeOf(details.cause) ??
-      (details.status === 407 ? "EPROXYAUTH" : "EPROXY");
+      (status === 407 || status === 401 ? "EPROXYAUTH" : "EPROXY");
     super(message, { ...details, code });
   }
 

@@ -89,6 +89,12 @@ const refused: [answer: string, code: string, message: string, body?: string][] 
     "no",
   ],
   [
+    "HTTP/1.1 401 Unauthorized\r\n\r\nno",
+    "EPROXYAUTH",
+    `The ${NAME} refused a tunnel to a.example:443 with 401 Unauthorized: ${WANTS}`,
+    "no",
+  ],
+  [
     "HTTP/1.0 407 \r\n\r\nno",
     "EPROXYAUTH",
     `The ${NAME} refused a tunnel to a.example:443 with 407: ${WANTS}`,

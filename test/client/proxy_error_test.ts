@@ -8,6 +8,7 @@ test("ProxyError is a HandshakeError with a code in each case", () => {
     [undefined, "EPROXY"],
     [{ status: 502 }, "EPROXY"],
     [{ status: 407 }, "EPROXYAUTH"],
+    [{ status: 401 }, "EPROXYAUTH"],
     [{ cause }, "ECONNREFUSED"],
     [{ cause: new Error("no code") }, "EPROXY"],
     [{ cause, code: "ETIMEDOUT" }, "ETIMEDOUT"],
