@@ -1,6 +1,5 @@
 // Listening and dialling with `node:net` and `node:tls`.
 
-import process from "node:process";
 import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport/transport.ts";
 import { dialNet, listenNet } from "../shared/node_net.ts";
 import { dialWith } from "../shared/dial.ts";
@@ -42,8 +41,9 @@ async function listen(
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
   // An older Node ignores the option, and the second process finds the port taken.
-  if (options.reusePort && !isAtLeast(process.versions.node, 22, 12)) {
-    throw new TypeError(`reusePort needs Node 22.12 or later, got ${process.versions.node}`);
+  const version = globalThis.process.versions.node;
+  if (options.reusePort && !isAtLeast(version, 22, 12)) {
+    throw new TypeError(`reusePort needs Node 22.12 or later, got ${version}`);
   }
   const { tls } = options;
   if (tls === undefined) return await listenNet(options, accept);

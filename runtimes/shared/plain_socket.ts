@@ -6,8 +6,7 @@
 // of the class.
 
 import { Socket } from "node:net";
-import process from "node:process";
-import { types } from "node:util";
+import { isProxy } from "node:util/types";
 import type { TLSSocket } from "node:tls";
 
 /**
@@ -63,7 +62,7 @@ export function isPlain(socket: object): boolean {
 }
 
 function isOwn(socket: object): boolean {
-  if (types.isProxy(socket)) return false;
+  if (isProxy(socket)) return false;
   const prototype: unknown = Object.getPrototypeOf(socket);
   if (prototype !== Socket.prototype && prototype !== secureSocket(socket)) return false;
   const { _handle: handle } = socket as { _handle?: object | null };
@@ -78,7 +77,7 @@ function isOwn(socket: object): boolean {
  */
 function secureSocket(socket: { encrypted?: unknown }): object | undefined {
   if (socket.encrypted !== true) return undefined;
-  const { getBuiltinModule } = process as {
+  const { getBuiltinModule } = globalThis.process as {
     getBuiltinModule?: (name: string) => { TLSSocket: { prototype: TLSSocket } };
   };
   return getBuiltinModule?.("node:tls").TLSSocket.prototype;

@@ -9,7 +9,7 @@ import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
 import type { ServerContext } from "./context.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
-import { type Departure, ServerRequest } from "./server_request.ts";
+import { createServerRequest, type Departure } from "./server_request.ts";
 
 const CONTINUE: Bytes = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -79,7 +79,7 @@ export function createRequest(
     init.body = body;
     init.duplex = "half";
   }
-  const request = new ServerRequest(url, init, departure);
+  const request = createServerRequest(url, init, departure);
   // Bun makes GET of a method that it does not know.
   if (request.method.toUpperCase() !== method) {
     Object.defineProperty(request, "method", { value: head.method, enumerable: true });

@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { Departure, mistakeInBody, ServerRequest } from "../../src/server/server_request.ts";
+import { createServerRequest, Departure, mistakeInBody } from "../../src/server/server_request.ts";
 import { test } from "../support/test.ts";
 
 function post(body: BodyInit | null, type?: string): Request {
   const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
-  return new ServerRequest("http://a/", { method: "POST", headers, body });
+  return createServerRequest("http://a/", { method: "POST", headers, body });
 }
 
 const FORM = "application/x-www-form-urlencoded";
 
-test("ServerRequest is a Request, and reads a body as any", async () => {
+test("createServerRequest() makes a Request, and reads a body as any", async () => {
   const request = post('{"a":1}', "application/json");
   assertInstanceOf(request, Request);
   assertEquals(await new Request(request).text(), '{"a":1}');
@@ -63,9 +63,9 @@ for (
 }
 
 for (const asked of ["before", "after"] as const) {
-  test(`ServerRequest signal aborts when the client goes, asked for ${asked} that`, () => {
+  test(`createServerRequest() signal aborts when the client goes, asked for ${asked} that`, () => {
     const departure = new Departure();
-    const request = new ServerRequest("http://a/", { method: "POST", body: "a" }, departure);
+    const request = createServerRequest("http://a/", { method: "POST", body: "a" }, departure);
     const signals = () => [
       request.signal,
       request.clone().signal,
@@ -87,8 +87,8 @@ for (const asked of ["before", "after"] as const) {
   });
 }
 
-test("ServerRequest signal never aborts without a client", () => {
-  const request = new ServerRequest("http://a/");
+test("createServerRequest() signal never aborts without a client", () => {
+  const request = createServerRequest("http://a/");
   assertInstanceOf(request.signal, AbortSignal);
   assertEquals(request.signal.aborted, false);
 });
