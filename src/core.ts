@@ -61,6 +61,7 @@ export {
   createRequest,
   type EstablishedHandshake,
   type FailedHandshake,
+  type HandshakeFault,
   judgeResponse,
   parseUrl,
 } from "./handshake/client.ts";

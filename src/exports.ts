@@ -50,6 +50,7 @@ export type {
   WebSocketHooks,
 } from "./connection/handler.ts";
 export type { HandshakeResponse } from "./connection/handshake_result.ts";
+export type { HandshakeFault } from "./handshake/client.ts";
 export type { JsonConnection } from "./connection/json.ts";
 export type { ConnectionLimits, HeartbeatOptions } from "./connection/limits.ts";
 export type { Message } from "./connection/message.ts";

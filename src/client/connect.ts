@@ -235,11 +235,17 @@ async function openConnection(
     }
     const judged = judgeResponse(head, key, { protocols, extensions });
     if ("reason" in judged) {
-      throw await readRefusal(judged.reason, head, reader, handshakeTimeout, secure);
+      throw await readRefusal(judged, head, reader, handshakeTimeout, secure);
     }
     const negotiated = compression && judgeCompression(compression, judged.extensions);
     if (negotiated !== undefined && "reason" in negotiated) {
-      throw await readRefusal(negotiated.reason, head, reader, handshakeTimeout, secure);
+      throw await readRefusal(
+        { ...negotiated, code: "EEXTENSION" },
+        head,
+        reader,
+        handshakeTimeout,
+        secure,
+      );
     }
     signal.throwIfAborted();
     const established = establish(

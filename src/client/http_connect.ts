@@ -48,6 +48,8 @@ export async function connectByHttp(
     name,
     useTls: "give its URL with https: in place of http:",
     silent: "EPROXY",
+    ended: "EPROXY",
+    malformed: "EPROXY",
     error: ProxyError,
   };
   const secure = protocol === "https:";
@@ -61,5 +63,5 @@ export async function connectByHttp(
     : "it wants credentials; put a user name and a password into its URL";
   const refusal = `The ${name} refused a tunnel to ${authority} with ${status}`;
   const reason = `${refusal} ${printable(statusText)}`.trimEnd() + `: ${advice}`;
-  throw await readRefusal(reason, answer, reader, timeout, secure, answerer);
+  throw await readRefusal({ reason }, answer, reader, timeout, secure, answerer);
 }

@@ -6,7 +6,7 @@
 //    is kept.
 
 import { concat } from "../util/bytes.ts";
-import { HandshakeError } from "../protocol/errors.ts";
+import { codeOf, HandshakeError } from "../protocol/errors.ts";
 import { BodyDecoder, responseFraming } from "../http/body.ts";
 import { HeadParser, type ResponseHead } from "../http/head.ts";
 import { statusLine } from "../http/start_line.ts";
@@ -34,6 +34,10 @@ export interface Answerer {
   readonly useTls: string;
   /** The code of a stream without TLS that ends in place of an answer. */
   readonly silent: string;
+  /** The code of a stream that ends within an answer. */
+  readonly ended: string;
+  /** The code of an answer that is no HTTP. */
+  readonly malformed: string;
   /** The class of its failures. */
   readonly error: typeof HandshakeError;
 }
@@ -43,6 +47,8 @@ export const SERVER: Answerer = {
   name: "server",
   useTls: "connect with wss: in place of ws:",
   silent: "EPROTO",
+  ended: "ECONNRESET",
+  malformed: "EHTTP",
   error: HandshakeError,
 };
 
@@ -78,7 +84,9 @@ export async function readAnswer(
     const result = parser.push(chunk);
     if (result === undefined) continue;
     if ("fault" in result) {
-      throw new Failure(`The ${name} did not answer with HTTP: ${result.fault.reason}`);
+      throw new Failure(`The ${name} did not answer with HTTP: ${result.fault.reason}`, {
+        code: answerer.malformed,
+      });
     }
     reader.unread(result.rest);
     const { head } = result;
@@ -86,6 +94,7 @@ export async function readAnswer(
     if (++interim > MAX_INTERIM) {
       throw new Failure(
         `Expected an answer behind at most ${MAX_INTERIM} interim responses, got one more`,
+        { code: answerer.malformed },
       );
     }
   }
@@ -95,13 +104,13 @@ export async function readAnswer(
 function endedEarly(
   cause: Error | undefined,
   known: boolean,
-  { name, useTls, silent, error: Failure }: Answerer,
+  { name, useTls, silent, ended, error: Failure }: Answerer,
 ): HandshakeError {
   const what = cause?.message ?? "The connection ended";
   const advice = known ? "" : `; if the ${name} expects TLS there, ${useTls}`;
   return new Failure(
     `${what} before the ${name}'s handshake was complete${advice}`,
-    { cause, ...(known || cause !== undefined ? {} : { code: silent }) },
+    { cause, code: codeOf(cause) ?? (known ? ended : silent) },
   );
 }
 
@@ -113,7 +122,7 @@ function isTls([first]: Uint8Array): boolean {
 /**
  * Makes the error for an answer that does not accept the handshake.
  *
- * @param reason Why it does not.
+ * @param fault Why it does not.
  * @param head The answer.
  * @param reader Where its body comes from; cutting the stream ends the wait for it.
  * @param timeout Milliseconds to wait for each chunk of the body.
@@ -122,7 +131,7 @@ function isTls([first]: Uint8Array): boolean {
  * @returns The error, with as much of the body as has come and is worth keeping.
  */
 export async function readRefusal(
-  reason: string,
+  { reason, code }: { readonly reason: string; readonly code?: string },
   head: ResponseHead,
   reader: TransportReader,
   timeout: number,
@@ -145,7 +154,12 @@ export async function readRefusal(
     }
   }
   const body = new TextDecoder().decode(concat(pieces).subarray(0, MAX_BODY));
-  const response = { status: head.status, headers: head.headers.toHeaders(), body };
+  const response = {
+    status: head.status,
+    headers: head.headers.toHeaders(),
+    body,
+    ...(code && { code }),
+  };
   return secure || head.status !== 400 || !ASKED_WITHOUT_TLS.test(body)
     ? new Failure(reason, response)
     : new Failure(`${reason}: it speaks TLS there; ${useTls}`, {

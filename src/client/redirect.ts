@@ -72,6 +72,7 @@ export function follow(from: Hop, head: ResponseHead): Hop {
     new HandshakeError(`Expected a redirection ${what}, got ${got}`, {
       status: head.status,
       headers: head.headers.toHeaders(),
+      code: "EREDIRECT",
     });
   // RFC 9110 section 10.2.2: one reference. With several, a proxy or a log may have used another
   // one than this client.

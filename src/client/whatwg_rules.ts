@@ -105,7 +105,9 @@ export async function connectChecked(
   const connection = await connect(url, withOrigin(options));
   if (connection.protocol === "" && (options.protocols ?? []).length > 0) {
     connection.terminate();
-    throw new HandshakeError("Expected the server to choose a subprotocol, got none");
+    throw new HandshakeError("Expected the server to choose a subprotocol, got none", {
+      code: "ESUBPROTOCOL",
+    });
   }
   return connection;
 }

@@ -50,7 +50,20 @@ export interface EstablishedHandshake {
 export interface FailedHandshake {
   /** What was expected and what was got. */
   readonly reason: string;
+  /** What is wrong with the response. */
+  readonly code: HandshakeFault;
 }
+
+/**
+ * What is wrong with a response:
+ *
+ * - `ESTATUS`: the server did not answer with 101.
+ * - `EUPGRADE`: the fields `Upgrade` or `Connection` are not those of a WebSocket server.
+ * - `EACCEPT`: Sec-WebSocket-Accept does not belong to the key that was sent.
+ * - `EEXTENSION`: it uses an extension that was not offered, or not in this way.
+ * - `ESUBPROTOCOL`: it chose a subprotocol that was not offered.
+ */
+export type HandshakeFault = "ESTATUS" | "EUPGRADE" | "EACCEPT" | "EEXTENSION" | "ESUBPROTOCOL";
 
 const VERSION = "13"; // 4.1, item 9 of the request
 
@@ -183,19 +196,23 @@ export function judgeResponse(
 ): EstablishedHandshake | FailedHandshake {
   const { headers } = head;
   // Item 1
-  if (head.status !== 101) return { reason: describeStatus(head) };
+  if (head.status !== 101) return { reason: describeStatus(head), code: "ESTATUS" };
   // Any version of HTTP: 4.1 requires HTTP/1.1 only of the request, and old servers answer as
   // HTTP/1.0. Item 2: the whole value, not one of a list
   const upgrade = headers.get("upgrade");
-  if (upgrade?.toLowerCase() !== "websocket") return expected("Upgrade: websocket", field(upgrade));
+  if (upgrade?.toLowerCase() !== "websocket") {
+    return expected("EUPGRADE", "Upgrade: websocket", field(upgrade));
+  }
   // Item 3
   const connection = headers.get("connection");
-  if (!hasToken(connection, "upgrade")) return expected("Connection: Upgrade", field(connection));
+  if (!hasToken(connection, "upgrade")) {
+    return expected("EUPGRADE", "Connection: Upgrade", field(connection));
+  }
   // Item 4; 11.3.3: at most once, which the comparison of all values joined ensures
   const accept = headers.get("sec-websocket-accept");
   const expectedAccept = computeAccept(key);
   if (accept !== expectedAccept) {
-    return expected(`Sec-WebSocket-Accept ${expectedAccept}`, field(accept));
+    return expected("EACCEPT", `Sec-WebSocket-Accept ${expectedAccept}`, field(accept));
   }
   // Item 5
   const accepted = headers.get("sec-websocket-extensions");
@@ -205,17 +222,20 @@ export function judgeResponse(
   if (extensions === undefined || !extensions.every(isOffered)) {
     const allowed = formatExtensions(offered);
     const what = allowed === "" ? "no Sec-WebSocket-Extensions" : `an extension of ${allowed}`;
-    return expected(what, field(accepted));
+    return expected("EEXTENSION", what, field(accepted));
   }
   // Item 6; 11.3.4: at most once. Compared as it is: subprotocols are case-sensitive.
   const chosen = headers.getAll("sec-websocket-protocol");
-  if (chosen.length > 1) return expected("one Sec-WebSocket-Protocol", String(chosen.length));
+  if (chosen.length > 1) {
+    return expected("ESUBPROTOCOL", "one Sec-WebSocket-Protocol", String(chosen.length));
+  }
   const [protocol] = chosen;
   if (protocol === undefined) return { protocol: "", extensions };
   if (options.protocols.includes(protocol)) return { protocol, extensions };
   return options.protocols.length === 0
-    ? expected("no Sec-WebSocket-Protocol", field(protocol))
+    ? expected("ESUBPROTOCOL", "no Sec-WebSocket-Protocol", field(protocol))
     : expected(
+      "ESUBPROTOCOL",
       `Sec-WebSocket-Protocol to be one of ${printable(options.protocols.join(", "))}`,
       field(protocol),
     );
@@ -230,8 +250,8 @@ function describeStatus(head: ResponseHead): string {
   return `${reason}; expected Sec-WebSocket-Version ${VERSION}, got ${printable(versions)}`;
 }
 
-function expected(what: string, got: string): FailedHandshake {
-  return { reason: `Expected ${what}, got ${got}` };
+function expected(code: HandshakeFault, what: string, got: string): FailedHandshake {
+  return { reason: `Expected ${what}, got ${got}`, code };
 }
 
 function field(value: string | undefined): string {

@@ -112,9 +112,11 @@ export class HandshakeError extends Error {
   /** The class's name. */
   override readonly name: string = "HandshakeError";
   /**
-   * What went wrong, where it has a code. `ETIMEDOUT`: `handshakeTimeout` has passed. `EPROTO`:
-   * `ws:` met TLS, or a server that ended the connection in place of an answer, as most servers for
-   * TLS do. Otherwise it is the code of the cause, such as `ECONNRESET`.
+   * What went wrong. `ETIMEDOUT`: `handshakeTimeout` has passed. `EPROTO`: `ws:` met TLS, or a
+   * server that ended the connection in place of an answer, as most servers for TLS do. `EHTTP`:
+   * the answer is no HTTP. `ESTATUS`, `EUPGRADE`, `EACCEPT`, `EEXTENSION`, `ESUBPROTOCOL`: the
+   * answer does not accept the handshake; see {@linkcode HandshakeFault}. `EREDIRECT`: it leads
+   * where a client does not follow. Otherwise it is the code of the cause, such as `ECONNRESET`.
    */
   readonly code: string | undefined;
   /** The status that the server answered with; undefined when there was no valid answer. */

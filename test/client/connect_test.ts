@@ -70,6 +70,13 @@ for (const [what, changes, reason] of malformed) {
     const error = await refusal((accept) => accept(...changes), { protocols: ["a", "b"] });
     assertStringIncludes(error.message, reason);
     assertEquals([error.status, error.body], [101, ""]);
+    const about = {
+      EACCEPT: "Sec-WebSocket-Accept",
+      ESUBPROTOCOL: "Sec-WebSocket-Protocol",
+      EEXTENSION: "an extension",
+      EUPGRADE: "Upgrade",
+    };
+    assertEquals(error.code, Object.entries(about).find(([, f]) => error.message.includes(f))?.[0]);
     assertInstanceOf(error.headers, Headers);
   });
 }
@@ -88,7 +95,8 @@ for (
   test(`connect() rejects ${what} in place of HTTP`, async () => {
     const error = await refusal(() => answer);
     assertStringIncludes(error.message, "The server did not answer with HTTP: ");
-    assertEquals([error.status, error.headers, error.body], [undefined, undefined, undefined]);
+    const { status, headers, body, code } = error;
+    assertEquals([status, headers, body, code], [undefined, undefined, undefined, "EHTTP"]);
   });
 }
 
@@ -120,7 +128,7 @@ for (const [what, rest, ends, body] of bodies) {
   test(`connect() rejects a refusal with its status, headers and body: ${what}`, async () => {
     const error = await refusal(() => `HTTP/1.1 403 Forbidden\r\nX-Why: no\r\n${rest}`, {}, ends);
     assertEquals(error.message, "Expected status 101, got 403 Forbidden");
-    assertEquals([error.status, error.headers?.get("x-why")], [403, "no"]);
+    assertEquals([error.status, error.headers?.get("x-why"), error.code], [403, "no", "ESTATUS"]);
     assertEquals(error.body, body);
   });
 }

@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { createRequest, judgeResponse, parseUrl } from "../../src/handshake/client.ts";
+import {
+  createRequest,
+  type HandshakeFault,
+  judgeResponse,
+  parseUrl,
+} from "../../src/handshake/client.ts";
 import { isKey } from "../../src/handshake/key.ts";
 import { formatAcceptance, judgeRequest } from "../../src/handshake/server.ts";
 import { createRequestParser, createResponseParser } from "../../src/http/head.ts";
@@ -194,6 +199,19 @@ test("judgeResponse accepts every variant that RFC 6455 4.1 allows", () => {
   }
 });
 
+/** What is wrong, by the rule of section 4.1 that says so. */
+const CODES: Readonly<Record<string, HandshakeFault>> = {
+  "item 1": "ESTATUS",
+  "4.4": "ESTATUS",
+  "item 2": "EUPGRADE",
+  "item 3": "EUPGRADE",
+  "item 4": "EACCEPT",
+  "11.3.3": "EACCEPT",
+  "item 5": "EEXTENSION",
+  "item 6": "ESUBPROTOCOL",
+  "11.3.4": "ESUBPROTOCOL",
+};
+
 test("judgeResponse fails every broken rule of RFC 6455 4.1", () => {
   type Row = readonly [rule: string, changes: string[], reason: string];
   const accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -255,7 +273,8 @@ test("judgeResponse fails every broken rule of RFC 6455 4.1", () => {
   ];
   const options = { protocols: ["chat", "superchat"] };
   for (const [rule, changes, reason] of table) {
-    assertEquals(judgeResponse(response(...changes), KEY, options), { reason }, rule);
+    const judged = judgeResponse(response(...changes), KEY, options);
+    assertEquals(judged, { reason, code: CODES[rule]! }, rule);
   }
 });
 
@@ -275,6 +294,7 @@ test("judgeResponse takes an extension that was offered, and no other", async ()
   for (const value of ["x-other", "permessage-deflate, x-other", "permessage-deflate;", ""]) {
     assertEquals(await judge(value), {
       reason: `Expected an extension of permessage-deflate, got "${value}"`,
+      code: "EEXTENSION",
     });
   }
 });
@@ -282,7 +302,7 @@ test("judgeResponse takes an extension that was offered, and no other", async ()
 test("judgeResponse fails a subprotocol when none was offered (4.1 item 6)", () => {
   assertEquals(
     judgeResponse(response("Sec-WebSocket-Protocol: chat"), KEY, { protocols: [] }),
-    { reason: 'Expected no Sec-WebSocket-Protocol, got "chat"' },
+    { reason: 'Expected no Sec-WebSocket-Protocol, got "chat"', code: "ESUBPROTOCOL" },
   );
 });
 
