@@ -131,6 +131,7 @@ export type {
   ListenOptions,
   Runtime,
   SecureOptions,
+  StreamAdapter,
   Transport,
   TransportSink,
 } from "./transport/transport.ts";

@@ -4,6 +4,7 @@
 // between a class whose type alone is exported and one that exists at run time.
 
 export type { Connect, ConnectOptions, CookieJar } from "./client/connect.ts";
+export type { DialContext, DialFunction, DialledStream, NodeByteStream } from "./client/dial.ts";
 export type { ProxyChoice, ProxyFunction, ProxyOptions } from "./client/proxy.ts";
 export { ProxyError } from "./client/proxy_error.ts";
 export type {
@@ -151,6 +152,7 @@ export type {
   TlsVersion,
 } from "./transport/tls.ts";
 export type { Address } from "./transport/transport.ts";
+export type { ByteStreamPair } from "./transport/web_transport.ts";
 export type { BinaryData, Bytes } from "./util/bytes.ts";
 export type { AsyncDisposal, HeadersSource } from "./util/platform.ts";
 export type { Clock, Deadline, Watched } from "./util/clock.ts";

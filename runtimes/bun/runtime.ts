@@ -13,6 +13,7 @@ import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { environment } from "../shared/environment.ts";
 import { secure } from "../shared/secure.ts";
+import { streamTransport } from "../shared/stream_transport.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { dialTcp } from "./dial.ts";
 import { hooks } from "./socket_callbacks.ts";
@@ -28,6 +29,7 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 export const dialling: Omit<Runtime, "listen"> = {
   dial: dialWith(dialTcp, dialTls),
   secure,
+  streams: () => streamTransport,
   environment,
   deflate: zlibBackend,
 };

@@ -42,6 +42,7 @@ export const dialling: Omit<Runtime, "listen"> = {
   ),
   secure: async (transport, address, options) =>
     await (await import("../shared/secure.ts")).secure(transport, address, options),
+  streams: async () => (await import("../shared/stream_transport.ts")).streamTransport,
   environment,
   deflate: zlibBackend,
 };

@@ -6,6 +6,7 @@ import { dialWith } from "../shared/dial.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { environment } from "../shared/environment.ts";
 import { secure } from "../shared/secure.ts";
+import { streamTransport } from "../shared/stream_transport.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 
 // Apart, so that a bundler can leave out the half that a program does not use.
@@ -17,6 +18,7 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 export const dialling: Omit<Runtime, "listen"> = {
   dial: dialWith(dialNet, dialTls),
   secure,
+  streams: () => streamTransport,
   environment,
   deflate: zlibBackend,
 };

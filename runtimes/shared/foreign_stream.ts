@@ -11,7 +11,7 @@
 // The runtime's own sockets (plain_socket.ts) go without this, and so pay nothing for it.
 
 import type { Socket } from "node:net";
-import { asError } from "./system_error.ts";
+import { asError } from "../../src/util/as_error.ts";
 
 type Listener = (this: Socket, ...args: never[]) => void;
 

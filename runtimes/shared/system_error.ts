@@ -1,7 +1,7 @@
 // What the runtimes throw and report, in the words of src/transport/network_error.ts: the one place
 // where that is translated.
 
-import { isError, kindOf } from "../../src/util/brands.ts";
+import { asError } from "../../src/util/as_error.ts";
 import { type Attempt, failed, lost, type Place } from "../../src/transport/network_error.ts";
 
 /** TLS that got an answer which is not TLS: most often the server has none. */
@@ -41,31 +41,6 @@ export function brokenBy(thrown: unknown): Error | undefined {
   if (thrown === undefined) return undefined;
   const code = codeOf(thrown);
   return code === undefined ? asError(thrown) : lost({ code, said: saying(thrown), cause: thrown });
-}
-
-/**
- * What a runtime or a program's own stream threw or reported, as an `Error` that can be read. It
- * never throws.
- *
- * @param thrown Any value.
- * @returns The value itself when it is an `Error`.
- */
-export function asError(thrown: unknown): Error {
-  try {
-    if (isReadableError(thrown)) return thrown;
-    const said = "toString" in Object(thrown) ? String(thrown) : kindOf(thrown);
-    return new Error(said, { cause: thrown });
-  } catch {
-    // It is not the cause either: code that shows an error reads that too.
-    return new Error("A value was thrown whose own code throws when it is read");
-  }
-}
-
-/** Whether a value is an Error with the members that are read of one. */
-function isReadableError(thrown: unknown): thrown is Error {
-  if (!isError(thrown)) return false;
-  const { name, message, code: _ } = thrown as { [Key in "name" | "message" | "code"]?: unknown };
-  return typeof name === "string" && typeof message === "string";
 }
 
 function codeOf(cause: unknown): string | undefined {

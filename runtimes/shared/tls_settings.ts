@@ -16,9 +16,9 @@ import type {
   TlsServerOptions,
 } from "../../src/transport/tls.ts";
 import type { ListenOptions } from "../../src/transport/transport.ts";
+import { asError } from "../../src/util/as_error.ts";
 import { isError } from "../../src/util/brands.ts";
 import { describe } from "../../src/util/check_options.ts";
-import { asError } from "./system_error.ts";
 
 /**
  * The TLS of the runtime, loaded when a program asks for it. This file itself is not loaded apart,

@@ -18,4 +18,8 @@ export { createServe } from "../../src/server/serve.ts";
 export { createWebSocketStreamClass } from "../../src/client/websocket_stream.ts";
 export { createWebSocketClass } from "../../src/client/websocket.ts";
 export { createWebRuntime, type StreamOpenOptions, type StreamSource } from "./runtime.ts";
-export { type ByteStreamPair, webTransport, type WebTransportAddresses } from "./transport.ts";
+export {
+  type ByteStreamPair,
+  webTransport,
+  type WebTransportAddresses,
+} from "../../src/transport/web_transport.ts";

@@ -4,7 +4,7 @@
 import { unlessAborted } from "../../src/util/abort.ts";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
 import type { Address, Listener, Runtime, Transport } from "../../src/transport/transport.ts";
-import { type ByteStreamPair, webTransport } from "./transport.ts";
+import { type ByteStreamPair, webTransport } from "../../src/transport/web_transport.ts";
 
 /** Where connections come from and how they are opened. */
 export interface StreamSource {

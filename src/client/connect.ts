@@ -22,6 +22,7 @@ import { callback, checkOptions, group, number, type OptionTable } from "../util
 import { signal as signalRule, textOrTexts, unjudged, withMethods } from "../util/check_options.ts";
 import type { HeadersSource } from "../util/platform.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
+import type { DialFunction } from "./dial.ts";
 import { type ProxyChoice, type ProxyFunction, proxyRule } from "./proxy.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
 import { openRoute } from "./route.ts";
@@ -60,6 +61,13 @@ export interface ConnectOptions extends ConnectionLimits {
    * Default: none.
    */
   readonly proxy?: ProxyChoice | ProxyFunction;
+  /**
+   * Opens the byte stream, in place of the runtime: for a tunnel, or another platform's sockets. It
+   * gets the address and a signal, and gives a pair of web streams. For `wss:`, TLS runs over them,
+   * unless they are `encrypted` already. Called for each redirection too. Not together with
+   * `proxy`. Default: none.
+   */
+  readonly dial?: DialFunction;
   /**
    * How many redirections to follow (301, 302, 303, 307, 308), all within `handshakeTimeout`.
    * Default: 0.
@@ -105,6 +113,7 @@ export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   headers: unjudged("header fields"),
   tls: group(TLS_CLIENT_OPTIONS),
   proxy: proxyRule,
+  dial: callback,
   maxRedirects: number("redirections", { least: 0 }),
   cookies: withMethods("get", "set"),
   hooks: group(CONNECT_HOOKS),

@@ -65,13 +65,7 @@ export interface Proxy extends ProxyOptions {
   readonly url: URL;
 }
 
-/** The ports of URLs that name none. */
-const PORTS: Readonly<Record<string, number>> = {
-  "http:": 80,
-  "https:": 443,
-  "socks5:": 1080,
-  "socks5h:": 1080,
-};
+const SCHEMES: readonly string[] = ["http:", "https:", "socks5:", "socks5h:"];
 
 /**
  * Finds the proxy for a connection.
@@ -108,18 +102,13 @@ export async function chooseProxy(
 function parse(text: string | URL, name: string): URL {
   try {
     const url = new URL(text);
-    if (url.protocol in PORTS && url.hostname !== "") return url;
+    if (SCHEMES.includes(url.protocol) && url.hostname !== "") return url;
   } catch {
     // The same is wrong.
   }
   throw new SyntaxError(
     `Expected ${name} to be a URL with a host and http:, https:, socks5: or socks5h:`,
   );
-}
-
-/** The port of a proxy. */
-export function portOf({ port, protocol }: URL): number {
-  return port === "" ? PORTS[protocol]! : Number(port);
 }
 
 /** What messages call a proxy. */

@@ -1,6 +1,6 @@
 // How raw peers begin: a client that dials, and a server whose connections a test answers by hand.
 
-import { addressOf } from "../client/route.ts";
+import { addressOf } from "../client/address.ts";
 import { createRequest, judgeResponse, parseUrl } from "../handshake/client.ts";
 import { formatAcceptance, judgeRequest } from "../handshake/server.ts";
 import { createRequestParser, createResponseParser } from "../http/head.ts";

@@ -167,6 +167,9 @@ export interface SecureOptions {
   readonly rest: Uint8Array<ArrayBuffer>;
 }
 
+/** Makes a transport of a `Duplex` of Node's. */
+export type StreamAdapter = (stream: object) => Transport;
+
 /** What a runtime gives the library: the two ways to get a transport. */
 export interface Runtime {
   /** DEFLATE, for permessage-deflate; without it, no connection compresses. */
@@ -188,6 +191,11 @@ export interface Runtime {
   readonly secure?:
     | ((transport: Transport, address: Address, options: SecureOptions) => Promise<Transport>)
     | undefined;
+  /**
+   * Gives what makes a transport of a `Duplex` of Node's. It is asked before there is one, whose
+   * events must not be missed. Default: none; `dial` of `connect()` then takes web streams alone.
+   */
+  readonly streams?: (() => StreamAdapter | Promise<StreamAdapter>) | undefined;
   /**
    * The value of an environment variable, if there is one; throws when the program may not read it.
    * Default: none; `proxy: "environment"` is then refused.

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { createWebRuntime, type StreamOpenOptions } from "../../runtimes/web/runtime.ts";
-import { type ByteStreamPair, webTransport } from "../../runtimes/web/transport.ts";
+import { type ByteStreamPair, webTransport } from "../../src/transport/web_transport.ts";
 import { test } from "../support/test.ts";
 import { type Pair, Peer } from "./peer.ts";
 import { streamSuite } from "./stream_suite.ts";

@@ -216,6 +216,7 @@ const connecting: Samples<ConnectOptions> = {
   headers: [{ a: "b" }],
   tls: [{}, true, null],
   proxy: [() => undefined, 5, null, true, ["http://a"], { url: "http://a", urls: 1 }],
+  dial: [() => Promise.reject(new Error("accepted")), {}, "f", null],
   maxRedirects: [0, -1, 0.5, "1", NaN, null],
   cookies: [{ get: nothing, set: nothing }, {}, { get: nothing }, "a=b", null],
   hooks: [{ ping: nothing }, { message: nothing }, { ping: 5 }, nothing, true, null],

@@ -8,11 +8,11 @@
 //    counts what the writable has not confirmed. `write()` answers false only from 64 KiB on, since
 //    every write is asynchronous.
 
-import { isArrayBuffer, isUint8Array } from "../../src/util/brands.ts";
-import { ByteQueue } from "../../src/util/byte_queue.ts";
-import { checkOptions, type OptionTable, unjudged } from "../../src/util/check_options.ts";
-import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
-import { asError } from "../shared/system_error.ts";
+import { isArrayBuffer, isUint8Array } from "../util/brands.ts";
+import { ByteQueue } from "../util/byte_queue.ts";
+import { checkOptions, type OptionTable, unjudged } from "../util/check_options.ts";
+import type { Address, Transport, TransportSink } from "./transport.ts";
+import { asError } from "../util/as_error.ts";
 
 const HIGH_WATER_MARK = 65_536;
 
