@@ -188,7 +188,7 @@ const reconnecting = /* @__PURE__ */ createReconnect(connect);
 export async function reconnect(
   url: PerAttempt<string | URL>,
   options?: ReconnectOptions,
-): Promise<ReconnectingConnection> {
+): Promise<ReconnectingConnection<WebSocketConnection<undefined>>> {
   return await reconnecting(url, options);
 }
 

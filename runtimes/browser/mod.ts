@@ -24,6 +24,12 @@
  */
 
 import { type BrowserConnectOptions, createBrowserConnect } from "../../src/browser/connect.ts";
+import {
+  type BrowserReconnectOptions,
+  createBrowserReconnect,
+} from "../../src/browser/reconnect.ts";
+import type { PerAttempt } from "../../src/reconnect/options.ts";
+import type { ReconnectingConnection } from "../../src/reconnect/reconnecting_connection.ts";
 import type { BrowserConnection } from "../../src/browser/connection.ts";
 import type { NativeWebSocketClass } from "../../src/browser/native_socket.ts";
 
@@ -38,6 +44,23 @@ export {
   type BrowserLimits,
   type BrowserSendOptions,
 } from "../../src/browser/connection.ts";
+export {
+  type BrowserReconnect,
+  type BrowserReconnectOptions,
+  createBrowserReconnect,
+} from "../../src/browser/reconnect.ts";
+export type { ClientConnection } from "../../src/reconnect/client_connection.ts";
+export type { ReconnectFailure } from "../../src/reconnect/failure.ts";
+export { MessageRefused, type MessageRefusedCode } from "../../src/reconnect/message_refused.ts";
+export type {
+  PerAttempt,
+  ReconnectAttempt,
+  ReconnectSettings,
+  ReconnectWait,
+} from "../../src/reconnect/options.ts";
+export { ReconnectingConnection } from "../../src/reconnect/reconnecting_connection.ts";
+export type { ReconnectState } from "../../src/reconnect/reconnector.ts";
+export type { QueuePolicy } from "../../src/reconnect/send_queue.ts";
 export type { NativeWebSocket, NativeWebSocketClass } from "../../src/browser/native_socket.ts";
 export type { ConnectionState } from "../../src/connection/connection.ts";
 export {
@@ -58,8 +81,7 @@ export {
 export type { SendOptions } from "../../src/protocol/sendable.ts";
 export type { ViolationCause, ViolationCode } from "../../src/protocol/violation.ts";
 export type { BinaryData } from "../../src/util/bytes.ts";
-export type { PageClock } from "../../src/browser/page_clock.ts";
-export type { Clock, Deadline, Watched } from "../../src/util/clock.ts";
+export type { Clock, Deadline, Timers, Watched } from "../../src/util/clock.ts";
 export type { AsyncDisposal } from "../../src/util/platform.ts";
 
 /**
@@ -100,4 +122,43 @@ export async function connect(
     );
   }
   return await createBrowserConnect(WebSocket)(url, options);
+}
+
+const reconnecting = /* @__PURE__ */ createBrowserReconnect(connect);
+
+/**
+ * Opens a connection that comes back when it is lost: `reconnect()` of the other runtimes, over
+ * `globalThis.WebSocket`. The events `online` and `visibilitychange` end a wait between two
+ * attempts.
+ *
+ * A browser shows no status: each refusal counts as one that may pass, until `maxAttempts`, `retry`
+ * or `close()` ends it. It has no Pings: `unconfirmed` counts all that a lost connection got.
+ *
+ * @param url As for `connect()`, or a function that gives it for each attempt.
+ * @param options Those of `connect()`, and when to try again.
+ * @returns The connection, once it is open for the first time; at once with `lazy`. Rejects as
+ * `connect()` does when that failure is fatal or the last one, and with the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@sansocket/ws";
+ * import { reconnect } from "@sansocket/ws/browser";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   websocket: { message: (ws, data) => ws.send(data) },
+ * });
+ * if ("WebSocket" in globalThis) {
+ *   const ws = await reconnect(server.url, { maxDelay: 10_000 });
+ *   await ws.send("hello");
+ *   console.log(await ws.receive()); // hello
+ *   await ws.close();
+ * }
+ * ```
+ */
+export async function reconnect(
+  url: PerAttempt<string | URL>,
+  options?: BrowserReconnectOptions,
+): Promise<ReconnectingConnection<BrowserConnection>> {
+  return await reconnecting(url, options);
 }

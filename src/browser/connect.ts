@@ -1,6 +1,7 @@
 // connect() of a browser, over its native WebSocket class.
 
 import { abortReason, onAbort } from "../util/abort.ts";
+import type { Timers } from "../util/clock.ts";
 import { HandshakeError } from "../protocol/errors.ts";
 import {
   type BrowserRule,
@@ -16,7 +17,7 @@ import {
   createBrowserConnection,
 } from "./connection.ts";
 import type { NativeError, NativeWebSocket, NativeWebSocketClass } from "./native_socket.ts";
-import { type PageClock, pageClock } from "./page_clock.ts";
+import { pageClock } from "./page_clock.ts";
 import { toSocketUrl } from "./url.ts";
 
 /** The longest time for a timer, in milliseconds; with a longer one it would fire at once. */
@@ -90,6 +91,17 @@ export const BROWSER_DEFAULTS: Required<BrowserLimits> & { handshakeTimeout: num
   handshakeTimeout: 10_000,
 };
 
+/** Fills in the defaults. Other options are left out. */
+export function withBrowserDefaults(
+  options: Partial<Record<keyof typeof BROWSER_DEFAULTS, number>>,
+): typeof BROWSER_DEFAULTS {
+  const limits = { ...BROWSER_DEFAULTS };
+  for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
+    limits[name] = options[name] ?? limits[name];
+  }
+  return limits;
+}
+
 const ITSELF: BrowserRule = ["it decides that itself; leave it out"];
 const PINGS: BrowserRule = ["it answers Pings itself and sends none; the server's heartbeat does"];
 const TIMER: BrowserRule = ["set a timer that calls close()"];
@@ -144,14 +156,13 @@ export type BrowserConnect = (
  */
 export function createBrowserConnect(
   Native: NativeWebSocketClass,
-  clock: PageClock = pageClock,
+  clock: Timers = pageClock,
 ): BrowserConnect {
   return async (target, options = {}) => {
     checkBrowserOptions("connect()", options, BROWSER_OPTIONS);
     const url = toSocketUrl(target);
     const { protocols = [], signal } = options;
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const limits = { ...BROWSER_DEFAULTS, ...Object.fromEntries(given) };
+    const limits = withBrowserDefaults(options);
     if (signal?.aborted) throw abortReason(signal);
     const socket = start(Native, url, typeof protocols === "string" ? [protocols] : [...protocols]);
     return await new Promise((resolve, reject) => {

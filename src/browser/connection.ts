@@ -8,11 +8,13 @@
 //    the browser ends its own part behind the scenes, and nothing of that is passed on.
 
 import { abortReason } from "../util/abort.ts";
+import type { Timers } from "../util/clock.ts";
 import { brand, isBlob, isBytes, kindOf } from "../util/brands.ts";
 import type { BinaryData, Bytes } from "../util/bytes.ts";
+import { Deque } from "../util/deque.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
 import { defer, type Deferred, handled, RESOLVED } from "../util/promises.ts";
-import { CloseCode, type CloseStatus, MAX_REASON_LENGTH } from "../protocol/close_code.ts";
+import { checkStatus, CloseCode, type CloseStatus } from "../protocol/close_code.ts";
 import {
   type CloseInfo,
   ConnectionClosed,
@@ -27,7 +29,6 @@ import { HIGH_WATER_MARK } from "../connection/send_backpressure.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
 import { BrowserClose, toPageCode } from "./browser_close.ts";
 import { type BrowserRules, checkBrowserOptions, FLAG, SIGNAL } from "./check_browser_options.ts";
-import type { PageClock } from "./page_clock.ts";
 import type { NativeClose, NativeMessage, NativeWebSocket } from "./native_socket.ts";
 
 /** The most milliseconds between two looks at what waits to be sent. */
@@ -75,14 +76,7 @@ const SEND_OPTIONS: BrowserRules<BrowserSendOptions> = {
   compress: ["a browser decides itself what it compresses"],
 };
 
-const RECEIVE_OPTIONS: BrowserRules<{ signal?: AbortSignal }> = { signal: SIGNAL };
-
-/** Makes the connection of a native WebSocket that is open. */
-export let createBrowserConnection: (
-  socket: NativeWebSocket,
-  limits: Required<BrowserLimits>,
-  clock: PageClock,
-) => BrowserConnection;
+export const RECEIVE_OPTIONS: BrowserRules<{ signal?: AbortSignal }> = { signal: SIGNAL };
 
 /**
  * An open WebSocket connection in a browser, with the surface of {@linkcode WebSocketConnection} as
@@ -117,17 +111,14 @@ export class BrowserConnection implements AsyncIterable<Message> {
         return this.#whyNotOpen();
       },
     });
-    createBrowserConnection = (...given) => new BrowserConnection(...given);
     // Not every browser has the symbol.
-    if (Symbol.asyncDispose !== undefined) {
-      Object.defineProperty(this.prototype, Symbol.asyncDispose, {
-        async value(this: BrowserConnection): Promise<void> {
-          await this.close();
-        },
-        writable: true,
-        configurable: true,
-      });
-    }
+    Object.defineProperty(this.prototype, Symbol.asyncDispose ?? Symbol(), {
+      async value(this: BrowserConnection): Promise<void> {
+        await this.close();
+      },
+      writable: true,
+      configurable: true,
+    });
   }
 
   /** The subprotocol that was chosen; empty when there is none (RFC 6455 section 1.9). */
@@ -137,16 +128,15 @@ export class BrowserConnection implements AsyncIterable<Message> {
 
   readonly #socket: NativeWebSocket;
   readonly #limits: Required<BrowserLimits>;
-  readonly #clock: PageClock;
+  readonly #clock: Timers;
   readonly #close = new BrowserClose();
   readonly #closed: Deferred<CloseInfo> = defer();
   /** How it ended, once it has. */
   #info: CloseInfo | undefined;
   #closeTimer: unknown;
   readonly #receivers = new Receivers(() => {});
-  /** The messages that wait, how many of the first ones are taken, and what the others count. */
-  #unread: Message[] = [];
-  #read = 0;
+  /** The messages that wait, and what they count. */
+  #unread = new Deque<Message>();
   #unreadAmount = 0;
   #ignored: number | undefined;
   /** Settles when all has left. */
@@ -157,7 +147,7 @@ export class BrowserConnection implements AsyncIterable<Message> {
   private constructor(
     socket: NativeWebSocket,
     limits: Required<BrowserLimits>,
-    clock: PageClock,
+    clock: Timers,
   ) {
     this.#socket = socket;
     this.#limits = limits;
@@ -208,8 +198,7 @@ export class BrowserConnection implements AsyncIterable<Message> {
    * not UTF-8; when an option is unknown or of the wrong kind.
    */
   send(data: string | BinaryData | Blob, options?: BrowserSendOptions): Promise<void> {
-    checkBrowserOptions("send()", options, SEND_OPTIONS);
-    const message = toNative(data, options?.binary);
+    const message = takeMessage(data, options);
     const socket = this.#socket;
     const { maxBufferedAmount } = this.#limits;
     if (this.state === "open" && socket.bufferedAmount > maxBufferedAmount) {
@@ -242,15 +231,8 @@ export class BrowserConnection implements AsyncIterable<Message> {
    * @throws {TypeError} When there is a reason and the code is null.
    */
   close(code: number | null = CloseCode.normal, reason = ""): Promise<CloseInfo> {
+    checkStatus(code ?? undefined, reason);
     const own = code === null ? undefined : toPageCode(code);
-    if (own === undefined && reason !== "") {
-      throw new TypeError("A close reason needs a close code");
-    }
-    const { length } = reason === "" ? "" : new TextEncoder().encode(reason);
-    if (length > MAX_REASON_LENGTH) {
-      const most = `Close reason must be at most ${MAX_REASON_LENGTH} octets of UTF-8`;
-      throw new RangeError(`${most}, got ${length}`);
-    }
     if (this.state === "open") {
       const { closeTimeout } = this.#limits;
       this.#close.sent = { code: own ?? CloseCode.noStatus, reason };
@@ -281,7 +263,7 @@ export class BrowserConnection implements AsyncIterable<Message> {
    * sends. It cannot be undone: `receive()` and iteration reject afterwards.
    */
   ignoreMessages(): void {
-    this.#ignored ??= this.#unread.length - this.#read;
+    this.#ignored ??= this.#unread.count;
     this.#forget();
     this.#receivers.reject(new TypeError(IGNORING));
   }
@@ -301,14 +283,9 @@ export class BrowserConnection implements AsyncIterable<Message> {
     const { signal } = options ?? {};
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
     if (this.#ignored !== undefined) return handled(Promise.reject(new TypeError(IGNORING)));
-    const message = this.#unread[this.#read];
+    const message = this.#unread.shift();
     if (message !== undefined) {
       this.#unreadAmount -= amountOf(message);
-      // Not by `shift()`, which moves all that waits.
-      if (2 * ++this.#read >= this.#unread.length) {
-        this.#unread = this.#unread.slice(this.#read);
-        this.#read = 0;
-      }
       return Promise.resolve(message);
     }
     if (this.#info !== undefined) return handled(Promise.reject(this.#whyNotOpen()));
@@ -376,8 +353,8 @@ export class BrowserConnection implements AsyncIterable<Message> {
 
   /** Discards the messages that wait. */
   #forget(): void {
-    this.#unread = [];
-    this.#read = this.#unreadAmount = 0;
+    this.#unread = new Deque();
+    this.#unreadAmount = 0;
   }
 
   /** Looks whether all has left, after so many milliseconds. */
@@ -394,6 +371,22 @@ export class BrowserConnection implements AsyncIterable<Message> {
   #whyNotOpen(): ConnectionClosed {
     return new ConnectionClosed(this.#info ?? this.#close.toInfo(undefined, 0, false));
   }
+}
+
+/** The constructor. A static block that gave it away would keep the class in every bundle. */
+const Constructor = BrowserConnection as unknown as new (
+  socket: NativeWebSocket,
+  limits: Required<BrowserLimits>,
+  clock: Timers,
+) => BrowserConnection;
+
+/** Makes the connection of a native WebSocket that is open. */
+export function createBrowserConnection(
+  socket: NativeWebSocket,
+  limits: Required<BrowserLimits>,
+  clock: Timers,
+): BrowserConnection {
+  return new Constructor(socket, limits, clock);
 }
 
 /** `await using` closes the connection with 1000. What a browser cannot do is undefined. */
@@ -443,10 +436,20 @@ const IGNORING = "Expected no messages to be asked for after ignoreMessages()";
 /** 1009, as a page can send it. */
 const TOO_BIG: CloseStatus = { code: 4_009, reason: "Too much came" };
 
-function toNative(
-  data: string | BinaryData | Blob,
-  binary: boolean | undefined,
+/**
+ * Judges what is to be sent.
+ *
+ * @param data The message.
+ * @param options See `send()`.
+ * @returns What the native WebSocket gets.
+ * @throws {TypeError} As `send()` does.
+ */
+export function takeMessage(
+  data: unknown,
+  options: BrowserSendOptions | undefined,
 ): string | BinaryData | Blob {
+  checkBrowserOptions("send()", options, SEND_OPTIONS);
+  const { binary } = options ?? {};
   if (typeof data === "string") return binary ? new TextEncoder().encode(data) : data;
   if (isBytes(data)) {
     return binary === false

@@ -1,7 +1,7 @@
 // How long to wait before the next attempt: a random part of a time that doubles with each failure
 // (RFC 6455 section 7.2.3 asks for a random delay that grows).
 
-import type { Clock } from "../util/clock.ts";
+import type { Timers } from "../util/clock.ts";
 import type { ReconnectFailure } from "./failure.ts";
 
 /** What the delays are made of, in milliseconds. */
@@ -22,12 +22,12 @@ const TOGETHER: readonly number[] = [1001, 1012, 1013];
 /** The delays of one connection that comes back. */
 export class Backoff {
   readonly #settings: BackoffSettings;
-  readonly #clock: Clock;
+  readonly #clock: Timers;
   /** Failures since the last connection that lasted. */
   #failures = 0;
 
   /** Delays by these settings; the clock tells what a date in Retry-After means. */
-  constructor(settings: BackoffSettings, clock: Clock) {
+  constructor(settings: BackoffSettings, clock: Timers) {
     this.#settings = settings;
     this.#clock = clock;
   }
@@ -55,7 +55,7 @@ export class Backoff {
 }
 
 /** What a server asks for (RFC 9110 section 10.2.3): seconds, or a date. */
-function retryAfter(error: unknown, clock: Clock): number {
+function retryAfter(error: unknown, clock: Timers): number {
   const { headers } = Object(error) as { headers?: { get(name: string): string | null } };
   const value = headers?.get("retry-after")?.trim() ?? "";
   const delay = /^\d+$/.test(value)

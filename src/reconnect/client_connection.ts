@@ -1,6 +1,7 @@
 // What reconnecting needs of one connection: `WebSocketConnection` has it, and so has
 // `BrowserConnection`, over the class of a browser.
 
+import type { BinaryData } from "../util/bytes.ts";
 import type { ConnectionState } from "../connection/connection.ts";
 import type { Message } from "../connection/message.ts";
 import type { CloseInfo } from "../protocol/errors.ts";
@@ -19,7 +20,7 @@ export interface ClientConnection {
   /** Octets that were sent and still wait for the network. */
   readonly bufferedAmount: number;
   /** Sends a message, of any kind that this connection sends. */
-  send(data: never, options?: SendOptions): Promise<void>;
+  send(data: string | BinaryData | Blob, options?: SendOptions): Promise<void>;
   /** Takes the next message. */
   receive(options?: { signal?: AbortSignal }): Promise<Message>;
   /** Starts the closing handshake. */

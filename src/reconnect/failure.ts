@@ -9,7 +9,7 @@
 
 import { isError } from "../util/brands.ts";
 import { type CloseInfo, codeOf, ConnectionClosed } from "../protocol/errors.ts";
-import { CloseCode } from "../protocol/close_frame.ts";
+import { CloseCode } from "../protocol/close_code.ts";
 
 /** An attempt that failed, or a connection that ended. */
 export interface ReconnectFailure {

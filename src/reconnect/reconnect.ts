@@ -7,6 +7,7 @@ import {
   checkOptions,
   type OptionRule,
   type OptionTable,
+  signal,
   textOrTexts,
   unjudged,
   without,
@@ -64,7 +65,7 @@ function orFunction(rule: OptionRule): OptionRule {
 export type Reconnect = (
   url: PerAttempt<string | URL>,
   options?: ReconnectOptions,
-) => Promise<ReconnectingConnection>;
+) => Promise<ReconnectingConnection<WebSocketConnection<undefined>>>;
 
 /**
  * Makes the `reconnect()` of a runtime.
@@ -98,6 +99,9 @@ export function createReconnect(connect: Connect, clock: Clock = systemClock): R
           return (signal) =>
             connect(target, { ...connectOptions, ...own, signal } as ConnectOptions);
         },
+        checkReceive(options) {
+          if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
+        },
         take,
         watchPings: (link, mark) => dispatcherOf(link).marker = mark,
         report: (error) => console.error(error),
@@ -115,6 +119,8 @@ function valueFor<Value>(
   if (typeof value !== "function") return value;
   return (value as (attempt: ReconnectAttempt) => Value | Promise<Value>)(attempt);
 }
+
+const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -1,12 +1,10 @@
 // The public object of a connection that comes back. What it does is in reconnector.ts.
 
 import { brand } from "../util/brands.ts";
-import { checkOptions, type OptionTable, signal } from "../util/check_options.ts";
 import type { AsyncDisposal } from "../util/platform.ts";
-import { CloseCode } from "../protocol/close_frame.ts";
+import { CloseCode } from "../protocol/close_code.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
-import type { WebSocketConnection } from "../connection/connection.ts";
 import type { Message } from "../connection/message.ts";
 import { iterateMessages } from "../connection/message_iterator.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
@@ -14,13 +12,6 @@ import type { ClientConnection } from "./client_connection.ts";
 import { withoutConnection } from "./failure.ts";
 import type { ReconnectSettings } from "./options.ts";
 import { type Opener, Reconnector, type ReconnectState } from "./reconnector.ts";
-
-/** Makes the object, which begins at once. */
-export let startReconnecting: <Link extends ClientConnection>(
-  opener: Opener<Link>,
-  settings: ReconnectSettings<Link>,
-  signal: AbortSignal | undefined,
-) => Promise<ReconnectingConnection<Link>>;
 
 /**
  * A client's connection that comes back when it is lost, until it is closed or the server says that
@@ -45,22 +36,18 @@ export let startReconnecting: <Link extends ClientConnection>(
  * ```
  */
 export class ReconnectingConnection<
-  Link extends ClientConnection = WebSocketConnection<undefined>,
+  Link extends ClientConnection = ClientConnection,
 > implements AsyncIterable<Message> {
   static {
     brand(this, "ReconnectingConnection");
-    startReconnecting = async (opener, settings, signal) => {
-      const reconnector = new Reconnector(opener, settings, signal);
-      if (!settings.lazy) await reconnector.opened.promise;
-      return new ReconnectingConnection(reconnector);
-    };
     Object.defineProperty(this.prototype, WHY_NOT_OPEN, {
       value(this: ReconnectingConnection): ConnectionClosed {
         return new ConnectionClosed(this.#reconnector.info ?? withoutConnection(undefined, true));
       },
     });
-    // Declared by AsyncDisposal below, because the types of a program need not know the symbol.
-    Object.defineProperty(this.prototype, Symbol.asyncDispose, {
+    // Declared by AsyncDisposal below, because the types of a program need not know the symbol. Not
+    // every browser has it.
+    Object.defineProperty(this.prototype, Symbol.asyncDispose ?? Symbol(), {
       async value(this: ReconnectingConnection): Promise<void> {
         await this.close();
       },
@@ -69,11 +56,12 @@ export class ReconnectingConnection<
     });
   }
 
-  readonly #reconnector: Reconnector<Link>;
+  /** Without its type, so that what is made of any connections is a ReconnectingConnection. */
+  readonly #reconnector: Reconnector<ClientConnection>;
 
   /** Made by `reconnect()`. */
   private constructor(reconnector: Reconnector<Link>) {
-    this.#reconnector = reconnector;
+    this.#reconnector = reconnector as unknown as Reconnector<ClientConnection>;
   }
 
   /** What it does now. */
@@ -83,7 +71,7 @@ export class ReconnectingConnection<
 
   /** The connection of now; undefined while there is none. */
   get connection(): Link | undefined {
-    return this.#reconnector.link;
+    return this.#reconnector.link as Link | undefined;
   }
 
   /** The subprotocol of the connection of now; empty when there is none. */
@@ -167,8 +155,7 @@ export class ReconnectingConnection<
    * `ignoreMessages()`.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Message> {
-    if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
-    return this.#reconnector.inbox.receive(options?.signal);
+    return this.#reconnector.receive(options);
   }
 
   /**
@@ -219,9 +206,23 @@ export class ReconnectingConnection<
   }
 }
 
+/** The constructor. A static block that gave it away would keep the class in every bundle. */
+const Constructor = ReconnectingConnection as unknown as new <Link extends ClientConnection>(
+  reconnector: Reconnector<Link>,
+) => ReconnectingConnection<Link>;
+
+/** Makes the object, which begins at once. */
+export async function startReconnecting<Link extends ClientConnection>(
+  opener: Opener<Link>,
+  settings: ReconnectSettings<Link>,
+  signal: AbortSignal | undefined,
+): Promise<ReconnectingConnection<Link>> {
+  const reconnector = new Reconnector(opener, settings, signal);
+  if (!settings.lazy) await reconnector.opened.promise;
+  return new Constructor(reconnector);
+}
+
 /** `await using` closes it with 1000. */
 export interface ReconnectingConnection<
-  Link extends ClientConnection = WebSocketConnection<undefined>,
+  Link extends ClientConnection = ClientConnection,
 > extends AsyncDisposal {}
-
-const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };

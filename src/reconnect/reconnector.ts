@@ -9,11 +9,12 @@
 
 import { abortReason, onAbort, unlessAborted } from "../util/abort.ts";
 import { withDefaults } from "../util/check_options.ts";
-import { type Clock, watchUntil } from "../util/clock.ts";
+import { type Timers, watchUntil } from "../util/clock.ts";
 import { defer, type Deferred, handled, tell } from "../util/promises.ts";
-import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
+import { checkStatus, CloseCode } from "../protocol/close_code.ts";
 import { type CloseInfo, ConnectionClosed, HandshakeError } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
+import type { Message } from "../connection/message.ts";
 import { Backoff } from "./backoff.ts";
 import type { ClientConnection } from "./client_connection.ts";
 import { ended, failedAttempt, failedCall, isDone } from "./failure.ts";
@@ -32,7 +33,7 @@ export type ReconnectState = "connecting" | "open" | "waiting" | "closing" | "cl
 /** What connections come from. */
 export interface Opener<Link extends ClientConnection> {
   /** The clock of all waits. */
-  readonly clock: Clock;
+  readonly clock: Timers;
   /** Milliseconds for the functions of an attempt. */
   readonly handshakeTimeout: number;
   /** The closing handshake may take as many milliseconds, and so may what waits before it. */
@@ -41,6 +42,8 @@ export interface Opener<Link extends ClientConnection> {
   readonly renews: boolean;
   /** Calls the functions of an attempt; the result connects. */
   prepare(attempt: ReconnectAttempt): Promise<(signal: AbortSignal) => Promise<Link>>;
+  /** Judges the options of `receive()`; throws what that of a connection throws. */
+  checkReceive(options: { signal?: AbortSignal } | undefined): void;
   /** Judges a message; throws what `send()` of a connection throws. */
   take(data: unknown, options: SendOptions | undefined): Outgoing;
   /** Calls `mark` with each Ping, and what that returns when the Ping is answered. */
@@ -102,6 +105,12 @@ export class Reconnector<Link extends ClientConnection> {
     this.#run();
   }
 
+  /** Takes the next message; see the public object. */
+  receive(options: { signal?: AbortSignal } | undefined): Promise<Message> {
+    this.#opener.checkReceive(options);
+    return this.inbox.receive(options?.signal);
+  }
+
   /** Sends a message; see the public object. */
   send(data: unknown, options: SendOptions | undefined): Promise<void> {
     const message = this.#opener.take(data, options);
@@ -125,7 +134,7 @@ export class Reconnector<Link extends ClientConnection> {
 
   /** Closes it; see the public object. */
   close(code: number | null, reason: string): Promise<CloseInfo> {
-    encodeCloseBody(code ?? undefined, reason);
+    checkStatus(code ?? undefined, reason);
     const link = this.link;
     if (this.state === "closing" || this.state === "closed") return this.closed.promise;
     if (link === undefined) {

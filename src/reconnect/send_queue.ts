@@ -14,7 +14,7 @@
 
 import { isBytes } from "../util/brands.ts";
 import { copyBytes } from "../util/bytes.ts";
-import type { Clock } from "../util/clock.ts";
+import type { Timers } from "../util/clock.ts";
 import { Deque } from "../util/deque.ts";
 import { defer, type Deferred, handled, RESOLVED } from "../util/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
@@ -80,7 +80,7 @@ export class SendQueue {
   /** Called when nothing waits any more. */
   onEmpty: (() => void) | undefined;
 
-  readonly #clock: Clock;
+  readonly #clock: Timers;
   readonly #settings: QueueSettings;
   #link: ClientConnection | undefined;
   #ended: CloseInfo | undefined;
@@ -104,7 +104,7 @@ export class SendQueue {
   #pinging = false;
 
   /** A queue whose waits go by `clock`. */
-  constructor(settings: QueueSettings, clock: Clock) {
+  constructor(settings: QueueSettings, clock: Timers) {
     this.#settings = settings;
     this.#clock = clock;
   }

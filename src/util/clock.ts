@@ -48,8 +48,14 @@ export interface Clock {
   watch?(watched: Watched): void;
 }
 
+/** What the timers of one connection need of a clock. */
+export type Timers = Pick<Clock, "origin" | "now" | "setTimer" | "clearTimer" | "watch">;
+
 /** Lists code of the application as waiting, if a clock does that, until the result is called. */
-export function watchUntil(clock: Clock | undefined, waits: () => string): () => void {
+export function watchUntil(
+  clock: Pick<Clock, "watch"> | undefined,
+  waits: () => string,
+): () => void {
   let over = false;
   clock?.watch?.({
     get waits() {

@@ -3,6 +3,7 @@ import { createWebSocketClass, HandshakeError } from "@sansocket/ws";
 import { type BrowserConnectOptions, connect, createBrowserConnect } from "@sansocket/ws/browser";
 import type { NativeWebSocketClass } from "@sansocket/ws/browser";
 import { BROWSER_OPTIONS } from "../../src/browser/connect.ts";
+import { CONNECT_OPTIONS } from "../../src/client/connect.ts";
 import { createClocked } from "../support/clocked.ts";
 import { isPending, settled } from "../support/connections.ts";
 import { memory, natives } from "../support/native_sockets.ts";
@@ -130,6 +131,9 @@ test("createBrowserConnect() checks each option of a browser", async () => {
 
 test("createBrowserConnect() refuses options that a browser has not, with what to do", async () => {
   const { connect } = memory();
+  // Each of the other runtimes is known by name.
+  const names = Object.keys(BROWSER_OPTIONS);
+  assertEquals(Object.keys(CONNECT_OPTIONS).filter((name) => !names.includes(name)), []);
   const absent = Object.entries(BROWSER_OPTIONS).filter(([, [, test]]) => test === undefined);
   assertEquals(absent.length, 19);
   for (const [name, [text]] of absent) {

@@ -179,7 +179,8 @@ export const sections: readonly Section[] = [
   },
   {
     title: "connect() in a browser",
-    text: "Those of other runtimes are refused.",
+    text:
+      "Those of other runtimes are refused. `reconnect()` there adds its own, without `resend`.",
     declared: [
       ["src/browser/connection.ts", "BrowserLimits"],
       ["src/browser/connect.ts", "BrowserConnectOptions"],
