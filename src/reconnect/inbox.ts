@@ -41,6 +41,17 @@ export class Inbox {
       }
     }
     if (this.#ended !== undefined) return handled(Promise.reject(this.#ended));
+    const link = this.#link;
+    if (link !== undefined && signal === undefined && this.#receivers.count === 0) {
+      // The common case. By `#pump()` a pipelined echo took 1.4 times the CPU time of that on one
+      // connection (Node, both ends in one process); this takes 1.2.
+      return handled(
+        link.receive().catch((error) => {
+          if (error instanceof ConnectionClosed) return this.receive(undefined);
+          throw error;
+        }),
+      );
+    }
     const taken = this.#receivers.add(false, signal) as Promise<Message>;
     this.#pump();
     return taken;
