@@ -23,7 +23,6 @@ interface JsrJson {
 
 /** Source files without a test file of their own, and where they are tested instead. */
 const testedElsewhere: Record<string, string> = {
-  "src/client/tunnel.ts": "test/client/route_test.ts has each of its stages",
   "src/transport/web_transport.ts": "test/contract/web_test.ts runs the suite of all transports",
   "src/browser/native_socket.ts": "types only; test/browser/connection_test.ts has several classes",
   "src/browser/page_clock.ts":

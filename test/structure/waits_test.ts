@@ -56,6 +56,7 @@ const exceptions: readonly [wait: string, reason: string][] = [
   ...of(
     "handshakes of TLS that do not come to an end: TLS is the runtime's, over its own sockets",
     [
+      "test/client/tunnel_test.ts: handshakeTimeout: 1_000",
       "test/server/connection_acceptor_test.ts: handshakeTimeout: 500",
       'test/server/report_refusal_test.ts: handshakeTimeout: what === "says nothing" ? 300 : 30_000',
     ],

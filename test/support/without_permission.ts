@@ -1,4 +1,4 @@
-// Listens and connects where Deno does not permit it, in every way, and prints what it is told: `PORT`.
+// Listens and connects where Deno does not permit it, in every way, and reads the environment; prints what it is told: `PORT`.
 
 import process from "node:process";
 import { connect, createDevelopmentCertificate, serve, type ServerOptions } from "@sansocket/ws";
@@ -25,4 +25,5 @@ for (const scheme of ["ws", "wss"]) {
     await told(connect(`${scheme}://${host}:${port}/`));
   }
 }
+await told(connect(`ws://127.0.0.1:${port}/`, { proxy: "environment" }));
 process.exit();

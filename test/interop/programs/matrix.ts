@@ -81,6 +81,10 @@ ${table(servers)}
 Behind nginx both ends are ours. The tests also show that both notice when nginx cuts an idle
 connection.
 
+The client also connects through tinyproxy, squid and microsocks, with a user name and a password
+and without, and through a tinyproxy behind the TLS of haproxy; each to a server with TLS and to one
+without.
+
 ## Our server
 
 With each foreign client the tests show that \`serve()\`
