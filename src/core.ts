@@ -114,6 +114,7 @@ export type { ProtocolState } from "./protocol/close_state.ts";
 export { Protocol } from "./protocol/protocol.ts";
 export type { ProtocolEvent } from "./protocol/protocol_event.ts";
 export { ProtocolSettings } from "./protocol/protocol_settings.ts";
+export type { AddressOptions, IpFamily, Lookup, LookupOptions } from "./transport/addresses.ts";
 export type {
   TlsCertificate,
   TlsClientOptions,

@@ -142,6 +142,7 @@ export { FlushError } from "./topics/outgoing.ts";
 export type { RelayStats, TopicGap, TopicsState } from "./topics/relay_stats.ts";
 export type { BrokerOrder, TopicsOptions } from "./topics/topics.ts";
 export type { DevelopmentCertificateOptions } from "./transport/certificate.ts";
+export type { AddressOptions, IpFamily, Lookup, LookupOptions } from "./transport/addresses.ts";
 export type {
   TlsCertificate,
   TlsClientOptions,

@@ -26,6 +26,8 @@ const forShims = [
   "src/util/platform.ts",
   "src/transport/tls.ts",
   "src/transport/web_transport.ts",
+  "src/transport/addresses.ts",
+  "src/transport/happy_eyeballs.ts",
   "src/util/requirements.ts",
   "src/util/abort.ts",
   "src/util/clock.ts",

@@ -6,7 +6,8 @@
 // over: what lies below is a socket of Bun's own, which takes other hooks.
 
 import type { Socket } from "node:net";
-import type { Address, DialOptions, Transport } from "../../src/transport/transport.ts";
+import type { DialTarget } from "../../src/transport/happy_eyeballs.ts";
+import type { DialOptions, Transport } from "../../src/transport/transport.ts";
 import { open } from "../shared/node_net.ts";
 import { NodeTransport } from "../shared/node_transport.ts";
 import { hooks } from "./socket_callbacks.ts";
@@ -25,7 +26,7 @@ type Handle = BunSocket<BunTransport> & {
  * @param options The signal, and perhaps a unix socket.
  * @returns The transport.
  */
-export function dialTcp(address: Address, options: DialOptions): Promise<Transport> {
+export function dialTcp(address: DialTarget, options: DialOptions): Promise<Transport> {
   return open(address, options, (socket) => ({
     event: "connect",
     stream: socket,

@@ -10,6 +10,7 @@ import type {
 import { LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
+import { systemLookup } from "../shared/lookup.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { environment } from "../shared/environment.ts";
 import { secure } from "../shared/secure.ts";
@@ -27,7 +28,7 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 
 /** What `connect()` takes of it. */
 export const dialling: Omit<Runtime, "listen"> = {
-  dial: dialWith(dialTcp, dialTls),
+  dial: dialWith(dialTcp, dialTls, () => systemLookup),
   secure,
   streams: () => streamTransport,
   environment,

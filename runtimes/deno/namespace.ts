@@ -50,6 +50,7 @@ export interface DenoNamespace {
   /** What the program may do. */
   readonly permissions: {
     request(permission: { name: "net"; host: string }): Promise<{ readonly state: string }>;
+    query(permission: { name: "net" }): Promise<{ readonly state: string }>;
   };
   /** The variables of the process. */
   readonly env: { get(name: string): string | undefined };

@@ -16,6 +16,7 @@ import type {
   Runtime,
   Transport,
 } from "../../src/transport/transport.ts";
+import type { DialTarget, SystemLookup } from "../../src/transport/happy_eyeballs.ts";
 import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
@@ -39,6 +40,7 @@ export const dialling: Omit<Runtime, "listen"> = {
     // Deno takes its time to load modules of Node.
     async (address, options) =>
       await (await import("../shared/node_tls.ts")).dialTls(address, options),
+    async (options) => await isLookedUp(options) ? undefined : await systemLookup(),
   ),
   secure: async (transport, address, options) =>
     await (await import("../shared/secure.ts")).secure(transport, address, options),
@@ -131,7 +133,29 @@ function targetOf({ hostname, port }: Address, path: string | undefined): DenoTa
   return path === undefined ? { hostname, port } : { transport: "unix", path };
 }
 
-function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Transport> {
+/**
+ * Whether the runtime is to look up the addresses of a host. `Deno.connect()` goes through them by
+ * RFC 8305 too. And a program that may connect to a name may not connect to its addresses.
+ */
+async function isLookedUp({ tls, family, localAddress }: DialOptions): Promise<boolean> {
+  if (family !== undefined || localAddress !== undefined) return false;
+  return tls === undefined || (await deno().permissions.query({ name: "net" })).state !== "granted";
+}
+
+async function systemLookup(): Promise<SystemLookup> {
+  return (await import("../shared/lookup.ts")).systemLookup;
+}
+
+function dialTcp(target: DialTarget, options: DialOptions): Promise<Transport> {
+  if (options.localAddress === undefined) return dialNative(target, options);
+  return import("../shared/node_net.ts").then(({ dialNet }) => dialNet(target, options));
+}
+
+function dialNative(
+  { hostname, port, ip = hostname }: DialTarget,
+  { signal, path }: DialOptions,
+): Promise<Transport> {
+  const address = { hostname: ip, port };
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const stopWaiting = signal && onAbort(signal, () => reject(signal.reason));
@@ -141,7 +165,7 @@ function dialTcp(address: Address, { signal, path }: DialOptions): Promise<Trans
       if (signal?.aborted) return conn.close();
       conn.setNoDelay?.(true);
       resolve(new DenoTransport(conn));
-    }).catch((error) => reject(failure(DIALLING, { ...address, path }, error)))
+    }).catch((error) => reject(failure(DIALLING, { hostname, port, path }, error)))
       .finally(() => stopWaiting?.());
   });
 }

@@ -3,6 +3,7 @@
 import type { Listener, ListenOptions, Runtime, Transport } from "../../src/transport/transport.ts";
 import { dialNet, listenNet } from "../shared/node_net.ts";
 import { dialWith } from "../shared/dial.ts";
+import { systemLookup } from "../shared/lookup.ts";
 import { dialTls, listenTls } from "../shared/node_tls.ts";
 import { environment } from "../shared/environment.ts";
 import { secure } from "../shared/secure.ts";
@@ -16,7 +17,7 @@ export const listening: Omit<Runtime, "dial"> = { listen, deflate: zlibBackend }
 
 /** What `connect()` takes of it. */
 export const dialling: Omit<Runtime, "listen"> = {
-  dial: dialWith(dialNet, dialTls),
+  dial: dialWith(dialNet, dialTls, () => systemLookup),
   secure,
   streams: () => streamTransport,
   environment,

@@ -11,12 +11,12 @@ import type { Server, Socket } from "node:net";
 import { dirname } from "node:path";
 import { onAbort } from "../../src/util/abort.ts";
 import type {
-  Address,
   DialOptions,
   Listener,
   ListenOptions,
   Transport,
 } from "../../src/transport/transport.ts";
+import type { DialTarget } from "../../src/transport/happy_eyeballs.ts";
 import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { NodeTransport } from "./node_transport.ts";
@@ -96,7 +96,7 @@ function listener(server: Server, { hostname, port }: ListenOptions): Listener {
  * @param options The signal, and perhaps a unix socket.
  * @returns The transport.
  */
-export function dialNet(address: Address, options: DialOptions): Promise<Transport> {
+export function dialNet(address: DialTarget, options: DialOptions): Promise<Transport> {
   return open(address, options, (socket) => ({
     event: "connect",
     stream: socket,
@@ -123,21 +123,27 @@ export interface Opening {
  * @returns The transport; rejects with what went wrong first, and then leaves nothing behind.
  */
 export function open(
-  address: Address,
-  { signal, path, tls }: DialOptions,
+  address: DialTarget,
+  { signal, path, tls, localAddress }: DialOptions,
   prepare: (socket: Socket) => Opening,
 ): Promise<Transport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const { hostname, port } = address;
-    const where = path === undefined ? { host: hostname, port } : { path };
-    const failureOf = (cause: unknown) =>
-      failure(DIALLING, { hostname, port, path, secure: tls !== undefined }, cause);
+    const { hostname, port, ip = hostname, connected: onTcp } = address;
+    const from = localAddress === undefined ? {} : { localAddress };
+    const where = path === undefined ? { host: ip, port, ...from } : { path };
+    const failureOf = (cause: unknown) => {
+      const known = cause as { code?: string };
+      // Deno's word for it.
+      if (localAddress !== undefined && known.code === "EINVAL") known.code = "EADDRNOTAVAIL";
+      return failure(DIALLING, { hostname, port, path, secure: tls !== undefined }, cause);
+    };
     let socket: Socket | undefined;
     let opening: Opening;
     try {
       socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
       socket.pause();
+      if (onTcp !== undefined) socket.once("connect", onTcp);
       opening = prepare(socket);
     } catch (error) {
       socket?.on("error", () => {}).destroy();

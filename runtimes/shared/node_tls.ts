@@ -17,6 +17,7 @@ import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
 import type { Address, Arrival, DialOptions, Listener } from "../../src/transport/transport.ts";
 import type { ListenOptions, Transport } from "../../src/transport/transport.ts";
+import type { DialTarget } from "../../src/transport/happy_eyeballs.ts";
 import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "./system_error.ts";
 import { bind, open } from "./node_net.ts";
@@ -198,7 +199,7 @@ function explain(error: Error, socket: TLSSocket | undefined): Error {
  * @returns The transport, once the handshake is complete.
  */
 export async function dialTls(
-  address: Address,
+  address: DialTarget,
   options: SecureDialOptions,
 ): Promise<Transport> {
   judgeTls(options.tls);

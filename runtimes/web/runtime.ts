@@ -2,6 +2,7 @@
 // function opens.
 
 import { unlessAborted } from "../../src/util/abort.ts";
+import { refuseAddresses } from "../../src/transport/addresses.ts";
 import type { TlsClientOptions } from "../../src/transport/tls.ts";
 import type { Address, Listener, Runtime, Transport } from "../../src/transport/transport.ts";
 import { type ByteStreamPair, webTransport } from "../../src/transport/web_transport.ts";
@@ -77,8 +78,10 @@ export function createWebRuntime(source: StreamSource): Runtime {
         },
       });
     },
-    async dial(address, { signal, tls, path }): Promise<Transport> {
+    async dial(address, options): Promise<Transport> {
+      const { signal, tls, path } = options;
       signal?.throwIfAborted();
+      refuseAddresses(options, "over streams, `open` connects by itself; leave it out");
       if (source.open === undefined) {
         throw new TypeError("Expected `open`, which connects to an address");
       }

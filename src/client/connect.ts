@@ -26,11 +26,12 @@ import type { DialFunction } from "./dial.ts";
 import { type ProxyChoice, type ProxyFunction, proxyRule } from "./proxy.ts";
 import { follow, type Hop, isRedirect } from "./redirect.ts";
 import { openRoute } from "./route.ts";
+import { ADDRESS_OPTIONS, type AddressOptions, withAddresses } from "../transport/addresses.ts";
 import { TLS_CLIENT_OPTIONS, type TlsClientOptions } from "../transport/tls.ts";
 import type { Runtime } from "../transport/transport.ts";
 
 /** The options of `connect()`. */
-export interface ConnectOptions extends ConnectionLimits {
+export interface ConnectOptions extends ConnectionLimits, AddressOptions {
   /**
    * Whether to offer permessage-deflate (RFC 7692), and how; the server decides. Default: true
    * where the runtime has DEFLATE, else false.
@@ -108,6 +109,7 @@ const CONNECT_HOOKS: OptionTable<ConnectHooks> = {
 /** What each of these may be. */
 export const CONNECT_OPTIONS: OptionTable<ConnectOptions> = {
   ...CONNECTION_LIMITS,
+  ...ADDRESS_OPTIONS,
   compression: group(COMPRESSION_OPTIONS, true, false),
   protocols: textOrTexts,
   headers: unjudged("header fields"),
@@ -156,6 +158,7 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
     const options = given ?? {};
     const { url, path } = parseTarget(target);
     let hop: Hop = { url, path, headers: toFields(options.headers), tls: options.tls ?? {} };
+    const dialling = withAddresses(runtime, options);
     const maxRedirects = options.maxRedirects ?? 0;
     const limits = resolveLimits(options);
     const { handshakeTimeout } = limits;
@@ -181,7 +184,7 @@ export function createConnect(runtime: Omit<Runtime, "listen">): Connect {
     try {
       for (let redirects = 0;; redirects++) {
         const outcome = await openConnection(
-          await openRoute(runtime, hop, options, signal, handshakeTimeout),
+          await openRoute(dialling, hop, options, signal, handshakeTimeout),
           hop,
           { ...options, maxRedirects: maxRedirects - redirects },
           limits,

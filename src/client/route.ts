@@ -3,6 +3,7 @@
 // What a proxy gets, and what a server gets, are apart: neither sees the credentials, the header
 // fields or the certificate of the other.
 
+import { refuseAddresses } from "../transport/addresses.ts";
 import { TransportReader } from "../transport/pull_reader.ts";
 import type { Runtime } from "../transport/transport.ts";
 import { addressOf } from "./address.ts";
@@ -42,6 +43,7 @@ export async function openRoute(
   let encrypted = tls === undefined;
   if (dial !== undefined) {
     if (given !== undefined) throw new TypeError("Expected dial or proxy, got both");
+    refuseAddresses(options, "with dial, which finds its own way; leave it out");
     const dialled = await openDialled(runtime, dial, address, { signal, path });
     encrypted ||= dialled.encrypted;
     const mistake = dialled.encrypted

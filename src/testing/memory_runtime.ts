@@ -5,6 +5,7 @@ import type { DeflateBackend } from "../deflate/backend.ts";
 import { isObject, kind, type OptionTable, text } from "../util/check_options.ts";
 import type { Clock } from "../util/clock.ts";
 import { formatRefusal, refuse } from "../handshake/refusal.ts";
+import { refuseAddresses } from "../transport/addresses.ts";
 import { DIALLING, failed, LISTENING } from "../transport/network_error.ts";
 import type { TlsInfo } from "../transport/tls.ts";
 import type { Address, DialOptions, Listener, Runtime, Transport } from "../transport/transport.ts";
@@ -94,6 +95,7 @@ export class MemoryRuntime implements Runtime {
   /** Implements {@linkcode Runtime}. */
   dial = async (address: Address, options: MemoryDialOptions): Promise<Transport> => {
     const { signal, path, tls, tlsInfo } = options;
+    refuseAddresses(options, "on a network in memory, whose hosts have names alone; leave it out");
     const from = hostOf(options.from ?? LOCAL);
     if (path !== undefined || (tls !== undefined && tlsInfo === undefined)) throw unsupported();
     const to = hostOf(address.hostname);

@@ -56,6 +56,7 @@ const NOT_TRUSTED = "the server's certificate is not trusted; name its authority
 
 const CONNECT: Texts = {
   ...ANYWHERE,
+  EADDRNOTAVAIL: "this machine does not have the address; take one that it has as localAddress",
   ECONNREFUSED: "nothing listens there; start the server, or check the address",
   ECONNRESET: "the connection was reset",
   EHOSTUNREACH: "there is no way to the host; check the address and the network",

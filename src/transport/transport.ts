@@ -14,6 +14,7 @@
 
 import type { DeflateBackend } from "../deflate/backend.ts";
 import type { Clock } from "../util/clock.ts";
+import type { IpFamily, Lookup } from "./addresses.ts";
 import type { TlsClientOptions, TlsInfo, TlsServerOptions } from "./tls.ts";
 
 /** An IP address and port of one end of a connection. */
@@ -155,6 +156,12 @@ export interface DialOptions {
   readonly path?: string | undefined;
   /** TLS; the transport is there once its TLS handshake is complete. */
   readonly tls?: TlsClientOptions | undefined;
+  /** The IP address of this end. */
+  readonly localAddress?: string | undefined;
+  /** Which addresses of the host to try. */
+  readonly family?: IpFamily | undefined;
+  /** Finds the addresses of the host, in place of the system. */
+  readonly lookup?: Lookup | undefined;
 }
 
 /** How to run TLS over a byte stream. */

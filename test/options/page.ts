@@ -164,7 +164,10 @@ export const sections: readonly Section[] = [
   {
     title: "connect(), WebSocket and WebSocketStream",
     text: "Besides those of connections. `new WebSocket()` takes no `signal`.",
-    declared: [["src/client/connect.ts", "ConnectOptions"]],
+    declared: [
+      ["src/client/connect.ts", "ConnectOptions"],
+      ["src/transport/addresses.ts", "AddressOptions"],
+    ],
     table: CONNECT_OPTIONS,
   },
   {
