@@ -16,10 +16,11 @@ import type {
   Runtime,
   Transport,
 } from "../../src/transport/transport.ts";
-import type { DialTarget, SystemLookup } from "../../src/transport/happy_eyeballs.ts";
+import type { DialTarget } from "../../src/transport/happy_eyeballs.ts";
 import { DIALLING, LISTENING } from "../../src/transport/network_error.ts";
 import { failure } from "../shared/system_error.ts";
 import { dialWith } from "../shared/dial.ts";
+import { systemLookup } from "../shared/lookup.ts";
 import { zlibBackend } from "../shared/zlib.ts";
 import { environment } from "./environment.ts";
 import { deno } from "./namespace.ts";
@@ -40,7 +41,7 @@ export const dialling: Omit<Runtime, "listen"> = {
     // Deno takes its time to load modules of Node.
     async (address, options) =>
       await (await import("../shared/node_tls.ts")).dialTls(address, options),
-    async (options) => await isLookedUp(options) ? undefined : await systemLookup(),
+    async (options) => await isLookedUp(options) ? undefined : systemLookup,
   ),
   secure: async (transport, address, options) =>
     await (await import("../shared/secure.ts")).secure(transport, address, options),
@@ -140,10 +141,6 @@ function targetOf({ hostname, port }: Address, path: string | undefined): DenoTa
 async function isLookedUp({ tls, family, localAddress }: DialOptions): Promise<boolean> {
   if (family !== undefined || localAddress !== undefined) return false;
   return tls === undefined || (await deno().permissions.query({ name: "net" })).state !== "granted";
-}
-
-async function systemLookup(): Promise<SystemLookup> {
-  return (await import("../shared/lookup.ts")).systemLookup;
 }
 
 function dialTcp(target: DialTarget, options: DialOptions): Promise<Transport> {

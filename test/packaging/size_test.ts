@@ -13,8 +13,9 @@ import { run, skip, withFolder } from "./support.ts";
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number, options?: BuildOptions]> = {
   // 1.2 of it are the options of TLS: their errors say what to do. 3.7 are proxies: CONNECT, SOCKS5,
-  // what the environment says, and TLS over a byte stream that is there already.
-  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 44.2],
+  // what the environment says, and TLS over a byte stream that is there already. 1.5 choose among
+  // the addresses of a host.
+  connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 47.3],
   // Over the browser's own engine, by the condition `browser`.
   "connect in a browser": [
     `import { connect } from "@sansocket/ws"; connect("ws://localhost/");`,
@@ -26,7 +27,7 @@ const budgets: Record<string, readonly [program: string, limit: number, options?
     10,
     { platform: "browser" },
   ],
-  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 46.7],
+  WebSocket: [`import { WebSocket } from "@sansocket/ws"; new WebSocket("ws://localhost/");`, 50.1],
   // 3.5 of it are topics, which each server has.
   serve: [`import { serve } from "@sansocket/ws"; serve({ websocket: () => {} });`, 60.5],
   // What joins several processes takes 6 more, and history and presence 9.
@@ -60,8 +61,8 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
 // 10, what joins those of several, with three drivers, which takes 25, and history and presence,
 // with their stores in memory, Redis and JetStream, which take 45; later, the client in a browser,
 // which takes 10, and a connection that comes back, which takes 15.
-test("npm package takes at most 460 KB, without source maps, each declaration once", async () => {
-  assert((await packed()).length <= 460_000, `${(await packed()).length} octets`);
+test("npm package takes at most 480 KB, without source maps, each declaration once", async () => {
+  assert((await packed()).length <= 480_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
     const files = await readdir(await unpack(folder), { recursive: true });
     const outside = files.filter((file) => !/^dist(?:$|\/[\w-]+(?:\.d)?\.c?[jt]s$)/.test(file));
