@@ -96,6 +96,8 @@ const preferences: Readonly<Record<string, boolean | number | string>> = {
   "messaging-system.rsexperimentloader.enabled": false,
   "network.captive-portal-service.enabled": false,
   "network.connectivity-service.enabled": false,
+  // It waits before it connects to a server again where a connection has failed, longer each time.
+  "network.websocket.delay-failed-reconnects": false,
   "services.settings.server": "data:,#no-remote-settings/v1",
 };
 
@@ -137,9 +139,10 @@ export const firefox: Browser = {
  *
  * @param browser Which one.
  * @param script Run in the page before all else.
+ * @param at The page to open in place of the blank one.
  * @returns The page.
  */
-export async function startBrowser(browser: Browser, script: string): Promise<Page> {
+export async function startBrowser(browser: Browser, script: string, at?: string): Promise<Page> {
   const folder = await mkdtemp(join(tmpdir(), "sansocket-browser-"));
   for (const [name, text] of Object.entries(browser.files ?? {})) {
     await writeFile(join(folder, name), text);
@@ -162,7 +165,7 @@ export async function startBrowser(browser: Browser, script: string): Promise<Pa
     const [, url] = await child.waitFor(browser.listening);
     const session = await startSession(`${url}${browser.path}`);
     const page = {
-      evaluate: await browser.open(session, pages.url),
+      evaluate: await browser.open(session, at ?? pages.url),
       async stop() {
         await session.end();
         await stop();
