@@ -20,7 +20,7 @@ export const bothProgram: string = `
   check((esm.connect === cjs.connect ? 1 : 2) === Number(process.env.COPIES), "number of copies");
   check((esmNode.attach === cjsNode.attach ? 1 : 2) === Number(process.env.COPIES), "copies of ./node");
   const classes = Object.keys(esm).filter((key) => Object.hasOwn(esm[key], Symbol.hasInstance));
-  check(classes.length === 11, "classes with a brand: " + classes);
+  check(classes.length === 14, "classes with a brand: " + classes);
 
   const errors = [];
   for (const [here, there] of [[esm, cjs], [cjs, esm]]) {
@@ -47,6 +47,9 @@ export const bothProgram: string = `
     check(await (await fetch(new URL("/page", server.url))).text() === "<i><b></i>", "html");
     const refused = await rejection(open("/page"));
     check(refused instanceof here.HandshakeError, "HandshakeError");
+    const proxy = server.url.replace("ws:", "http:");
+    const tunnel = await rejection(there.connect(server.url, { proxy }));
+    check(tunnel instanceof here.ProxyError, "ProxyError");
     const ws = await open("/echo");
     check(ws instanceof here.WebSocketConnection, "WebSocketConnection");
     for (const data of ["text", new Uint8Array(70_000)]) {

@@ -13,8 +13,9 @@ import { run, skip, withFolder } from "./support.ts";
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number, options?: BuildOptions]> = {
   // 1.2 of it are the options of TLS: their errors say what to do. 3.7 are proxies: CONNECT, SOCKS5,
-  // what the environment says, and TLS over a byte stream that is there already. 1.5 choose among
-  // the addresses of a host.
+  // what the environment says, and TLS over a byte stream that is there already. 1.4 are streams of
+  // the program's own (`dial`), web streams and those of Node. 1.5 choose among the addresses of a
+  // host.
   connect: [`import { connect } from "@sansocket/ws"; connect("ws://localhost/");`, 47.3],
   // Over the browser's own engine, by the condition `browser`.
   "connect in a browser": [
@@ -60,7 +61,7 @@ async function bundled(contents: string, options: BuildOptions = {}): Promise<st
 // It was 300 KB before there were a kit for tests, which takes 32, topics of one process, which take
 // 10, what joins those of several, with three drivers, which takes 25, and history and presence,
 // with their stores in memory, Redis and JetStream, which take 45; later, the client in a browser,
-// which takes 10, and a connection that comes back, which takes 15.
+// which takes 10, a connection that comes back, which takes 15, and proxies and dial, which take 10.
 test("npm package takes at most 480 KB, without source maps, each declaration once", async () => {
   assert((await packed()).length <= 480_000, `${(await packed()).length} octets`);
   await withFolder(async (folder) => {
