@@ -49,6 +49,22 @@ test("Inbox leaves a message for the next call when a signal fires", async () =>
   assertEquals(await inbox.receive(undefined), "1");
 });
 
+test("Inbox keeps the order where a signal has fired before a message came", async () => {
+  const inbox = new Inbox();
+  const one = new FakeConnection();
+  inbox.opened(one);
+  const controller = new AbortController();
+  const given = inbox.receive(controller.signal);
+  controller.abort(new Error("no more time"));
+  await assertRejects(() => given, Error, "no more time");
+  const first = inbox.receive(undefined);
+  const second = inbox.receive(new AbortController().signal);
+  const third = inbox.receive(undefined);
+  for (const message of ["1", "2", "3", "4"]) one.arrive(message);
+  assertEquals(await Promise.all([first, second, third]), ["1", "2", "3"]);
+  assertEquals(await inbox.receive(undefined), "4");
+});
+
 test("Inbox keeps at most 1 MiB of connections that have ended, and counts what it discards", async () => {
   const inbox = new Inbox();
   for (let i = 0; i < 40; i++) {
