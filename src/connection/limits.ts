@@ -10,10 +10,10 @@ import {
   type OptionTable,
   withDefaults,
 } from "../util/check_options.ts";
+import { LONGEST_TIMER } from "../util/clock.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 
-/** The longest time for a timer, in milliseconds; with a longer one it would fire at once. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1;
+export { LONGEST_TIMER };
 
 /** The limits of a connection, and their defaults; each is an option. */
 export interface ConnectionLimits {

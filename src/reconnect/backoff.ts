@@ -1,7 +1,7 @@
 // How long to wait before the next attempt: a random part of a time that doubles with each failure
 // (RFC 6455 section 7.2.3 asks for a random delay that grows).
 
-import type { Timers } from "../util/clock.ts";
+import { LONGEST_TIMER, type Timers } from "../util/clock.ts";
 import type { ReconnectFailure } from "./failure.ts";
 
 /** What the delays are made of, in milliseconds. */
@@ -48,16 +48,16 @@ export class Backoff {
   next({ info, error }: ReconnectFailure): number {
     const { baseDelay, maxDelay } = this.#settings;
     const together = this.#failures === 0 && info !== undefined && TOGETHER.includes(info.code);
-    const most = Math.min(maxDelay, baseDelay * (together ? 4 : 2 ** this.#failures));
+    const growing = baseDelay * (together ? 4 : 2 ** this.#failures);
+    const most = Math.min(maxDelay, growing, LONGEST_TIMER);
     this.#failures++;
-    return retryAfter(error, this.#clock) + Math.random() * most;
+    return Math.min(retryAfter(error, this.#clock) + Math.random() * most, LONGEST_TIMER);
   }
 }
 
 /** What a server asks for (RFC 9110 section 10.2.3): seconds, or a date. */
 function retryAfter(error: unknown, clock: Timers): number {
-  const { headers } = Object(error) as { headers?: { get(name: string): string | null } };
-  const value = headers?.get("retry-after")?.trim() ?? "";
+  const value = retryAfterField(error);
   const delay = /^\d+$/.test(value)
     ? Number(value) * 1000
     // Engines make a date of "-1", too.
@@ -65,4 +65,14 @@ function retryAfter(error: unknown, clock: Timers): number {
     ? Date.parse(value) - (clock.origin + clock.now())
     : 0;
   return delay > 0 ? Math.min(delay, MAX_RETRY_AFTER) : 0;
+}
+
+/** The field of an answer; the error may also be what a program's own function threw. */
+function retryAfterField(error: unknown): string {
+  try {
+    const { headers } = error as { headers: Headers };
+    return headers.get("retry-after")!.trim();
+  } catch {
+    return "";
+  }
 }

@@ -7,7 +7,7 @@
 //    garbage): a network that wants its user to log in answers for all servers.
 // 3. A browser tells no status, so there every refusal passes.
 
-import { isError } from "../util/brands.ts";
+import { asError } from "../util/as_error.ts";
 import { type CloseInfo, codeOf, ConnectionClosed } from "../protocol/errors.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 
@@ -63,13 +63,13 @@ export function ended(attempt: number, info: CloseInfo): ReconnectFailure {
  * @param once Whether 401 is given one more attempt, with another token.
  */
 export function failedAttempt(attempt: number, error: unknown, once: boolean): ReconnectFailure {
-  const { name, status } = Object(error) as { name?: unknown; status?: unknown };
+  const { name, status } = asError(error) as { name: string; status?: unknown };
   // 407 is the proxy's.
   const answered = typeof status === "number" && name !== "ProxyError" ? status : undefined;
   const refused = answered !== undefined && answered >= 400 && answered < 500 &&
     !PASSING.includes(answered) && !(answered === 401 && once);
   // An option or a URL is wrong. The errors of the system have the name "Error", and a code.
-  const mistake = /^(?:Type|Syntax|Range)Error$/.test(String(name));
+  const mistake = /^(?:Type|Syntax|Range)Error$/.test(name);
   return { attempt, info: undefined, error, status: answered, fatal: refused || mistake };
 }
 
@@ -80,13 +80,13 @@ export function failedCall(attempt: number, error: unknown): ReconnectFailure {
 
 /** How a connection ended that never was open, or is not open now. */
 export function withoutConnection(cause: unknown, local: boolean): CloseInfo {
-  const error = cause === undefined || isError(cause) ? cause : new Error(String(cause));
+  const error = cause === undefined ? cause : asError(cause);
   return Object.freeze({
     code: CloseCode.abnormal,
     reason: "",
     wasClean: false,
     initiator: local ? "local" : "remote",
-    endedBy: local ? "local" : codeOf(cause) === "ETIMEDOUT" ? "timeout" : "transport",
+    endedBy: local ? "local" : codeOf(error) === "ETIMEDOUT" ? "timeout" : "transport",
     violation: undefined,
     orderly: local,
     sent: undefined,

@@ -3,6 +3,9 @@
 
 import { Deadlines } from "./deadlines.ts";
 
+/** The longest time for a timer, in milliseconds; with a longer one it would fire at once. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
+
 /** Something that has to be done in time. */
 export interface Deadline {
   /** What waits, in a few words. */

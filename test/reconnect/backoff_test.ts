@@ -2,7 +2,12 @@ import { assertEquals } from "@std/assert";
 import { HandshakeError } from "@sansocket/ws";
 import { createClock } from "@sansocket/ws/testing";
 import { Backoff, type BackoffSettings } from "../../src/reconnect/backoff.ts";
-import { ended, failedAttempt, withoutConnection } from "../../src/reconnect/failure.ts";
+import {
+  ended,
+  failedAttempt,
+  failedCall,
+  withoutConnection,
+} from "../../src/reconnect/failure.ts";
 import { test } from "../support/test.ts";
 
 const SETTINGS: BackoffSettings = { baseDelay: 1_000, maxDelay: 30_000, minUptime: 5_000 };
@@ -31,6 +36,35 @@ test("Backoff doubles the delay up to the longest, of which a random part counts
         [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000].map((most) => most * part),
       );
     });
+  }
+});
+
+test("Backoff waits no longer than a timer can, and not without a wait", () => {
+  const longest = 2 ** 31 - 1;
+  for (const most of [1e12, Number.MAX_VALUE, Infinity]) {
+    const settings = { baseDelay: most, maxDelay: most, minUptime: 0 };
+    const backoff = (): Backoff => new Backoff(settings, createClock().source);
+    withRandom(0, () => assertEquals(delays(backoff(), 3), [0, 0, 0]));
+    withRandom(0.5, () => assertEquals(delays(backoff(), 2), [longest / 2, longest / 2]));
+    withRandom(1, () => {
+      const headers = new Headers({ "retry-after": "60" });
+      const error = new HandshakeError("503", { status: 503, headers });
+      assertEquals(backoff().next(failedAttempt(1, error, false)), longest);
+    });
+  }
+});
+
+test("Backoff takes any error for one without Retry-After", () => {
+  const fields: unknown[] = [{ "retry-after": "60" }, null, "text", { get: () => 60 }];
+  const errors: unknown[] = fields.map((headers) => Object.assign(new Error(), { headers }));
+  errors.push(undefined, null, Symbol("thrown"), {
+    get headers() {
+      throw new Error("a getter");
+    },
+  });
+  for (const error of errors) {
+    const backoff = new Backoff(SETTINGS, createClock().source);
+    withRandom(0.5, () => assertEquals(backoff.next(failedCall(1, error)), 500));
   }
 });
 

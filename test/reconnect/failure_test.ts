@@ -67,6 +67,19 @@ test("failedAttempt passes what the network does, and not what the caller did", 
   }
 });
 
+test("failedAttempt and withoutConnection take anything that can be thrown", () => {
+  const getter = {
+    get name(): string {
+      throw new Error("a getter");
+    },
+  };
+  for (const thrown of [Object.create(null), Symbol("thrown"), null, 5, getter]) {
+    const { fatal, status, error } = failedAttempt(1, thrown, false);
+    assertEquals([fatal, status, Object.is(error, thrown)], [false, undefined, true]);
+    assertEquals(withoutConnection(thrown, false).cause?.name, "Error");
+  }
+});
+
 test("withoutConnection says how it ended", () => {
   const cause = new Error("refused");
   const info = withoutConnection(cause, false);

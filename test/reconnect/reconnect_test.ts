@@ -182,6 +182,32 @@ test("reconnect does what retry decides", async () => {
   await server.close();
 });
 
+test("reconnect rejects with whatever a function of an attempt throws", async () => {
+  const wrong: unknown[] = [
+    Object.create(null),
+    Symbol("thrown"),
+    null,
+    // As clients of HTTP throw it, whose header fields are no Headers.
+    Object.assign(new Error("503"), { status: 503, headers: { "retry-after": "60" } }),
+  ];
+  for (const thrown of wrong) {
+    const { clock, network } = createStage();
+    let calls = 0;
+    const opening = network.reconnect(URL_OF, {
+      maxAttempts: 2,
+      headers() {
+        calls++;
+        throw thrown;
+      },
+    });
+    const failed = failureOf(opening);
+    await clock.advance(1_000);
+    const error = await failed;
+    assert(Object.is(error, thrown) || (thrown === null && error instanceof ConnectionClosed));
+    assertEquals(calls, 2);
+  }
+});
+
 test("reconnect gives up after maxAttempts in a row", async () => {
   const { clock, network } = createStage();
   let attempts = 0;
