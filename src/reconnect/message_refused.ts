@@ -27,3 +27,19 @@ export class MessageRefused extends Error {
     brand(this, "MessageRefused");
   }
 }
+
+/**
+ * What is wrong with a message that has no room.
+ *
+ * @param size The octets that it counts.
+ * @param waiting The octets that wait already.
+ * @param limit The option `maxQueuedAmount`.
+ */
+export function tooMuch(size: number, waiting: number, limit: number): string {
+  if (size > limit * 2) {
+    return `The message takes ${size} octets, and maxQueuedAmount is ${limit}: raise it, or send ` +
+      `smaller messages`;
+  }
+  return `${waiting} octets wait already, and maxQueuedAmount is ${limit}: await send(), or choose ` +
+    `another queue`;
+}

@@ -111,7 +111,8 @@ export class ReconnectingConnection<
    * Those of `sent` that may not have been read: of each connection that ended other than by an
    * answer to this end's Close frame, what it got after its last Ping that was answered. A Ping
    * follows within a second. In a browser, which has no Pings, it is all that such a connection
-   * got: an upper bound. With `resend` these messages are sent again, and do not count here.
+   * got: an upper bound. With `resend` these messages are sent again, and count here only when the
+   * end, or `queue`, comes first.
    */
   get unconfirmed(): number {
     return this.#reconnector.queue.unconfirmed;

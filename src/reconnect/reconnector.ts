@@ -194,6 +194,7 @@ export class Reconnector<Link extends ClientConnection> {
     const { onattempt, onopen } = this.#settings;
     this.#tell(onattempt, attempt);
     const { signal } = this.#over;
+    if (signal.aborted) return failedCall(number, abortReason(signal));
     let open: (signal: AbortSignal) => Promise<Link>;
     try {
       open = await this.#prepare(attempt);

@@ -20,7 +20,7 @@ import { defer, type Deferred, handled, RESOLVED } from "../util/promises.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
 import type { ClientConnection } from "./client_connection.ts";
-import { MessageRefused, type MessageRefusedCode } from "./message_refused.ts";
+import { MessageRefused, type MessageRefusedCode, tooMuch } from "./message_refused.ts";
 
 /** What happens to a message that cannot be sent now. */
 export type QueuePolicy = "wait" | "drop-oldest" | "drop-newest" | "refuse";
@@ -49,6 +49,8 @@ export interface QueueSettings {
 interface Waiting extends Outgoing {
   /** Settles as `send()` of the connection does, for a message in chunks. */
   readonly settled?: Deferred<void>;
+  /** Whether a connection that was lost has had it. */
+  readonly handed?: true;
 }
 
 /** A message that waits above the mark, and the promise that resolves once it is below. */
@@ -129,6 +131,8 @@ export class SendQueue {
       const link = this.#link!;
       const promise = this.#hand(link, message);
       if (message.size === undefined) return handled(promise);
+      // A copy that alone is above the mark.
+      if (this.#keptSize > this.#settings.maxQueuedAmount) return this.#whenBelow();
       if (message.size < MARK && link.bufferedAmount < MARK) return RESOLVED;
       return promise.then(undefined, () => {});
     }
@@ -152,7 +156,7 @@ export class SendQueue {
     }
     const drops = queue === "drop-oldest" || queue === "drop-newest";
     if (this.size + size > maxQueuedAmount * (drops ? 1 : 2)) {
-      if (!drops) return this.#refuse("ENOBUFS", tooMuch(this.size, maxQueuedAmount));
+      if (!drops) return this.#refuse("ENOBUFS", tooMuch(size, this.size, maxQueuedAmount));
       this.dropped++;
       return RESOLVED;
     }
@@ -162,7 +166,11 @@ export class SendQueue {
     this.#added += size;
     if (this.#link !== undefined) this.#pump();
     if (settled !== undefined) return settled.promise;
-    if (this.size <= maxQueuedAmount) return RESOLVED;
+    return this.size <= maxQueuedAmount ? RESOLVED : this.#whenBelow();
+  }
+
+  /** Resolves when no more than the mark waits, up to the message that came last. */
+  #whenBelow(): Promise<void> {
     const below = defer<void>();
     this.#above.push({ end: this.#added, below });
     return below.promise;
@@ -173,9 +181,14 @@ export class SendQueue {
     return handled(Promise.reject(new MessageRefused(code, message)));
   }
 
+  /** The first message that waits is given up. */
   #drop(): void {
-    this.dropped++;
-    this.#shift()?.settled?.resolve();
+    const message = this.#shift();
+    if (message?.handed) {
+      this.sent++;
+      this.unconfirmed++;
+    } else this.dropped++;
+    message?.settled?.resolve();
   }
 
   #shift(): Waiting | undefined {
@@ -196,7 +209,7 @@ export class SendQueue {
   /** Gives a message to the connection; throws what `send()` throws. */
   #hand(link: ClientConnection, message: Waiting): Promise<void> {
     const { resend } = this.#settings;
-    const kept = resend ? owned(message) : message;
+    const kept: Waiting = resend ? { ...owned(message), handed: true } : message;
     const promise = link.send(kept.data as never, message.options);
     this.sent++;
     this.#handed++;
@@ -399,9 +412,4 @@ function sizeOf({ size = 0 }: Outgoing): number {
 function owned(message: Waiting): Waiting {
   const { data } = message;
   return isBytes(data) ? { ...message, data: copyBytes(data) } : message;
-}
-
-function tooMuch(size: number, limit: number): string {
-  return `${size} octets wait already, and maxQueuedAmount is ${limit}: await send(), or choose ` +
-    `another queue`;
 }

@@ -409,6 +409,23 @@ test("reconnectNow ends a wait, and nothing else", async () => {
   await server.close();
 });
 
+test("reconnect calls no function of an attempt that onattempt has closed", async () => {
+  const { clock, network } = createStage();
+  let calls = 0;
+  const ws = await network.reconnect(() => {
+    calls++;
+    return URL_OF;
+  }, {
+    lazy: true,
+    onattempt: ({ attempt }) => void (attempt === 2 && ws.close()),
+  });
+  await clock.advance(0);
+  ws.reconnectNow();
+  const { code, orderly } = await ws.closed;
+  await clock.advance(0);
+  assertEquals([calls, code, orderly, clock.pending], [1, 1006, true, []]);
+});
+
 test("reconnect closes while it waits, connects, or runs onopen, and drops what waits", async () => {
   for (const stage of ["waiting", "connecting", "onopen"]) {
     for (const end of ["close", "terminate"] as const) {

@@ -313,6 +313,53 @@ test("SendQueue hands over no more than it may keep copies of", async () => {
   assertEquals(counts(), [4, 0, 0, 0]);
 });
 
+test("SendQueue has a sender wait for a copy that alone is above the mark", async () => {
+  const { queue, counts } = make({ resend: true });
+  const one = new FakeConnection();
+  queue.opened(one);
+  const large = { data: "large", options: undefined, size: 1_000 };
+  const sends = [queue.send(large), queue.send(message("2"))];
+  assertEquals([one.got, await stateOf(sends[0]!), await stateOf(sends[1]!)], [
+    ["large"],
+    "waits",
+    "ENOBUFS",
+  ]);
+  queue.mark(one)();
+  assertEquals([await stateOf(sends[0]!), queue.size, counts()], ["resolved", 0, [1, 0, 0, 1]]);
+  // Lost, it waits for the next connection, and so does its sender.
+  const again = queue.send(large);
+  queue.lost(one.end());
+  assertEquals([await stateOf(again), queue.size], ["waits", 1_016]);
+  const two = new FakeConnection();
+  queue.opened(two);
+  assertEquals([two.got, await stateOf(again)], [["large"], "waits"]);
+  queue.mark(two)();
+  assertEquals([await stateOf(again), queue.size, counts()], ["resolved", 0, [2, 0, 0, 1]]);
+});
+
+test("SendQueue says what to do with a message that is larger than all that may wait", async () => {
+  const { queue } = make();
+  const large = { data: "large", options: undefined, size: 1_000 };
+  await assertRejects(
+    () => queue.send(large),
+    MessageRefused,
+    "The message takes 1016 octets, and maxQueuedAmount is 300: raise it, or send smaller messages",
+  );
+});
+
+test("SendQueue counts a copy that is not sent again as unconfirmed, not as never sent", async () => {
+  const { queue, counts } = make({ resend: true, queue: "drop-oldest" });
+  const one = new FakeConnection();
+  queue.opened(one);
+  for (const data of ["1", "2"]) await queue.send(message(data));
+  queue.lost(one.end());
+  assertEquals(counts(), [0, 0, 0, 0]);
+  for (const data of ["3", "4"]) await queue.send(message(data));
+  assertEquals(counts(), [1, 0, 1, 0]);
+  queue.end(one.info(false));
+  assertEquals([queue.size, counts()], [0, [2, 2, 2, 0]]);
+});
+
 test("SendQueue drops what waits at the end, and refuses what comes later", async () => {
   const { queue, counts } = make();
   const sends = ["1", "2", "3", "4"].map((data) => queue.send(message(data)));
