@@ -27,7 +27,7 @@ import { callback, checkOptions, type OptionTable, text } from "../../src/util/c
 import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server/attach.ts";
 import type { FetchHandler } from "../../src/server/context.ts";
 import { ATTACHMENT_OPTIONS, type AttachmentOptions } from "../../src/server/options.ts";
-import { mergeForUpgrade, toResponse } from "../../src/server/stand_in.ts";
+import { isStandIn, mergeForUpgrade, toResponse } from "../../src/server/stand_in.ts";
 import type { AsyncDisposal } from "../../src/util/platform.ts";
 import type { ServerCloseOptions } from "../../src/server/shutdown.ts";
 import { checkUpgrade, type Upgrade, type UpgradeOptions } from "../../src/server/upgrade.ts";
@@ -265,10 +265,14 @@ class Door implements Attached {
       request,
       socket,
       head,
-      (_request, { upgrade }) =>
-        answer = upgrade(handler as WebSocketHandler, { ...options, data, headers }),
+      (_request, { upgrade }) => {
+        const own = upgrade(handler as WebSocketHandler, { ...options, data, headers });
+        // The body of a refusal is sent.
+        answer = isStandIn(own) ? own : own.clone();
+        return own;
+      },
     );
-    return answer?.clone() ?? toResponse({ headers: [], status: 500, reason: "", ...refusal });
+    return answer ?? toResponse({ headers: [], status: 500, reason: "", ...refusal });
   };
 
   async close(options?: ServerCloseOptions): Promise<void> {

@@ -38,7 +38,7 @@ export class ConnectionAcceptor {
       transport.tls !== undefined,
     );
     const full = peer.connect();
-    const refusal = full ?? (this.#context.findSocket && peer.enterConnection());
+    const refusal = full ?? (this.#reads ? undefined : peer.enterConnection());
     if (refusal === undefined) return this.#welcome(transport, peer);
     const isCut = full !== undefined && this.#turnedAway === MAX_TURNED_AWAY;
     this.#refuse(reasonOf(refusal), transport.remoteAddress, isCut);
@@ -77,12 +77,17 @@ export class ConnectionAcceptor {
     };
   }
 
+  /** Whether something comes before the first request: a PROXY header. */
+  get #reads(): boolean {
+    return this.#context.proxyProtocol;
+  }
+
   #refuse(reason: RefusalReason, remoteAddress: Address | undefined, isCut: boolean): void {
     this.#context.refused(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
   }
 
   #welcome(transport: Transport, peer: SessionPeer): void {
-    if (this.#context.findSocket === undefined) this.#session(transport, peer).run();
+    if (this.#reads) this.#session(transport, peer).run();
     else new Opening(transport, this.#context, peer, this.#shutdown);
   }
 

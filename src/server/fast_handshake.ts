@@ -1,35 +1,59 @@
 // Answers the first request of a connection at once, when it is an opening handshake that needs no
 // decision.
 //
-// 1. Nearly every connection of a WebSocket server begins with one chunk: a good handshake for a
-//    socket whose handler is known from the address alone. It is judged, answered and opened here
-//    within the chunk, without a promise, a Request or a timer of its own. Together with what is
+// 1. Nearly every connection of a WebSocket server begins with one chunk: a good handshake. Where
+//    the handler is known from the address alone, it is judged, answered and opened here within the
+//    chunk, without a promise, a Request or a timer of its own. Together with what is
 //    made only when it is needed, this halved the cost of a handshake and its close on Node, and an
 //    idle connection takes 10 KB in place of 17.
-// 2. Anything else (a page, a fault, a refusal, a `fetch` that decides, a head in pieces that is
-//    late) is handed over to `HttpSession` as it stands: this file answers nothing but 101.
+// 2. Where `fetch` decides, it gets a Request, and an upgrade that it returns at once is opened
+//    within the chunk, too. An async function that awaits nothing counts as at once.
+// 3. Anything else (a page, a fault, a refusal, a `fetch` that takes its time, a head in pieces
+//    that is late) is handed over to `HttpSession` as it stands: this file answers nothing but 101.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { Deadline } from "../util/clock.ts";
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import type { HandshakeAcceptance } from "../handshake/server.ts";
 import { createRequestParser, type HeadParser, type RequestHead } from "../http/head.ts";
-import type { HeadResult } from "../http/head.ts";
+import type { HeadFault, HeadResult } from "../http/head.ts";
 import type { Transport, TransportSink } from "../transport/transport.ts";
 import { accept, judgeHandshake } from "./accept_handshake.ts";
+import { type AskedRequest, askFetch } from "./ask_fetch.ts";
+import type { Answer } from "./call_fetch.ts";
 import type { ServerContext } from "./context.ts";
 import type { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
+import { isPlainHandshake } from "./request.ts";
+import { Departure } from "./server_request.ts";
+import type { UpgradeDecision } from "./upgrade.ts";
 import type { Session, Shutdown } from "./shutdown.ts";
+
+/** Turns of the microtask queue in which an async function that awaits nothing has returned. */
+const MICROTASKS = 4;
+
+/** What a connection is opened with. */
+interface Opened {
+  readonly head: RequestHead;
+  readonly request?: Request;
+  readonly rest: Bytes;
+}
+
+/** What `fetch` was called with. */
+type Asked = AskedRequest & { readonly rest: Bytes };
 
 /** A connection that has not sent its first request yet. */
 export class Opening implements TransportSink, Deadline, Session {
-  /** A shutdown has nothing to wait for here. */
-  readonly answering = false;
+  /** Whether `fetch` decides: a shutdown waits for that. */
+  answering = false;
   readonly waits = "the opening handshake of a client";
 
   readonly #transport: Transport;
   readonly #context: ServerContext;
   readonly #peer: SessionPeer;
   readonly #shutdown: Shutdown;
+  /** Whether another object has the transport, or it is gone. */
+  #finished = false;
   /** The parser of a head that did not come in one chunk. */
   #parser: HeadParser<RequestHead> | undefined;
 
@@ -99,20 +123,70 @@ export class Opening implements TransportSink, Deadline, Session {
   #accept(received: RequestHead, rest: Bytes): boolean {
     const context = this.#context;
     const found = context.findSocket?.(received);
-    if (found === undefined) return false;
-    const { origins } = found.options;
-    const judged = judgeHandshake(received, context, this.#peer, this.#transport, origins, false);
-    if ("status" in judged) return false;
+    if (found === undefined) return context.fetch !== undefined && this.#ask(received, rest);
+    const { handler, options } = found;
+    const judge = (head: RequestHead, ask: boolean): HandshakeAcceptance | HandshakeRefusal =>
+      judgeHandshake(head, context, this.#peer, this.#transport, options.origins, ask);
+    // Behind a proxy, who asks is known only now.
+    const trusts = context.trustProxy !== undefined;
+    let judged = trusts ? undefined : judge(received, false);
+    if (judged !== undefined && "status" in judged) return false;
     const head = this.#peer.identify(received);
-    const request = { head: received, rest, transport: this.#transport };
-    const refusal = "status" in head ? head : accept(context, this.#peer, request, {
-      acceptance: judged,
-      handler: found.handler,
-      options: found.options,
-    });
+    if ("status" in head) return this.#refuse(received, rest, head);
+    judged ??= judge(head, true);
+    if ("status" in judged) return this.#refuse(head, rest, judged);
+    return this.#open({ head, rest }, { acceptance: judged, handler, options });
+  }
+
+  /** Has `fetch` decide about a handshake; false when `HttpSession` has to answer the request. */
+  #ask(received: RequestHead, rest: Bytes): boolean {
+    if (!isPlainHandshake(received)) return false;
+    const context = this.#context;
+    const head = this.#peer.identify(received);
+    if ("status" in head) return this.#refuse(received, rest, head);
+    this.answering = true;
+    const scene = { context, peer: this.#peer, transport: this.#transport };
+    const called = askFetch(context.fetch!, { head, departure: new Departure() }, scene);
+    if ("reason" in called) return this.#refuse(received, rest, called);
+    const { answer } = called;
+    const asked = { ...called.asked, rest };
+    if ("then" in answer) this.#await(asked, answer);
+    else this.#take(asked, answer);
+    return true;
+  }
+
+  /** Waits for an answer as long as no event of the transport can come between. */
+  async #await(asked: Asked, answer: Promise<Answer>): Promise<void> {
+    let settled: Answer | undefined;
+    this.#transport.pause();
+    answer.then((answer) => settled = answer);
+    for (let i = 0; i < MICROTASKS && settled === undefined; i++) await undefined;
+    this.#take(asked, settled ?? answer);
+  }
+
+  #take(asked: Asked, answer: Answer | Promise<Answer>): void {
+    // The server, or `fetch` itself, may have cut the connection meanwhile.
+    if (this.#finished) return;
+    if (!("then" in answer) && answer.decision !== undefined) {
+      this.#open(asked, answer.decision);
+      return;
+    }
     this.#over();
-    if (refusal === undefined) this.#shutdown.leave(this);
-    else this.#session().runOnce(received, rest, refusal);
+    this.#session().runAsked(asked, asked.rest, answer);
+  }
+
+  #open({ head, request, rest }: Opened, decision: UpgradeDecision): true {
+    const transport = this.#transport;
+    const refusal = accept(this.#context, this.#peer, { head, request, rest, transport }, decision);
+    if (refusal !== undefined) return this.#refuse(head, rest, refusal);
+    this.#over();
+    this.#shutdown.leave(this);
+    return true;
+  }
+
+  #refuse(head: RequestHead, rest: Bytes, refusal: HeadFault | HandshakeRefusal): true {
+    this.#over();
+    this.#session().runOnce(head, rest, refusal);
     return true;
   }
 
@@ -128,6 +202,7 @@ export class Opening implements TransportSink, Deadline, Session {
   }
 
   #over(): void {
+    this.#finished = true;
     this.#context.clock.stopDeadline(this, this.#context.handshakeTimeout);
   }
 }

@@ -13,28 +13,21 @@
 //    work. A client that has only ended its side gets its answer, as long as that gets on within
 //    `requestTimeout`.
 
-import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Deadline } from "../util/clock.ts";
-import { formatRefusal } from "../handshake/refusal.ts";
-import type { HandshakeAcceptance } from "../handshake/server.ts";
+import { formatRefusal, type HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Tracer } from "../connection/tracer.ts";
 import { requestFraming } from "../http/body.ts";
-import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
-import type { HeadResult } from "../http/head.ts";
-import {
-  finish,
-  type ReaderWatcher,
-  type ReadFailure,
-  TransportReader,
-} from "../transport/pull_reader.ts";
+import type { HeadFault, RequestHead } from "../http/head.ts";
+import { finish, type ReaderWatcher, TransportReader } from "../transport/pull_reader.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { UpgradeDecision, UpgradeOptions } from "./upgrade.ts";
+import type { UpgradeDecision } from "./upgrade.ts";
 import { accept, judgeHandshake, traceHandshake } from "./accept_handshake.ts";
-import { callFetch, refusalIn } from "./call_fetch.ts";
+import { type AskedRequest, askFetch } from "./ask_fetch.ts";
+import { type Answer, refusalIn } from "./call_fetch.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
+import { type FirstHead, HeadReader } from "./first_head.ts";
 import type { SessionPeer } from "./client_address.ts";
 import {
-  createRequest,
   hasBody,
   mayKeepAlive,
   mentionsWebSocket,
@@ -50,14 +43,6 @@ import type { Session, Shutdown } from "./shutdown.ts";
 /** What became of a request. */
 type Outcome = "upgraded" | "keep-alive" | "close";
 
-/** The result of the wait for the first head, where `Opening` has waited for it. */
-export interface FirstHead {
-  /** The head or what is wrong with it, or why there is none. */
-  readonly first: NonNullable<HeadResult<RequestHead>> | ReadFailure;
-  /** Whether a part of it has come. */
-  readonly started: boolean;
-}
-
 /** Serves one connection until it has ended, or has become a WebSocket connection. */
 export class HttpSession implements Session, ReaderWatcher, Deadline {
   /** Whether a request is being answered. */
@@ -69,7 +54,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   readonly #context: ServerContext;
   readonly #shutdown: Shutdown;
   readonly #fetch: FetchHandler | undefined;
-  readonly #parser;
+  readonly #heads: HeadReader;
   readonly #peer: SessionPeer;
   #once = false;
   #over = false;
@@ -90,7 +75,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     this.#context = context;
     this.#shutdown = shutdown;
     this.#fetch = fetch ?? context.fetch;
-    this.#parser = createRequestParser({ maxHeadSize: context.maxHeadSize });
+    this.#heads = new HeadReader(this.#reader, context);
     this.#peer = peer;
   }
 
@@ -149,10 +134,32 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
    * Answers the one request whose head has been read, with the bytes behind it, and ends the
    * connection after it. Never rejects.
    */
-  async runOnce(head: RequestHead, rest: Uint8Array, refusal?: HandshakeRefusal): Promise<void> {
+  async runOnce(
+    head: RequestHead,
+    rest: Uint8Array,
+    refusal?: HeadFault | HandshakeRefusal,
+  ): Promise<void> {
     this.#reader.unread(rest);
     this.#once = this.answering = true;
-    const outcome = await this.#serveOnce(head, refusal);
+    const outcome = await this.#answerOnce(() =>
+      refusal ? this.#refuse(refusal, head) : this.#answer(head)
+    );
+    if (outcome !== "upgraded") this.#end();
+  }
+
+  /**
+   * Answers the one request that `fetch` has been called with, and ends the connection after it.
+   * Never rejects.
+   */
+  async runAsked(
+    asked: AskedRequest,
+    rest: Uint8Array,
+    answer: Answer | Promise<Answer>,
+  ): Promise<void> {
+    this.#reader.unread(rest);
+    this.#once = this.answering = true;
+    this.#departure = asked.departure;
+    const outcome = await this.#answerOnce(async () => await this.#conclude(await answer, asked));
     if (outcome !== "upgraded") this.#end();
   }
 
@@ -190,12 +197,9 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     this.#context.error(error);
   }
 
-  async #serveOnce(
-    head: RequestHead,
-    refusal: HandshakeRefusal | undefined,
-  ): Promise<Outcome> {
+  async #answerOnce(answer: () => Promise<Outcome>): Promise<Outcome> {
     try {
-      const outcome = await (refusal ? this.#refuse(refusal, head) : this.#answer(head));
+      const outcome = await answer();
       this.#answered();
       if (outcome !== "upgraded") await this.#finish();
       return outcome;
@@ -250,7 +254,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
       if (refusal === undefined) return true;
       this.#tell(reasonOf(refusal));
     }
-    const { first: found } = first ?? await this.#awaitHead();
+    const { first: found } = first ?? await this.#heads.next();
     if (found === "closed") return false;
     const head = typeof found === "object" && "head" in found ? found.head : undefined;
     await this.#writeRefusal(refusal, head);
@@ -260,7 +264,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
 
   /** The next request's head; undefined when there is none and the connection has been ended. */
   async #readHead(known?: FirstHead): Promise<RequestHead | undefined> {
-    const { first, started } = known ?? await this.#awaitHead();
+    const { first, started } = known ?? await this.#heads.next();
     if (typeof first === "string") {
       const late = first === "timeout" && started;
       if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
@@ -276,25 +280,13 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     return undefined;
   }
 
-  async #awaitHead(): Promise<FirstHead> {
-    const { clock, handshakeTimeout } = this.#context;
-    const deadline = clock.now() + handshakeTimeout;
-    let started = false;
-    for (;;) {
-      const chunk = await this.#reader.read(deadline - clock.now());
-      if (typeof chunk === "string") return { first: chunk, started };
-      started = true;
-      const first = this.#parser.push(chunk);
-      if (first !== undefined) return { first, started };
-    }
-  }
-
   async #answer(received: RequestHead): Promise<Outcome> {
     const head = this.#peer.identify(received);
     if ("status" in head) return await this.#refuse(head, received);
     const { websocket } = this.#context;
     if (this.#fetch !== undefined) return await this.#answerByFetch(this.#fetch, head);
-    const judged = this.#judge(head, undefined);
+    const { transport } = this.#reader;
+    const judged = judgeHandshake(head, this.#context, this.#peer, transport, undefined);
     if ("status" in judged) return await this.#refuse(judged, head);
     return await this.#upgrade(head, { acceptance: judged, handler: websocket ?? {}, options: {} });
   }
@@ -303,7 +295,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     fetch: FetchHandler,
     head: RequestHead,
   ): Promise<Outcome> {
-    const { maxBodySize, stallTimeout, clock } = this.#context;
+    const { maxBodySize } = this.#context;
     const framing = requestFraming(head);
     if ("status" in framing) return this.#refuse(framing, head);
     if (framing.kind === "length" && framing.length > maxBodySize) {
@@ -316,14 +308,27 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
       ? new RequestBody(head, framing, reader, this.#context)
       : undefined;
     const departure = this.#departure = new Departure();
-    const { secure, remoteAddress } = this.#peer;
-    const request = createRequest(head, { body: body?.stream, secure, departure });
-    if ("reason" in request) return this.#refuse(request, head);
     if (reader.hasEnded) this.peerEnded();
+    const scene = { context: this.#context, peer: this.#peer, transport: reader.transport };
+    const called = askFetch(fetch, { head, departure, body }, scene);
+    if ("reason" in called) return this.#refuse(called, head);
+    const { asked, answer } = called;
+    return await this.#conclude("then" in answer ? await answer : answer, asked);
+  }
 
-    const tools = { tls: reader.transport.tls, remoteAddress };
-    const answer = await callFetch(fetch, request, tools, (own) => this.#judge(head, own), clock);
-    const { response, decision, error } = answer;
+  /** Does what `fetch` has decided. */
+  async #conclude(
+    answer: Answer,
+    { head, request, departure, body }: AskedRequest,
+  ): Promise<Outcome> {
+    if (answer.decision !== undefined) {
+      return await (body?.fault === undefined
+        ? this.#upgrade(head, answer.decision, request)
+        : this.#refuse(body.fault, head));
+    }
+    const { response, error } = answer;
+    const { stallTimeout } = this.#context;
+    const reader = this.#reader;
     // What a body fails with is the peer's mistake, and answered as such.
     if (error !== undefined && body?.fault === undefined && !departure.explains(error)) {
       this.#context.error(error);
@@ -332,7 +337,6 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
       response.body?.cancel().catch(() => {});
       return body?.fault === undefined ? "close" : this.#refuse(body.fault, head);
     }
-    if (decision !== undefined) return this.#upgrade(head, decision, request);
     const refused = refusalIn(answer, head);
     if (refused !== undefined) this.#tell(refused, head);
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
@@ -345,13 +349,6 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     const whole = await writeResponse(response, exchange);
     if (!whole) await body?.left(this.#context.requestTimeout);
     return whole ? "keep-alive" : "close";
-  }
-
-  #judge(
-    head: RequestHead,
-    origins: UpgradeOptions["origins"],
-  ): HandshakeAcceptance | HandshakeRefusal {
-    return judgeHandshake(head, this.#context, this.#peer, this.#reader.transport, origins);
   }
 
   #upgrade(

@@ -98,11 +98,11 @@ function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
  * Finds a socket by the target of a request alone; undefined where the server must know more first.
  */
 function findSocketOf(
-  { trustProxy, proxyProtocol }: ServerContext,
+  { proxyProtocol }: ServerContext,
   find: FindSocket | undefined,
   websocket: WebSocketHandler | undefined,
 ): FindSocket | undefined {
-  if (trustProxy !== undefined || proxyProtocol) return undefined;
+  if (proxyProtocol) return undefined;
   const choice = websocket && { handler: websocket, options: {} };
   return choice === undefined ? find : () => choice;
 }

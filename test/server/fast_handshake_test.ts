@@ -1,7 +1,15 @@
 // The short way of an opening handshake and the long one must be the same to a client: each case is told by what it gets.
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { connect, HandshakeError, serve, type ServeOptions } from "@sansocket/ws";
+import {
+  connect,
+  type FetchHandler,
+  HandshakeError,
+  serve,
+  type ServeOptions,
+  type Server,
+  type WebSocketConnection,
+} from "@sansocket/ws";
 import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
@@ -78,4 +86,117 @@ test("Opening answers a page request to a socket route with 426, and an upgrade 
   await ws.send("still there");
   assertEquals(await ws.receive(), "still there");
   await ws.close();
+});
+
+test("Opening upgrades within the chunk where fetch decides at once, async or not", async () => {
+  const decide = { open: (ws: WebSocketConnection) => ws.send("opened"), ...echo };
+  const deciders: Record<string, FetchHandler> = {
+    sync: (_request, { upgrade }) => upgrade(decide),
+    // deno-lint-ignore require-await
+    async: async (_request, { upgrade }) => upgrade(decide),
+    "async that awaits": async (_request, { upgrade }) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return upgrade(decide);
+    },
+    thrown: (_request, { upgrade }) => {
+      throw upgrade(decide);
+    },
+    "a copy": (_request, { upgrade }) => {
+      const response = upgrade(decide);
+      return new Response(response.body, response);
+    },
+    "a clone": (_request, { upgrade }) => upgrade(decide).clone(),
+    "more fields": (_request, { upgrade }) => {
+      const response = upgrade(decide);
+      response.headers.append("x-more", "1");
+      return response;
+    },
+  };
+  for (const [name, fetch] of Object.entries(deciders)) {
+    for (const trustProxy of [undefined, 1]) {
+      await using server = await serve({ port: 0, fetch, ...(trustProxy && { trustProxy }) });
+      const ws = await connect(server.url);
+      assertEquals([name, await ws.receive()], [name, "opened"]);
+      assertEquals(ws.response?.headers.get("x-more"), name === "more fields" ? "1" : null);
+      await ws.send("on");
+      assertEquals(await ws.receive(), "on");
+      await ws.close();
+    }
+  }
+});
+
+test("Opening gives fetch a real Request, and ws.request is that one while the program keeps it", async () => {
+  const kept: Request[] = [];
+  const seen: [same: boolean, url: string, note: string | null][] = [];
+  await using server = await serve({
+    port: 0,
+    fetch(request, { upgrade }) {
+      const copy = new Request(request, { headers: { "x-copied": "1" } });
+      assertEquals([copy.url, request instanceof Request], [request.url, true]);
+      if (request.url.endsWith("keep")) kept.push(request);
+      return upgrade({
+        message(ws) {
+          seen.push([ws.request === kept[0], ws.request.url, ws.request.headers.get("x-note")]);
+          ws.send("seen");
+        },
+      });
+    },
+  });
+  for (const path of ["keep", "drop"]) {
+    const ws = await connect(`${server.url}${path}`, { headers: { "x-note": path } });
+    await ws.send("look");
+    await ws.receive();
+    await ws.close();
+  }
+  assertEquals(seen, [
+    [true, `${server.url.replace("ws", "http")}keep`, "keep"],
+    [false, `${server.url.replace("ws", "http")}drop`, "drop"],
+  ]);
+});
+
+test("Opening hands over what fetch does not upgrade: a page, a refusal, an error, nothing", async () => {
+  const errors: unknown[] = [];
+  const answers: Record<string, () => unknown> = {
+    "418": () => new Response("a page", { status: 418 }),
+    "403": () => Promise.resolve(new Response("no", { status: 403 })),
+    "500": () => {
+      throw new Error("mine");
+    },
+    "500 ": () => undefined,
+    "500  ": async () => {
+      await Promise.resolve();
+      throw new Error("late");
+    },
+  };
+  for (const [status, answer] of Object.entries(answers)) {
+    await using server = await serve({
+      port: 0,
+      error: (error) => errors.push(error),
+      fetch: answer as FetchHandler,
+    });
+    const error = await assertRejects(() => connect(server.url), HandshakeError);
+    assertEquals([status, error.status], [status, Number(status)]);
+    assertEquals(server.stats().connections, 0);
+  }
+  assertEquals(errors.map((error) => (error as Error).message), [
+    "mine",
+    "Expected fetch to return a Response, got undefined",
+    "late",
+  ]);
+});
+
+test("Opening takes an upgrade of a fetch that closes the server for none", async () => {
+  for (const later of [false, true]) {
+    let closed: Promise<void> | undefined;
+    const server: Server = await serve({
+      port: 0,
+      fetch(_request, { upgrade }) {
+        closed = server.close();
+        return later ? Promise.resolve(upgrade(echo)) : upgrade(echo);
+      },
+    });
+    const error = await assertRejects(() => connect(server.url), HandshakeError);
+    assertEquals([later, error.status], [later, 503]);
+    await closed;
+  }
 });

@@ -44,6 +44,9 @@ const testedElsewhere: Record<string, string> = {
     "types and tables; test/util/check_options_test.ts has samples of each",
   "src/reconnect/reconnecting_connection.ts": "test/reconnect/reconnect_test.ts drives all of it",
   "src/reconnect/reconnector.ts": "test/reconnect/reconnect_test.ts drives all of it",
+  "src/server/ask_fetch.ts":
+    "test/server/fast_handshake_test.ts and http_session_test.ts ask by it",
+  "src/server/first_head.ts": "test/server/http_session_test.ts waits for heads of all kinds",
   "src/connection/publishing.ts":
     "hardly more than types; test/topics/topics_test.ts has topics, and connections without",
   "src/topics/backplane.ts": "types only; test/topics/backplane_suite.ts drives every driver",
