@@ -9,7 +9,6 @@
 import { abortReason } from "../util/abort.ts";
 import { Deque } from "../util/deque.ts";
 import { handled } from "../util/promises.ts";
-import { utf8Length } from "../util/utf8.ts";
 import type { Message } from "../connection/message.ts";
 import { Receivers } from "../connection/receivers.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
@@ -105,6 +104,7 @@ export class Inbox {
   }
 }
 
+/** What a message counts. A text counts its code units, which tell its memory. */
 function sizeOf(message: Message): number {
-  return 16 + (typeof message === "string" ? utf8Length(message) : message.byteLength);
+  return 16 + message.length;
 }
