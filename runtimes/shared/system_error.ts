@@ -48,6 +48,8 @@ function codeOf(cause: unknown): string | undefined {
   // Node's own permission model calls it so. Deno has a class for it, except for a name that it may
   // not look up.
   if (name === "NotCapable" || isLookupDenied(message)) return "ERR_ACCESS_DENIED";
+  // A name that is too long, or has an empty label.
+  if (/^getaddrinfo (?:EINVAL|ENAMETOOLONG)|^invalid host /.test(message)) return "ENOTFOUND";
   if (typeof code !== "string") {
     if (!/^failed to lookup address/.test(message)) return undefined;
     return /temporary/i.test(message) ? "EAI_AGAIN" : "ENOTFOUND";

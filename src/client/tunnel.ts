@@ -73,8 +73,8 @@ async function dialProxy(
       tls: url.protocol === "https:" ? tls : undefined,
     });
   } catch (cause) {
-    // A mistake in the options is the caller's.
-    if (signal.aborted || (cause as Error).name === "TypeError") throw cause;
+    // A mistake in the options, or a port that cannot be, is the caller's.
+    if (signal.aborted || /^(?:Type|Range)Error$/.test((cause as Error).name)) throw cause;
     throw new ProxyError(`The ${name} cannot be reached: ${(cause as Error).message}`, { cause });
   }
 }

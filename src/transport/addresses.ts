@@ -145,7 +145,8 @@ export async function ask(
     });
   }
   const isAddress = (one: unknown): boolean => typeof one === "string" && !!familyOf(one);
-  if (Array.isArray(found) && found.every(isAddress)) return found;
+  // A list may have holes, which `every()` passes over.
+  if (Array.isArray(found) && Array.from(found).every(isAddress)) return found;
   const wrong: unknown = Array.isArray(found) ? found.find((one) => !isAddress(one)) : found;
   throw new TypeError(`Expected a list of IP addresses from lookup, got ${describe(wrong)}`);
 }

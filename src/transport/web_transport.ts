@@ -73,6 +73,8 @@ class WebTransport implements Transport {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #gone = false;
+  /** Whether the streams ended before anything owned them, which its owner has to learn. */
+  #unreported: { readonly error: Error | undefined } | undefined;
   /** Octets that were dropped with the streams. */
   #lost = 0;
 
@@ -129,6 +131,7 @@ class WebTransport implements Transport {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    if (this.#unreported !== undefined) return this.#report(this.#unreported.error);
     if (this.#arrived === undefined) this.#read();
     else queueMicrotask(() => this.#pump());
   }
@@ -203,7 +206,14 @@ class WebTransport implements Transport {
     const reason = error ?? new Error("The transport was destroyed");
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
-    queueMicrotask(() => this.sink.closed(error));
+    this.#report(error);
+  }
+
+  #report(error: Error | undefined): void {
+    queueMicrotask(() => {
+      this.#unreported = this.sink === unowned ? { error } : undefined;
+      this.sink.closed(error);
+    });
   }
 }
 

@@ -277,6 +277,22 @@ test("connect() rejects with what a socket that dial() gives fails with", async 
   );
 });
 
+test("connect() rejects at once with what ended the streams that dial() gives", async () => {
+  const broken = new Error("The tunnel is broken");
+  const fail = (controller: { error(reason: unknown): void }): void => controller.error(broken);
+  const streams: (() => DialledStream)[] = [
+    () => ({ readable: new ReadableStream({ start: fail }), writable: new WritableStream() }),
+    () => ({ readable: new ReadableStream(), writable: new WritableStream({ start: fail }) }),
+  ];
+  for (const dial of streams) {
+    for (const url of ["ws://a.example", "wss://a.example"]) {
+      const connecting = connect(url, { dial, handshakeTimeout: 2 ** 31 - 1 });
+      const error = await assertRejects(() => connecting, Error);
+      assertEquals(error.message.includes("The tunnel is broken"), true);
+    }
+  }
+});
+
 test("connect() gives dial() the path of a unix socket", async () => {
   const paths: unknown[] = [];
   await assertRejects(

@@ -71,6 +71,17 @@ for (const stage of ["proxy", "server"] as const) {
   }
 }
 
+test("connect() refuses a port of a proxy that cannot be, as its caller's mistake", async () => {
+  for (const scheme of ["http", "https", "socks5"]) {
+    const connecting = connect("ws://a.example", { proxy: `${scheme}://127.0.0.1:0` });
+    const error = await assertRejects(() => connecting, RangeError) as Error & { code?: string };
+    assertEquals([error.code, error.message], [
+      "ERANGE",
+      "Expected port to be a whole number from 1 to 65535, got 0",
+    ]);
+  }
+});
+
 test("connect() refuses TLS options of a proxy that do not go together, as its caller's mistake", async () => {
   await using server = await RawServer.listen();
   const url = `https://127.0.0.1:${server.port}`;

@@ -313,6 +313,7 @@ test("dialHost() refuses what is no list of IP addresses from lookup", async () 
       [null, "null"],
       [undefined, "undefined"],
       [[undefined], "undefined"],
+      [Object.assign([], { 1: one }), "undefined"],
       [[{ address: one }], "an object"],
     ]
   ) {

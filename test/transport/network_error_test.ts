@@ -95,6 +95,19 @@ test("serve() and connect() with an unknown host reject with ENOTFOUND", async (
   }
 });
 
+test("connect() to a name that cannot be rejects with ENOTFOUND, too", async () => {
+  for (const hostname of ["a..b", "a.".repeat(150) + "test", "a".repeat(64) + ".test"]) {
+    for (const scheme of ["ws", "wss"]) {
+      const port = scheme === "ws" ? 80 : 443;
+      assertEquals(await told(connect(`${scheme}://${hostname}/`)), [
+        `Could not connect to ${hostname}:${port}: the host name is not known; check how it is spelt (ENOTFOUND)`,
+        "ENOTFOUND",
+        "Error",
+      ]);
+    }
+  }
+});
+
 test("connect() where nothing listens rejects with ECONNREFUSED", async () => {
   const port = await freePort();
   for (const scheme of ["ws", "wss"]) {
