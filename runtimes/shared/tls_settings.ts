@@ -103,8 +103,8 @@ export function serverSettings({ tls: options, sniFailed }: SecureListenOptions)
  */
 export function clientSettings(options: TlsClientOptions, hostname: string): ConnectionOptions {
   const { rejectUnauthorized = true, checkServerIdentity } = options;
-  const isAddress = hostname.includes(":") || /^\d+(\.\d+){3}$/.test(hostname);
-  const servername = options.servername ?? (isAddress ? undefined : hostname);
+  const host = options.servername ?? hostname;
+  const isAddress = host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
   const common = commonSettings(options);
   if (common.key !== undefined || common.pfx !== undefined || common.crl !== undefined) {
     createContext(common);
@@ -112,9 +112,9 @@ export function clientSettings(options: TlsClientOptions, hostname: string): Con
   return {
     ...common,
     // The name to find in the certificate; RFC 6066 section 3 has no addresses in `servername`.
-    host: options.servername ?? hostname,
+    host,
     rejectUnauthorized,
-    ...(servername === undefined ? {} : { servername }),
+    ...(isAddress ? {} : { servername: host }),
     ...(checkServerIdentity === undefined ? {} : {
       checkServerIdentity:
         ((hostname, certificate) =>

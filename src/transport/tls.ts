@@ -125,7 +125,10 @@ export interface TlsPeerCertificate {
 
 /** TLS for a client. */
 export interface TlsClientOptions extends TlsCommonOptions {
-  /** The name to ask for and to find in the server's certificate. Default: the host of the URL. */
+  /**
+   * The name to ask for and to find in the server's certificate, or the IP address to find there.
+   * Default: the host of the URL.
+   */
   readonly servername?: string;
   /**
    * Whether the server's certificate is checked. With false any certificate is taken, so any server

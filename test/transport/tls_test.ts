@@ -125,6 +125,24 @@ test("connect() takes a name to find in the certificate", async () => {
   assertEquals(await ask(server.url, { tls }), ["other.test", null]);
 });
 
+test("connect() takes an IP address to find in the certificate, and asks for none by name", async () => {
+  const [one, six] = await Promise.all(
+    ["192.0.2.1", "2001:db8::1"].map((hostname) =>
+      createDevelopmentCertificate({ hostnames: [hostname] })
+    ),
+  );
+  for (const [certificate, servername] of [[one!, "192.0.2.1"], [six!, "2001:db8::1"]] as const) {
+    await using server = await serveInfo(certificate);
+    assertEquals(await ask(server.url, { tls: { ca: certificate.cert, servername } }), [
+      null,
+      null,
+    ]);
+    const tls = { ca: certificate.cert, servername: "192.0.2.2" };
+    const error = await assertRejects(() => connect(server.url, { tls }), Error);
+    assertMatch(error.message, /certificate is for another name/);
+  }
+});
+
 test("connect() takes any certificate when it is told to", async () => {
   await using server = await serveInfo(other);
   assertEquals(await ask(server.url, { tls: { rejectUnauthorized: false } }), [null, null]);
