@@ -2,7 +2,7 @@
 
 import { abortReason, onAbort } from "../util/abort.ts";
 import type { Timers } from "../util/clock.ts";
-import { HandshakeError } from "../protocol/errors.ts";
+import { codeOf, HandshakeError } from "../protocol/errors.ts";
 import {
   type BrowserRule,
   type BrowserRules,
@@ -38,6 +38,8 @@ export interface BrowserConnectOptions extends BrowserLimits, UnavailableOptions
   readonly signal?: AbortSignal;
 }
 
+/** The code of a failure of which the browser does not say what it was. */
+const UNKNOWN = "EHANDSHAKE";
 const NOT_SAID = "a browser does not say why, its console may";
 
 /** What a browser does itself, or does not do. */
@@ -197,7 +199,7 @@ export function createBrowserConnect(
           const { error, message } = event as NativeError;
           const why = (error as Error | undefined)?.message || message || NOT_SAID;
           const text = `The opening handshake with ${url} failed: ${why}`;
-          reject(new HandshakeError(text, { cause: error }));
+          reject(new HandshakeError(text, { cause: error, code: codeOf(error) ?? UNKNOWN }));
         });
       socket.addEventListener("error", fail);
       socket.addEventListener("close", fail);
@@ -220,6 +222,6 @@ function start(Native: NativeWebSocketClass, url: string, protocols: string[]): 
     // The caller's mistake, as on the other runtimes: a URL or a subprotocol.
     if (name === "SyntaxError") throw new SyntaxError(message, { cause });
     // Such as `ws:` on a page with `https:`.
-    throw new HandshakeError(message, { cause });
+    throw new HandshakeError(message, { cause, code: UNKNOWN });
   }
 }

@@ -116,7 +116,8 @@ export class HandshakeError extends Error {
    * server that ended the connection in place of an answer, as most servers for TLS do. `EHTTP`:
    * the answer is no HTTP. `ESTATUS`, `EUPGRADE`, `EACCEPT`, `EEXTENSION`, `ESUBPROTOCOL`: the
    * answer does not accept the handshake; see {@linkcode HandshakeFault}. `EREDIRECT`: it leads
-   * where a client does not follow. Otherwise it is the code of the cause, such as `ECONNRESET`.
+   * where a client does not follow. `EHANDSHAKE`: a browser, which does not say what failed.
+   * Otherwise it is the code of the cause, such as `ECONNRESET`.
    */
   readonly code: string | undefined;
   /** The status that the server answered with; undefined when there was no valid answer. */
