@@ -7,6 +7,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import net from "node:net";
 import process from "node:process";
 import { connect, type ConnectOptions, HandshakeError, serve } from "@sansocket/ws";
 import { computeAccept } from "../../src/handshake/key.ts";
@@ -199,6 +200,33 @@ test("connect() stops when its signal fires, with the signal's reason", async ()
   controller.abort(reason);
   assertStrictEquals(await assertRejects(() => connecting, Error), reason);
   assertEquals((await peer.takeRest()).length, 0);
+});
+
+test("connect() leaves no socket behind, whenever its signal fires", async () => {
+  const open = new Set<net.Socket>();
+  let accepted = 0;
+  const server = net.createServer((socket) => {
+    accepted++;
+    open.add(socket);
+    socket.on("error", () => {}).on("close", () => open.delete(socket)).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const reason = new Error("Enough");
+  for (let i = 0; i < 200; i++) {
+    const controller = new AbortController();
+    const attempt = connect(`ws://127.0.0.1:${port}/`, { signal: controller.signal });
+    const ended = assertRejects(() => attempt, Error, "Enough");
+    for (let turns = i % 20; turns > 0; turns--) await undefined;
+    if (i % 3 === 0) await settled();
+    controller.abort(reason);
+    await ended;
+  }
+  // A connection behind all of these: what they have opened is there by then.
+  await assertRejects(() => connect(`ws://127.0.0.1:${port}/`, { handshakeTimeout: 200 }), Error);
+  while (open.size > 0) await settled();
+  assertEquals([accepted > 0, open.size], [true, 0]);
+  server.close();
 });
 
 test("connect() does not begin when its signal has fired", async () => {
