@@ -151,7 +151,8 @@ export class SendQueue {
       if (queue === "refuse") return this.#refuse("ENOTCONN", "There is no connection now");
     }
     const size = sizeOf(message);
-    if (queue === "drop-oldest") {
+    // One that would not fit even alone drops nothing but itself.
+    if (queue === "drop-oldest" && this.#keptSize + size <= maxQueuedAmount) {
       while (this.size + size > maxQueuedAmount && this.#waiting.count > 0) this.#drop();
     }
     const drops = queue === "drop-oldest" || queue === "drop-newest";
