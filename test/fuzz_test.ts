@@ -18,6 +18,7 @@ const RUNS: Readonly<Record<string, number>> = {
   realms: 200,
   sending: 60,
   duplex: 150,
+  history: 1_000,
   schedules: 200,
   presence: 200,
   outages: 200,
