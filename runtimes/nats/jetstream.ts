@@ -121,7 +121,10 @@ export class JetStream {
     }
     const more = { retention: "limits", discard: "old", storage: "file", num_replicas: 1 };
     try {
-      return await this.request(`STREAM.CREATE.${config.name}`, { ...config, ...more });
+      const all = { ...config, ...more };
+      const made = await this.request<StreamInfo>(`STREAM.CREATE.${config.name}`, all);
+      // Where another process is just making it, the answer may not say yet when that was.
+      return isDated(made) ? made : await look();
     } catch (error) {
       // Another process has made it meanwhile, perhaps in another way.
       return await look().catch(() => Promise.reject(error));
@@ -136,7 +139,7 @@ export class JetStream {
     const late = systemClock.now() + PATIENCE;
     while (true) {
       const info = await this.request<StreamInfo>(`STREAM.INFO.${name}`);
-      if (!info.created.startsWith("0001-")) return info;
+      if (isDated(info)) return info;
       if (systemClock.now() > late) {
         throw new Error("JetStream has not started its streams in time");
       }
@@ -340,4 +343,8 @@ export function text(octets: Uint8Array): string {
 
 function base36(number: number): string {
   return number.toString(36);
+}
+/** Whether the server knows when a stream was made: until then it says the year 1. */
+function isDated({ created }: StreamInfo): boolean {
+  return !created.startsWith("0001-");
 }
