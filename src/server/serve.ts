@@ -98,13 +98,16 @@ function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
  * Finds a socket by the target of a request alone; undefined where the server must know more first.
  */
 function findSocketOf(
-  { proxyProtocol }: ServerContext,
+  { trustProxy, proxyProtocol }: ServerContext,
   find: FindSocket | undefined,
   websocket: WebSocketHandler | undefined,
 ): FindSocket | undefined {
   if (proxyProtocol) return undefined;
   const choice = websocket && { handler: websocket, options: {} };
-  return choice === undefined ? find : () => choice;
+  if (choice !== undefined) return () => choice;
+  // Behind a proxy the request is judged once it is known who asks, and a route may have an answer
+  // to what is no handshake: `fetch` of the router decides.
+  return trustProxy === undefined ? find : undefined;
 }
 
 class RunningServer implements Server {

@@ -92,7 +92,7 @@ test("Opening upgrades within the chunk where fetch decides at once, async or no
   const decide = { open: (ws: WebSocketConnection) => ws.send("opened"), ...echo };
   const deciders: Record<string, FetchHandler> = {
     sync: (_request, { upgrade }) => upgrade(decide),
-    // deno-lint-ignore require-await
+    // deno-lint-ignore require-await -- As users write it.
     async: async (_request, { upgrade }) => upgrade(decide),
     "async that awaits": async (_request, { upgrade }) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -198,5 +198,30 @@ test("Opening takes an upgrade of a fetch that closes the server for none", asyn
     const error = await assertRejects(() => connect(server.url), HandshakeError);
     assertEquals([later, error.status], [later, 503]);
     await closed;
+  }
+});
+
+test("Opening leaves what is no handshake to the fetch of a socket's route, behind proxies too", async () => {
+  for (const trustProxy of [undefined, 1]) {
+    await using server = await serve({
+      port: 0,
+      routes: {
+        "/rooms/:room": {
+          websocket: (ws) => ws.send(`in ${ws.data.room}`),
+          fetch: () => new Response("the page of the room"),
+        },
+      },
+      ...(trustProxy && { trustProxy }),
+    });
+    const url = `${server.url}rooms/lobby`;
+    const page = await fetch(url);
+    assertEquals([trustProxy, page.status, await page.text()], [
+      trustProxy,
+      200,
+      "the page of the room",
+    ]);
+    const ws = await connect(url);
+    assertEquals(await ws.receive(), "in lobby");
+    await ws.close();
   }
 });
