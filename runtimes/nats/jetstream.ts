@@ -344,6 +344,7 @@ export function text(octets: Uint8Array): string {
 function base36(number: number): string {
   return number.toString(36);
 }
+
 /** Whether the server knows when a stream was made: until then it says the year 1. */
 function isDated({ created }: StreamInfo): boolean {
   return !created.startsWith("0001-");

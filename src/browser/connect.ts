@@ -1,7 +1,7 @@
 // connect() of a browser, over its native WebSocket class.
 
 import { abortReason, onAbort } from "../util/abort.ts";
-import type { Timers } from "../util/clock.ts";
+import { LONGEST_TIMER, type Timers } from "../util/clock.ts";
 import { codeOf, HandshakeError } from "../protocol/errors.ts";
 import {
   type BrowserRule,
@@ -19,9 +19,6 @@ import {
 import type { NativeError, NativeWebSocket, NativeWebSocketClass } from "./native_socket.ts";
 import { pageClock } from "./page_clock.ts";
 import { toSocketUrl } from "./url.ts";
-
-/** The longest time for a timer, in milliseconds; with a longer one it would fire at once. */
-const LONGEST_TIMER = 2_147_483_647;
 
 /** The options of `connect()` in a browser. Those of other runtimes are refused. */
 export interface BrowserConnectOptions extends BrowserLimits, UnavailableOptions {

@@ -530,4 +530,5 @@ function toPayload(data: string | BinaryData): Uint8Array {
 
 const TRACE_ARGUMENT: OptionTable<{ trace: TraceFunction | TraceOptions }> = { trace };
 
-const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
+/** What each option of `receive()` may be. */
+export const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };

@@ -13,8 +13,6 @@ import {
 import { LONGEST_TIMER } from "../util/clock.ts";
 import { trace, type TraceFunction, type TraceOptions } from "./trace.ts";
 
-export { LONGEST_TIMER };
-
 /** The limits of a connection, and their defaults; each is an option. */
 export interface ConnectionLimits {
   /**

@@ -7,7 +7,6 @@ import {
   checkOptions,
   type OptionRule,
   type OptionTable,
-  signal,
   textOrTexts,
   unjudged,
   without,
@@ -17,7 +16,8 @@ import type { HeadersSource } from "../util/platform.ts";
 import { encodeUtf8, utf8Length } from "../util/utf8.ts";
 import { checkSendOptions, contentOf, isPrepared, type SendOptions } from "../protocol/sendable.ts";
 import { parseTarget } from "../handshake/unix_url.ts";
-import { dispatcherOf, type WebSocketConnection } from "../connection/connection.ts";
+import { dispatcherOf, RECEIVE_OPTIONS } from "../connection/connection.ts";
+import type { WebSocketConnection } from "../connection/connection.ts";
 import { resolveLimits } from "../connection/limits.ts";
 import { checkSource } from "../connection/message_source.ts";
 import { type Connect, CONNECT_OPTIONS, type ConnectOptions } from "../client/connect.ts";
@@ -119,8 +119,6 @@ function valueFor<Value>(
   if (typeof value !== "function") return value;
   return (value as (attempt: ReconnectAttempt) => Value | Promise<Value>)(attempt);
 }
-
-const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -9,7 +9,7 @@
 //    may end next.
 
 import { CloseCode, encodeCloseBody } from "../protocol/close_frame.ts";
-import { LONGEST_TIMER } from "../connection/limits.ts";
+import { LONGEST_TIMER } from "../util/clock.ts";
 import {
   checkOptions,
   milliseconds,

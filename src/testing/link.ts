@@ -1,7 +1,7 @@
 // What a test does to one connection of a network in memory.
 
 import { describe } from "../util/check_options.ts";
-import { LONGEST_TIMER } from "../connection/limits.ts";
+import { LONGEST_TIMER } from "../util/clock.ts";
 import { lost } from "../transport/network_error.ts";
 import type { MemoryTransport } from "./memory_transport.ts";
 

@@ -8,7 +8,7 @@
 // 3. The broker is up while the driver says so and something is heard, as probe.ts has it.
 
 import { type Bytes, EMPTY } from "../util/bytes.ts";
-import { type Clock, systemClock } from "../util/clock.ts";
+import { type Clock, LONGEST_TIMER, systemClock } from "../util/clock.ts";
 import { encodeUtf8 } from "../util/utf8.ts";
 import { defer, handled, tell } from "../util/promises.ts";
 import { Opcode } from "../protocol/frame_header.ts";
@@ -16,7 +16,6 @@ import type { PreparedMessage } from "../protocol/prepared_message.ts";
 import { contentOf } from "../protocol/sendable.ts";
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import { processId } from "../connection/id.ts";
-import { LONGEST_TIMER } from "../connection/limits.ts";
 import type {
   Backplane,
   BackplaneSink,

@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
-import {
-  type ConnectionLimits,
-  LONGEST_TIMER,
-  resolveLimits,
-} from "../../src/connection/limits.ts";
+import { type ConnectionLimits, resolveLimits } from "../../src/connection/limits.ts";
+import { LONGEST_TIMER } from "../../src/util/clock.ts";
 import { test } from "../support/test.ts";
 
 const counts = ["maxMessageSize", "maxFragments", "maxBufferedAmount"] as const;
