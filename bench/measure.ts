@@ -97,13 +97,15 @@ class ServerStage implements Stage {
   }
 
   async start(bundle: Bundle): Promise<void> {
-    const { name, runtime, environment, server: program } = this.#subject;
-    const { compressed, mode } = this.#scenario;
+    const { name, runtime, environment, servers } = this.#subject;
+    const { compressed, mode, shape } = this.#scenario;
+    const [program, ...own] = servers[shape]!;
     const args = [
+      ...own,
       ...(compressed ? ["--compression"] : []),
       ...(mode === "broadcast" ? ["--broadcast"] : []),
     ];
-    const command = commandOf(runtime, bundle.path(program!), args);
+    const command = commandOf(runtime, bundle.path(program), args);
     const server = new Child(name, pinned("server", command), environment);
     this.#children.push(server);
     const { port } = await server.next("listening", START);

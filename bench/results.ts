@@ -7,7 +7,7 @@ export interface Cell {
   readonly round: number;
   readonly scenario: string;
   readonly subject: string;
-  /** The larger scenario that this one was measured in turns with, to be compared with it and nothing else. */
+  /** The scenario that this one was measured in turns with, to be compared with it and nothing else. */
   readonly beside?: string;
 }
 
@@ -59,7 +59,7 @@ export interface Results {
 /** A figure of a run. */
 export type Figure = "cpu" | "rate" | "p50" | "p99" | "bytes" | "generator";
 
-/** A figure of a subject in a scenario, by round; `beside` a larger one where that is named. */
+/** A figure of a subject in a scenario, by round; `beside` another one where that is named. */
 export function byRound(
   { runs }: Pick<Results, "runs">,
   subject: string,

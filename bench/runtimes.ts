@@ -1,7 +1,7 @@
 // Where the runtimes are, what they need, and how to start a program on one.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -81,7 +81,7 @@ export async function bundle(): Promise<Bundle> {
     ...code,
     // Of tsup.config.ts only that: here the runtime is found when the program runs.
     config: false,
-    entry: { server: join(here, "ours/server.mjs"), client: join(here, "ours/client.mjs") },
+    entry: readdirSync(join(here, "ours")).map((name) => join(here, "ours", name)),
     outDir: folder,
     outExtension: () => ({ js: ".mjs" }),
     format: ["esm"],

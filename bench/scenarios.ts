@@ -3,6 +3,13 @@
 /** What the connections do. */
 export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client";
 
+/**
+ * How the server's program is written: "hooks" has one set of hooks for all, "fetch" decides at once in a function that
+ * looks at the address, "field" looks at a header field too, "async" returns a promise, and "attach" has the
+ * `http.Server` of `node:http`.
+ */
+export type Shape = "hooks" | "fetch" | "field" | "async" | "attach";
+
 /** What messages are made of; "utf8" is text of characters of one to four octets, mixed. */
 export type Kind = "binary" | "text" | "utf8" | "json";
 
@@ -11,6 +18,7 @@ export interface Scenario {
   readonly name: string;
   readonly mode: Mode;
   readonly kind: Kind;
+  readonly shape: Shape;
   /** Connections; with "connect", handshakes under way at once. */
   readonly connections: number;
   /** Messages in flight on each connection; of a broadcast, in all. */
@@ -38,7 +46,17 @@ function scenario(
 ): Scenario {
   const name = `${prefix}-${connections}x${depth}-${size}`;
   const compressed = kind === "json";
-  return { name, mode, kind, connections, depth, size: sizes[size], senders: 1, compressed };
+  return {
+    name,
+    mode,
+    kind,
+    shape: "hooks",
+    connections,
+    depth,
+    size: sizes[size],
+    senders: 1,
+    compressed,
+  };
 }
 
 function* matrix(prefix: string, kind: Kind): Generator<Scenario> {
@@ -61,6 +79,7 @@ function broadcast(connections: number, depth: number, senders = 1): Scenario {
     name,
     mode: "broadcast",
     kind: "binary",
+    shape: "hooks",
     connections,
     depth,
     size: 128,
@@ -77,6 +96,15 @@ const compressedBroadcast: Scenario = {
   size: 1100,
   compressed: true,
 };
+
+function handshake(): Scenario {
+  return { ...scenario("connect", "connect", "binary", 64), name: "connect-64" };
+}
+
+/** The same, of programs that are written otherwise. */
+function shaped(shape: Shape, scenario: Scenario): Scenario {
+  return { ...scenario, name: `${scenario.name}-${shape}`, shape };
+}
 
 function idle(connections: number): Scenario {
   return { ...scenario("idle", "idle", "binary", connections), name: `idle-${connections}` };
@@ -95,9 +123,14 @@ export const scenarios: readonly Scenario[] = [
   broadcast(5000, 1),
   broadcast(5000, 8),
   compressedBroadcast,
-  { ...scenario("connect", "connect", "binary", 64), name: "connect-64" },
+  handshake(),
+  shaped("fetch", handshake()),
+  shaped("async", handshake()),
+  shaped("attach", handshake()),
   idle(1000),
   idle(5000),
+  shaped("field", idle(5000)),
+  shaped("attach", idle(5000)),
   idle(10_000),
   scenario("deflate", "echo", "json", 64, 1, "1k"),
   scenario("deflate", "echo", "json", 64, 32, "1k"),
@@ -137,8 +170,21 @@ export function unitOf({ mode }: Scenario): string {
   }
 }
 
+/** What a program is written like, for people; nothing for hooks alone. */
+const shapes: Readonly<Record<Shape, string>> = {
+  hooks: "",
+  fetch: " through fetch",
+  field: " through fetch, which reads a field",
+  async: " through an async fetch",
+  attach: " on node:http",
+};
+
 /** A row's title for people. */
 export function titleOf(scenario: Scenario): string {
+  return `${workOf(scenario)}${shapes[scenario.shape]}`;
+}
+
+function workOf(scenario: Scenario): string {
   const { mode, kind, connections, depth, size, senders, compressed } = scenario;
   const octets = size >= 1 << 20
     ? `${size >> 20} MiB`

@@ -1,5 +1,7 @@
 // What is measured against what: programs, and the runtime that each runs on.
 
+import type { Kind, Mode, Shape } from "./scenarios.ts";
+
 /** A family of runtimes: the columns of the report. */
 export type Family = "node" | "bun" | "deno";
 
@@ -9,14 +11,17 @@ export type RuntimeName = "bun" | "deno" | `node${number}`;
 /** What speaks. "native" is the WebSocket that the runtime itself has; "raw" a plain TCP echo. */
 export type Engine = "ours" | "ws" | "ws-bufferutil" | "crossws" | "undici" | "native" | "raw";
 
+/** A program below bench/, and its arguments. */
+export type Program = readonly [file: string, ...args: string[]];
+
 /** A program on a runtime. */
 export interface Subject {
   /** Such as "ours-node20". */
   readonly name: string;
   readonly engine: Engine;
   readonly runtime: RuntimeName;
-  /** The server's program below bench/, if there is a server. */
-  readonly server?: string;
+  /** The server's programs, for each shape that there is. */
+  readonly servers: Readonly<Partial<Record<Shape, Program>>>;
   /** Which client of the client program. */
   readonly client?: string;
   /** Whether it compresses when it is told to. */
@@ -29,35 +34,71 @@ export function familyOf(runtime: RuntimeName): Family {
   return runtime === "bun" || runtime === "deno" ? runtime : "node";
 }
 
+type Draft = Partial<Subject> & Pick<Subject, "engine">;
+
+const ours: Subject["servers"] = {
+  hooks: ["ours/server.mjs"],
+  fetch: ["ours/fetch.mjs"],
+  field: ["ours/fetch.mjs", "--field"],
+  async: ["ours/fetch.mjs", "--async"],
+};
+
+/** On a port of its own, and on a server of `node:http` where something comes before the answer. */
+const wsServers: Subject["servers"] = {
+  hooks: ["peers/ws.mjs"],
+  fetch: ["peers/ws.mjs", "--fetch"],
+  field: ["peers/ws.mjs", "--field"],
+  async: ["peers/ws.mjs", "--async"],
+  attach: ["peers/ws.mjs", "--attach"],
+};
+
+/** Servers that know no other shape: a function looks at each request. */
+function inFetch(file: string): Subject["servers"] {
+  return {
+    hooks: [file],
+    fetch: [file, "--fetch"],
+    field: [file, "--field"],
+    async: [file, "--async"],
+  };
+}
+
 const withoutAddon = { WS_NO_BUFFER_UTIL: "1" };
 
-type Draft = Omit<Subject, "name" | "runtime" | "compresses" | "environment"> & Partial<Subject>;
-
 const onNode: readonly Draft[] = [
-  { engine: "ours", server: "ours/server.mjs", client: "ours", compresses: true },
+  {
+    engine: "ours",
+    servers: { ...ours, attach: ["ours/attach.mjs"] },
+    client: "ours",
+    compresses: true,
+  },
   {
     engine: "ws",
-    server: "peers/ws.mjs",
+    servers: wsServers,
     client: "ws",
     compresses: true,
     environment: withoutAddon,
   },
-  { engine: "ws-bufferutil", server: "peers/ws.mjs", client: "ws", compresses: true },
-  { engine: "crossws", server: "peers/crossws.mjs", environment: withoutAddon },
+  { engine: "ws-bufferutil", servers: wsServers, client: "ws", compresses: true },
+  { engine: "crossws", servers: { hooks: ["peers/crossws.mjs"] }, environment: withoutAddon },
   { engine: "undici", client: "undici" },
-  { engine: "raw", server: "peers/raw_node.mjs" },
+  { engine: "raw", servers: { hooks: ["peers/raw_node.mjs"] } },
 ];
 
 const onBun: readonly Draft[] = [
-  { engine: "ours", server: "ours/server.mjs", client: "ours", compresses: true },
-  { engine: "native", server: "peers/bun_serve.mjs", client: "native", compresses: true },
-  { engine: "raw", server: "peers/raw_bun.mjs" },
+  { engine: "ours", servers: ours, client: "ours", compresses: true },
+  {
+    engine: "native",
+    servers: inFetch("peers/bun_serve.mjs"),
+    client: "native",
+    compresses: true,
+  },
+  { engine: "raw", servers: { hooks: ["peers/raw_bun.mjs"] } },
 ];
 
 const onDeno: readonly Draft[] = [
-  { engine: "ours", server: "ours/server.mjs", client: "ours", compresses: true },
-  { engine: "native", server: "peers/deno_serve.mjs", client: "native" },
-  { engine: "raw", server: "peers/raw_deno.mjs" },
+  { engine: "ours", servers: ours, client: "ours", compresses: true },
+  { engine: "native", servers: inFetch("peers/deno_serve.mjs"), client: "native" },
+  { engine: "raw", servers: { hooks: ["peers/raw_deno.mjs"] } },
 ];
 
 const drafts: Readonly<Record<Family, readonly Draft[]>> = {
@@ -71,6 +112,7 @@ export function subjectsOn(runtimes: readonly RuntimeName[]): Subject[] {
   return runtimes.flatMap((runtime) =>
     drafts[familyOf(runtime)].map((draft) => ({
       compresses: false,
+      servers: {},
       environment: {},
       ...draft,
       name: `${draft.engine}-${runtime}`,
@@ -82,13 +124,14 @@ export function subjectsOn(runtimes: readonly RuntimeName[]): Subject[] {
 /** Whether a subject can take part in a scenario. */
 export function takesPart(
   subject: Subject,
-  { mode, kind, compressed }: {
-    readonly mode: string;
-    readonly kind: string;
+  { mode, kind, shape, compressed }: {
+    readonly mode: Mode;
+    readonly kind: Kind;
+    readonly shape: Shape;
     readonly compressed: boolean;
   },
 ): boolean {
   if (mode === "client") return subject.client !== undefined;
-  if (subject.server === undefined || (compressed && !subject.compresses)) return false;
+  if (subject.servers[shape] === undefined || (compressed && !subject.compresses)) return false;
   return subject.engine !== "raw" || (mode === "echo" && kind === "binary");
 }

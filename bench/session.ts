@@ -4,7 +4,7 @@
 //    round one after the other: what is compared lies within a second or two. The next round starts with another, so that
 //    none is always first. On a machine where the same program takes twice as long a minute later, two of the same
 //    server are within 2% of each other in this way, for small messages.
-// 2. Where ours is compared with itself in a smaller scenario, that one has its turns too, with a server of its own.
+// 2. Where ours is compared with itself in another scenario, that one has its turns too, with a server of its own.
 // 3. After some rounds all are started anew: where a process happens to lie in memory is a matter of luck too.
 // 4. A turn during which others used much of the server's CPU is repeated, and the quietest one is kept.
 
@@ -13,7 +13,7 @@ import type { Cell, Failure, Run } from "./results.ts";
 import type { Bundle } from "./runtimes.ts";
 import { type Mode, type Scenario, scenarioOf } from "./scenarios.ts";
 import { type RuntimeName, type Subject, takesPart } from "./servers.ts";
-import { smallerThan } from "./targets.ts";
+import { ownReferenceOf } from "./targets.ts";
 
 /** Rounds for which a subject stays up. */
 const ROUNDS_OF_A_START = 5;
@@ -45,8 +45,8 @@ export async function* runAll(plan: Plan, bundle: Bundle): AsyncGenerator<Run | 
       const present = plan.subjects.filter((subject) => takesPart(subject, scenario));
       for (const subjects of byRuntime(present)) {
         if (ONCE.includes(scenario.mode)) {
-          for (const subject of rotated(subjects, first / ROUNDS_OF_A_START)) {
-            yield* runTogether([{ subject, scenario }], first, first + 1, plan, bundle);
+          for (const actor of rotated(actorsIn(scenario, subjects), first / ROUNDS_OF_A_START)) {
+            yield* runTogether([actor], first, first + 1, plan, bundle);
           }
         } else yield* runTogether(actorsIn(scenario, subjects), first, end, plan, bundle);
       }
@@ -64,15 +64,15 @@ function byRuntime(subjects: readonly Subject[]): Iterable<Subject[]> {
   return groups.values();
 }
 
-/** The subjects in the scenario, and ours in the smaller one that it is compared with. */
+/** The subjects in the scenario, and ours in the one that it is compared with. */
 function actorsIn(scenario: Scenario, subjects: readonly Subject[]): Actor[] {
-  const smaller = smallerThan(scenario.name);
-  const ours = smaller === undefined ? [] : subjects.filter(({ engine }) => engine === "ours");
+  const reference = ownReferenceOf(scenario.name);
+  const ours = reference === undefined ? [] : subjects.filter(({ engine }) => engine === "ours");
   return [
     ...subjects.map((subject) => ({ subject, scenario })),
     ...ours.map((subject) => ({
       subject,
-      scenario: scenarioOf(smaller!),
+      scenario: scenarioOf(reference!),
       beside: scenario.name,
     })),
   ];

@@ -36,12 +36,16 @@ const rows: readonly Row[] = [
   ["broadcast-500x8-from8", ["ws", 0.25], 1.05, 0.3],
   ["connect-64", ["ws", 0.6], 1.5, 1],
   ["idle-5000", ["ws", 1], 2, 0.5],
+  ["connect-64-fetch", ["ws", 0.85], 1.5, 1.25],
 ];
 
-/** Ours against ours: what growing may cost. */
-const growth = [
-  ["echo-10000x1-20", "echo-64x1-20", 1.3],
-  ["broadcast-5000x1", "broadcast-500x1", 1.3],
+/** Ours against ours, on Node, Bun and Deno: what growing may cost, and a function that decides. */
+const ownRows = [
+  ["echo-10000x1-20", "echo-64x1-20", [1.3, 1.3, 1.3]],
+  ["broadcast-5000x1", "broadcast-500x1", [1.3, 1.3, 1.3]],
+  ["connect-64-fetch", "connect-64", [1.4, 1.2, 1.3]],
+  ["connect-64-async", "connect-64-fetch", [1.15, 1.15, 1.15]],
+  ["idle-5000-field", "idle-5000", [1.1, 1.1, 1.1]],
 ] as const;
 
 const families: readonly Family[] = ["node", "bun", "deno"];
@@ -53,9 +57,15 @@ export const targets: readonly Target[] = [
     { family: "bun", scenario, reference: "native", bound: bun },
     { family: "deno", scenario, reference: "native", bound: deno },
   ]),
-  ...growth.flatMap(([scenario, from, bound]) =>
-    families.map((family): Target => ({ family, scenario, reference: { scenario: from }, bound }))
+  ...ownRows.flatMap(([scenario, from, bounds]) =>
+    families.map((family, i): Target => ({
+      family,
+      scenario,
+      reference: { scenario: from },
+      bound: bounds[i]!,
+    }))
   ),
+  { family: "node", scenario: "connect-64-attach", reference: "ws", bound: 1 },
   { family: "node", scenario: "broadcast-500x1-json", reference: "ws", bound: 0.1 },
   { family: "node", scenario: "deflate-64x1-1k", reference: "ws", bound: 0.25 },
   { family: "bun", scenario: "deflate-64x1-1k", reference: "native", bound: 1 },
@@ -66,9 +76,9 @@ export const targetScenarios: readonly string[] = scenarios
   .map(({ name }) => name)
   .filter((name) => targets.some(({ scenario }) => scenario === name));
 
-/** The smaller scenario that ours is compared with in this one: they are measured in turns. */
-export function smallerThan(scenario: string): string | undefined {
-  return growth.find(([larger]) => larger === scenario)?.[1];
+/** The scenario of ours that ours is compared with in this one: they are measured in turns. */
+export function ownReferenceOf(scenario: string): string | undefined {
+  return ownRows.find(([own]) => own === scenario)?.[1];
 }
 
 /** A target, and what was measured. */

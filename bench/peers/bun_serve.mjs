@@ -18,13 +18,34 @@ const broadcast = {
   message: (_, data) => server.publish("all", data, compression),
 };
 
+function decide(request, server) {
+  if (server.upgrade(request)) return;
+  return new Response("Expected a WebSocket handshake", { status: 426 });
+}
+
+const field = process.argv.includes("--field");
+
+function byAddress(request, server) {
+  const { pathname } = new URL(request.url);
+  if (field) request.headers.get("cookie");
+  if (pathname === "/") return decide(request, server);
+  return new Response("Not found", { status: 404 });
+}
+
+// An async function that never waits is what is measured.
+// deno-lint-ignore require-await
+async function byAddressAsync(request, server) {
+  return byAddress(request, server);
+}
+
 const server = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
-  fetch(request, server) {
-    if (server.upgrade(request)) return;
-    return new Response("Expected a WebSocket handshake", { status: 426 });
-  },
+  fetch: process.argv.includes("--async")
+    ? byAddressAsync
+    : field || process.argv.includes("--fetch")
+    ? byAddress
+    : decide,
   websocket: {
     perMessageDeflate: compression,
     backpressureLimit: 16 << 20,

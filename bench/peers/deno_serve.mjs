@@ -19,11 +19,7 @@ function broadcast(socket) {
 
 const handle = process.argv.includes("--broadcast") ? broadcast : echo;
 
-Deno.serve({
-  port: 0,
-  hostname: "127.0.0.1",
-  onListen: ({ port }) => listening(port),
-}, (request) => {
+function decide(request) {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return new Response("Expected a WebSocket handshake", { status: 426 });
   }
@@ -32,4 +28,29 @@ Deno.serve({
   socket.onerror = () => {};
   handle(socket);
   return response;
+}
+
+const field = process.argv.includes("--field");
+
+function byAddress(request) {
+  const { pathname } = new URL(request.url);
+  if (field) request.headers.get("cookie");
+  return pathname === "/" ? decide(request) : new Response("Not found", { status: 404 });
+}
+
+// An async function that never waits is what is measured.
+// deno-lint-ignore require-await
+async function byAddressAsync(request) {
+  return byAddress(request);
+}
+
+Deno.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  handler: process.argv.includes("--async")
+    ? byAddressAsync
+    : field || process.argv.includes("--fetch")
+    ? byAddress
+    : decide,
+  onListen: ({ port }) => listening(port),
 });

@@ -3,6 +3,7 @@
 // Text is handed to the application as a string, as all others do; ws delivers a Buffer, so the server converts.
 // Differences of defaults: the limit of a message is 100 MiB, and there is no heartbeat and no limit of unsent data.
 
+import { createServer } from "node:http";
 import process from "node:process";
 import { WebSocketServer } from "ws";
 import { listening } from "./lifeline.mjs";
@@ -22,10 +23,47 @@ function broadcast(ws) {
   });
 }
 
+const shape = ["--fetch", "--field", "--async", "--attach"].find((each) =>
+  process.argv.includes(each)
+);
+const perMessageDeflate = process.argv.includes("--compression");
+
+/** Looks at the address, as our `fetch` does. */
+function decide(ws, request) {
+  const { pathname } = new URL(request.url, "ws://localhost");
+  if (shape === "--field") request.headers.cookie;
+  if (pathname === "/") echo(ws);
+  else ws.close();
+}
+
+// An async function that never waits is what is measured.
+/** The same before the answer, as its documentation shows for authentication. */
+// deno-lint-ignore require-await
+async function authenticate(request, socket, head) {
+  const { pathname } = new URL(request.url, "ws://localhost");
+  if (pathname !== "/") return socket.destroy();
+  server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
+}
+
+const http = shape === "--async" || shape === "--attach"
+  ? createServer((_, response) => response.end("a page"))
+  : undefined;
 const server = new WebSocketServer({
-  port: 0,
-  host: "127.0.0.1",
-  perMessageDeflate: process.argv.includes("--compression"),
-}, () => listening(server.address().port));
-server.on("connection", process.argv.includes("--broadcast") ? broadcast : echo);
+  perMessageDeflate,
+  ...(http === undefined ? { port: 0, host: "127.0.0.1" } : {}),
+  ...(shape === "--attach" && { server: http }),
+  ...(shape === "--async" && { noServer: true }),
+});
+if (shape === "--async") http.on("upgrade", authenticate);
+http?.listen(0, "127.0.0.1");
+const listener = http ?? server;
+listener.on("listening", () => listening(listener.address().port));
+server.on(
+  "connection",
+  process.argv.includes("--broadcast")
+    ? broadcast
+    : shape === "--fetch" || shape === "--field"
+    ? decide
+    : echo,
+);
 server.on("connection", (ws) => ws.on("error", () => {}));

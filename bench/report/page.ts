@@ -43,7 +43,7 @@ export function chartOf(runtime: RuntimeName, results: Results): Chart {
       const ours = bar(`ours-${runtime}`, "sansocket");
       const reference = bar(
         `${engine}-${runtime}`,
-        referenceOf({ reference: engine, family }),
+        referenceOf({ reference: engine, family, scenario }),
       );
       const limit = bar(`raw-${runtime}`, "raw TCP echo, the limit");
       if (ours === undefined || reference === undefined) return undefined;

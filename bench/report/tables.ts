@@ -2,7 +2,7 @@
 
 import type { Comparison } from "../baseline.ts";
 import { byRound, type Results, runtimesIn } from "../results.ts";
-import { scenarios, titleOf, unitOf } from "../scenarios.ts";
+import { scenarioOf, scenarios, titleOf, unitOf } from "../scenarios.ts";
 import { type Family, familyOf, type RuntimeName } from "../servers.ts";
 import { median, medianRatio } from "../statistics.ts";
 import { figureOf, judge, type Judgement, targets } from "../targets.ts";
@@ -29,9 +29,12 @@ export function judgements(results: Pick<Results, "runs">): Judgement[] {
 
 /** What a judgement's reference is called. */
 export function referenceOf(
-  { reference, family }: Pick<Judgement, "reference" | "family">,
+  { reference, family, scenario }: Pick<Judgement, "reference" | "family" | "scenario">,
 ): string {
-  if (typeof reference !== "string") return "ours, fewer";
+  if (typeof reference !== "string") {
+    const { connections, shape } = scenarioOf(reference.scenario);
+    return connections < scenarioOf(scenario).connections ? "ours, fewer" : `ours, ${shape}`;
+  }
   if (reference === "raw") return "raw TCP";
   if (reference !== "native") return reference;
   return family === "bun" ? "Bun.serve" : "Deno's own";
