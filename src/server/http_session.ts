@@ -17,6 +17,7 @@ import type { Deadline } from "../util/clock.ts";
 import { formatRefusal, type HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Tracer } from "../connection/tracer.ts";
 import { requestFraming } from "../http/body.ts";
+import { httpDate } from "../http/date.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
 import { finish, type ReaderWatcher, TransportReader } from "../transport/pull_reader.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -380,7 +381,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   ): Promise<"close"> {
     this.refusal = refusal;
     const headers = "headers" in refusal ? refusal.headers : [];
-    const date = ["Date", new Date().toUTCString()] as const;
+    const date = ["Date", httpDate()] as const;
     const response = formatRefusal({ ...refusal, headers: [date, ...headers] }, head?.method);
     this.#trace(head)?.handshakeSent(response);
     await this.#reader.write(response, this.#context.closeTimeout);

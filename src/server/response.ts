@@ -1,7 +1,8 @@
 // From the Response that `fetch` returned to HTTP/1.1 on the wire (RFC 9112 section 6).
 //
-// 1. A body whose Content-Length is given is held to it; any other is chunked for HTTP/1.1 and
-//    ended by the connection for HTTP/1.0.
+// 1. A body whose Content-Length is given is held to it. One that is there at once, as of a string
+//    or bytes, gets its length, and leaves with the head in one write. Any other is chunked for
+//    HTTP/1.1 and ended by the connection for HTTP/1.0.
 // 2. The server itself frames the message: it does not copy Connection, Transfer-Encoding and
 //    Keep-Alive.
 // 3. A body that fails midway, or is not of the length it promised, cuts the connection: the peer
@@ -13,6 +14,7 @@
 import { brand, isUint8Array, kindOf } from "../util/brands.ts";
 import { type Bytes, concat } from "../util/bytes.ts";
 import { encodeChunk, LAST_CHUNK } from "../http/body.ts";
+import { httpDate } from "../http/date.ts";
 import { formatResponseHead } from "../http/format.ts";
 import type { RequestHead } from "../http/head.ts";
 import type { Tracer } from "../connection/tracer.ts";
@@ -47,39 +49,44 @@ export interface Exchange {
  */
 export async function writeResponse(response: Response, exchange: Exchange): Promise<boolean> {
   const { reader, head, stallTimeout } = exchange;
-  const { status } = response;
+  const { status, body } = response;
   // RFC 9112 section 6.3: these never have a body, even when the Response has one.
   const bodiless = head.method === "HEAD" || status < 200 || status === 204 || status === 304;
-  const { body } = response;
   const empty = body === null;
+  const { fields, length, dated, upgrades } = readFields(response.headers);
   // RFC 9110 section 8.6: 204 gives no length; 304 gives the one that 200 would have.
-  const declared = status === 204 ? undefined : empty && !bodiless ? 0 : declaredLength(response);
+  let declared = status === 204 ? undefined : empty && !bodiless ? 0 : length;
+  const source = body?.getReader();
+  let ahead = NOTHING;
+  if (source !== undefined && declared === undefined) {
+    ahead = await readAhead(source, reader, !bodiless);
+    declared = ahead.whole;
+  }
   const chunked = declared === undefined && !empty && head.version === "1.1";
   const untilClose = declared === undefined && !empty && !chunked && !bodiless;
   const keepAlive = exchange.keepAlive && !untilClose;
 
-  const headers: [string, string][] = [];
-  for (const [name, value] of response.headers) {
-    if (!HOP_BY_HOP.includes(name)) headers.push([name, value]);
-  }
-  if (!response.headers.has("date")) headers.push(["date", new Date().toUTCString()]);
-  if (chunked) headers.push(["transfer-encoding", "chunked"]);
-  else if (declared !== undefined) headers.push(["content-length", String(declared)]);
-  const connection = response.headers.has("upgrade") ? ["upgrade"] : [];
+  if (!dated) fields.push(["date", httpDate()]);
+  if (chunked) fields.push(["transfer-encoding", "chunked"]);
+  else if (declared !== undefined) fields.push(["content-length", String(declared)]);
+  const connection = upgrades ? ["upgrade"] : [];
   if (!keepAlive) connection.push("close");
   else if (head.version === "1.0") connection.push("keep-alive");
-  if (connection.length > 0) headers.push(["connection", connection.join(", ")]);
+  if (connection.length > 0) fields.push(["connection", connection.join(", ")]);
 
-  const bytes = formatResponseHead(status, response.statusText, headers);
+  const bytes = formatResponseHead(status, response.statusText, fields);
   exchange.tracer?.handshakeSent(bytes);
-  if (bodiless || empty) {
+  if (bodiless || source === undefined) {
     // The body may take its time, or fail; the client does not need it.
-    body?.cancel().catch(() => {});
+    source?.cancel().catch(() => {});
     return await write(reader, bytes, stallTimeout) && keepAlive;
+  }
+  if (ahead.whole !== undefined) {
+    return await write(reader, concat([bytes, ...ahead.values]), stallTimeout) && keepAlive;
   }
   const encode = chunked ? encodeChunk : undefined;
   try {
-    return await writeBody(body, bytes, encode, declared, exchange) && keepAlive;
+    return await writeBody(source, ahead, bytes, encode, declared, exchange) && keepAlive;
   } catch (error) {
     if (untilClose || error instanceof StalledError) throw error;
     exchange.failed(error);
@@ -87,21 +94,107 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
   }
 }
 
+/** What is known from the fields of a Response. */
+interface Known {
+  /** Those that are copied. */
+  readonly fields: [string, string][];
+  /** The length that its own Content-Length gives, when that is a number. */
+  length: number | undefined;
+  /** Whether it has a Date. */
+  dated: boolean;
+  /** Whether it has an Upgrade. */
+  upgrades: boolean;
+}
+
+function readFields(headers: Headers): Known {
+  const known: Known = { fields: [], length: undefined, dated: false, upgrades: false };
+  for (const field of headers) {
+    const [name, value] = field;
+    if (name === "content-length") {
+      if (/^\d{1,15}$/.test(value)) known.length = Number(value);
+    } else if (!HOP_BY_HOP.includes(name)) {
+      known.fields.push(field);
+      if (name === "date") known.dated = true;
+      else if (name === "upgrade") known.upgrades = true;
+    }
+  }
+  return known;
+}
+
+type Source = ReadableStreamDefaultReader<Uint8Array>;
+
+/** What was read of a body before its head is written. */
+interface Ahead {
+  /** Its first pieces. */
+  readonly values: Uint8Array[];
+  /** The read that follows, where it takes its time, or fails. */
+  readonly next?: ReturnType<Source["read"]>;
+  /** The octets of all pieces, where there are no more. */
+  readonly whole?: number;
+}
+
+const NOTHING: Ahead = { values: [] };
+/** Turns of the microtask queue in which a stream gives what it has: 1 to 6 on the runtimes. */
+const MICROTASKS = 8;
+/** Octets after which no more is read before the head is written. */
+const MOST_AHEAD = 1_048_576;
+
+/**
+ * Reads what is there of a body at once: its first piece, for which it waits unless `wait` is
+ * false, and what follows without a wait. A Response does not tell that it was made of a string or
+ * of bytes, but its stream then ends within the turn.
+ */
+async function readAhead(source: Source, reader: TransportReader, wait: boolean): Promise<Ahead> {
+  const values: Uint8Array[] = [];
+  // A client that goes meanwhile ends the wait.
+  reader.onClosed = () => void source.cancel().catch(() => {});
+  try {
+    for (let length = 0; length <= MOST_AHEAD;) {
+      const next = source.read();
+      const patient = wait && values.length === 0;
+      const result = await (patient ? next.catch(() => undefined) : soon(next));
+      if (result?.done) return { values, whole: length };
+      const value: unknown = result?.value;
+      // What is wrong with it is thrown where the body is written.
+      if (!isUint8Array(value)) return { values, next };
+      values.push(value);
+      length += value.length;
+    }
+    return { values };
+  } finally {
+    reader.onClosed = undefined;
+  }
+}
+
+/** What a promise gives without a wait; undefined when it takes its time, or rejects. */
+async function soon<T>(promise: Promise<T>): Promise<T | undefined> {
+  let result: T | undefined;
+  let settled = false;
+  promise.then((value) => {
+    result = value;
+    settled = true;
+  }, () => settled = true);
+  for (let i = 0; i < MICROTASKS && !settled; i++) await undefined;
+  return result;
+}
+
 async function writeBody(
-  body: ReadableStream<Uint8Array>,
+  source: Source,
+  { values, next }: Ahead,
   head: Bytes,
   encode: ((data: Uint8Array) => Bytes) | undefined,
   declared: number | undefined,
   { reader, stallTimeout }: Exchange,
 ): Promise<boolean> {
-  const source = body.getReader();
   const stop = (): void => void source.cancel().catch(() => {});
   reader.onClosed = stop;
   let waiting: Bytes | undefined = head;
   let length = 0;
   try {
-    for (;;) {
-      const { done, value } = await source.read();
+    for (let i = 0;; i++) {
+      const { done, value } = i < values.length
+        ? { done: false, value: values[i] }
+        : await (i === values.length && next || source.read());
       if (reader.isClosed) return false;
       if (done) break;
       if (!isUint8Array(value)) {
@@ -151,10 +244,4 @@ class StalledError extends Error {
   static {
     brand(this, "StalledError");
   }
-}
-
-/** The length that the Response's own Content-Length gives, when that is a number. */
-function declaredLength(response: Response): number | undefined {
-  const value = response.headers.get("content-length");
-  return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serve } from "@sansocket/ws";
+import { settled } from "../support/connections.ts";
 import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
@@ -32,11 +33,15 @@ const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const GET_1_0 = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
 const HEAD = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/** A stream of texts; an Error among them is what it fails with. */
+/**
+ * A stream of texts, each of which takes a turn of the event loop; an Error among them is what it
+ * fails with.
+ */
 function streamOf(...pieces: (string | Error)[]): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
-    pull(controller) {
+    async pull(controller) {
+      await settled();
       const piece = pieces.shift();
       if (piece === undefined) controller.close();
       else if (piece instanceof Error) controller.error(piece);
@@ -110,12 +115,17 @@ scene(
   },
 );
 
-scene("frames an empty stream by chunks", () => new Response(streamOf()), async ({ peer }) => {
-  for (let i = 0; i < 2; i++) {
-    peer.send(GET);
-    assertEquals((await peer.takeResponse()).body, "");
-  }
-});
+scene(
+  "frames a stream that ends without a piece as length 0",
+  () => new Response(streamOf()),
+  async ({ peer }) => {
+    for (let i = 0; i < 2; i++) {
+      peer.send(GET);
+      const { get, body } = await peer.takeResponse();
+      assertEquals([get("content-length"), body], ["0", ""]);
+    }
+  },
+);
 
 scene(
   "ends a stream for HTTP/1.0 with the connection",
@@ -146,11 +156,108 @@ scene("does not copy what frames the message", () =>
   const { get, body } = await peer.takeResponse();
   assertEquals([get("connection"), get("transfer-encoding"), get("keep-alive")], [
     undefined,
-    "chunked",
+    undefined,
     undefined,
   ]);
   assertEquals(body, "12345");
 });
+
+/** A stream of texts that are there at once. */
+function readyStreamOf(...pieces: string[]): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(encoder.encode(piece));
+      controller.close();
+    },
+  });
+}
+
+for (
+  const [what, make, length] of [
+    ["a string", () => new Response("12345"), 5],
+    ["bytes", () => new Response(new Uint8Array([0x31, 0x32, 0x33])), 3],
+    ["JSON", () => Response.json({ a: 1 }), 7],
+    ["parameters", () => new Response(new URLSearchParams("a=b")), 3],
+    ["a copy", () => new Response("12345").clone(), 5],
+    ["a string of 1,000,000 octets", () => new Response("a".repeat(1_000_000)), 1_000_000],
+    ["an empty string", () => new Response(""), 0],
+    ["a stream whose pieces are there", () => new Response(readyStreamOf("12", "", "345")), 5],
+  ] as const
+) {
+  scene(`gives ${what} its Content-Length`, make, async ({ peer, reported }) => {
+    for (const request of [GET, GET_1_0, HEAD]) {
+      peer.send(request);
+      const { get, body } = await peer.takeResponse(request === HEAD ? "HEAD" : "GET");
+      assertEquals([get("content-length"), get("transfer-encoding"), body.length], [
+        `${length}`,
+        undefined,
+        request === HEAD ? 0 : length,
+      ]);
+    }
+    assertEquals([peer.available, reported], [0, []]);
+  });
+}
+
+scene("sends what a body has at once before it goes on", () => {
+  const encoder = new TextEncoder();
+  return new Response(
+    new ReadableStream({
+      start(controller) {
+        controller.enqueue(encoder.encode("one"));
+        controller.enqueue(encoder.encode("two"));
+        goOn = () => {
+          controller.enqueue(encoder.encode("three"));
+          controller.close();
+        };
+      },
+    }),
+  );
+}, async ({ peer }) => {
+  peer.send(GET);
+  const first = await peer.takeThrough("3\r\ntwo\r\n");
+  assertStringIncludes(first, "transfer-encoding: chunked\r\n");
+  assertStringIncludes(first, "\r\n\r\n3\r\none\r\n3\r\ntwo\r\n");
+  goOn();
+  assertEquals(await peer.takeThrough("0\r\n\r\n"), "5\r\nthree\r\n0\r\n\r\n");
+});
+let goOn: () => void = () => {};
+
+scene("does not gather a body that has no end", () => {
+  let sent = 0;
+  return new Response(
+    new ReadableStream({
+      pull(controller) {
+        sent += 65_536;
+        if (sent > 1 << 26) controller.error(new Error("The body was gathered"));
+        else controller.enqueue(new Uint8Array(65_536));
+      },
+      cancel: () => ended(),
+    }),
+  );
+}, async ({ peer, reported }) => {
+  const end = new Promise<void>((resolve) => ended = resolve);
+  peer.send(GET);
+  assertStringIncludes(await peer.takeThrough("\r\n\r\n"), "transfer-encoding: chunked\r\n");
+  peer.pause();
+  peer.reset();
+  await end;
+  assertEquals(reported, []);
+});
+let ended: () => void = () => {};
+
+scene(
+  "does not wait for the body of a HEAD",
+  () => new Response(new ReadableStream({})),
+  async ({ peer }) => {
+    for (let i = 0; i < 2; i++) {
+      peer.send(HEAD);
+      const { get } = await peer.takeResponse("HEAD");
+      assertEquals([get("content-length"), get("transfer-encoding")], [undefined, "chunked"]);
+    }
+    assertEquals(peer.available, 0);
+  },
+);
 
 scene(
   "keeps a Date that was given",
