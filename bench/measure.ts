@@ -1,11 +1,11 @@
-// A server and a generator, both fresh, and then one window for each turn.
+// A server and a generator, or a client and a server for it, all fresh, and then one window for each turn.
 
 import { Child } from "./child.ts";
 import type { Counts, Job } from "./job.ts";
-import { cpuSeconds, hasProc } from "./proc.ts";
+import { busySeconds, cpuSeconds, hasProc } from "./proc.ts";
 import type { Cell, Run } from "./results.ts";
 import { type Bundle, commandOf, executableOf, pinned, pins } from "./runtimes.ts";
-import type { Scenario } from "./scenarios.ts";
+import { measuresClient, type Scenario } from "./scenarios.ts";
 import type { Subject } from "./servers.ts";
 
 /** How long a start and each turn take, in seconds. */
@@ -63,17 +63,14 @@ export async function prepare(
 ): Promise<Stage> {
   const { mode, size } = scenario;
   const turn = size >= LARGE ? seconds * LARGE_TURN : seconds;
+  const slow = mode === "connect" || mode === "client-connect";
   const timing = {
     seconds: mode === "idle" ? Math.max(seconds, IDLE_SECONDS) : turn,
-    warmup: warmup * (mode === "connect" ? SLOW_WARM_UP : 1),
+    warmup: warmup * (slow ? SLOW_WARM_UP : 1),
   };
-  if (mode === "client") {
-    return {
-      measure: () => measureClient(subject, scenario, timing, bundle),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
-  }
-  const stage = new ServerStage(subject, scenario, timing);
+  const stage = measuresClient(scenario)
+    ? new ClientStage(subject, scenario, timing)
+    : new ServerStage(subject, scenario, timing);
   try {
     await stage.start(bundle);
     return stage;
@@ -131,32 +128,58 @@ class ServerStage implements Stage {
   }
 }
 
+/** A client, and the server that answers it. */
+class ClientStage implements Stage {
+  readonly #subject: Subject;
+  readonly #scenario: Scenario;
+  readonly #timing: Timing;
+  readonly #children: Child[] = [];
+
+  constructor(subject: Subject, scenario: Scenario, timing: Timing) {
+    this.#subject = subject;
+    this.#scenario = scenario;
+    this.#timing = timing;
+  }
+
+  async start(bundle: Bundle): Promise<void> {
+    const { name, runtime, engine, environment, client: which } = this.#subject;
+    const fixed = commandOf("bun", bundle.path(FIXED_SERVER), []);
+    const server = new Child("The fixed server", pinned("generator", fixed));
+    this.#children.push(server);
+    const { port } = await server.next("listening", START);
+    const job = createJob(this.#subject, this.#scenario, this.#timing, port, 0);
+    const file = engine === "ours" ? "ours/client.mjs" : "peers/client.mjs";
+    const command = commandOf(runtime, bundle.path(file), [which!, JSON.stringify(job)]);
+    const client = new Child(name, pinned("server", command), environment);
+    this.#children.push(client);
+    await client.next("ready", MARGIN + job.warmup);
+  }
+
+  async measure(): Promise<Figures> {
+    const [server, client] = this.#children as [Child, Child];
+    client.say("turn");
+    await client.next("begin", MARGIN);
+    const read = (): readonly [number, number] => [
+      hasProc ? cpuSeconds(server.pid) : 0,
+      hasProc && pins !== undefined ? busySeconds(pins.server) : 0,
+    ];
+    const before = read();
+    const counts = await client.next("end", MARGIN + this.#timing.seconds);
+    const [served, busy] = read().map((value, i) => (value - before[i]!) / counts.seconds);
+    const foreign = Math.max(0, busy! - counts.cpu! / counts.seconds);
+    return figures({ cpu: 0, ...counts, busy: served!, ...(busy! > 0 && { foreign }) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children.reverse()) await child[Symbol.asyncDispose]();
+  }
+}
+
 /** What a server says of its CPU time, where the generator cannot read it. */
 async function usage(server: Child): Promise<number> {
   if (hasProc) return 0;
   server.say("usage");
   return (await server.next("usage", START)).cpu;
-}
-
-async function measureClient(
-  subject: Subject,
-  scenario: Scenario,
-  timing: Timing,
-  bundle: Bundle,
-): Promise<Figures> {
-  const fixed = commandOf("bun", bundle.path(FIXED_SERVER), []);
-  await using server = new Child("The fixed server", pinned("generator", fixed));
-  const { port } = await server.next("listening", START);
-  const job = createJob(subject, scenario, timing, port, 0);
-  const file = subject.engine === "ours" ? "ours/client.mjs" : "peers/client.mjs";
-  const args = [subject.client!, JSON.stringify(job)];
-  const command = commandOf(subject.runtime, bundle.path(file), args);
-  await using client = new Child(subject.name, pinned("server", command), subject.environment);
-  await client.next("begin", MARGIN + timing.warmup);
-  const before = hasProc ? cpuSeconds(server.pid) : 0;
-  const counts = await client.next("end", MARGIN + timing.seconds);
-  const busy = hasProc ? (cpuSeconds(server.pid) - before) / counts.seconds : 0;
-  return figures({ cpu: 0, ...counts, busy });
 }
 
 function createJob(

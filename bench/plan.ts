@@ -11,8 +11,8 @@ import { targetScenarios } from "./targets.ts";
 const everySubject = subjectsOn(runtimes);
 const everyScenario = scenarios.map(({ name }) => name);
 
-/** The engines of the default run: those that the targets refer to. */
-const usual = ["ours", "ws", "native", "raw"];
+/** The engines of the default run: those that the targets refer to, and what Node's own WebSocket is made of. */
+const usual = ["ours", "ws", "undici", "native", "raw"];
 
 /** Prints what there is to choose from. */
 export function list(): void {

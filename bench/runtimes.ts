@@ -105,6 +105,7 @@ export function versionsOf(names: readonly RuntimeName[]): Record<string, string
     const file = join(peers, "node_modules", name, "package.json");
     if (existsSync(file)) versions[name] = versionIn(file);
   }
+  versions.undici = versionIn(join(root, "node_modules/undici/package.json"));
   return versions;
 }
 

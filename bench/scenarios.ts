@@ -1,14 +1,14 @@
 // What is measured. A name says it all: echo-64x32-1k is 64 connections with 32 messages of 1 KiB in flight on each.
 
 /** What the connections do. */
-export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client";
+export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client" | "client-connect";
 
 /**
  * How the server's program is written: "hooks" has one set of hooks for all, "fetch" decides at once in a function that
- * looks at the address, "field" looks at a header field too, "async" returns a promise, and "attach" has the
- * `http.Server` of `node:http`.
+ * looks at the address, "field" looks at a header field too, "async" returns a promise, "attach" has the
+ * `http.Server` of `node:http`, and "loop" sends to each connection in turn where "hooks" publishes to a topic.
  */
-export type Shape = "hooks" | "fetch" | "field" | "async" | "attach";
+export type Shape = "hooks" | "fetch" | "field" | "async" | "attach" | "loop";
 
 /** What messages are made of; "utf8" is text of characters of one to four octets, mixed. */
 export type Kind = "binary" | "text" | "utf8" | "json";
@@ -19,7 +19,7 @@ export interface Scenario {
   readonly mode: Mode;
   readonly kind: Kind;
   readonly shape: Shape;
-  /** Connections; with "connect", handshakes under way at once. */
+  /** Connections; with "connect" and "client-connect", handshakes under way at once. */
   readonly connections: number;
   /** Messages in flight on each connection; of a broadcast, in all. */
   readonly depth: number;
@@ -97,6 +97,14 @@ const compressedBroadcast: Scenario = {
   compressed: true,
 };
 
+/** A text for all, in turn. */
+const textLoop: Scenario = {
+  ...broadcast(500, 1),
+  name: "broadcast-500x1-loop-text",
+  kind: "text",
+  shape: "loop",
+};
+
 function handshake(): Scenario {
   return { ...scenario("connect", "connect", "binary", 64), name: "connect-64" };
 }
@@ -120,6 +128,9 @@ export const scenarios: readonly Scenario[] = [
   broadcast(500, 1),
   broadcast(500, 8),
   broadcast(500, 8, 8),
+  shaped("loop", broadcast(500, 1)),
+  textLoop,
+  shaped("loop", broadcast(500, 8)),
   broadcast(5000, 1),
   broadcast(5000, 8),
   compressedBroadcast,
@@ -139,6 +150,7 @@ export const scenarios: readonly Scenario[] = [
   scenario("client", "client", "binary", 64, 32, "20"),
   scenario("client", "client", "binary", 64, 32, "1k"),
   scenario("client", "client", "text", 64, 32, "1k"),
+  { ...scenario("client", "client-connect", "binary", 64), name: "client-connect-64" },
 ].map((each) =>
   each.mode === "client" && each.kind === "text"
     ? { ...each, name: each.name.replace("client", "client-text") }
@@ -162,6 +174,7 @@ export function unitOf({ mode }: Scenario): string {
     case "broadcast":
       return "delivery";
     case "connect":
+    case "client-connect":
       return "handshake and close";
     case "idle":
       return "connection";
@@ -177,7 +190,13 @@ const shapes: Readonly<Record<Shape, string>> = {
   field: " through fetch, which reads a field",
   async: " through an async fetch",
   attach: " on node:http",
+  loop: " by a loop",
 };
+
+/** Whether a client is measured, and not a server. */
+export function measuresClient({ mode }: Pick<Scenario, "mode">): boolean {
+  return mode === "client" || mode === "client-connect";
+}
 
 /** A row's title for people. */
 export function titleOf(scenario: Scenario): string {
@@ -193,11 +212,16 @@ function workOf(scenario: Scenario): string {
     : `${size.toLocaleString("en")} B`;
   const many = connections.toLocaleString("en");
   if (mode === "broadcast") {
-    const what = compressed ? `${octets} of JSON, compressed,` : octets;
+    const what = compressed
+      ? `${octets} of JSON, compressed,`
+      : kind === "text"
+      ? `${octets} of text`
+      : octets;
     const from = senders > 1 ? ` from ${senders}` : "";
     return `broadcast of ${what} to ${many}${depth > 1 ? `, ${depth} in flight${from}` : ""}`;
   }
   if (mode === "connect") return "a handshake and close";
+  if (mode === "client-connect") return "client, a handshake and close";
   if (mode === "idle") return `an idle connection, of ${many}`;
   const what = compressed
     ? `${octets} of JSON, compressed`

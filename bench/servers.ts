@@ -41,6 +41,7 @@ const ours: Subject["servers"] = {
   fetch: ["ours/fetch.mjs"],
   field: ["ours/fetch.mjs", "--field"],
   async: ["ours/fetch.mjs", "--async"],
+  loop: ["ours/server.mjs", "--loop"],
 };
 
 /** On a port of its own, and on a server of `node:http` where something comes before the answer. */
@@ -50,15 +51,20 @@ const wsServers: Subject["servers"] = {
   field: ["peers/ws.mjs", "--field"],
   async: ["peers/ws.mjs", "--async"],
   attach: ["peers/ws.mjs", "--attach"],
+  loop: ["peers/ws.mjs"],
 };
 
-/** Servers that know no other shape: a function looks at each request. */
+/**
+ * Servers that know no other shape: a function looks at each request, and a broadcast is what their documentation
+ * shows.
+ */
 function inFetch(file: string): Subject["servers"] {
   return {
     hooks: [file],
     fetch: [file, "--fetch"],
     field: [file, "--field"],
     async: [file, "--async"],
+    loop: [file],
   };
 }
 
@@ -131,7 +137,7 @@ export function takesPart(
     readonly compressed: boolean;
   },
 ): boolean {
-  if (mode === "client") return subject.client !== undefined;
+  if (mode.startsWith("client")) return subject.client !== undefined;
   if (subject.servers[shape] === undefined || (compressed && !subject.compresses)) return false;
   return subject.engine !== "raw" || (mode === "echo" && kind === "binary");
 }

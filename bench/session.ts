@@ -18,8 +18,8 @@ import { ownReferenceOf } from "./targets.ts";
 /** Rounds for which a subject stays up. */
 const ROUNDS_OF_A_START = 5;
 
-/** What a server's memory does not come back from, and what is a process of its own: one turn for each start. */
-const ONCE: readonly Mode[] = ["idle", "client"];
+/** What a server's memory does not come back from: one turn for each start. */
+const ONCE: readonly Mode[] = ["idle"];
 
 /** The share of the server's CPU that others may have. */
 const MOST_FOREIGN = 0.08;

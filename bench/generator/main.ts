@@ -18,7 +18,9 @@ function failed(error: Error): never {
 
 process.on("uncaughtException", failed);
 const { mode } = job.scenario;
-if (mode === "client") throw new Error("Expected a scenario of a server");
+if (mode === "client" || mode === "client-connect") {
+  throw new Error("Expected a scenario of a server");
+}
 const window = new Window(job);
 const load = await modes[mode](job, createTrains(job.scenario, job.raw), window, failed);
 say({ event: "ready" });

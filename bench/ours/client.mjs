@@ -9,7 +9,7 @@ async function open(url, receive) {
     for await (const data of ws) receive(data);
   };
   read();
-  return (data) => void ws.send(data);
+  return { send: (data) => void ws.send(data), close: () => ws.close() };
 }
 
 await drive(open);

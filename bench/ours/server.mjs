@@ -12,10 +12,18 @@ const broadcast = {
   message: (_, data) => void server.publish("all", data),
 };
 
+const loop = {
+  message(_, data) {
+    for (const ws of server.connections) ws.send(data);
+  },
+};
+
+const all = process.argv.includes("--loop") ? loop : broadcast;
+
 const server = await serve({
   port: 0,
   hostname: "127.0.0.1",
   compression: process.argv.includes("--compression"),
-  websocket: process.argv.includes("--broadcast") ? broadcast : echo,
+  websocket: process.argv.includes("--broadcast") ? all : echo,
 });
 listening(server.port);

@@ -1,4 +1,6 @@
 // The clients of others: client.mjs ws|undici|native JOB
+//
+// "native" is the runtime's own class WebSocket, and "undici" that of the package of the same name.
 
 import process from "node:process";
 import { drive } from "./client_loop.mjs";
@@ -9,7 +11,14 @@ async function openWs(url, receive) {
   const ws = new WebSocket(url, { perMessageDeflate: false });
   ws.on("message", (data, isBinary) => receive(isBinary ? data : data.toString()));
   await new Promise((resolve) => ws.once("open", resolve));
-  return (data) => ws.send(data);
+  const closed = new Promise((resolve) => ws.once("close", resolve));
+  return {
+    send: (data) => ws.send(data),
+    close() {
+      ws.close(1000);
+      return closed;
+    },
+  };
 }
 
 async function openStandard(WebSocket, url, receive) {
@@ -17,7 +26,14 @@ async function openStandard(WebSocket, url, receive) {
   ws.binaryType = "arraybuffer";
   ws.onmessage = ({ data }) => receive(data);
   await new Promise((resolve) => ws.onopen = resolve);
-  return (data) => ws.send(data);
+  return {
+    send: (data) => ws.send(data),
+    close() {
+      const closed = new Promise((resolve) => ws.onclose = resolve);
+      ws.close(1000);
+      return closed;
+    },
+  };
 }
 
 async function openUndici(url, receive) {

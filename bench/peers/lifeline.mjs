@@ -2,7 +2,8 @@
 //
 // 1. They end when their standard input closes: with the bench that started them, however that ends.
 // 2. They end after a time in any case.
-// 3. Asked by a line, they tell their CPU time, for systems where nobody else can.
+// 3. Asked by a line, servers tell their CPU time, for systems where nobody else can; to clients a line says that it is
+//    their turn.
 
 import process from "node:process";
 
@@ -20,9 +21,9 @@ export function cpuSeconds() {
   return (user + system) / 1e6;
 }
 
-/** To be called first. */
-export function holdLifeline() {
-  process.stdin.on("data", () => say({ event: "usage", cpu: cpuSeconds() }));
+/** To be called first. `asked` is called when a line comes. */
+export function holdLifeline(asked = () => say({ event: "usage", cpu: cpuSeconds() })) {
+  process.stdin.on("data", asked);
   process.stdin.on("end", () => process.exit());
   setTimeout(() => process.exit(1), LONGEST);
 }

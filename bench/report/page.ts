@@ -52,7 +52,8 @@ export function chartOf(runtime: RuntimeName, results: Results): Chart {
     .filter((row) => row !== undefined);
   return {
     title: `What a message costs on ${nameOf(runtime, results)}`,
-    subtitle: "CPU time of the server for each message, or memory: shorter is better. " +
+    subtitle:
+      "CPU time of the server, or the client, for each message, or memory: shorter is better. " +
       "Each row has its own scale.",
     rows,
   };

@@ -2,7 +2,7 @@
 
 import type { Comparison } from "../baseline.ts";
 import { byRound, type Results, runtimesIn } from "../results.ts";
-import { scenarioOf, scenarios, titleOf, unitOf } from "../scenarios.ts";
+import { measuresClient, scenarioOf, scenarios, titleOf, unitOf } from "../scenarios.ts";
 import { type Family, familyOf, type RuntimeName } from "../servers.ts";
 import { median, medianRatio } from "../statistics.ts";
 import { figureOf, judge, type Judgement, targets } from "../targets.ts";
@@ -37,7 +37,8 @@ export function referenceOf(
   }
   if (reference === "raw") return "raw TCP";
   if (reference !== "native") return reference;
-  return family === "bun" ? "Bun.serve" : "Deno's own";
+  if (family === "deno") return "Deno's own";
+  return measuresClient(scenarioOf(scenario)) ? "Bun's own" : "Bun.serve";
 }
 
 /** The targets, one row each. */

@@ -8,13 +8,13 @@ import { run } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 import type { Results } from "../../bench/results.ts";
 
-test("bench measures our server and writes what it found", async () => {
+test("bench measures our server and our client and writes what it found", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sansocket-bench-test-"));
   try {
     const out = join(folder, "results.json");
     const options = [
       "--servers=ours-bun,raw-bun",
-      "--scenarios=echo-1x1-20,text-1x1-1k",
+      "--scenarios=echo-1x1-20,text-1x1-1k,client-1x1-20,client-connect-64",
       "--rounds=2",
       "--seconds=0.2",
       "--warmup=0.1",
@@ -32,6 +32,10 @@ test("bench measures our server and writes what it found", async () => {
       "1 echo-1x1-20 ours-bun",
       "0 text-1x1-1k ours-bun",
       "1 text-1x1-1k ours-bun",
+      "0 client-1x1-20 ours-bun",
+      "1 client-1x1-20 ours-bun",
+      "0 client-connect-64 ours-bun",
+      "1 client-connect-64 ours-bun",
     ]);
     for (const { rate, cpu, p99, p50 } of runs) {
       assertGreater(rate, 0);

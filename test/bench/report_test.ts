@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { compare, createBaseline } from "../../bench/baseline.ts";
 import { createMarkdown, formatTable, replaceGenerated } from "../../bench/report/markdown.ts";
-import { comparisonTable, judgements, scenarioTables } from "../../bench/report/tables.ts";
+import {
+  comparisonTable,
+  judgements,
+  referenceOf,
+  scenarioTables,
+} from "../../bench/report/tables.ts";
 import { alignColumns, describeRun, format, formatRatio } from "../../bench/report/text.ts";
 import { test } from "../support/test.ts";
 import { resultsOf, runsOf } from "./fixtures.ts";
@@ -33,6 +38,14 @@ test("judgements compare medians of the rounds' ratios with the bounds", () => {
     ["idle-5000", "node20", 2, false],
     ["echo-10000x1-20", "bun", 1.2, true],
   ]);
+});
+
+test("a reference is called by what it is: a server, or a client", () => {
+  const reference = "native";
+  const called = ["echo-64x1-20", "client-64x1-20"].flatMap((scenario) =>
+    (["bun", "deno"] as const).map((family) => referenceOf({ scenario, family, reference }))
+  );
+  assertEquals(called, ["Bun.serve", "Deno's own", "Bun's own", "Deno's own"]);
 });
 
 test("scenarioTables hold every subject, with its ratio to ours on the same runtime", () => {
