@@ -54,7 +54,7 @@ export type { HandshakeResponse } from "./connection/handshake_result.ts";
 export type { HandshakeFault } from "./handshake/client.ts";
 export type { JsonConnection } from "./connection/json.ts";
 export type { ConnectionLimits, HeartbeatOptions } from "./connection/limits.ts";
-export type { Message } from "./connection/message.ts";
+export type { Message, ReceiveOptions } from "./connection/message.ts";
 export { MessageStream } from "./connection/message_stream.ts";
 export type { MessageSource } from "./connection/outbox.ts";
 export type {

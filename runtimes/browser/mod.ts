@@ -69,7 +69,7 @@ export {
   receiveJson,
   sendJson,
 } from "../../src/connection/json.ts";
-export type { Message } from "../../src/connection/message.ts";
+export type { Message, ReceiveOptions } from "../../src/connection/message.ts";
 export { CloseCode, type CloseStatus } from "../../src/protocol/close_code.ts";
 export {
   type CloseInfo,

@@ -22,13 +22,19 @@ import {
   ProtocolError,
 } from "../protocol/errors.ts";
 import type { ConnectionState } from "../connection/connection.ts";
-import type { Message } from "../connection/message.ts";
+import type { Message, ReceiveOptions } from "../connection/message.ts";
 import { iterateMessages } from "../connection/message_iterator.ts";
 import { Receivers } from "../connection/receivers.ts";
 import { HIGH_WATER_MARK } from "../connection/send_backpressure.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
 import { BrowserClose, toPageCode } from "./browser_close.ts";
-import { type BrowserRules, checkBrowserOptions, FLAG, SIGNAL } from "./check_browser_options.ts";
+import {
+  type BrowserRules,
+  checkBrowserOptions,
+  FLAG,
+  SIGNAL,
+  TIME,
+} from "./check_browser_options.ts";
 import type { NativeClose, NativeMessage, NativeWebSocket } from "./native_socket.ts";
 
 /** The most milliseconds between two looks at what waits to be sent. */
@@ -76,7 +82,7 @@ const SEND_OPTIONS: BrowserRules<BrowserSendOptions> = {
   compress: ["a browser decides itself what it compresses"],
 };
 
-export const RECEIVE_OPTIONS: BrowserRules<{ signal?: AbortSignal }> = { signal: SIGNAL };
+export const RECEIVE_OPTIONS: BrowserRules<ReceiveOptions> = { signal: SIGNAL, timeout: TIME };
 
 /**
  * An open WebSocket connection in a browser, with the surface of {@linkcode WebSocketConnection} as
@@ -180,6 +186,11 @@ export class BrowserConnection implements AsyncIterable<Message> {
     return this.#info === undefined ? this.#socket.bufferedAmount : 0;
   }
 
+  /** Messages that have come and wait for `receive()` or an iteration. */
+  get unread(): number {
+    return this.#unread.count;
+  }
+
   /** Messages that were discarded after `ignoreMessages()`. */
   get ignored(): number {
     return this.#ignored ?? 0;
@@ -272,13 +283,18 @@ export class BrowserConnection implements AsyncIterable<Message> {
    * Takes the next message. It still gives out messages that came before the connection ended,
    * unless this end closed it.
    *
-   * @param options A signal that ends the wait; the message is then left for the next call.
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended
-   * and no message is left, with the signal's reason when the signal fires first, and with a
-   * TypeError after `ignoreMessages()`.
+   * @param options What ends the wait: a signal, or a time. The message is then left for the next
+   * call.
+   * @returns The message; undefined when none came within `timeout`. Rejects with {@linkcode
+   * ConnectionClosed} when the connection has ended and no message is left, with the signal's
+   * reason when the signal fires first, and with a TypeError after `ignoreMessages()`.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
+   * @throws {RangeError} When `timeout` is less than 1.
    */
-  receive(options?: { signal?: AbortSignal }): Promise<Message> {
+  receive(options?: { readonly signal?: AbortSignal; readonly timeout?: never }): Promise<Message>;
+  /** Takes the next message, or gives up after `timeout`. */
+  receive(options: ReceiveOptions | undefined): Promise<Message | undefined>;
+  receive(options?: ReceiveOptions): Promise<Message | undefined> {
     checkBrowserOptions("receive()", options, RECEIVE_OPTIONS);
     const { signal } = options ?? {};
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
@@ -289,7 +305,7 @@ export class BrowserConnection implements AsyncIterable<Message> {
       return Promise.resolve(message);
     }
     if (this.#info !== undefined) return handled(Promise.reject(this.#whyNotOpen()));
-    return this.#receivers.add(false, signal) as Promise<Message>;
+    return this.#receivers.add(false, options, this.#clock) as Promise<Message | undefined>;
   }
 
   /**

@@ -4,11 +4,11 @@
 import { brand, isBlob, isBytes, isOwnUint8Array } from "../util/brands.ts";
 import { type BinaryData, copyBytes, toBytes } from "../util/bytes.ts";
 import { CloseCode } from "../protocol/close_frame.ts";
-import type { Message } from "./message.ts";
+import type { Message, ReceiveOptions } from "./message.ts";
 import { iterateMessages } from "./message_iterator.ts";
 import type { MessageStream } from "./message_stream.ts";
 import { mayDrop, type MessageSource, Outbox } from "./outbox.ts";
-import { checkOptions, type OptionTable, signal } from "../util/check_options.ts";
+import { checkOptions, milliseconds, type OptionTable, signal } from "../util/check_options.ts";
 import type { PreparedMessage } from "../protocol/prepared_message.ts";
 import { checkSendOptions, isPrepared, type SendOptions } from "../protocol/sendable.ts";
 import { checkSource, chunksOf, knownSize } from "./message_source.ts";
@@ -208,6 +208,15 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    */
   get ignored(): number {
     return this.#dispatcher.endpoint.inbound.ignored;
+  }
+
+  /**
+   * Messages that have come and wait for `receive()`, an iteration or a `message` hook that is
+   * busy: 16 at most, because the connection then reads nothing more. With one of them `receive()`
+   * does not wait.
+   */
+  get unread(): number {
+    return this.#dispatcher.unread;
   }
 
   /**
@@ -486,28 +495,50 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * It still gives out messages that came before the connection ended, unless this end closed or
    * dropped the connection.
    *
-   * @param options A signal that ends the wait; the message is then left for the next call.
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} when the connection has ended
-   * and no message is left, with the signal's reason when the signal fires first, and with a
-   * TypeError when a `message` hook or `ignoreMessages()` takes the messages.
+   * @param options What ends the wait: a signal, or a time. The message is then left for the next
+   * call.
+   * @returns The message; undefined when none came within `timeout`. Rejects with {@linkcode
+   * ConnectionClosed} when the connection has ended and no message is left, with the signal's
+   * reason when the signal fires first, and with a TypeError when a `message` hook or
+   * `ignoreMessages()` takes the messages.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
+   * @throws {RangeError} When `timeout` is less than 1.
+   *
+   * @example
+   * ```ts
+   * import { connect, serve } from "@sansocket/ws";
+   *
+   * await using server = await serve({ port: 0, websocket: (ws) => ws.closed });
+   * const ws = await connect(server.url);
+   * console.log(await ws.receive({ timeout: 10 })); // undefined
+   * await ws.close();
+   * ```
    */
-  receive(options?: { signal?: AbortSignal }): Promise<Message> {
+  receive(options?: { readonly signal?: AbortSignal; readonly timeout?: never }): Promise<Message>;
+  /** Takes the next message, or gives up after `timeout`. */
+  receive(options: ReceiveOptions | undefined): Promise<Message | undefined>;
+  receive(options?: ReceiveOptions): Promise<Message | undefined> {
     if (options !== undefined) checkOptions("receive()", options, RECEIVE_OPTIONS);
-    return this.#dispatcher.receive(options?.signal);
+    return this.#dispatcher.receive(options);
   }
 
   /**
    * Takes the next message as its chunks, as soon as its first frame begins. No more than a chunk
    * of it is in memory, however large it is. Iterate it to its end before the next `receive()`.
    *
-   * @param options A signal that ends the wait.
-   * @returns The message. Rejects as `receive()` does.
+   * @param options What ends the wait for the first frame: a signal, or a time.
+   * @returns The message; undefined when none began within `timeout`. Rejects as `receive()` does.
    * @throws {TypeError} When an option is unknown or of the wrong kind.
+   * @throws {RangeError} When `timeout` is less than 1.
    */
-  receiveStream(options?: { signal?: AbortSignal }): Promise<MessageStream> {
+  receiveStream(
+    options?: { readonly signal?: AbortSignal; readonly timeout?: never },
+  ): Promise<MessageStream>;
+  /** Takes the next message as its chunks, or gives up after `timeout`. */
+  receiveStream(options: ReceiveOptions | undefined): Promise<MessageStream | undefined>;
+  receiveStream(options?: ReceiveOptions): Promise<MessageStream | undefined> {
     if (options !== undefined) checkOptions("receiveStream()", options, RECEIVE_OPTIONS);
-    return this.#dispatcher.receiveStream(options?.signal);
+    return this.#dispatcher.receiveStream(options);
   }
 
   /**
@@ -531,4 +562,4 @@ function toPayload(data: string | BinaryData): Uint8Array {
 const TRACE_ARGUMENT: OptionTable<{ trace: TraceFunction | TraceOptions }> = { trace };
 
 /** What each option of `receive()` may be. */
-export const RECEIVE_OPTIONS: OptionTable<{ signal?: AbortSignal }> = { signal };
+export const RECEIVE_OPTIONS: OptionTable<ReceiveOptions> = { signal, timeout: milliseconds };

@@ -21,6 +21,7 @@ import {
   pushChunk,
   streamOf,
 } from "./message_stream.ts";
+import type { ReceiveOptions } from "./message.ts";
 import { Ignorer, type MessageTaker } from "./message_taker.ts";
 import { PendingPings } from "./pending_pings.ts";
 import { Receivers } from "./receivers.ts";
@@ -162,6 +163,18 @@ export class Dispatcher implements EndpointConsumer {
     return !!this.receiving || this.taker?.busy() === false;
   }
 
+  /** Messages that wait, those of the chunk at hand included. */
+  get unread(): number {
+    const { endpoint } = this;
+    const { inbound } = endpoint;
+    // The program asks, so the rest of the chunk is not left alone until the turn ends.
+    if (inbound.yielding && !inbound.running) {
+      inbound.yielding = false;
+      endpoint.start();
+    }
+    return inbound.unread;
+  }
+
   /** How many calls of `receive()` wait; undefined before the first one. */
   get receiving(): number | undefined {
     return this.#receivers?.count;
@@ -215,21 +228,25 @@ export class Dispatcher implements EndpointConsumer {
   }
 
   /** The next message. */
-  receive(signal?: AbortSignal): Promise<string | Bytes> {
-    return this.#receive(false, signal) as Promise<string | Bytes>;
+  receive(): Promise<string | Bytes>;
+  receive(options: ReceiveOptions | undefined): Promise<string | Bytes | undefined>;
+  receive(options?: ReceiveOptions): Promise<string | Bytes | undefined> {
+    return this.#receive(false, options) as Promise<string | Bytes | undefined>;
   }
 
   /** The next message, as its chunks. */
-  async receiveStream(signal?: AbortSignal): Promise<MessageStream> {
-    const message = await this.#receive(true, signal);
+  receiveStream(): Promise<MessageStream>;
+  receiveStream(options: ReceiveOptions | undefined): Promise<MessageStream | undefined>;
+  async receiveStream(options?: ReceiveOptions): Promise<MessageStream | undefined> {
+    const message = await this.#receive(true, options);
     // A compressed message comes whole.
-    return message instanceof MessageStream ? message : streamOf(message);
+    return message === undefined || message instanceof MessageStream ? message : streamOf(message);
   }
 
   #receive(
     streamed: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<string | Bytes | MessageStream> {
+    options: ReceiveOptions | undefined,
+  ): Promise<string | Bytes | MessageStream | undefined> {
     const { endpoint } = this;
     const claim = this.taker?.claim;
     if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
@@ -237,8 +254,13 @@ export class Dispatcher implements EndpointConsumer {
     this.#receivers ??= this.#createReceivers();
     // A program that has called `receive()` once gets all messages, though that call may take none.
     endpoint.inbound.dropsExcess = false;
+    const signal = options?.signal;
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
-    const taken = this.#receivers.add(streamed, signal);
+    const taken = this.#receivers.add(
+      streamed,
+      options,
+      endpoint.transport.clock ?? systemClock,
+    );
     this.aim();
     endpoint.proceed();
     return taken;

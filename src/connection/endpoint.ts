@@ -134,7 +134,7 @@ export class Endpoint implements TransportSink {
     this.#protocol.streamFrom = size;
   }
 
-  /** Begins to read. The consumer gets its first message after `proceed()`. */
+  /** Begins to read, or parses on. The consumer gets its first message after `proceed()`. */
   start(): void {
     this.#pump();
   }

@@ -1,4 +1,4 @@
-// The type of a message that was received.
+// The type of a message that was received, and how a program waits for one.
 
 /**
  * A message: a text is a string, a binary message its bytes.
@@ -18,3 +18,14 @@
  * With the option `ownBuffers` each message has a buffer of its own, and none of this matters.
  */
 export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** How long to wait for a message. */
+export interface ReceiveOptions {
+  /** Ends the wait: the call rejects with its reason, and the message is left for the next call. */
+  readonly signal?: AbortSignal;
+  /**
+   * Milliseconds to wait: then the call resolves with undefined, and the message is left for the
+   * next call. Default: Infinity.
+   */
+  readonly timeout?: number;
+}

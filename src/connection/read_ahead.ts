@@ -64,6 +64,11 @@ export class ReadAhead {
     return this.#waiting.length === 0;
   }
 
+  /** How many messages wait of which the end is here. */
+  get messages(): number {
+    return this.#waiting.filter(({ last }) => last !== false).length;
+  }
+
   /** The octets that one more may have; below 0 for none. */
   get allowance(): number {
     return this.#waiting.length < MAX_AHEAD ? FIRST_ALLOWANCE - this.#size : -1;

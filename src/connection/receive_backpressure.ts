@@ -71,6 +71,11 @@ export class ReceiveBackpressure {
     return this.#ahead !== undefined;
   }
 
+  /** Messages that wait for the consumer, each whole. */
+  get unread(): number {
+    return this.#ahead?.messages ?? 0;
+  }
+
   /**
    * Whether messages that exceed what may wait are dropped, and counted in `ignored`; else the
    * endpoint reads nothing then. Nothing is kept of a message that is dropped, except of a

@@ -2,7 +2,9 @@
 
 import { abortReason, onAbort } from "../util/abort.ts";
 import type { Bytes } from "../util/bytes.ts";
+import { LONGEST_TIMER, type Timers } from "../util/clock.ts";
 import { defer, type Deferred } from "../util/promises.ts";
+import type { ReceiveOptions } from "./message.ts";
 import type { MessageStream } from "./message_stream.ts";
 
 /** What a call gets. */
@@ -11,7 +13,7 @@ type Taken = string | Bytes | MessageStream;
 interface Receiver {
   /** Whether it gets its message as chunks, or whole. */
   readonly streamed: boolean;
-  readonly taken: Deferred<Taken>;
+  readonly taken: Deferred<Taken | undefined>;
 }
 
 /** Those of one connection. */
@@ -24,7 +26,7 @@ export class Receivers {
   #receivers: Receiver[] = [];
   readonly #changed: () => void;
 
-  /** @param changed Called when a call has been removed because its signal fired. */
+  /** @param changed Called when a call that waited has been given up. */
   constructor(changed: () => void) {
     this.#changed = changed;
   }
@@ -39,15 +41,34 @@ export class Receivers {
     return this.#receivers[0]?.streamed;
   }
 
-  /** Waits for a message, until `signal` fires: the next call then gets that message. */
-  add(streamed: boolean, signal: AbortSignal | undefined): Promise<Taken> {
+  /**
+   * Waits for a message. A call that is given up, by its signal or its timeout, leaves the message
+   * to the next one.
+   */
+  add(
+    streamed: boolean,
+    options: ReceiveOptions | undefined,
+    clock: Pick<Timers, "setTimer" | "clearTimer">,
+  ): Promise<Taken | undefined> {
     const receiver: Receiver = { streamed, taken: defer() };
     this.#receivers.push(receiver);
+    const { taken } = receiver;
+    const { signal, timeout = Infinity } = options ?? {};
     if (signal !== undefined) {
-      const done = onAbort(signal, () => this.#forget(receiver, abortReason(signal) as Error));
-      receiver.taken.promise.then(done, done);
+      const done = onAbort(signal, () => {
+        if (this.#forget(receiver)) taken.reject(abortReason(signal) as Error);
+      });
+      taken.promise.then(done, done);
     }
-    return receiver.taken.promise;
+    if (timeout !== Infinity) {
+      const late = (): void => {
+        if (this.#forget(receiver)) taken.resolve(undefined);
+      };
+      const timer = clock.setTimer(late, Math.min(timeout, LONGEST_TIMER), "a message");
+      const done = (): void => clock.clearTimer(timer);
+      taken.promise.then(done, done);
+    }
+    return taken.promise;
   }
 
   /** Gives a message to the one that has waited longest. */
@@ -60,11 +81,12 @@ export class Receivers {
     for (const { taken } of this.#receivers.splice(0)) taken.reject(error);
   }
 
-  #forget(receiver: Receiver, reason: Error): void {
+  /** Whether it waited. */
+  #forget(receiver: Receiver): boolean {
     const index = this.#receivers.indexOf(receiver);
-    if (index < 0) return;
+    if (index < 0) return false;
     this.#receivers.splice(index, 1);
     this.#changed();
-    receiver.taken.reject(reason);
+    return true;
   }
 }

@@ -19,6 +19,8 @@ export interface ClientConnection {
   readonly closed: Promise<CloseInfo>;
   /** Octets that were sent and still wait for the network. */
   readonly bufferedAmount: number;
+  /** Messages that have come and wait for `receive()`. */
+  readonly unread: number;
   /** Sends a message, of any kind that this connection sends. */
   send(data: string | BinaryData | Blob, options?: SendOptions): Promise<void>;
   /** Takes the next message. */

@@ -5,7 +5,7 @@ import type { AsyncDisposal } from "../util/platform.ts";
 import { CloseCode } from "../protocol/close_code.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
-import type { Message } from "../connection/message.ts";
+import type { Message, ReceiveOptions } from "../connection/message.ts";
 import { iterateMessages } from "../connection/message_iterator.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
 import type { ClientConnection } from "./client_connection.ts";
@@ -124,6 +124,14 @@ export class ReconnectingConnection<
   }
 
   /**
+   * Messages that have come and wait for `receive()` or an iteration: of this connection, and of
+   * those that have ended.
+   */
+  get unread(): number {
+    return this.#reconnector.inbox.unread;
+  }
+
+  /**
    * Messages that came and were discarded: when more than 1 MiB waits of connections that have
    * ended.
    */
@@ -150,12 +158,18 @@ export class ReconnectingConnection<
   /**
    * Takes the next message, of any of its connections.
    *
-   * @param options A signal that ends the wait; the message is then left for the next call.
-   * @returns The message. Rejects with {@linkcode ConnectionClosed} after the end, once no message
-   * is left, with the signal's reason when the signal fires first, and with a TypeError after
-   * `ignoreMessages()`.
+   * @param options What ends the wait: a signal, or a time. The message is then left for the next
+   * call.
+   * @returns The message; undefined when none came within `timeout`. Rejects with {@linkcode
+   * ConnectionClosed} after the end, once no message is left, with the signal's reason when the
+   * signal fires first, and with a TypeError after `ignoreMessages()`.
+   * @throws {TypeError} When an option is unknown or of the wrong kind.
+   * @throws {RangeError} When `timeout` is less than 1.
    */
-  receive(options?: { signal?: AbortSignal }): Promise<Message> {
+  receive(options?: { readonly signal?: AbortSignal; readonly timeout?: never }): Promise<Message>;
+  /** Takes the next message, or gives up after `timeout`. */
+  receive(options: ReceiveOptions | undefined): Promise<Message | undefined>;
+  receive(options?: ReceiveOptions): Promise<Message | undefined> {
     return this.#reconnector.receive(options);
   }
 

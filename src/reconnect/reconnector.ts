@@ -14,7 +14,7 @@ import { defer, type Deferred, handled, tell } from "../util/promises.ts";
 import { checkStatus, CloseCode } from "../protocol/close_code.ts";
 import { type CloseInfo, ConnectionClosed, HandshakeError } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
-import type { Message } from "../connection/message.ts";
+import type { Message, ReceiveOptions } from "../connection/message.ts";
 import { Backoff } from "./backoff.ts";
 import type { ClientConnection } from "./client_connection.ts";
 import { ended, failedAttempt, failedCall, isDone } from "./failure.ts";
@@ -43,7 +43,7 @@ export interface Opener<Link extends ClientConnection> {
   /** Calls the functions of an attempt; the result connects. */
   prepare(attempt: ReconnectAttempt): Promise<(signal: AbortSignal) => Promise<Link>>;
   /** Judges the options of `receive()`; throws what that of a connection throws. */
-  checkReceive(options: { signal?: AbortSignal } | undefined): void;
+  checkReceive(options: ReceiveOptions | undefined): void;
   /** Judges a message; throws what `send()` of a connection throws. */
   take(data: unknown, options: SendOptions | undefined): Outgoing;
   /** Calls `mark` with each Ping, and what that returns when the Ping is answered. */
@@ -61,7 +61,7 @@ export class Reconnector<Link extends ClientConnection> {
   /** What is sent. */
   readonly queue: SendQueue;
   /** What comes. */
-  readonly inbox: Inbox = new Inbox();
+  readonly inbox: Inbox;
   readonly #backoff: Backoff;
   /** Settles with the first connection, or with the end before it. */
   readonly opened: Deferred<void> = defer();
@@ -93,6 +93,7 @@ export class Reconnector<Link extends ClientConnection> {
     this.#opener = opener;
     const all = { ...settings, ...withDefaults(settings, RECONNECT_DEFAULTS) };
     this.#settings = all;
+    this.inbox = new Inbox(opener.clock);
     this.queue = new SendQueue(all, opener.clock);
     this.#backoff = new Backoff(all, opener.clock);
     if (signal !== undefined) {
@@ -106,9 +107,9 @@ export class Reconnector<Link extends ClientConnection> {
   }
 
   /** Takes the next message; see the public object. */
-  receive(options: { signal?: AbortSignal } | undefined): Promise<Message> {
+  receive(options: ReceiveOptions | undefined): Promise<Message | undefined> {
     this.#opener.checkReceive(options);
-    return this.inbox.receive(options?.signal);
+    return this.inbox.receive(options);
   }
 
   /** Sends a message; see the public object. */

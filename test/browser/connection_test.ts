@@ -365,6 +365,21 @@ test("BrowserConnection ends when more than maxBufferedAmount waits to be sent",
   await done();
 });
 
+test("BrowserConnection.receive() ends its wait by a timeout, and unread counts", async () => {
+  const scene = memory();
+  const { ws, peer, done } = await open(scene);
+  const early = ws.receive({ timeout: 1_000 });
+  await scene.clock.advance(1_000);
+  assertEquals([await early, ws.unread], [undefined, 0]);
+  const late = ws.receive({ timeout: 1_000 });
+  for (const text of ["1", "2", "3"]) peer.send(text);
+  await scene.clock.advance(0);
+  assertEquals([await late, ws.unread], ["1", 2]);
+  assertEquals([await ws.receive(), await ws.receive(), ws.unread], ["2", "3", 0]);
+  assertThrows(() => ws.receive({ timeout: 0 }), RangeError, "timeout");
+  await done();
+});
+
 test("BrowserConnection gives a peer up that does not close within closeTimeout", async () => {
   const network = createClocked();
   const server = await network.listen();

@@ -218,10 +218,10 @@ test("Dispatcher finished() fails the stream in progress", async () => {
   await assertRejects(async () => await (await received).collect(), ConnectionClosed);
 });
 
-test("Dispatcher receive(signal) that fires takes itself out, and only itself", async () => {
+test("Dispatcher receive({ signal }) that fires takes itself out, and only itself", async () => {
   const { dispatcher, endpoint } = setUp();
   const controllers = [new AbortController(), new AbortController(), new AbortController()];
-  const received = controllers.map(({ signal }) => dispatcher.receive(signal));
+  const received = controllers.map(({ signal }) => dispatcher.receive({ signal }));
   const [first, second, third] = controllers;
   second?.abort("second");
   assertEquals(await received[1]?.catch((reason) => reason), "second");
@@ -234,15 +234,17 @@ test("Dispatcher receive(signal) that fires takes itself out, and only itself", 
   assertEquals(endpoint.calls, ["proceed", "proceed", "proceed", "hold"]);
 });
 
-test("Dispatcher receive(signal) that has fired asks for nothing", async () => {
+test("Dispatcher receive({ signal }) that has fired asks for nothing", async () => {
   const { dispatcher, endpoint } = setUp();
   const reason = new Error("before");
-  const error = await assertRejects(() => dispatcher.receive(AbortSignal.abort(reason)));
+  const error = await assertRejects(() =>
+    dispatcher.receive({ signal: AbortSignal.abort(reason) })
+  );
   assertStrictEquals(error, reason);
   assertEquals(endpoint.calls, []);
 });
 
-test("Dispatcher receive(signal) removes its listener, however it ends", async () => {
+test("Dispatcher receive({ signal }) removes its listener, however it ends", async () => {
   for (const end of ["message", "abort", "closed"] as const) {
     const { dispatcher, close } = setUp();
     const controller = new AbortController();
@@ -258,7 +260,7 @@ test("Dispatcher receive(signal) removes its listener, however it ends", async (
       listeners.delete(listener);
       remove(type, listener);
     };
-    const received = dispatcher.receive(signal);
+    const received = dispatcher.receive({ signal });
     assertEquals(listeners.size, 1);
     if (end === "message") dispatcher.message("");
     else if (end === "abort") controller.abort();

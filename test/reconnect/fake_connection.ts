@@ -24,6 +24,10 @@ export class FakeConnection implements ClientConnection {
   readonly #messages: Message[] = [];
   readonly #receivers: Deferred<Message>[] = [];
 
+  get unread(): number {
+    return this.#messages.length;
+  }
+
   get closed(): Promise<CloseInfo> {
     return this.closing.promise;
   }

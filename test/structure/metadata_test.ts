@@ -79,8 +79,6 @@ const testedElsewhere: Record<string, string> = {
   "src/connection/tracer.ts": "test/connection/trace_test.ts traces connections",
   "src/connection/message_taker.ts":
     "test/connection/dispatcher_test.ts has a taker and ignoreMessages()",
-  "src/connection/receivers.ts":
-    "test/connection/dispatcher_test.ts has all ways in which one waits",
   "src/connection/message_iterator.ts": "test/connection/connection_test.ts iterates connections",
   "src/connection/send_backpressure.ts":
     "test/connection/endpoint_test.ts and test/connection/sending_test.ts drive it through an endpoint",

@@ -19,6 +19,7 @@ import {
   PreparedMessage,
   type ProxyOptions,
   type PublishOptions,
+  type ReceiveOptions,
   type ReconnectOptions,
   type RouteServerOptions,
   type SendOptions,
@@ -320,7 +321,10 @@ const topicsOptions: Samples<TopicsOptions> = {
 const redis: Samples<RedisBackplaneOptions> = { sharded: flag };
 
 const sending: Samples<SendOptions> = { compress: flag, binary: [true, "true", 1, null] };
-const receiving: Samples<{ signal?: AbortSignal }> = { signal: connecting.signal };
+const receiving: Samples<ReceiveOptions> = {
+  signal: connecting.signal,
+  timeout: time,
+};
 const files: Samples<FileOptions> = { prefix: ["/a/", "a", 1, null], index: ["a", "", 1, null] };
 const certificate: Samples<DevelopmentCertificateOptions> = { hostnames: list };
 const duplex: Samples<{ objectMode?: boolean }> = { objectMode: flag };
@@ -590,13 +594,13 @@ const calls: readonly Call[] = [
   {
     owner: "receive()",
     samples: receiving,
-    run: (options: { signal?: AbortSignal }) =>
+    run: (options: ReceiveOptions) =>
       withPair(({ client, server }) => (server.send("a"), client.receive(options))),
   },
   {
     owner: "receiveStream()",
     samples: receiving,
-    run: (options: { signal?: AbortSignal }) =>
+    run: (options: ReceiveOptions) =>
       withPair(({ client, server }) => (server.send("a"), client.receiveStream(options))),
   },
   {
