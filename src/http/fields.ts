@@ -237,8 +237,17 @@ export class HeaderFields implements Iterable<readonly [name: string, value: str
    */
   toHeaders(): Headers {
     const headers = new Headers();
-    for (let i = 0; i < this.size; i++) headers.append(this.#name(i), this.#value(i));
+    this.appendTo(headers);
     return headers;
+  }
+
+  /**
+   * Appends all fields to a Headers.
+   *
+   * @throws {TypeError} When a field is none that a Headers takes.
+   */
+  appendTo(headers: Headers): void {
+    for (let i = 0; i < this.size; i++) headers.append(this.#name(i), this.#value(i));
   }
 
   /** The first line from `index` on with a name, or -1. */

@@ -70,16 +70,16 @@ export function createRequest(
   if (FORBIDDEN_METHODS.includes(method)) {
     return { status: 501, reason: `Method ${head.method} is not implemented` };
   }
-  const hasBody = body !== undefined && method !== "GET" && method !== "HEAD";
-  const init: RequestInit & { duplex?: "half" } = {
-    method: head.method,
-    headers: head.headers.toHeaders(),
-  };
-  if (hasBody) {
-    init.body = body;
-    init.duplex = "half";
-  }
+  // Nothing is given that is so by itself, and the fields come afterwards: a Request of seven
+  // fields then takes 6.3 µs in place of 22 on Deno, 0.9 in place of 1.7 on Bun, 9.6 in place of
+  // 12.4 on Node.
+  const init = method === "GET"
+    ? undefined
+    : body === undefined || method === "HEAD"
+    ? { method: head.method }
+    : { method: head.method, body, duplex: "half" };
   const request = createServerRequest(url, init, departure);
+  head.headers.appendTo(request.headers);
   // Bun makes GET of a method that it does not know.
   if (request.method.toUpperCase() !== method) {
     Object.defineProperty(request, "method", { value: head.method, enumerable: true });
