@@ -117,6 +117,7 @@ export class NodeTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
   readonly borrows: boolean;
+  readonly callsInTurns: boolean;
   readonly #plain: boolean;
   readonly #socket: Socket;
   readonly #carrier: Socket;
@@ -174,7 +175,9 @@ export class NodeTransport implements Transport {
         if (this.#queue !== undefined || socket.writableLength === 0) this.drained();
       };
     }
-    if (!fresh || !readInto(socket, onRead, nextTarget)) {
+    const direct = fresh && readInto(socket, onRead, nextTarget);
+    this.callsInTurns = direct && isNode;
+    if (!direct) {
       socket.on("data", plain ? onData : onForeignData);
     }
     socket.on("end", onEnd).on("error", onError).on("close", onClose);

@@ -11,9 +11,7 @@ import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import { isUpgradeRequest } from "../handshake/server.ts";
 import { HeaderFields } from "../http/fields.ts";
 import type { RequestHead } from "../http/head.ts";
-import { ProxyHeaderParser } from "../proxy/proxy_header.ts";
 import { resolveForwarding } from "../proxy/trust.ts";
-import type { TransportReader } from "../transport/pull_reader.ts";
 import type { Address } from "../transport/transport.ts";
 import type { ServerContext } from "./context.ts";
 
@@ -46,27 +44,9 @@ export class SessionPeer {
     this.#context = context;
   }
 
-  /**
-   * Reads the PROXY header where one must come. Returns what is wrong, when the connection has to
-   * be cut.
-   */
-  async readProxyHeader(reader: TransportReader): Promise<string | undefined> {
-    const parser = new ProxyHeaderParser();
-    const { handshakeTimeout, clock } = this.#context;
-    const deadline = clock.now() + handshakeTimeout;
-    for (;;) {
-      const chunk = await reader.read(deadline - clock.now());
-      if (chunk === "timeout") return `Expected a PROXY header within ${handshakeTimeout} ms`;
-      if (typeof chunk === "string") {
-        return "Expected a PROXY header, got the end of the connection";
-      }
-      const header = parser.push(chunk);
-      if (header === undefined) continue;
-      if ("fault" in header) return header.fault;
-      this.remoteAddress = this.#address = header.source ?? this.#address;
-      reader.unread(header.rest);
-      return undefined;
-    }
+  /** A PROXY header has said whose connection it is; without an address, the connection's stands. */
+  proxied(source: Address | undefined): void {
+    this.remoteAddress = this.#address = source ?? this.#address;
   }
 
   /** Admits one more connection. */

@@ -1,9 +1,12 @@
 // Admits or refuses each connection that a listener accepts, and passes it to what reads the first
 // request.
 
+import type { HandshakeRefusal } from "../handshake/refusal.ts";
+import { type Bytes, EMPTY } from "../util/bytes.ts";
 import type { Address, Arrival, Transport } from "../transport/transport.ts";
 import type { ServerContext } from "./context.ts";
 import { Opening } from "./fast_handshake.ts";
+import { ProxiedConnection } from "./proxied_connection.ts";
 import { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
 import { reasonOf, type RefusalReason } from "./report_refusal.ts";
@@ -38,15 +41,30 @@ export class ConnectionAcceptor {
       transport.tls !== undefined,
     );
     const full = peer.connect();
-    const refusal = full ?? (this.#reads ? undefined : peer.enterConnection());
-    if (refusal === undefined) return this.#welcome(transport, peer);
-    const isCut = full !== undefined && this.#turnedAway === MAX_TURNED_AWAY;
+    if (full !== undefined) return this.#turnAway(transport, peer, full);
+    if (!this.#context.proxyProtocol) return this.#enter(transport, peer);
+    const enter = (rest: Bytes): void => this.#enter(transport, peer, rest);
+    new ProxiedConnection(transport, this.#context, peer, this.#shutdown, enter);
+  }
+
+  #turnAway(transport: Transport, peer: SessionPeer, refusal: HandshakeRefusal): void {
+    const isCut = this.#turnedAway === MAX_TURNED_AWAY;
     this.#refuse(reasonOf(refusal), transport.remoteAddress, isCut);
     if (isCut) return transport.destroy();
-    const told = this.#session(transport, peer).run(undefined, refusal);
-    if (full === undefined) return;
     this.#turnedAway++;
-    told.then(() => this.#turnedAway--);
+    this.#session(transport, peer).run({ refusal }).then(() => this.#turnedAway--);
+  }
+
+  /** Admits a connection whose address is known, or refuses it in words. */
+  #enter(transport: Transport, peer: SessionPeer, rest: Bytes = EMPTY): void {
+    const refusal = peer.enterConnection();
+    if (refusal === undefined) {
+      const opening = new Opening(transport, this.#context, peer, this.#shutdown);
+      if (rest.length > 0) opening.data(rest);
+      return;
+    }
+    this.#refuse(reasonOf(refusal), peer.remoteAddress, false);
+    this.#session(transport, peer).run({ refusal, rest });
   }
 
   /**
@@ -64,7 +82,10 @@ export class ConnectionAcceptor {
     }
     return {
       accepted: (transport) => {
-        if (!this.stopped) return this.#welcome(transport, peer);
+        if (!this.stopped) {
+          new Opening(transport, this.#context, peer, this.#shutdown);
+          return;
+        }
         peer.leave();
         transport.destroy();
       },
@@ -77,18 +98,8 @@ export class ConnectionAcceptor {
     };
   }
 
-  /** Whether something comes before the first request: a PROXY header. */
-  get #reads(): boolean {
-    return this.#context.proxyProtocol;
-  }
-
   #refuse(reason: RefusalReason, remoteAddress: Address | undefined, isCut: boolean): void {
     this.#context.refused(isCut ? { ...reason, status: undefined } : reason, remoteAddress);
-  }
-
-  #welcome(transport: Transport, peer: SessionPeer): void {
-    if (this.#reads) this.#session(transport, peer).run();
-    else new Opening(transport, this.#context, peer, this.#shutdown);
   }
 
   #session(transport: Transport, peer: SessionPeer): HttpSession {

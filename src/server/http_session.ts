@@ -13,6 +13,7 @@
 //    work. A client that has only ended its side gets its answer, as long as that gets on within
 //    `requestTimeout`.
 
+import { type Bytes, EMPTY } from "../util/bytes.ts";
 import type { Deadline } from "../util/clock.ts";
 import { formatRefusal, type HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Tracer } from "../connection/tracer.ts";
@@ -43,6 +44,16 @@ import type { Session, Shutdown } from "./shutdown.ts";
 
 /** What became of a request. */
 type Outcome = "upgraded" | "keep-alive" | "close";
+
+/** How a connection begins. */
+export interface Beginning {
+  /** The first head, where it has been read. Default: it is still to come. */
+  readonly first?: FirstHead;
+  /** What answers the first request, of any kind. Default: the server answers it. */
+  readonly refusal?: HandshakeRefusal;
+  /** Bytes that have been read. */
+  readonly rest?: Bytes;
+}
 
 /** Serves one connection until it has ended, or has become a WebSocket connection. */
 export class HttpSession implements Session, ReaderWatcher, Deadline {
@@ -122,12 +133,12 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     this.#departure?.tell(`${why} before the answer was there`);
   }
 
-  /**
-   * Runs to the end of the connection. `refusal` answers the first request, of any kind. Never
-   * rejects.
-   */
-  async run(first?: FirstHead, refusal?: HandshakeRefusal): Promise<void> {
-    const outcome = await this.#serve(first, refusal);
+  /** Runs to the end of the connection. Never rejects. */
+  async run({ first, refusal, rest = EMPTY }: Beginning): Promise<void> {
+    this.#reader.unread(rest);
+    const outcome = refusal === undefined
+      ? await this.#serve(first)
+      : await this.#turnAway(refusal);
     if (outcome !== "upgraded") this.#end();
   }
 
@@ -210,12 +221,8 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     }
   }
 
-  async #serve(
-    first: FirstHead | undefined,
-    refusal: HandshakeRefusal | undefined,
-  ): Promise<Outcome> {
+  async #serve(first: FirstHead | undefined): Promise<Outcome> {
     try {
-      if (!await this.#begin(first, refusal)) return "close";
       let keepAlive = true;
       while (keepAlive && !this.#over) {
         const head = await this.#readHead(first);
@@ -234,33 +241,18 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     return "close";
   }
 
-  /**
-   * Does what comes before the first request; false when no request will be answered. `refusal` has
-   * been reported already.
-   */
-  async #begin(
-    first: FirstHead | undefined,
-    refusal: HandshakeRefusal | undefined,
-  ): Promise<boolean> {
-    if (this.#context.proxyProtocol) {
-      const reason = await this.#peer.readProxyHeader(this.#reader);
-      if (reason !== undefined) {
-        this.#tell({ cause: "proxy", status: undefined, reason });
-        this.destroy();
-        return false;
-      }
+  /** Answers the first request, of any kind, with a refusal that has been reported. */
+  async #turnAway(refusal: HandshakeRefusal): Promise<Outcome> {
+    try {
+      const { first } = await this.#heads.next();
+      if (first === "closed") return "close";
+      const head = typeof first === "object" && "head" in first ? first.head : undefined;
+      await this.#writeRefusal(refusal, head);
+      await this.#finish();
+    } catch (error) {
+      this.#fail(error);
     }
-    if (refusal === undefined) {
-      refusal = this.#peer.enterConnection();
-      if (refusal === undefined) return true;
-      this.#tell(reasonOf(refusal));
-    }
-    const { first: found } = first ?? await this.#heads.next();
-    if (found === "closed") return false;
-    const head = typeof found === "object" && "head" in found ? found.head : undefined;
-    await this.#writeRefusal(refusal, head);
-    await this.#finish();
-    return false;
+    return "close";
   }
 
   /** The next request's head; undefined when there is none and the connection has been ended. */

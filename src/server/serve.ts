@@ -98,11 +98,10 @@ function checkHandlers({ routes, fetch, websocket }: ServeOptions): void {
  * Finds a socket by the target of a request alone; undefined where the server must know more first.
  */
 function findSocketOf(
-  { trustProxy, proxyProtocol }: ServerContext,
+  { trustProxy }: ServerContext,
   find: FindSocket | undefined,
   websocket: WebSocketHandler | undefined,
 ): FindSocket | undefined {
-  if (proxyProtocol) return undefined;
   const choice = websocket && { handler: websocket, options: {} };
   if (choice !== undefined) return () => choice;
   // Behind a proxy the request is judged once it is known who asks, and a route may have an answer

@@ -79,6 +79,11 @@ export interface Transport {
    */
   readonly borrows?: boolean;
   /**
+   * Whether the sink is called from the event loop alone, and never between two microtasks. What
+   * takes no longer than some of these then needs no `pause()`.
+   */
+  readonly callsInTurns?: boolean;
+  /**
    * Bytes given to `write()` that the operating system does not have yet. Once the stream has ended
    * or been destroyed: those that it never gets, a number that stays.
    */
