@@ -10,13 +10,13 @@ import type { DialTarget } from "../../src/transport/happy_eyeballs.ts";
 import type { DialOptions, Transport } from "../../src/transport/transport.ts";
 import { open } from "../shared/node_net.ts";
 import { NodeTransport } from "../shared/node_transport.ts";
-import { hooks } from "./socket_callbacks.ts";
+import { hooks, type SocketOwner } from "./socket_callbacks.ts";
 import type { BunSocket, BunSocketHandler } from "./namespace.ts";
 import { BunTransport } from "./transport.ts";
 
 /** What lies below a connected socket of `node:net`. */
-type Handle = BunSocket<BunTransport> & {
-  reload(options: { socket: BunSocketHandler<BunTransport> }): void;
+type Handle = BunSocket<SocketOwner> & {
+  reload(options: { socket: BunSocketHandler<SocketOwner> }): void;
 };
 
 /**
@@ -42,7 +42,8 @@ function takeOver(socket: Socket): Transport {
   owner._handle = null;
   const own = handle as Handle;
   own.reload({ socket: hooks(() => {}) });
-  const transport = own.data = new BunTransport(own);
+  const transport = new BunTransport(own);
+  own.data = transport;
   transport.opened();
   return transport;
 }

@@ -28,6 +28,18 @@ export interface BunSocket<Data> {
   close(): void;
   /** Lets the process end while it is open. */
   unref(): void;
+  /** Of TLS, whether the peer's certificate is trusted. */
+  readonly authorized: boolean;
+  /** Why it is not, or that there is none. */
+  getAuthorizationError(): (Error & { readonly code?: string }) | null | undefined;
+  /** The name that the client has asked for. */
+  getServername(): string | undefined;
+  /** The application protocol on which both ends have agreed. */
+  readonly alpnProtocol: string | false | null | undefined;
+  /** The version of TLS. */
+  getTLSVersion(): string;
+  /** The peer's certificate. */
+  getPeerCertificate(): { readonly raw?: Uint8Array } | null | undefined;
 }
 
 /** The hooks of a socket. */
@@ -36,6 +48,8 @@ export interface BunSocketHandler<Data> {
   binaryType: "uint8array";
   /** Connected. */
   open(socket: BunSocket<Data>): void;
+  /** Of TLS, the handshake is complete, or has failed; with what is wrong with a certificate. */
+  handshake?(socket: BunSocket<Data>, success: boolean, error: Error | null): void;
   /** Bytes, in a buffer of their own. */
   data(socket: BunSocket<Data>, chunk: Uint8Array<ArrayBuffer>): void;
   /** Writable again. */
@@ -54,9 +68,35 @@ export type BunSocketOptions<Data> = BunTarget & {
   reusePort?: boolean;
   /** Keeps our side open after the peer's half-close. */
   allowHalfOpen: boolean;
+  /** TLS, if the server speaks it. */
+  tls?: BunTls;
   /** The hooks. */
   socket: BunSocketHandler<Data>;
 };
+
+/** The settings of TLS. */
+export interface BunTls {
+  /** The private key, as PEM. */
+  key: string;
+  /** The certificates, as PEM. */
+  cert: string;
+  /** What the key is encrypted with. */
+  passphrase?: string;
+  /** The authorities to trust, as PEM. */
+  ca?: string | string[];
+  /** Lists of revoked certificates, as PEM. */
+  crl?: string | string[];
+  /** Whether clients are asked for a certificate. */
+  requestCert?: boolean;
+  /** Whether those without are refused. */
+  rejectUnauthorized?: boolean;
+  /** The names of application protocols, each behind its length (RFC 7301 section 3.1). */
+  ALPNProtocols?: Uint8Array;
+  /** The oldest version of TLS, as it stands in records. */
+  minVersion?: number;
+  /** The newest. */
+  maxVersion?: number;
+}
 
 /** Where to listen. */
 export type BunTarget = { hostname: string; port: number } | { unix: string };

@@ -1,4 +1,4 @@
-// A `Bun.Socket` as a Transport.
+// A `Bun.Socket` as a Transport, with TLS or without.
 //
 // 1. `write()` hands a part to the kernel at once; the rest waits here for Bun's `drain` hook.
 // 2. `shutdown()` is the half-close and keeps reading; Bun's `end()` closes both sides.
@@ -12,6 +12,7 @@
 import { ByteQueue } from "../../src/util/byte_queue.ts";
 import { giveBack, isLent } from "../../src/util/slab.ts";
 import type { Address, Transport, TransportSink } from "../../src/transport/transport.ts";
+import type { TlsInfo } from "../../src/transport/tls.ts";
 import { brokenBy } from "../shared/system_error.ts";
 import type { BunSocket } from "./namespace.ts";
 
@@ -24,8 +25,9 @@ const unowned: TransportSink = { data() {}, end() {}, drain() {}, closed() {} };
 export class BunTransport implements Transport {
   sink: TransportSink = unowned;
   readonly remoteAddress: Address | undefined;
+  readonly tls: TlsInfo | undefined;
   readonly borrows = true;
-  readonly #socket: BunSocket<BunTransport>;
+  readonly #socket: BunSocket<unknown>;
   /** What waits; made when something has to. */
   #queue: ByteQueue | undefined;
   /** Octets that were dropped with the socket. */
@@ -44,9 +46,11 @@ export class BunTransport implements Transport {
 
   /**
    * @param socket The open socket, whose hooks lead here; it belongs to the transport from now on.
+   * @param tls What is known of its TLS, if it has any.
    */
-  constructor(socket: BunSocket<BunTransport>) {
+  constructor(socket: BunSocket<unknown>, tls?: TlsInfo) {
     this.#socket = socket;
+    this.tls = tls;
     this.remoteAddress = addressOf(socket.remoteAddress, socket.remotePort);
   }
 
@@ -237,6 +241,10 @@ export class BunTransport implements Transport {
   }
 }
 
-function addressOf(hostname: string | undefined, port: number | undefined): Address | undefined {
+/** An address, when the socket has both of its parts. */
+export function addressOf(
+  hostname: string | undefined,
+  port: number | undefined,
+): Address | undefined {
   return hostname === undefined || port === undefined ? undefined : { hostname, port };
 }

@@ -1,7 +1,7 @@
-// TLS by `node:tls`, on all three runtimes: it is the only way that has client certificates and SNI
-// by a function on each of them, and half-close behaves in the same way. `Deno.listenTls` cannot
-// set TCP_NODELAY: an echo of more than one TLS record (16 KiB) took 44 ms. Native TLS would save
-// about 40% of the CPU time of small messages on Bun, half on Deno.
+// TLS by `node:tls`, on all three runtimes; a server on Bun speaks TLS by bun/listen_tls.ts where
+// that can do what its options ask for. `Deno.listenTls` has neither client certificates nor SNI by
+// a function, and cannot set TCP_NODELAY: an echo of more than one TLS record (16 KiB) took 44 ms.
+// It would save half of the CPU time of small messages.
 //
 // 1. The end of one side is `close_notify` and a FIN behind it (RFC 8446 section 6.1); the other
 //    side stays open.
@@ -26,10 +26,10 @@ import { clientSettings, judgeTls, load, serverSettings, tls } from "./tls_setti
 import type { SecureListenOptions } from "./tls_settings.ts";
 
 /** Longer than any deadline of the library: for a caller that sets none. */
-const LONG = 120_000;
+export const LONG = 120_000;
 
 /** Why a handshake has failed when the client ended or reset the connection. */
-const GONE = "The client has gone";
+export const GONE = "The client has gone";
 
 /** What the runtimes say of such a client. */
 const GONE_CODES: readonly unknown[] = ["ECONNRESET", "EPIPE", "ERR_STREAM_DESTROYED"];
@@ -51,14 +51,7 @@ export async function listenTls(
   options: SecureListenOptions,
   accept: (transport: Transport) => void,
 ): Promise<Listener> {
-  judgeTls(options.tls);
-  await load();
-  let settings: TlsOptions;
-  try {
-    settings = serverSettings(options);
-  } catch (error) {
-    throw failure(LISTENING, options, error);
-  }
+  const settings = await prepareServer(options);
   const timeout = options.handshakeTimeout ?? LONG;
   const handshakes = new Handshakes(options, accept);
   if (gated) return await listenGated(options, settings, timeout, handshakes);
@@ -79,6 +72,24 @@ export async function listenTls(
   return handshakes.cutAtClose(await bind(server, options));
 }
 
+/**
+ * Checks the options of a server and loads what it needs.
+ *
+ * @param options Where to listen, and with which certificates.
+ * @returns What `tls.createServer()` takes.
+ * @throws {TypeError} When options do not go together, or the runtime cannot do one.
+ * @throws {Error} When a key or a certificate cannot be used.
+ */
+export async function prepareServer(options: SecureListenOptions): Promise<TlsOptions> {
+  judgeTls(options.tls);
+  await load();
+  try {
+    return serverSettings(options);
+  } catch (error) {
+    throw failure(LISTENING, options, error);
+  }
+}
+
 async function listenGated(
   options: ListenOptions,
   settings: TlsOptions,
@@ -92,7 +103,7 @@ async function listenGated(
       handshakes.fail(carrier, explain(error, socket));
       carrier.destroy();
     };
-    const late = (): void => fail(new Error(`The handshake took more than ${timeout} ms`));
+    const late = (): void => fail(tooSlow());
     const timer = setTimeout(late, timeout);
     carrier.on("close", () => clearTimeout(timer));
     // The last octets of a handshake complete it before the end behind them is read.
@@ -182,13 +193,21 @@ function carrierOf(socket: TLSSocket): Socket {
  * Why a handshake has failed: Node ends it in the same way for a certificate that is not trusted
  * and for a peer that hangs up.
  */
-function explain(error: Error, socket: TLSSocket | undefined): Error {
+export function explain(
+  error: Error,
+  socket: { readonly authorizationError?: unknown } | undefined,
+): Error {
   const untrusted = socket?.authorizationError;
   if (untrusted) {
     return new Error(`The client's certificate is not trusted: ${untrusted}`, { cause: error });
   }
   const gone = GONE_CODES.includes((error as { readonly code?: unknown }).code);
   return gone ? new Error(GONE, { cause: error }) : error;
+}
+
+/** Why a handshake has failed that took too long: what Node says. */
+export function tooSlow(): Error {
+  return Object.assign(new Error("TLS handshake timeout"), { code: "ERR_TLS_HANDSHAKE_TIMEOUT" });
 }
 
 /**

@@ -9,7 +9,11 @@ import { unixSuite } from "./unix_suite.ts";
 
 const skip = runtime === "bun" ? undefined : "needs Bun";
 networkSuite("bunRuntime", bunRuntime, skip);
-networkSuite("bunRuntime with TLS", bunRuntime, skip, await tlsWire());
+const wire = await tlsWire();
+networkSuite("bunRuntime with TLS", bunRuntime, skip, wire);
+// What `Bun.listen` cannot do.
+const byNode = { ...wire.listen, tls: { ...wire.certificate!, sni: () => undefined } };
+networkSuite("bunRuntime with TLS and sni", bunRuntime, skip, { ...wire, listen: byNode });
 unixSuite("bunRuntime", bunRuntime, skip);
 
 test("bunRuntime dials what it listens with: a socket of Bun's own", async () => {
@@ -23,4 +27,19 @@ test("bunRuntime dials what it listens with: a socket of Bun's own", async () =>
   }
   await listener.close();
   assertEquals(listener.address.hostname, "127.0.0.1");
+}, { skip });
+
+test("bunRuntime listens for TLS with sockets of Bun's own, with node:tls for sni", async () => {
+  for (
+    const [options, expected] of [[wire.listen, "BunTransport"], [byNode, "NodeTransport"]] as const
+  ) {
+    const { promise: accepted, resolve } = withResolvers<Transport>();
+    const listener = await bunRuntime.listen(options, resolve);
+    const dialled = await bunRuntime.dial(listener.address, wire.dial);
+    const transport = await accepted;
+    assertEquals([transport.constructor.name, transport.tls?.version], [expected, "TLSv1.3"]);
+    dialled.destroy();
+    transport.destroy();
+    await listener.close();
+  }
 }, { skip });

@@ -59,6 +59,7 @@ const exceptions: readonly [wait: string, reason: string][] = [
       "test/client/tunnel_test.ts: handshakeTimeout: 1_000",
       "test/server/connection_acceptor_test.ts: handshakeTimeout: 500",
       'test/server/report_refusal_test.ts: handshakeTimeout: what === "says nothing" ? 300 : 30_000',
+      "test/transport/tls_test.ts: handshakeTimeout: 500",
     ],
   ),
   ...of("a connection that the kernel never makes, in a process that has to end by itself", [

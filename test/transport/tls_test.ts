@@ -209,6 +209,59 @@ test("serve() cuts a client that does not finish its TLS handshake", async () =>
   await ws.close();
 });
 
+/** With `sni`, servers on Bun go another way. */
+const ways: [string, TlsServerOptions][] = [["", {}], [" with sni", { sni: () => undefined }]];
+const failures: [string, TlsServerOptions, (port: number) => Promise<unknown>, RegExp][] = [
+  ["speaks no TLS", {}, async (port) => {
+    await using peer = await RawPeer.dial(port);
+    peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await peer.takeRest();
+  }, /^ERR_SSL_(HTTP_REQUEST|WRONG_VERSION_NUMBER|SSLV3_ALERT_HANDSHAKE_FAILURE) /],
+  ["does not go on", {}, async (port) => {
+    await using peer = await RawPeer.dial(port);
+    peer.sendHex("16 0301 00ff 01");
+    await peer.takeRest();
+  }, /^ERR_TLS_HANDSHAKE_TIMEOUT .* TLS handshake timeout$/],
+  ["has no certificate", { clientCertificates: "require", ca }, async (port) => {
+    await assertRejects(() => connect(`wss://127.0.0.1:${port}/`, { tls: { ca } }), Error);
+  }, /^ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE /],
+  [
+    "has one that is not trusted",
+    { clientCertificates: "require", ca },
+    async (port) => {
+      const tls = { ca, cert: stranger.cert, key: stranger.key };
+      await assertRejects(() => connect(`wss://127.0.0.1:${port}/`, { tls }), Error);
+    },
+    / The client's certificate is not trusted: (DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE)$/,
+  ],
+  ["speaks an older version", { minVersion: "TLSv1.3" }, async (port) => {
+    const tls = { ca, maxVersion: "TLSv1.2" } as const;
+    await assertRejects(() => connect(`wss://127.0.0.1:${port}/`, { tls }), Error);
+  }, /^ERR_SSL_(UNSUPPORTED_PROTOCOL|SSLV3_ALERT_HANDSHAKE_FAILURE) /],
+  ["speaks another protocol", { alpnProtocols: ["http/1.1"] }, async (port) => {
+    const tls = { ca, alpnProtocols: ["h3"] };
+    await assertRejects(() => connect(`wss://127.0.0.1:${port}/`, { tls }), Error);
+  }, /^ERR_SSL_NO_APPLICATION_PROTOCOL /],
+];
+for (const [way, more] of ways) {
+  for (const [what, options, fail, expected] of failures) {
+    test(`serve()${way} says why the TLS handshake of a client failed that ${what}`, async () => {
+      const refused = withResolvers<Refusal>();
+      await using server = await serve({
+        port: 0,
+        tls: { ...certificate, ...options, ...more },
+        websocket: echo,
+        handshakeTimeout: 500,
+        refused: refused.resolve,
+      });
+      await fail(server.port);
+      const { cause, error, reason } = await refused.promise;
+      assertEquals(cause, "tls");
+      assertMatch(`${(error as { code?: string }).code} ${reason.trim()}`, expected);
+    });
+  }
+}
+
 test("serve() outlives clients that reset or end within their TLS handshake", async () => {
   await using server = await serve({ port: 0, tls: certificate, websocket: echo });
   for (const leave of ["reset", "end"] as const) {
