@@ -46,6 +46,7 @@ export { createDevelopmentCertificate } from "./src/transport/certificate.ts";
 export { CloseCode } from "./src/protocol/close_code.ts";
 export { readCookies, readCredentials } from "./src/http/credentials.ts";
 export { formatTrace } from "./src/connection/trace.ts";
+export { FormError, readForm } from "./src/server/form.ts";
 export { Html, html } from "./src/server/html.ts";
 export { parseJson, receiveJson, sendJson } from "./src/connection/json.ts";
 export { createWebSocketStreamClass } from "./src/client/websocket_stream.ts";

@@ -98,6 +98,7 @@ export type { SendOptions } from "./protocol/sendable.ts";
 export type { ViolationCause, ViolationCode } from "./protocol/violation.ts";
 export type { TrustProxy } from "./proxy/trust.ts";
 export type { FetchHandler, FetchTools } from "./server/context.ts";
+export type { Form, FormOptions } from "./server/form.ts";
 export type { Refusal, RefusedRequest } from "./server/report_refusal.ts";
 export type { MethodRoute, RouteMethod } from "./server/route_methods.ts";
 export type { RouteParamName, RouteParams } from "./server/route_pattern.ts";

@@ -21,7 +21,10 @@ export type Message = string | Uint8Array<ArrayBuffer>;
 
 /** How long to wait for a message. */
 export interface ReceiveOptions {
-  /** Ends the wait: the call rejects with its reason, and the message is left for the next call. */
+  /**
+   * Ends the wait: the call rejects with its reason, and the message is left for the next call.
+   * Default: none.
+   */
   readonly signal?: AbortSignal;
   /**
    * Milliseconds to wait: then the call resolves with undefined, and the message is left for the

@@ -126,9 +126,9 @@ export function refusalIn(
 }
 
 function failed(error: unknown): Answer {
-  const expected = mistakeInBody(error);
-  if (expected !== undefined) {
-    return { response: new Response(`Expected the body to be ${expected}`, { status: 400 }) };
+  const mistake = mistakeInBody(error);
+  if (mistake !== undefined) {
+    return { response: new Response(mistake.reason, { status: mistake.status }) };
   }
   return { error, response: new Response("Internal server error", { status: 500 }) };
 }

@@ -10,7 +10,9 @@ import { HOOKS } from "../../src/connection/check_handler.ts";
 import { CONNECTION_DEFAULTS, CONNECTION_LIMITS } from "../../src/connection/limits.ts";
 import { TRACE_OPTIONS } from "../../src/connection/trace.ts";
 import { COMPRESSION_DEFAULTS, COMPRESSION_OPTIONS } from "../../src/deflate/options.ts";
+import { RECEIVE_OPTIONS } from "../../src/connection/connection.ts";
 import { FILE_OPTIONS } from "../../src/files/file_handler.ts";
+import { FORM_DEFAULTS, FORM_OPTIONS } from "../../src/server/form.ts";
 import { GUARD_DEFAULTS, GUARD_OPTIONS } from "../../src/guard/options.ts";
 import { RECONNECT_DEFAULTS } from "../../src/reconnect/options.ts";
 import { RECONNECT_OPTIONS } from "../../src/reconnect/reconnect.ts";
@@ -252,6 +254,17 @@ export const sections: readonly Section[] = [
     title: "serveFiles()",
     declared: [["src/files/file_handler.ts", "FileOptions"]],
     table: FILE_OPTIONS,
+  },
+  {
+    title: "readForm()",
+    declared: [["src/server/form.ts", "FormOptions"]],
+    table: FORM_OPTIONS,
+    defaults: FORM_DEFAULTS,
+  },
+  {
+    title: "receive() of a connection",
+    declared: [["src/connection/message.ts", "ReceiveOptions"]],
+    table: RECEIVE_OPTIONS,
   },
   {
     title: "createDevelopmentCertificate()",

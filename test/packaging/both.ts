@@ -20,7 +20,7 @@ export const bothProgram: string = `
   check((esm.connect === cjs.connect ? 1 : 2) === Number(process.env.COPIES), "number of copies");
   check((esmNode.attach === cjsNode.attach ? 1 : 2) === Number(process.env.COPIES), "copies of ./node");
   const classes = Object.keys(esm).filter((key) => Object.hasOwn(esm[key], Symbol.hasInstance));
-  check(classes.length === 14, "classes with a brand: " + classes);
+  check(classes.length === 15, "classes with a brand: " + classes);
 
   const errors = [];
   for (const [here, there] of [[esm, cjs], [cjs, esm]]) {
@@ -30,6 +30,7 @@ export const bothProgram: string = `
       topics,
       error: (error) => errors.push(error),
       routes: {
+        "/form": async (request) => new Response((await there.readForm(request)).get("a")),
         "/page": new Response(String(here.html\`<i>\${there.html\`<b>\`}</i>\`)),
         "/echo": { websocket: { message: (ws, data) => ws.send(new there.PreparedMessage(data)) } },
         "/topic": { websocket: { open: (ws) => void ws.subscribe("a") } },
@@ -45,6 +46,8 @@ export const bothProgram: string = `
     });
     const open = (path) => there.connect(new URL(path, server.url));
     check(await (await fetch(new URL("/page", server.url))).text() === "<i><b></i>", "html");
+    const form = new URL("/form", server.url);
+    check((await fetch(form, { method: "POST", body: "a=1" })).status === 400, "FormError");
     const refused = await rejection(open("/page"));
     check(refused instanceof here.HandshakeError, "HandshakeError");
     const proxy = server.url.replace("ws:", "http:");

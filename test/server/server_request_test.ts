@@ -30,7 +30,7 @@ for (
 ) {
   test(`mistakeInBody() knows what ${what} rejects with`, async () => {
     const error = await assertRejects(read);
-    assertEquals(typeof mistakeInBody(error), "string");
+    assertEquals(mistakeInBody(error)?.status, 400);
   });
 }
 

@@ -11,6 +11,7 @@ import {
   createTopics,
   type DevelopmentCertificateOptions,
   type FileOptions,
+  type FormOptions,
   type GuardOptions,
   type HeartbeatOptions,
   type HistoryOptions,
@@ -19,6 +20,7 @@ import {
   PreparedMessage,
   type ProxyOptions,
   type PublishOptions,
+  readForm,
   type ReceiveOptions,
   type ReconnectOptions,
   type RouteServerOptions,
@@ -326,6 +328,7 @@ const receiving: Samples<ReceiveOptions> = {
   timeout: time,
 };
 const files: Samples<FileOptions> = { prefix: ["/a/", "a", 1, null], index: ["a", "", 1, null] };
+const form: Samples<FormOptions> = { maxSize: count, maxFields: count };
 const certificate: Samples<DevelopmentCertificateOptions> = { hostnames: list };
 const duplex: Samples<{ objectMode?: boolean }> = { objectMode: flag };
 const decoding: Samples<DecodeFrameOptions> = {
@@ -607,6 +610,11 @@ const calls: readonly Call[] = [
     owner: "serveFiles()",
     samples: files,
     run: (options: FileOptions) => serveFiles(".", options),
+  },
+  {
+    owner: "readForm()",
+    samples: form,
+    run: async (options: FormOptions) => void await readForm(new Request("http://a/"), options),
   },
   {
     owner: "createDevelopmentCertificate()",
