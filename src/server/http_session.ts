@@ -17,7 +17,6 @@ import { type Bytes, EMPTY } from "../util/bytes.ts";
 import type { Deadline } from "../util/clock.ts";
 import { formatRefusal, type HandshakeRefusal } from "../handshake/refusal.ts";
 import type { Tracer } from "../connection/tracer.ts";
-import { requestFraming } from "../http/body.ts";
 import { httpDate } from "../http/date.ts";
 import type { HeadFault, RequestHead } from "../http/head.ts";
 import { finish, type ReaderWatcher, TransportReader } from "../transport/pull_reader.ts";
@@ -27,16 +26,10 @@ import { accept, judgeHandshake, traceHandshake } from "./accept_handshake.ts";
 import { type AskedRequest, askFetch } from "./ask_fetch.ts";
 import { type Answer, refusalIn } from "./call_fetch.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
+import { type AskedPage, FastPages, type PageSession } from "./fast_pages.ts";
 import { type FirstHead, HeadReader } from "./first_head.ts";
 import type { SessionPeer } from "./client_address.ts";
-import {
-  hasBody,
-  mayKeepAlive,
-  mentionsWebSocket,
-  RequestBody,
-  tooLarge,
-  unmetExpectation,
-} from "./request.ts";
+import { hasBody, judgeFraming, mayKeepAlive, mentionsWebSocket, RequestBody } from "./request.ts";
 import { reasonOf, type RefusalReason } from "./report_refusal.ts";
 import { stalled, writeResponse } from "./response.ts";
 import { Departure } from "./server_request.ts";
@@ -56,7 +49,7 @@ export interface Beginning {
 }
 
 /** Serves one connection until it has ended, or has become a WebSocket connection. */
-export class HttpSession implements Session, ReaderWatcher, Deadline {
+export class HttpSession implements Session, PageSession, ReaderWatcher, Deadline {
   /** Whether a request is being answered. */
   answering = false;
   /** Why a request was refused, once one was. */
@@ -66,7 +59,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   readonly #context: ServerContext;
   readonly #shutdown: Shutdown;
   readonly #fetch: FetchHandler | undefined;
-  readonly #heads: HeadReader;
+  #pages: FastPages | undefined;
   readonly #peer: SessionPeer;
   #once = false;
   #over = false;
@@ -87,7 +80,6 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     this.#context = context;
     this.#shutdown = shutdown;
     this.#fetch = fetch ?? context.fetch;
-    this.#heads = new HeadReader(this.#reader, context);
     this.#peer = peer;
   }
 
@@ -101,12 +93,13 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   /** Implements {@linkcode ReaderWatcher}. */
   gone(): void {
     this.#abandon("The client has gone");
+    this.#pages?.ended();
     this.#end();
   }
 
   /** Implements {@linkcode ReaderWatcher}. */
   peerEnded(): void {
-    if (!this.answering) return;
+    if (!this.answering) return this.#pages?.ended();
     this.#abandon("The client has ended its side of the connection");
     this.#hasDeadline = true;
     this.#context.clock.startDeadline(this, this.#context.requestTimeout);
@@ -127,6 +120,14 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   /** Implements {@linkcode Deadline}. */
   late(): void {
     this.destroy();
+  }
+
+  /** Implements {@linkcode PageSession}. */
+  begin(): Departure {
+    this.answering = true;
+    const departure = this.#departure = new Departure();
+    if (this.#reader.hasEnded) this.peerEnded();
+    return departure;
   }
 
   #abandon(why: string): void {
@@ -177,14 +178,14 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
 
   #end(): void {
     if (this.#over) return;
-    this.#answered();
+    this.answered();
     this.#over = true;
     this.#shutdown.leave(this);
     this.#peer.leave();
   }
 
-  /** The request at hand has been answered. */
-  #answered(): void {
+  /** Implements {@linkcode PageSession}. */
+  answered(): void {
     this.answering = false;
     this.#departure = undefined;
     if (this.#hasDeadline) this.#context.clock.stopDeadline(this, this.#context.requestTimeout);
@@ -198,11 +199,12 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
 
   /** Cuts the connection because of something that has nothing to do with what the client sent. */
   #fail(error: unknown): void {
-    this.#reportCut(error);
+    this.reportCut(error);
     this.destroy();
   }
 
-  #reportCut(error: unknown): void {
+  /** Implements {@linkcode PageSession}. */
+  reportCut(error: unknown): void {
     // What breaks because the client has gone is no failure of the server.
     if (this.#over) return;
     this.#context.guard.counters.responsesCut++;
@@ -212,7 +214,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   async #answerOnce(answer: () => Promise<Outcome>): Promise<Outcome> {
     try {
       const outcome = await answer();
-      this.#answered();
+      this.answered();
       if (outcome !== "upgraded") await this.#finish();
       return outcome;
     } catch (error) {
@@ -223,17 +225,15 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
 
   async #serve(first: FirstHead | undefined): Promise<Outcome> {
     try {
-      let keepAlive = true;
-      while (keepAlive && !this.#over) {
-        const head = await this.#readHead(first);
-        if (head === undefined) return "close";
+      const scene = { context: this.#context, peer: this.#peer, reader: this.#reader };
+      const pages = this.#pages = new FastPages(scene, this, this.#fetch);
+      let outcome: Outcome;
+      do {
+        outcome = await this.#take(await pages.next(first));
         first = undefined;
-        this.answering = true;
-        const outcome = await this.#answer(head);
-        this.#answered();
-        if (outcome === "upgraded") return outcome;
-        keepAlive = outcome === "keep-alive" && !this.#context.closing;
-      }
+        this.answered();
+      } while (outcome === "keep-alive" && !this.#over && !this.#context.closing);
+      if (outcome === "upgraded" || this.#reader.isClosed) return outcome;
       await this.#finish();
     } catch (error) {
       this.#fail(error);
@@ -244,7 +244,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
   /** Answers the first request, of any kind, with a refusal that has been reported. */
   async #turnAway(refusal: HandshakeRefusal): Promise<Outcome> {
     try {
-      const { first } = await this.#heads.next();
+      const { first } = await new HeadReader(this.#reader, this.#context).next();
       if (first === "closed") return "close";
       const head = typeof first === "object" && "head" in first ? first.head : undefined;
       await this.#writeRefusal(refusal, head);
@@ -255,22 +255,18 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     return "close";
   }
 
-  /** The next request's head; undefined when there is none and the connection has been ended. */
-  async #readHead(known?: FirstHead): Promise<RequestHead | undefined> {
-    const { first, started } = known ?? await this.#heads.next();
-    if (typeof first === "string") {
-      const late = first === "timeout" && started;
-      if (late) await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
-      if (first !== "closed") await this.#finish();
-      return undefined;
+  /** Does what is left to be done about a request, or without one. */
+  async #take(next: FirstHead | AskedPage): Promise<Outcome> {
+    if ("asked" in next) return await this.#conclude(next.answer, next.asked);
+    const { first, started } = next;
+    if (first === "timeout" && started) {
+      return await this.#refuse({ status: 408, reason: "The request did not arrive in time" });
     }
-    if ("head" in first) {
-      this.#reader.unread(first.rest);
-      return first.head;
-    }
-    await this.#refuse(first.fault);
-    await this.#finish();
-    return undefined;
+    if (typeof first === "string") return "close";
+    if ("fault" in first) return await this.#refuse(first.fault);
+    this.#reader.unread(first.rest);
+    this.answering = true;
+    return await this.#answer(first.head);
   }
 
   async #answer(received: RequestHead): Promise<Outcome> {
@@ -288,20 +284,13 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     fetch: FetchHandler,
     head: RequestHead,
   ): Promise<Outcome> {
-    const { maxBodySize } = this.#context;
-    const framing = requestFraming(head);
+    const framing = judgeFraming(head, this.#context);
     if ("status" in framing) return this.#refuse(framing, head);
-    if (framing.kind === "length" && framing.length > maxBodySize) {
-      return this.#refuse(tooLarge(maxBodySize), head);
-    }
-    const expectation = unmetExpectation(head);
-    if (expectation !== undefined) return this.#refuse(expectation, head);
     const reader = this.#reader;
     const body = hasBody(framing)
       ? new RequestBody(head, framing, reader, this.#context)
       : undefined;
-    const departure = this.#departure = new Departure();
-    if (reader.hasEnded) this.peerEnded();
+    const departure = this.begin();
     const scene = { context: this.#context, peer: this.#peer, transport: reader.transport };
     const called = askFetch(fetch, { head, departure, body }, scene);
     if ("reason" in called) return this.#refuse(called, head);
@@ -335,7 +324,7 @@ export class HttpSession implements Session, ReaderWatcher, Deadline {
     const keepAlive = mayKeepAlive(head) && !this.#once && !this.#context.closing &&
       (body === undefined || body.done || await body.discard(response.body));
     const failed = (error: unknown): void => {
-      if (body?.fault === undefined) this.#reportCut(error);
+      if (body?.fault === undefined) this.reportCut(error);
     };
     const tracer = refused && this.#trace(head);
     const exchange = { reader, head, keepAlive, stallTimeout, failed, tracer };

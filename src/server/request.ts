@@ -3,7 +3,7 @@
 import { defer } from "../util/promises.ts";
 import type { Bytes } from "../util/bytes.ts";
 import type { LateRequest } from "../connection/handshake_result.ts";
-import { BodyDecoder, type BodyFraming } from "../http/body.ts";
+import { BodyDecoder, type BodyFraming, requestFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
 import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
@@ -218,7 +218,7 @@ export class RequestBody {
 }
 
 /** The fault of a body above the limit. */
-export function tooLarge(maxBodySize: number): HeadFault {
+function tooLarge(maxBodySize: number): HeadFault {
   return { status: 413, reason: `Expected a body of at most ${maxBodySize} octets (maxBodySize)` };
 }
 
@@ -227,6 +227,29 @@ export function isPlainHandshake(head: RequestHead): boolean {
   const { headers } = head;
   return head.method === "GET" && mentionsWebSocket(head) && !headers.has("content-length") &&
     !headers.has("transfer-encoding") && !headers.has("expect");
+}
+
+/**
+ * Whether a request asks for a page and for nothing else: it has no body and no expectation, and
+ * the connection stays open after it.
+ */
+export function isPlainPage({ method, version, headers }: RequestHead): boolean {
+  if ((method !== "GET" && method !== "HEAD") || version !== "1.1") return false;
+  const connection = headers.get("connection");
+  return (connection === undefined || connection.toLowerCase() === "keep-alive") &&
+    !headers.has("upgrade") && !headers.has("content-length") &&
+    !headers.has("transfer-encoding") && !headers.has("expect");
+}
+
+/** How the body of a request is bounded, or the fault of one that this server does not read. */
+export function judgeFraming(
+  head: RequestHead,
+  { maxBodySize }: Pick<RequestBodyLimits, "maxBodySize">,
+): BodyFraming | HeadFault {
+  const framing = requestFraming(head);
+  if ("status" in framing) return framing;
+  if (framing.kind === "length" && framing.length > maxBodySize) return tooLarge(maxBodySize);
+  return unmetExpectation(head) ?? framing;
 }
 
 /** Whether there is a body to read. */
@@ -238,7 +261,7 @@ export function hasBody(framing: BodyFraming): boolean {
  * The fault of an expectation: "100-continue" is the only one, and HTTP/1.0 has none (RFC 9110
  * section 10.1.1).
  */
-export function unmetExpectation(head: RequestHead): HeadFault | undefined {
+function unmetExpectation(head: RequestHead): HeadFault | undefined {
   const expected = head.version === "1.0" ? undefined : head.headers.get("expect");
   if (expected === undefined || expected.toLowerCase() === "100-continue") return undefined;
   return { status: 417, reason: "Expected Expect to be 100-continue" };

@@ -33,6 +33,14 @@ export interface ReaderWatcher {
   gone(): void;
 }
 
+/** Takes each chunk as it comes. */
+export interface ChunkTaker {
+  /**
+   * A chunk, as `TransportSink.data()` gets it. True says that nothing of its memory was kept.
+   */
+  take(chunk: Bytes, lent: boolean): boolean;
+}
+
 /** Reads and writes a transport by promises. */
 export class TransportReader implements TransportSink {
   /** The transport that is read. */
@@ -59,6 +67,8 @@ export class TransportReader implements TransportSink {
 
   /** Called when the stream is gone, for an owner that waits for something else meanwhile. */
   onClosed: (() => void) | undefined;
+  /** Gets what comes while it is set, in place of `read()`; nothing is held then. */
+  taker: ChunkTaker | undefined;
   /** What ended the stream, if it was not an orderly end. */
   error: Error | undefined;
 
@@ -91,17 +101,22 @@ export class TransportReader implements TransportSink {
     return held.length > 1 ? concat(held) : held[0] ?? EMPTY;
   }
 
+  /** The next chunk that is held, if one is. */
+  takeHeld(): Bytes | undefined {
+    const held = this.#held.shift();
+    if (held === undefined) return undefined;
+    const full = this.#heldSize >= MOST_HELD;
+    this.#heldSize -= held.length + OVERHEAD;
+    if (full && this.#heldSize < MOST_HELD && this.#watcher !== undefined) {
+      this.transport.resume();
+    }
+    return held;
+  }
+
   /** The next chunk, or why there is none. One read at a time. */
   async read(timeout: number): Promise<Bytes | ReadFailure> {
-    const held = this.#held.shift();
-    if (held !== undefined) {
-      const full = this.#heldSize >= MOST_HELD;
-      this.#heldSize -= held.length + OVERHEAD;
-      if (full && this.#heldSize < MOST_HELD && this.#watcher !== undefined) {
-        this.transport.resume();
-      }
-      return held;
-    }
+    const held = this.takeHeld();
+    if (held !== undefined) return held;
     if (this.#closed) return "closed";
     if (this.#ended) return "ended";
     if (timeout <= 0) return "timeout";
@@ -160,12 +175,17 @@ export class TransportReader implements TransportSink {
   }
 
   /** Implements {@linkcode TransportSink}. */
-  data(chunk: Bytes, lent = false): void {
+  data(chunk: Bytes, lent = false): boolean {
+    if (this.taker !== undefined) return this.taker.take(chunk, lent);
     const kept = lent ? chunk.slice() : chunk;
-    if (this.#reading !== undefined) return this.#resolve(kept);
+    if (this.#reading !== undefined) {
+      this.#resolve(kept);
+      return lent;
+    }
     this.#held.push(kept);
     this.#heldSize += kept.length + OVERHEAD;
     if (this.#heldSize >= MOST_HELD) this.transport.pause();
+    return lent;
   }
 
   /** Implements {@linkcode TransportSink}. */

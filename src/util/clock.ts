@@ -41,7 +41,10 @@ export interface Clock {
   setTicker(due: () => void, period: number, waits: string): unknown;
   /** Ends a timer or a ticker; it takes undefined too. */
   clearTimer(timer: unknown): void;
-  /** Calls `deadline.late()` after `timeout` milliseconds, unless it is stopped before. */
+  /**
+   * Calls `deadline.late()` after `timeout` milliseconds, unless it is stopped before. One that was
+   * started with the same time already starts anew.
+   */
   startDeadline(deadline: Deadline, timeout: number): void;
   /** Stops a deadline, if it runs; `timeout` is what it was started with. */
   stopDeadline(deadline: Deadline, timeout: number): void;

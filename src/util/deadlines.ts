@@ -19,6 +19,8 @@ class Queue {
   }
 
   start(deadline: Deadline): void {
+    // One that runs already becomes the youngest.
+    this.#due.delete(deadline);
     this.#due.set(deadline, performance.now() + this.#timeout);
     if (this.#timer === undefined) this.#arm(this.#timeout);
   }
@@ -51,7 +53,7 @@ class Queue {
 export class Deadlines {
   readonly #queues = new Map<number, Queue>();
 
-  /** Starts one; see `Clock.startDeadline()`. */
+  /** Starts one, or starts it anew; see `Clock.startDeadline()`. */
   start(deadline: Deadline, timeout: number): void {
     let queue = this.#queues.get(timeout);
     if (queue === undefined) {
