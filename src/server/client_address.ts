@@ -44,7 +44,7 @@ export class SessionPeer {
     this.#context = context;
   }
 
-  /** A PROXY header has said whose connection it is; without an address, the connection's stands. */
+  /** A PROXY header has said who connects; without an address, the connection's own stands. */
   proxied(source: Address | undefined): void {
     this.remoteAddress = this.#address = source ?? this.#address;
   }

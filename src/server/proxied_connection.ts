@@ -1,5 +1,6 @@
 // A connection of a load balancer that sends a PROXY header first: waits for the header, within
-// `handshakeTimeout`. What comes behind it belongs to whoever takes the connection then.
+// `handshakeTimeout`. Then another object takes the
+// connection, with what came behind it.
 
 import type { Bytes } from "../util/bytes.ts";
 import type { Deadline } from "../util/clock.ts";
