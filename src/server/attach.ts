@@ -1,10 +1,11 @@
 // WebSocket connections on a server of another library, which has read a request's head and gives
 // the socket away.
 //
-// The same session as for serve() then judges and answers the request; only the parser of the head
-// is another. The head is not parsed again, so code here must not rely on more of its syntax than
+// Then the same code as for serve() judges and answers the request; only the parser of the head is
+// another. The head is not parsed again, so code here must not rely on more of its syntax than
 // the judgement checks.
 
+import type { Bytes } from "../util/bytes.ts";
 import type { WebSocketConnection } from "../connection/connection.ts";
 import type { DeflateBackend } from "../deflate/backend.ts";
 import {
@@ -22,7 +23,7 @@ import type { Address, Transport } from "../transport/transport.ts";
 import type { Topics } from "../topics/hub_topics.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { SessionPeer } from "./client_address.ts";
-import { HttpSession } from "./http_session.ts";
+import { Opening } from "./fast_handshake.ts";
 import type { AttachmentOptions } from "./options.ts";
 import { type ServerCloseOptions, Shutdown } from "./shutdown.ts";
 
@@ -49,7 +50,11 @@ export class Attachment {
     deflate: DeflateBackend | undefined,
     websocket?: WebSocketHandler,
   ) {
-    this.#context = { ...createContext(options, { deflate }, this.connections), websocket };
+    this.#context = {
+      ...createContext(options, { deflate }, this.connections),
+      websocket,
+      ...(websocket && { findSocket: () => ({ handler: websocket, options: {} }) }),
+    };
     this.#shutdown = new Shutdown(this.#context);
   }
 
@@ -62,7 +67,7 @@ export class Attachment {
   take(
     transport: Transport,
     head: ForeignHead,
-    rest: Uint8Array,
+    rest: Bytes,
     fetch?: FetchHandler,
   ): HeadFault | HandshakeRefusal | undefined {
     const peer = new SessionPeer(
@@ -70,10 +75,9 @@ export class Attachment {
       this.#context,
       transport.tls !== undefined,
     );
-    const session = new HttpSession(transport, this.#context, peer, this.#shutdown, fetch);
-    this.#shutdown.add(session);
-    session.runOnce(toHead(head), rest, peer.connect());
-    return session.refusal;
+    const full = peer.connect();
+    return new Opening(transport, this.#context, peer, this.#shutdown, fetch)
+      .answer(toHead(head), rest, full);
   }
 
   /** See `Server.topics`. */

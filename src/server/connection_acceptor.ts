@@ -59,9 +59,7 @@ export class ConnectionAcceptor {
   #enter(transport: Transport, peer: SessionPeer, rest: Bytes = EMPTY): void {
     const refusal = peer.enterConnection();
     if (refusal === undefined) {
-      const opening = new Opening(transport, this.#context, peer, this.#shutdown);
-      if (rest.length > 0) opening.data(rest);
-      return;
+      return new Opening(transport, this.#context, peer, this.#shutdown).listen(rest);
     }
     this.#refuse(reasonOf(refusal), peer.remoteAddress, false);
     this.#session(transport, peer).run({ refusal, rest });
@@ -83,8 +81,7 @@ export class ConnectionAcceptor {
     return {
       accepted: (transport) => {
         if (!this.stopped) {
-          new Opening(transport, this.#context, peer, this.#shutdown);
-          return;
+          return new Opening(transport, this.#context, peer, this.#shutdown).listen();
         }
         peer.leave();
         transport.destroy();

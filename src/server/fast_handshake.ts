@@ -1,5 +1,5 @@
 // Answers the first request of a connection at once, when it is an opening handshake that needs no
-// decision.
+// decision, whether it was read here or by another server.
 //
 // 1. Nearly every connection of a WebSocket server begins with one chunk: a good handshake. Where
 //    the handler is known from the address alone, it is judged, answered and opened here within the
@@ -11,7 +11,7 @@
 // 3. Anything else (a page, a fault, a refusal, a `fetch` that takes its time, a head in pieces
 //    that is late) is handed over to `HttpSession` as it stands: this file answers nothing but 101.
 
-import type { Bytes } from "../util/bytes.ts";
+import { type Bytes, EMPTY } from "../util/bytes.ts";
 import type { Deadline } from "../util/clock.ts";
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
 import type { HandshakeAcceptance } from "../handshake/server.ts";
@@ -21,7 +21,7 @@ import type { Transport, TransportSink } from "../transport/transport.ts";
 import { accept, judgeHandshake } from "./accept_handshake.ts";
 import { type AskedRequest, askFetch } from "./ask_fetch.ts";
 import type { Answer } from "./call_fetch.ts";
-import type { ServerContext } from "./context.ts";
+import type { FetchHandler, ServerContext } from "./context.ts";
 import type { SessionPeer } from "./client_address.ts";
 import { HttpSession } from "./http_session.ts";
 import { isPlainHandshake } from "./request.ts";
@@ -42,7 +42,7 @@ interface Opened {
 /** What `fetch` was called with. */
 type Asked = AskedRequest & { readonly rest: Bytes };
 
-/** A connection that has not sent its first request yet. */
+/** A connection whose first request is not answered yet. */
 export class Opening implements TransportSink, Deadline, Session {
   /** Whether `fetch` decides: a shutdown waits for that. */
   answering = false;
@@ -52,26 +52,56 @@ export class Opening implements TransportSink, Deadline, Session {
   readonly #context: ServerContext;
   readonly #peer: SessionPeer;
   readonly #shutdown: Shutdown;
+  readonly #fetch: FetchHandler | undefined;
   /** Whether another object has the transport, or it is gone. */
   #finished = false;
+  /** What it was handed over to. */
+  #next: HttpSession | undefined;
   /** The parser of a head that did not come in one chunk. */
   #parser: HeadParser<RequestHead> | undefined;
 
-  /** Takes an accepted transport over. */
+  /** Takes a transport over that has been accepted; `fetch` decides in place of the server's. */
   constructor(
     transport: Transport,
     context: ServerContext,
     peer: SessionPeer,
     shutdown: Shutdown,
+    fetch: FetchHandler | undefined = context.fetch,
   ) {
     this.#transport = transport;
     this.#context = context;
     this.#peer = peer;
     this.#shutdown = shutdown;
+    this.#fetch = fetch;
     shutdown.add(this);
-    context.clock.startDeadline(this, context.handshakeTimeout);
-    transport.sink = this;
-    transport.resume();
+  }
+
+  /** Waits for the request, within `handshakeTimeout`; `received` is what has come of it. */
+  listen(received: Bytes = EMPTY): void {
+    const { clock, handshakeTimeout } = this.#context;
+    clock.startDeadline(this, handshakeTimeout);
+    this.#transport.sink = this;
+    this.#transport.resume();
+    if (received.length > 0) this.data(received);
+  }
+
+  /**
+   * Answers the one request whose head another server has read, with the bytes behind it.
+   *
+   * @param refusal What answers it, if that is known.
+   * @returns Why it was refused, when that was at once and not by `fetch`.
+   */
+  answer(
+    head: RequestHead,
+    rest: Bytes,
+    refusal: HandshakeRefusal | undefined,
+  ): HeadFault | HandshakeRefusal | undefined {
+    if (refusal !== undefined) this.#refuse(head, rest, refusal);
+    else if (!this.#accept(head, rest)) {
+      this.#over();
+      this.#session().runOnce(head, rest);
+    }
+    return this.#next?.refusal;
   }
 
   destroy(): void {
@@ -123,7 +153,9 @@ export class Opening implements TransportSink, Deadline, Session {
   #accept(received: RequestHead, rest: Bytes): boolean {
     const context = this.#context;
     const found = context.findSocket?.(received);
-    if (found === undefined) return context.fetch !== undefined && this.#ask(received, rest);
+    if (found === undefined) {
+      return this.#fetch !== undefined && this.#ask(this.#fetch, received, rest);
+    }
     const { handler, options } = found;
     const judge = (head: RequestHead, ask: boolean): HandshakeAcceptance | HandshakeRefusal =>
       judgeHandshake(head, context, this.#peer, this.#transport, options.origins, ask);
@@ -139,14 +171,14 @@ export class Opening implements TransportSink, Deadline, Session {
   }
 
   /** Has `fetch` decide about a handshake; false when `HttpSession` has to answer the request. */
-  #ask(received: RequestHead, rest: Bytes): boolean {
+  #ask(fetch: FetchHandler, received: RequestHead, rest: Bytes): boolean {
     if (!isPlainHandshake(received)) return false;
     const context = this.#context;
     const head = this.#peer.identify(received);
     if ("status" in head) return this.#refuse(received, rest, head);
     this.answering = true;
     const scene = { context, peer: this.#peer, transport: this.#transport };
-    const called = askFetch(context.fetch!, { head, departure: new Departure() }, scene);
+    const called = askFetch(fetch, { head, departure: new Departure() }, scene);
     if ("reason" in called) return this.#refuse(received, rest, called);
     const { answer } = called;
     const asked = { ...called.asked, rest };
@@ -197,9 +229,15 @@ export class Opening implements TransportSink, Deadline, Session {
   }
 
   #session(): HttpSession {
-    const session = new HttpSession(this.#transport, this.#context, this.#peer, this.#shutdown);
-    this.#shutdown.replace(this, session);
-    return session;
+    this.#next = new HttpSession(
+      this.#transport,
+      this.#context,
+      this.#peer,
+      this.#shutdown,
+      this.#fetch,
+    );
+    this.#shutdown.replace(this, this.#next);
+    return this.#next;
   }
 
   #over(): void {
