@@ -258,7 +258,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * it asks for the next one. When the source throws half-way, the connection is closed with 1011,
    * and the promise rejects with what was thrown. A Blob is also sent in chunks. A Blob and an
    * array count against `maxBufferedAmount` with their whole size, a generator only with what it
-   * has given. To send one message to many connections, give a {@linkcode PreparedMessage}.
+   * has given. To send one message to many connections, give a {@linkcode PreparedMessage}; a short
+   * string that goes to one connection after another is encoded once anyway.
    * @param options Whether to compress the message, and whether it is text or binary; for messages
    * that are not in chunks. The options of a PreparedMessage itself take precedence.
    * @returns A promise. While less than 64 KiB wait it is resolved already; else it resolves when

@@ -17,6 +17,7 @@ import type { PreparedFrame } from "./prepared_message.ts";
 import { placeFrame } from "./sendable.ts";
 import { commit, open, release, type Slab, SLAB_SIZE, view } from "../util/slab.ts";
 import { receivedFrame, receivedOctets } from "./last_received.ts";
+import { findRepeated, forgetRepeated } from "./repeated_text.ts";
 import { encodeUtf8, encodeUtf8Into } from "../util/utf8.ts";
 
 /**
@@ -88,6 +89,10 @@ export class FrameEncoder {
 
   /** Adds a frame with a text. */
   text(opcode: number, text: string, fin = true): void {
+    if (!this.#masked && opcode === Opcode.text && fin) {
+      const frame = findRepeated(text, this);
+      if (frame !== undefined) return this.prepared(frame);
+    }
     const octets = receivedOctets(text);
     if (octets !== undefined && octets.length < REFERENCE_FROM) {
       return this.binary(opcode, octets, fin);
@@ -141,6 +146,7 @@ export class FrameEncoder {
    */
   take(): Bytes | undefined {
     if (this.byteLength === 0) return undefined;
+    forgetRepeated();
     const batch = this.#segments?.shift() ?? this.#closeSegment();
     if (batch === undefined) return undefined;
     this.byteLength -= batch.length;

@@ -30,7 +30,10 @@ import { decodeUtf8, encodeUtf8 } from "../util/utf8.ts";
 /** A frame that many connections send. */
 export class PreparedFrame {
   static {
-    registerFrames((frame) => frame.#place());
+    registerFrames(
+      (frame) => frame.#place(),
+      (text) => new PreparedFrame(Opcode.text, toOctets(text), 0),
+    );
   }
 
   /** The opcode. */
@@ -67,6 +70,11 @@ export class PreparedFrame {
     slab.used = this.end;
     return slab;
   }
+}
+
+/** A text in memory of its own. */
+function toOctets(text: string): Bytes {
+  return receivedOctets(text)?.slice() ?? encodeUtf8(text);
 }
 
 /** Messages of other copies, as messages of this one. */
@@ -121,7 +129,7 @@ export class PreparedMessage {
   constructor(data: string | BinaryData, options?: SendOptions) {
     if (options !== undefined) checkSendOptions("PreparedMessage", options);
     const text = typeof data === "string";
-    const payload = text ? receivedOctets(data)?.slice() ?? encodeUtf8(data) : copyBytes(data);
+    const payload = text ? toOctets(data) : copyBytes(data);
     const binary = options?.binary ?? !text;
     if (!binary && !text && decodeUtf8(payload, 0, payload.length) === undefined) {
       throw new TypeError("Expected UTF-8 to send as text");

@@ -88,9 +88,16 @@ export function registerMessages(find: FindFrame): void {
  */
 export let placeFrame: (frame: PreparedFrame) => Slab;
 
-/** Says how a frame is placed. */
-export function registerFrames(place: typeof placeFrame): void {
+/** Makes the frame of a text, once the class has been loaded. */
+export let createTextFrame: ((text: string) => PreparedFrame) | undefined;
+
+/** Says how a frame is placed, and how that of a text is made. */
+export function registerFrames(
+  place: typeof placeFrame,
+  create: (text: string) => PreparedFrame,
+): void {
   placeFrame = place;
+  createTextFrame = create;
 }
 
 /**
