@@ -1,5 +1,6 @@
 // A server and a generator, or a client and a server for it, all fresh, and then one window for each turn.
 
+import { createDevelopmentCertificate } from "../src/transport/certificate.ts";
 import { Child } from "./child.ts";
 import type { Counts, Job } from "./job.ts";
 import { busySeconds, cpuSeconds, hasProc } from "./proc.ts";
@@ -103,7 +104,8 @@ class ServerStage implements Stage {
       ...(mode === "broadcast" ? ["--broadcast"] : []),
     ];
     const command = commandOf(runtime, bundle.path(program), args);
-    const server = new Child(name, pinned("server", command), environment);
+    const more = shape === "tls" ? await certificate() : {};
+    const server = new Child(name, pinned("server", command), { ...environment, ...more });
     this.#children.push(server);
     const { port } = await server.next("listening", START);
     const job = createJob(this.#subject, this.#scenario, this.#timing, port, server.pid);
@@ -173,6 +175,14 @@ class ClientStage implements Stage {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children.reverse()) await child[Symbol.asyncDispose]();
   }
+}
+
+let made: ReturnType<typeof createDevelopmentCertificate> | undefined;
+
+/** The certificate of all servers, as their environment has it. */
+async function certificate(): Promise<Record<string, string>> {
+  const { cert, key } = await (made ??= createDevelopmentCertificate());
+  return { BENCH_CERTIFICATE: cert, BENCH_KEY: key };
 }
 
 /** What a server says of its CPU time, where the generator cannot read it. */

@@ -6,9 +6,10 @@ export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client" | "clien
 /**
  * How the server's program is written: "hooks" has one set of hooks for all, "fetch" decides at once in a function that
  * looks at the address, "field" looks at a header field too, "async" returns a promise, "attach" has the
- * `http.Server` of `node:http`, and "loop" sends to each connection in turn where "hooks" publishes to a topic.
+ * `http.Server` of `node:http`, "loop" sends to each connection in turn where "hooks" publishes to a topic, and "tls" is
+ * hooks over TLS.
  */
-export type Shape = "hooks" | "fetch" | "field" | "async" | "attach" | "loop";
+export type Shape = "hooks" | "fetch" | "field" | "async" | "attach" | "loop" | "tls";
 
 /** What messages are made of; "utf8" is text of characters of one to four octets, mixed. */
 export type Kind = "binary" | "text" | "utf8" | "json";
@@ -125,6 +126,9 @@ export const scenarios: readonly Scenario[] = [
   scenario("utf8", "echo", "utf8", 64, 1, "1k"),
   scenario("utf8", "echo", "utf8", 64, 32, "1k"),
   scenario("echo", "echo", "binary", 10_000, 1, "20"),
+  shaped("tls", scenario("echo", "echo", "binary", 64, 1, "20")),
+  shaped("tls", scenario("echo", "echo", "binary", 64, 32, "20")),
+  shaped("tls", scenario("echo", "echo", "binary", 64, 1, "64k")),
   broadcast(500, 1),
   broadcast(500, 8),
   broadcast(500, 8, 8),
@@ -191,6 +195,7 @@ const shapes: Readonly<Record<Shape, string>> = {
   async: " through an async fetch",
   attach: " on node:http",
   loop: " by a loop",
+  tls: " over TLS",
 };
 
 /** Whether a client is measured, and not a server. */

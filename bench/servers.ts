@@ -42,6 +42,7 @@ const ours: Subject["servers"] = {
   field: ["ours/fetch.mjs", "--field"],
   async: ["ours/fetch.mjs", "--async"],
   loop: ["ours/server.mjs", "--loop"],
+  tls: ["ours/server.mjs", "--tls"],
 };
 
 /** On a port of its own, and on a server of `node:http` where something comes before the answer. */
@@ -52,6 +53,7 @@ const wsServers: Subject["servers"] = {
   async: ["peers/ws.mjs", "--async"],
   attach: ["peers/ws.mjs", "--attach"],
   loop: ["peers/ws.mjs"],
+  tls: ["peers/ws.mjs", "--tls"],
 };
 
 /**
@@ -65,6 +67,7 @@ function inFetch(file: string): Subject["servers"] {
     field: [file, "--field"],
     async: [file, "--async"],
     loop: [file],
+    tls: [file, "--tls"],
   };
 }
 
@@ -87,7 +90,10 @@ const onNode: readonly Draft[] = [
   { engine: "ws-bufferutil", servers: wsServers, client: "ws", compresses: true },
   { engine: "crossws", servers: { hooks: ["peers/crossws.mjs"] }, environment: withoutAddon },
   { engine: "undici", client: "undici" },
-  { engine: "raw", servers: { hooks: ["peers/raw_node.mjs"] } },
+  {
+    engine: "raw",
+    servers: { hooks: ["peers/raw_node.mjs"], tls: ["peers/raw_node.mjs", "--tls"] },
+  },
 ];
 
 const onBun: readonly Draft[] = [
@@ -98,13 +104,17 @@ const onBun: readonly Draft[] = [
     client: "native",
     compresses: true,
   },
-  { engine: "raw", servers: { hooks: ["peers/raw_bun.mjs"] } },
+  { engine: "raw", servers: { hooks: ["peers/raw_bun.mjs"], tls: ["peers/raw_bun.mjs", "--tls"] } },
 ];
 
 const onDeno: readonly Draft[] = [
   { engine: "ours", servers: ours, client: "ours", compresses: true },
   { engine: "native", servers: inFetch("peers/deno_serve.mjs"), client: "native" },
-  { engine: "raw", servers: { hooks: ["peers/raw_deno.mjs"] } },
+  // Over TLS it has the sockets of `node:tls`: those of `Deno.listenTls` cannot set TCP_NODELAY.
+  {
+    engine: "raw",
+    servers: { hooks: ["peers/raw_deno.mjs"], tls: ["peers/raw_node.mjs", "--tls"] },
+  },
 ];
 
 const drafts: Readonly<Record<Family, readonly Draft[]>> = {

@@ -19,7 +19,8 @@ type Row = readonly [
   scenario: string,
   node: readonly [Engine, number],
   bun: number,
-  deno: number,
+  /** Without one, the figures are stated. */
+  deno?: number,
 ];
 
 /** On Bun and Deno the reference is the runtime's own server, or its own client. */
@@ -31,6 +32,9 @@ const rows: readonly Row[] = [
   ["utf8-64x32-1k", ["ws", 0.5], 1, 0.6],
   ["echo-64x1-64k", ["raw", 1.7], 1, 1],
   ["echo-8x4-1m", ["raw", 1.3], 1, 1],
+  ["echo-64x1-20-tls", ["ws", 0.9], 1.1],
+  ["echo-64x32-20-tls", ["ws", 0.5], 1.1, 0.2],
+  ["echo-64x1-64k-tls", ["ws", 1], 0.9],
   ["broadcast-500x1", ["ws", 0.75], 1.05, 1],
   ["broadcast-5000x1", ["ws", 0.8], 1.05, 1],
   ["broadcast-500x8", ["ws", 0.25], 1, 0.3],
@@ -63,7 +67,9 @@ export const targets: readonly Target[] = [
   ...rows.flatMap(([scenario, [reference, bound], bun, deno]): Target[] => [
     { family: "node", scenario, reference, bound },
     { family: "bun", scenario, reference: "native", bound: bun },
-    { family: "deno", scenario, reference: "native", bound: deno },
+    ...(deno === undefined
+      ? []
+      : [{ family: "deno", scenario, reference: "native", bound: deno } as const]),
   ]),
   ...ownRows.flatMap(([scenario, from, bounds]) =>
     families.map((family, i): Target => ({

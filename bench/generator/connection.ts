@@ -71,7 +71,7 @@ export class Connection implements SocketOwner {
     this.#driver = driver;
     this.#sentAt = new Float64Array(job.scenario.depth + 1);
     this.#sentCount = new Uint32Array(job.scenario.depth + 1);
-    dial(job.port, this);
+    dial(job.port, this, job.scenario.shape === "tls");
   }
 
   /** Connected: the handshake. */

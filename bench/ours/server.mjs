@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { serve } from "@sansocket/ws";
-import { listening } from "../peers/lifeline.mjs";
+import { certificate, listening } from "../peers/lifeline.mjs";
 
 const echo = { message: (ws, data) => ws.send(data) };
 
@@ -24,6 +24,7 @@ const server = await serve({
   port: 0,
   hostname: "127.0.0.1",
   compression: process.argv.includes("--compression"),
+  tls: certificate(),
   websocket: process.argv.includes("--broadcast") ? all : echo,
 });
 listening(server.port);

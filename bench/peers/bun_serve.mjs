@@ -4,7 +4,7 @@
 // above it. All else is the default: 16 MiB for a message, 120 s until an idle connection is closed, Pings.
 
 import process from "node:process";
-import { listening } from "./lifeline.mjs";
+import { certificate, listening } from "./lifeline.mjs";
 
 const compression = process.argv.includes("--compression");
 
@@ -41,6 +41,7 @@ async function byAddressAsync(request, server) {
 const server = Bun.serve({
   port: 0,
   hostname: "127.0.0.1",
+  tls: certificate(),
   fetch: process.argv.includes("--async")
     ? byAddressAsync
     : field || process.argv.includes("--fetch")

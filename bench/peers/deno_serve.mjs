@@ -1,7 +1,7 @@
 // Deno.serve with Deno.upgradeWebSocket, which Deno has in native code. It does not compress.
 
 import process from "node:process";
-import { listening } from "./lifeline.mjs";
+import { certificate, listening } from "./lifeline.mjs";
 
 const topic = new Set();
 
@@ -47,6 +47,7 @@ async function byAddressAsync(request) {
 Deno.serve({
   port: 0,
   hostname: "127.0.0.1",
+  ...certificate(),
   handler: process.argv.includes("--async")
     ? byAddressAsync
     : field || process.argv.includes("--fetch")

@@ -28,6 +28,13 @@ export function holdLifeline(asked = () => say({ event: "usage", cpu: cpuSeconds
   setTimeout(() => process.exit(1), LONGEST);
 }
 
+/** What a server speaks TLS with, if it is to: the bench has made a certificate. */
+export function certificate() {
+  if (!process.argv.includes("--tls")) return undefined;
+  const { BENCH_CERTIFICATE, BENCH_KEY } = process.env;
+  return { cert: BENCH_CERTIFICATE, key: BENCH_KEY };
+}
+
 /** To be called by a server when it listens. */
 export function listening(port) {
   holdLifeline();

@@ -1,10 +1,11 @@
-// A plain TCP echo on Bun's sockets. `write()` takes what the kernel takes; the rest waits for `drain`.
+// A plain TCP echo on Bun's sockets, with --tls over TLS. `write()` takes what the kernel takes; the rest waits for `drain`.
 
-import { listening } from "./lifeline.mjs";
+import { certificate, listening } from "./lifeline.mjs";
 
 const server = Bun.listen({
   port: 0,
   hostname: "127.0.0.1",
+  tls: certificate(),
   socket: {
     open(socket) {
       socket.data = [];

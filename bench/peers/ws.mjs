@@ -4,9 +4,10 @@
 // Differences of defaults: the limit of a message is 100 MiB, and there is no heartbeat and no limit of unsent data.
 
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import process from "node:process";
 import { WebSocketServer } from "ws";
-import { listening } from "./lifeline.mjs";
+import { certificate, listening } from "./lifeline.mjs";
 
 const topic = new Set();
 
@@ -23,7 +24,7 @@ function broadcast(ws) {
   });
 }
 
-const shape = ["--fetch", "--field", "--async", "--attach"].find((each) =>
+const shape = ["--fetch", "--field", "--async", "--attach", "--tls"].find((each) =>
   process.argv.includes(each)
 );
 const perMessageDeflate = process.argv.includes("--compression");
@@ -45,13 +46,16 @@ async function authenticate(request, socket, head) {
   server.handleUpgrade(request, socket, head, (ws) => server.emit("connection", ws, request));
 }
 
+const page = (_, response) => response.end("a page");
 const http = shape === "--async" || shape === "--attach"
-  ? createServer((_, response) => response.end("a page"))
+  ? createServer(page)
+  : shape === "--tls"
+  ? createSecureServer(certificate(), page)
   : undefined;
 const server = new WebSocketServer({
   perMessageDeflate,
   ...(http === undefined ? { port: 0, host: "127.0.0.1" } : {}),
-  ...(shape === "--attach" && { server: http }),
+  ...((shape === "--attach" || shape === "--tls") && { server: http }),
   ...(shape === "--async" && { noServer: true }),
 });
 if (shape === "--async") http.on("upgrade", authenticate);
