@@ -28,7 +28,7 @@ import {
 import type { ServerContext } from "./context.ts";
 import { SHUTTING_DOWN } from "./stand_in.ts";
 import type { SessionPeer } from "./client_address.ts";
-import { keepRequest, requestLater } from "./request.ts";
+import { requestLater } from "./late_request.ts";
 
 /**
  * Judges a request as an opening handshake that this server may accept now.
@@ -105,9 +105,7 @@ export function accept(
   { acceptance, handler, options }: UpgradeDecision,
 ): HandshakeRefusal | undefined {
   const { secure, remoteAddress } = peer;
-  let known: Request | LateRequest = request === undefined
-    ? requestLater(head, secure)
-    : keepRequest(request, head, secure);
+  let known: Request | LateRequest = requestLater(head, secure, request);
   const compression = context.compression &&
     acceptCompression(context.compression, acceptance.extensions);
   let protocol: string | undefined;

@@ -15,27 +15,17 @@ import {
 } from "../connection/publishing.ts";
 import type { ServerStats } from "../guard/stats.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";
-import { HeaderFields } from "../http/fields.ts";
 import { hasToken } from "../http/lists.ts";
 import type { HandshakeRefusal } from "../handshake/refusal.ts";
-import type { HeadFault, RequestHead } from "../http/head.ts";
+import type { HeadFault } from "../http/head.ts";
 import type { Address, Transport } from "../transport/transport.ts";
 import type { Topics } from "../topics/hub_topics.ts";
 import { createContext, type FetchHandler, type ServerContext } from "./context.ts";
 import { SessionPeer } from "./client_address.ts";
 import { Opening } from "./fast_handshake.ts";
+import { type ForeignHead, toHead } from "./late_request.ts";
 import type { AttachmentOptions } from "./options.ts";
 import { type ServerCloseOptions, Shutdown } from "./shutdown.ts";
-
-/** The head of a request as another server read it. */
-export interface ForeignHead {
-  /** The method. */
-  readonly method: string;
-  /** The request-target as it was sent. */
-  readonly target: string;
-  /** Names and values of the field lines in turn. */
-  readonly fields: readonly string[];
-}
 
 /** The WebSocket connections on one server of another library. */
 export class Attachment {
@@ -120,11 +110,4 @@ export class Attachment {
  */
 export function asksForWebSocket(upgrade: string | undefined): boolean {
   return hasToken(upgrade, "websocket");
-}
-
-function toHead({ method, target, fields }: ForeignHead): RequestHead {
-  const headers = new HeaderFields();
-  for (let i = 0; i + 1 < fields.length; i += 2) headers.append(fields[i]!, fields[i + 1]!);
-  // An Upgrade has no meaning in HTTP/1.0, so no server gives such a request away.
-  return { method, target, version: "1.1", headers };
 }

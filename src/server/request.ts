@@ -2,11 +2,10 @@
 
 import { defer } from "../util/promises.ts";
 import type { Bytes } from "../util/bytes.ts";
-import type { LateRequest } from "../connection/handshake_result.ts";
 import { BodyDecoder, type BodyFraming, requestFraming } from "../http/body.ts";
 import { requestAuthority } from "../handshake/authority.ts";
 import { hasToken } from "../http/lists.ts";
-import { createRequestParser, type HeadFault, type RequestHead } from "../http/head.ts";
+import type { HeadFault, RequestHead } from "../http/head.ts";
 import type { ServerContext } from "./context.ts";
 import type { TransportReader } from "../transport/pull_reader.ts";
 import { createServerRequest, type Departure } from "./server_request.ts";
@@ -285,56 +284,4 @@ export function mayKeepAlive(head: RequestHead): boolean {
   const connection = head.headers.get("connection");
   if (hasToken(connection, "close") || mentionsWebSocket(head)) return false;
   return head.version === "1.1" || hasToken(connection, "keep-alive");
-}
-
-/**
- * Makes the Request of an accepted opening handshake when the application asks for it. Until then
- * the text of the head is kept, not its fields.
- */
-export function requestLater(head: RequestHead, secure: boolean | undefined): LateRequest {
-  const { source } = head.headers;
-  return source === undefined
-    ? { make: () => createHandshakeRequest(head, secure) }
-    : new RequestText(source, secure);
-}
-
-/**
- * Keeps the Request of an accepted opening handshake while the program does, and else the text of
- * its head: with a Request, an idle connection takes 2 to 3 KB more.
- */
-export function keepRequest(
-  request: Request,
-  head: RequestHead,
-  secure: boolean | undefined,
-): Request | LateRequest {
-  const { source } = head.headers;
-  return source === undefined ? request : new RequestText(source, secure, new WeakRef(request));
-}
-
-class RequestText implements LateRequest {
-  readonly #source: string;
-  readonly #secure: boolean | undefined;
-  readonly #given: WeakRef<Request> | undefined;
-
-  constructor(source: string, secure: boolean | undefined, given?: WeakRef<Request>) {
-    this.#source = source;
-    this.#secure = secure;
-    this.#given = given;
-  }
-
-  make(): Request {
-    const given = this.#given?.deref();
-    if (given !== undefined) return given;
-    const octets = Uint8Array.from(this.#source, (character) => character.charCodeAt(0));
-    const again = createRequestParser({ maxHeadSize: octets.length }).push(octets);
-    if (again === undefined || "fault" in again) throw new Error("Expected the head once more");
-    return createHandshakeRequest(again.head, this.#secure);
-  }
-}
-
-function createHandshakeRequest(head: RequestHead, secure: boolean | undefined): Request {
-  const request = createRequest(head, { secure });
-  // The handshake was accepted, so its Host and target are good.
-  if ("reason" in request) throw new Error(request.reason);
-  return request;
 }

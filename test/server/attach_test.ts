@@ -1,7 +1,8 @@
 // Heads that somebody else has read, over streams in memory; real servers are in test/runtimes/node.
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { asksForWebSocket, Attachment, type ForeignHead } from "../../src/server/attach.ts";
+import { asksForWebSocket, Attachment } from "../../src/server/attach.ts";
+import type { ForeignHead } from "../../src/server/late_request.ts";
 import { createMemoryRuntime } from "@sansocket/ws/testing";
 import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
