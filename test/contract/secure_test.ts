@@ -3,7 +3,9 @@
 import type { Address, Runtime, Transport } from "../../src/transport/transport.ts";
 import { EMPTY } from "../../src/util/bytes.ts";
 import { nodeRuntime } from "../../runtimes/node/runtime.ts";
-import { runtime } from "../support/test.ts";
+import { assertEquals } from "@std/assert";
+import { runtime, test } from "../support/test.ts";
+import { turns } from "./peer.ts";
 import { connectPair, networkSuite, tlsWire } from "./network_suite.ts";
 import { streamSuite } from "./stream_suite.ts";
 
@@ -64,3 +66,24 @@ streamSuite("secure() within TLS", async () => {
     },
   };
 }, undefined);
+
+test("secure() writes nothing behind a message that has left", async () => {
+  const written: number[] = [];
+  const runtime = layered(async (address, options) => {
+    const below = await own.dial(address, options);
+    const write = below.write.bind(below);
+    below.write = (chunk) => {
+      written.push(chunk.length);
+      return write(chunk);
+    };
+    return below;
+  });
+  const { a, b, finish } = await connectPair(runtime, wire);
+  a.resume();
+  b.resume();
+  await turns(b, a, 1);
+  written.length = 0;
+  await turns(a, b, 10);
+  assertEquals([written.length, written.filter((length) => length === 0)], [10, []]);
+  await finish();
+});
