@@ -23,7 +23,7 @@ import {
 } from "../protocol/errors.ts";
 import type { ConnectionState } from "../connection/connection.ts";
 import type { Message, ReceiveOptions } from "../connection/message.ts";
-import { iterateMessages } from "../connection/message_iterator.ts";
+import { iterateMessages, toResult } from "../connection/message_iterator.ts";
 import { Receivers } from "../connection/receivers.ts";
 import { HIGH_WATER_MARK } from "../connection/send_backpressure.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
@@ -316,7 +316,7 @@ export class BrowserConnection implements AsyncIterable<Message> {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return iterateMessages({
-      receive: () => this.receive(),
+      next: (failed) => this.receive().then(toResult, failed),
       beginIteration() {},
       endIteration() {},
     });

@@ -21,9 +21,10 @@ import {
   pushChunk,
   streamOf,
 } from "./message_stream.ts";
-import type { ReceiveOptions } from "./message.ts";
 import { Ignorer, type MessageTaker } from "./message_taker.ts";
 import { PendingPings } from "./pending_pings.ts";
+import type { Message, ReceiveOptions } from "./message.ts";
+import type { IterationEnd } from "./message_iterator.ts";
 import { Receivers } from "./receivers.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Subscriptions, TopicHub } from "./publishing.ts";
@@ -243,27 +244,50 @@ export class Dispatcher implements EndpointConsumer {
     return message === undefined || message instanceof MessageStream ? message : streamOf(message);
   }
 
+  /** The next message of an iteration. */
+  next(failed: IterationEnd): Promise<IteratorResult<Message>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return handled(Promise.reject(refusal).catch(failed));
+    const taken = this.#collecting().next(failed);
+    this.#asked();
+    return taken;
+  }
+
   #receive(
     streamed: boolean,
     options: ReceiveOptions | undefined,
   ): Promise<string | Bytes | MessageStream | undefined> {
-    const { endpoint } = this;
-    const claim = this.taker?.claim;
-    if (claim !== undefined) return handled(Promise.reject(new TypeError(claim)));
-    if (endpoint.finished) return handled(Promise.reject(endpoint.whyNotOpen()));
-    this.#receivers ??= this.#createReceivers();
-    // A program that has called `receive()` once gets all messages, though that call may take none.
-    endpoint.inbound.dropsExcess = false;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return handled(Promise.reject(refusal));
+    const receivers = this.#collecting();
     const signal = options?.signal;
     if (signal?.aborted) return handled(Promise.reject(abortReason(signal)));
-    const taken = this.#receivers.add(
-      streamed,
-      options,
-      endpoint.transport.clock ?? systemClock,
-    );
-    this.aim();
-    endpoint.proceed();
+    const clock = this.endpoint.transport.clock ?? systemClock;
+    const taken = receivers.add(streamed, options, clock);
+    this.#asked();
     return taken;
+  }
+
+  /** Why a call gets no message. */
+  #refusal(): Error | undefined {
+    const claim = this.taker?.claim;
+    if (claim !== undefined) return new TypeError(claim);
+    return this.endpoint.finished ? this.endpoint.whyNotOpen() : undefined;
+  }
+
+  /**
+   * The calls that wait. A program that has called `receive()` once gets all messages, though that
+   * call may take none.
+   */
+  #collecting(): Receivers {
+    this.endpoint.inbound.dropsExcess = false;
+    return this.#receivers ??= this.#createReceivers();
+  }
+
+  /** A call has begun to wait. */
+  #asked(): void {
+    this.aim();
+    this.endpoint.proceed();
   }
 
   #createReceivers(): Receivers {

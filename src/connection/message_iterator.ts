@@ -3,10 +3,13 @@
 import type { Message } from "./message.ts";
 import { ConnectionClosed } from "../protocol/errors.ts";
 
+/** What an iteration makes of an error: its end, or it throws. */
+export type IterationEnd = (error: unknown) => IteratorResult<Message>;
+
 /** What is iterated. */
 interface Source {
-  /** The next message. */
-  receive(): Promise<Message>;
+  /** The next message, or what `failed` makes of the error. */
+  next(failed: IterationEnd): Promise<IteratorResult<Message>>;
   /** An iteration begins; each one ends once. */
   beginIteration(): void;
   /** An iteration has ended. */
@@ -23,7 +26,7 @@ export function iterateMessages(source: Source): AsyncIterableIterator<Message> 
     if (running) source.endIteration();
     running = false;
   };
-  const fail = (error: unknown): IteratorResult<Message> => {
+  const failed: IterationEnd = (error) => {
     end();
     return finish(error);
   };
@@ -33,7 +36,7 @@ export function iterateMessages(source: Source): AsyncIterableIterator<Message> 
         running = true;
         source.beginIteration();
       }
-      return source.receive().then(toResult, fail);
+      return source.next(failed);
     },
     return() {
       end();
@@ -45,7 +48,8 @@ export function iterateMessages(source: Source): AsyncIterableIterator<Message> 
   };
 }
 
-function toResult(value: Message): IteratorResult<Message> {
+/** A message, as an iteration gives it. */
+export function toResult(value: Message): IteratorResult<Message> {
   return { done: false, value };
 }
 

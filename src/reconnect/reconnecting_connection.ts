@@ -6,7 +6,7 @@ import { CloseCode } from "../protocol/close_code.ts";
 import { type CloseInfo, ConnectionClosed } from "../protocol/errors.ts";
 import type { SendOptions } from "../protocol/sendable.ts";
 import type { Message, ReceiveOptions } from "../connection/message.ts";
-import { iterateMessages } from "../connection/message_iterator.ts";
+import { iterateMessages, toResult } from "../connection/message_iterator.ts";
 import { WHY_NOT_OPEN } from "../connection/why_not_open.ts";
 import type { ClientConnection } from "./client_connection.ts";
 import { withoutConnection } from "./failure.ts";
@@ -214,7 +214,7 @@ export class ReconnectingConnection<
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return iterateMessages({
-      receive: () => this.receive(),
+      next: (failed) => this.receive().then(toResult, failed),
       beginIteration() {},
       endIteration() {},
     });

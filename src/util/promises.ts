@@ -45,11 +45,18 @@ export interface Deferred<T> {
 
 /** Makes a promise that is settled from outside. */
 export function defer<T>(): Deferred<T> {
+  const deferred = deferBare<T>();
+  handled(deferred.promise);
+  return deferred;
+}
+
+/** The same, of which `handled()` is called before it is rejected: that saves a promise. */
+export function deferBare<T>(): Deferred<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: Error) => void;
   const promise = new Promise<T>((yes, no) => {
     resolve = yes;
     reject = no;
   });
-  return { promise: handled(promise), resolve, reject };
+  return { promise, resolve, reject };
 }

@@ -107,6 +107,27 @@ onBoth("iteration throws when the peer is gone without a close", async ({ client
   assertEquals(error.info.code, 1006);
 });
 
+onBoth(
+  "iteration whose results are not awaited gives each its message, or the end",
+  async ({ client, server }) => {
+    const iteration = server[Symbol.asyncIterator]();
+    const results = [iteration.next(), iteration.next(), iteration.next()];
+    client.send("1");
+    client.send("2");
+    assertEquals(await Promise.all(results.slice(0, 2)), [
+      { done: false, value: "1" },
+      { done: false, value: "2" },
+    ]);
+    // Nothing awaits the third when it rejects.
+    client.terminate();
+    await server.closed;
+    await settled();
+    const error = await assertRejects(() => results[2]!, ConnectionClosed);
+    assertEquals(error.info.code, 1006);
+    await assertRejects(() => iteration.next(), ConnectionClosed);
+  },
+);
+
 onBoth("iteration left early leaves the connection open", async ({ client, server }) => {
   client.send("1");
   client.send("2");

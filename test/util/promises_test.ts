@@ -2,7 +2,7 @@
 // if it were reported as unhandled.
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { defer, handled, tell } from "../../src/util/promises.ts";
+import { defer, deferBare, handled, tell } from "../../src/util/promises.ts";
 import { settled } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 
@@ -23,6 +23,16 @@ test("defer makes a promise that resolve() fulfils", async () => {
   resolve(1);
   resolve(2);
   assertEquals(await promise, 1);
+});
+
+test("deferBare makes a promise that is silent once handled() was called", async () => {
+  const [first, second] = [deferBare<number>(), deferBare<number>()];
+  first.resolve(1);
+  handled(second.promise);
+  second.reject(new Error("No"));
+  await settled();
+  assertEquals(await first.promise, 1);
+  await assertRejects(() => second.promise, Error, "No");
 });
 
 test("defer makes a promise whose rejection without a handler is not reported", async () => {
