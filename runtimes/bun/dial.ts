@@ -35,13 +35,16 @@ export function dialTcp(address: DialTarget, options: DialOptions): Promise<Tran
   }));
 }
 
+/** The hooks of all sockets that were taken over: one set costs less than one for each socket. */
+const taken = hooks(() => {});
+
 function takeOver(socket: Socket): Transport {
   const owner = socket as unknown as { _handle: Partial<Handle> | null };
   const handle = owner._handle;
   if (typeof handle?.reload !== "function") return new NodeTransport(socket, socket, true);
   owner._handle = null;
   const own = handle as Handle;
-  own.reload({ socket: hooks(() => {}) });
+  own.reload({ socket: taken });
   const transport = new BunTransport(own);
   own.data = transport;
   transport.opened();
