@@ -3,12 +3,16 @@
 // A turn ends when a few rounds of microtasks have passed without a send: that spans the `await`s
 // between two messages of an async handler, and needs no timer. All connections share the rounds,
 // so a broadcast costs a few microtasks, not a few for each receiver. Measured on Node with 32
-// pipelined echoes by `for await`: 32 writes without the rounds, 1 with them.
+// pipelined echoes by `for await`: 32 writes without the rounds, 1 with them. A round is a reaction
+// of a resolved promise: nine of them take 0.26 µs on Node, where nine calls of `queueMicrotask()`
+// take 0.73 (Bun 0.27 and 0.23, Deno 0.25 and 0.21).
 //
 // What is published leaves at the end of the turn of the event loop. So the messages of several
 // senders, whose chunks came at once, are one write for each receiver. With 8 messages in flight
 // from 8 of 500 connections, a delivery took 2.6 µs instead of 15.4 on Node, and 2.2 instead of 12
 // on Bun.
+
+import { RESOLVED } from "../util/promises.ts";
 
 /** Something that holds bytes until the turn ends. */
 export interface Flushable {
@@ -38,7 +42,7 @@ export function flushAtTurnEnd(target: Flushable): void {
   quiet = 0;
   if (waiting.push(target) > 1) return;
   rounds = 0;
-  queueMicrotask(round);
+  RESOLVED.then(round);
 }
 
 /** Tells that something was sent, so that the turn goes on. */
@@ -48,7 +52,7 @@ export function extendTurn(): void {
 
 function round(): void {
   if (++quiet <= QUIET_ROUNDS && ++rounds < MAX_ROUNDS) {
-    queueMicrotask(round);
+    RESOLVED.then(round);
     return;
   }
   const due = waiting;
