@@ -61,7 +61,7 @@ export async function listenTls(
     { ...settings, allowHalfOpen: false, noDelay: true, handshakeTimeout: timeout },
     (socket) => {
       socket.allowHalfOpen = true;
-      handshakes.complete(carrierOf(socket), socket, () => new NodeTransport(socket));
+      handshakes.complete(carrierOf(socket), socket, () => new NodeTransport(socket, socket, true));
     },
   );
   server.on("connection", (carrier) => handshakes.begin(carrier));
@@ -244,7 +244,7 @@ export async function dialTls(
       stream: socket,
       connected: () =>
         gate === undefined
-          ? new NodeTransport(socket, carrier)
+          ? new NodeTransport(socket, carrier, true)
           : new GatedTransport(socket, carrier, gate),
     };
   });

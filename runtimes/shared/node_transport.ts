@@ -4,7 +4,10 @@
 // 1. A socket of ours reads into a buffer of ours, whose bytes are lent, or into the room that the
 //    sink has (read_buffer.ts). Any other is read by its `data` event, and a chunk handed on as a
 //    plain Uint8Array over the same bytes: `Buffer.slice()` and deep equality differ from
-//    Uint8Array's, and chunks end up in the application's hands.
+//    Uint8Array's, and chunks end up in the application's hands. Over TLS, Node gives all records
+//    of one read at once, behind a `pause()` too: those are copied and wait. An echo of 20 octets
+//    takes 0.85 of the CPU time with the buffer and 1.03 of a program that only echoes; one of 64
+//    KiB, in records of 16 KiB, 0.92 and 1.12 (`ws`: 1.27 and 2.0).
 // 2. `socket.write()` answers false from the high-water mark (16 KiB on Node 20) even when the
 //    kernel took everything at once; then nothing is buffered, `write()` answers true, and that
 //    'drain' is not passed on.
@@ -35,7 +38,7 @@ import { brokenBy } from "./system_error.ts";
 import { chooseAllocator, keepFreed } from "./allocator.ts";
 import { asBuffer } from "./as_buffer.ts";
 import { isNode, isPlain } from "./plain_socket.ts";
-import { readInto, shared } from "./read_buffer.ts";
+import { copyOf, give, readInto } from "./read_buffer.ts";
 import { SocketTls } from "./socket_tls.ts";
 import { chooseTextDecoder } from "./text_decoder.ts";
 
@@ -68,27 +71,18 @@ function onForeignData(this: Socket, chunk: Uint8Array): void {
   (this as OwnedSocket)[owner].sink.data(new Uint8Array(chunk));
 }
 
-/** What was lent last: the next chunk is often as long. */
-let lent = shared;
-/** Where the socket reads to next. */
-let target = shared;
-
 function onRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): void {
   const transport = (this as OwnedSocket)[owner];
   keepFreed(count);
-  if (buffer === shared) {
-    if (lent.length !== count) lent = shared.subarray(0, count);
-    if (transport.sink.borrows) transport.sink.data(lent, true);
-    else transport.sink.data(lent.slice());
-  } else {
-    transport.sink.data(buffer.subarray(0, count));
-  }
-  target = transport.sink.room ?? shared;
+  give(transport.sink, count, buffer);
   transport.counted(count);
 }
 
-function nextTarget(): Uint8Array<ArrayBuffer> {
-  return target;
+/** Node gives all records of one read at once, those behind a `pause()` too. */
+function onSecureRead(this: Socket, count: number, buffer: Uint8Array<ArrayBuffer>): void {
+  const transport = (this as OwnedSocket)[owner];
+  if (transport.holds) transport.hold(copyOf(count, buffer));
+  else onRead.call(this, count, buffer);
 }
 
 function onDrain(this: Socket): void {
@@ -137,6 +131,8 @@ export class NodeTransport implements Transport {
   #firstSize = 0;
   /** Octets that were dropped with the socket. */
   #lost = 0;
+  /** Records that wait for `resume()`: of one read, which is 64 KiB. */
+  #held: Uint8Array<ArrayBuffer>[] | undefined;
   #endHeld = false;
   #closedHeld = false;
   #error: Error | undefined;
@@ -154,7 +150,7 @@ export class NodeTransport implements Transport {
    * transport from now on.
    * @param carrier The socket with the addresses, where `socket` is TLS on top of another and has
    * none.
-   * @param fresh Whether it is a TCP or unix socket that has not been read from, and paused.
+   * @param fresh Whether nothing has been read from it. Without TLS, it is paused.
    */
   constructor(socket: Socket, carrier: Socket = socket, fresh = false) {
     this.#socket = socket;
@@ -163,7 +159,7 @@ export class NodeTransport implements Transport {
     this.remoteAddress = addressOf(carrier.remoteAddress, carrier.remotePort);
     const isSecure = (socket as Partial<TLSSocket>).encrypted === true;
     this.#tls = isSecure ? new SocketTls(socket as TLSSocket) : undefined;
-    if (!fresh) socket.pause();
+    if (!fresh || isSecure) socket.pause();
     (socket as OwnedSocket)[owner] = this;
     const plain = this.#plain = isPlain(socket);
     // What becomes of a chunk cannot be known from the sockets of the others' `node:net`.
@@ -176,11 +172,12 @@ export class NodeTransport implements Transport {
         if (this.#queue !== undefined || socket.writableLength === 0) this.drained();
       };
     }
-    const direct = fresh && readInto(socket, onRead, nextTarget);
-    this.callsInTurns = direct && isNode;
-    if (!direct) {
-      socket.on("data", plain ? onData : onForeignData);
-    }
+    const direct = fresh && socket.readableLength === 0 &&
+      readInto(socket, isSecure ? onSecureRead : onRead);
+    this.callsInTurns = direct && isNode && !isSecure;
+    if (!direct) socket.on("data", plain ? onData : onForeignData);
+    // Only now does it stop the TLS that reads already.
+    else if (isSecure) socket.pause();
     socket.on("end", onEnd).on("error", onError).on("close", onClose);
   }
 
@@ -257,7 +254,7 @@ export class NodeTransport implements Transport {
     if (!this.#paused) return;
     this.#paused = false;
     if (this.#left > 0) this.#socket.resume();
-    if (this.#endHeld || this.#closedHeld) queueMicrotask(() => this.#release());
+    if (this.holds || this.#endHeld || this.#closedHeld) queueMicrotask(() => this.#release());
   }
 
   end(): void {
@@ -278,6 +275,7 @@ export class NodeTransport implements Transport {
   destroy(): void {
     this.#ended = true;
     this.#drop();
+    this.#forget();
     this.#socket.destroy();
   }
 
@@ -358,16 +356,35 @@ export class NodeTransport implements Transport {
     });
   }
 
+  /** Whether what has been read has to wait. */
+  get holds(): boolean {
+    return this.#paused || this.#held !== undefined;
+  }
+
+  /** Keeps a record for later. */
+  hold(record: Uint8Array<ArrayBuffer>): void {
+    if (!this.#socket.destroyed) (this.#held ??= []).push(record);
+  }
+
   /** The socket's 'end'. */
   peerEnded(): void {
-    if (this.#paused) this.#endHeld = true;
     // Bun's `node:net` emits 'end' after `destroy()`.
-    else if (!this.#socket.destroyed) this.sink.end();
+    if (this.#socket.destroyed) return;
+    if (this.holds) this.#endHeld = true;
+    else this.sink.end();
+  }
+
+  /** What waits is not wanted any more. */
+  #forget(): void {
+    this.#held = undefined;
+    this.#endHeld = false;
+    if (this.#closedHeld && this.sink !== unowned) queueMicrotask(() => this.#release());
   }
 
   /** The socket's 'error'. */
   failed(error: Error): void {
     this.#error ??= error;
+    this.#forget();
     // After an alert a TLSSocket would go on to its 'end', as if the peer had ended it in order.
     if (!this.#socket.destroyed) this.destroy();
   }
@@ -385,9 +402,9 @@ export class NodeTransport implements Transport {
   closed(): void {
     this.#ended = true;
     this.#drop();
-    this.#endHeld = false;
-    // A stream that is gone before it has an owner says so at the first `resume()`.
-    if (this.sink === unowned) this.#closedHeld = true;
+    // A stream that is gone before it has an owner says so at the first `resume()`; so does one
+    // that has ended in order, and has brought what waits.
+    if (this.sink === unowned || this.#held !== undefined || this.#endHeld) this.#closedHeld = true;
     else this.#reportClosed();
   }
 
@@ -400,12 +417,18 @@ export class NodeTransport implements Transport {
   }
 
   #release(): void {
-    if (this.#closedHeld) {
-      this.#closedHeld = false;
-      this.#reportClosed();
-    } else if (this.#endHeld && !this.#paused) {
+    while (this.#held !== undefined && !this.#paused) {
+      const record = this.#held.shift()!;
+      if (this.#held.length === 0) this.#held = undefined;
+      this.sink.data(record);
+    }
+    if (this.#endHeld && !this.holds) {
       this.#endHeld = false;
       this.sink.end();
+    }
+    if (this.#closedHeld && this.#held === undefined && !this.#endHeld) {
+      this.#closedHeld = false;
+      this.#reportClosed();
     }
   }
 }

@@ -12,11 +12,12 @@
 // 3. One buffer serves all sockets: what is read lies in it until the function returns.
 
 import { Socket } from "node:net";
+import type { TransportSink } from "../../src/transport/transport.ts";
 import { isNode } from "./plain_socket.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Takes what was read into `buffer`. Called on the socket. */
+/** Takes what was read into `buffer`, by `give()` or `copyOf()`. Called on the socket. */
 export type Read = (this: Socket, count: number, buffer: Bytes) => void;
 
 /** The fields of a socket that `onread` fills. */
@@ -32,7 +33,34 @@ interface Handle {
 }
 
 /** The buffer for a read when the sink has offered no room for it. */
-export const shared: Bytes = new Uint8Array(262_144);
+const shared: Bytes = new Uint8Array(262_144);
+
+/** What was lent last: the next chunk is often as long. */
+let lent = shared;
+/** Where the socket reads to next. */
+let target = shared;
+
+function nextTarget(): Bytes {
+  return target;
+}
+
+/** Gives a sink what was read: lent, or in the room that it had. */
+export function give(sink: TransportSink, count: number, buffer: Bytes): void {
+  if (buffer === shared) {
+    if (lent.length !== count) lent = shared.subarray(0, count);
+    if (sink.borrows) sink.data(lent, true);
+    else sink.data(lent.slice());
+  } else {
+    sink.data(buffer.subarray(0, count));
+  }
+  target = sink.room ?? shared;
+}
+
+/** What was read, for later. */
+export function copyOf(count: number, buffer: Bytes): Bytes {
+  target = shared;
+  return buffer.slice(0, count);
+}
 
 const fields = findFields();
 
@@ -52,16 +80,15 @@ function findFields(): Fields | undefined {
 /**
  * Has a socket that has not been read from yet read into `shared`, and call `read` with what came.
  *
- * @param next Says where the next read goes, after each one.
  * @returns False where this is not possible.
  */
-export function readInto(socket: Socket, read: Read, next: () => Bytes): boolean {
+export function readInto(socket: Socket, read: Read): boolean {
   const { _handle: handle } = socket as unknown as { _handle?: Partial<Handle> | null };
   if (fields === undefined || handle?.useUserBuffer === undefined) return false;
   handle.useUserBuffer(shared);
   const slots = socket as unknown as Record<symbol, unknown>;
   slots[fields.buffer] = shared;
   slots[fields.callback] = read;
-  slots[fields.generator] = next;
+  slots[fields.generator] = nextTarget;
   return true;
 }

@@ -96,7 +96,7 @@ function ready(
 function transportOf(socket: TLSSocket, below: Duplex): Transport {
   const carrier = below as unknown as Socket;
   if (gated) return new GatedTransport(socket, carrier, below);
-  return new NodeTransport("Bun" in globalThis ? pace(socket, below) : socket, carrier);
+  return new NodeTransport("Bun" in globalThis ? pace(socket, below) : socket, carrier, true);
 }
 
 /** A TLSSocket of Bun's, in step with the stream below. */

@@ -4,46 +4,51 @@ import { nodeRuntime } from "../../runtimes/node/runtime.ts";
 import { runtime, test } from "../support/test.ts";
 import type { Listener, Transport } from "../../src/transport/transport.ts";
 import { Peer } from "./peer.ts";
-import { networkSuite, tlsWire } from "./network_suite.ts";
+import { networkSuite, tcp, tlsWire } from "./network_suite.ts";
 import { unixSuite } from "./unix_suite.ts";
 
 networkSuite("nodeRuntime", nodeRuntime, undefined);
-networkSuite("nodeRuntime with TLS", nodeRuntime, undefined, await tlsWire());
+const wire = await tlsWire();
+networkSuite("nodeRuntime with TLS", nodeRuntime, undefined, wire);
 unixSuite("nodeRuntime", nodeRuntime, undefined);
 
 const skip = runtime === "node" ? undefined : "needs Node's own sockets";
 
 /** A listener, and the first transport that it accepts. */
-async function listen(): Promise<{ listener: Listener; accepted: Promise<Transport> }> {
+async function listen(
+  options = tcp.listen,
+): Promise<{ listener: Listener; accepted: Promise<Transport> }> {
   let accept!: (transport: Transport) => void;
   const accepted = new Promise<Transport>((resolve) => accept = resolve);
-  const listener = await nodeRuntime.listen({ hostname: "127.0.0.1", port: 0 }, accept);
+  const listener = await nodeRuntime.listen(options, accept);
   return { listener, accepted };
 }
 
 // Both would work without it, and slowly: this tells when a Node no longer lets read_buffer.ts do its work.
-test(
-  "nodeRuntime lends what it reads, and reads into the room of its sink, on both ends",
-  async () => {
-    const { listener, accepted } = await listen();
-    const a = new Peer(await nodeRuntime.dial(listener.address, { signal: undefined }));
-    const b = new Peer(await accepted);
-    for (const [from, to] of [[a, b], [b, a]] as const) {
-      from.resume();
-      to.resume();
-      from.write(new Uint8Array(1));
-      to.onData = () => to.room ??= new Uint8Array(2);
-      await to.until(() => to.received === 1);
-      from.write(new Uint8Array(1));
-      await to.until(() => to.received === 2);
-      assertEquals([to.lent, to.inRoom], [1, 1]);
-    }
-    await Promise.all([a.finish(), b.finish()]);
-    await listener.close();
-    assert(a.closed && b.closed);
-  },
-  { skip },
-);
+for (const [what, { listen: options, dial }] of [["", tcp], [" with TLS", wire]] as const) {
+  test(
+    `nodeRuntime${what} lends what it reads, and reads into the room of its sink, on both ends`,
+    async () => {
+      const { listener, accepted } = await listen(options);
+      const a = new Peer(await nodeRuntime.dial(listener.address, dial));
+      const b = new Peer(await accepted);
+      for (const [from, to] of [[a, b], [b, a]] as const) {
+        from.resume();
+        to.resume();
+        from.write(new Uint8Array(1));
+        to.onData = () => to.room ??= new Uint8Array(2);
+        await to.until(() => to.received === 1);
+        from.write(new Uint8Array(1));
+        await to.until(() => to.received === 2);
+        assertEquals([to.lent, to.inRoom], [1, 1]);
+      }
+      await Promise.all([a.finish(), b.finish()]);
+      await listener.close();
+      assert(a.closed && b.closed);
+    },
+    { skip },
+  );
+}
 
 test(
   "nodeRuntime lets others have their turn while a peer sends without end",

@@ -221,6 +221,26 @@ export function streamSuite(
     assertEquals([a.received, a.error], [2, undefined]);
   });
 
+  for (const then of ["resume()", "destroy()"]) {
+    check(`both ends ended while one is paused within a chunk: ${then}`, async ({ a, b }) => {
+      a.resume();
+      b.onData = () => b.pause();
+      b.resume();
+      const length = 60_000;
+      writePattern(a, length);
+      a.end();
+      b.end();
+      await a.until(() => a.closed);
+      await b.until(() => b.received > 0);
+      b.onData = undefined;
+      if (then === "destroy()") return b.destroy();
+      b.resume();
+      await b.until(() => b.closed);
+      assertEquals([b.received, b.ended, b.error], [length, true, undefined]);
+      assert(isPattern(b.bytes));
+    });
+  }
+
   check(
     "write() after end() and destroy() drops the bytes, and destroy() counts them",
     async ({ a, b }) => {
