@@ -23,7 +23,14 @@ import type { WebSocketConnection } from "./src/connection/connection.ts";
 import { createReconnect, type ReconnectOptions } from "./src/reconnect/reconnect.ts";
 import type { PerAttempt } from "./src/reconnect/options.ts";
 import type { ReconnectingConnection } from "./src/reconnect/reconnecting_connection.ts";
-import { createFileHandler, type FileHandler, type FileOptions } from "./src/files/file_handler.ts";
+import {
+  createFileHandler,
+  createSingleFileHandler,
+  type FileHandler,
+  type FileOptions,
+  type SingleFileOptions,
+} from "./src/files/file_handler.ts";
+import { createHtmlFile, type HtmlFile } from "./src/files/html_file.ts";
 import type { ServeOptions } from "./src/server/options.ts";
 import type { Server } from "./src/server/serve.ts";
 import {
@@ -47,7 +54,7 @@ export { CloseCode } from "./src/protocol/close_code.ts";
 export { readCookies, readCredentials } from "./src/http/credentials.ts";
 export { formatTrace } from "./src/connection/trace.ts";
 export { FormError, readForm } from "./src/server/form.ts";
-export { Html, html } from "./src/server/html.ts";
+export { html } from "./src/server/html.ts";
 export { parseJson, receiveJson, sendJson } from "./src/connection/json.ts";
 export { createWebSocketStreamClass } from "./src/client/websocket_stream.ts";
 export { isUpgrade } from "./src/server/upgrade.ts";
@@ -89,6 +96,9 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
   return await runtime.serve(options);
 }
 
+/** Loaded with the first request for a file, so that a program without one does not need it. */
+const loadFiles = () => import("./runtimes/shared/folder.ts");
+
 /**
  * Answers requests with the files of a folder: with their media types, `ETag` and `Last-Modified`,
  * with 304 when the client has the file already, and with single ranges. It serves no files whose
@@ -97,7 +107,7 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
  *
  * @param directory The folder: its path, or a `file:` URL such as
  * `new URL("public/", import.meta.url)`.
- * @param options What the paths begin with, and the name of the index.
+ * @param options What the paths begin with, the name of the index, and how files are cached.
  * @returns A function for `routes` or `fetch`. It answers with 404 when there is no such file.
  * @throws {TypeError} When the prefix does not begin with a slash, or an option is unknown or of
  * the wrong kind.
@@ -116,8 +126,7 @@ export async function serve<Table>(options: ServeOptions<Table>): Promise<Server
  */
 export function serveFiles(directory: string | URL, options?: FileOptions): FileHandler {
   let opening: ReturnType<typeof open> | undefined;
-  const open = async () =>
-    await (await import("./runtimes/shared/folder.ts")).openFolder(directory);
+  const open = async () => await (await loadFiles()).openFolder(directory);
   return createFileHandler(() => {
     // A folder that does not exist yet may exist the next time.
     opening ??= open().catch((error) => {
@@ -126,6 +135,63 @@ export function serveFiles(directory: string | URL, options?: FileOptions): File
     });
     return opening;
   }, options);
+}
+
+/**
+ * Answers requests with one file, as {@linkcode serveFiles} does with many: with its media type,
+ * 304 when the client has it already, and single ranges. The program names the file, so it may lie
+ * anywhere, and its name may begin with a dot.
+ *
+ * @param file The file: its path, or a `file:` URL such as
+ * `new URL("favicon.ico", import.meta.url)`.
+ * @param options How the file is cached.
+ * @returns A function for `routes` or `fetch`, or to call with a request after a check of who asks.
+ * It answers with 404 when there is no such file.
+ * @throws {TypeError} When an option is unknown or of the wrong kind.
+ *
+ * @example
+ * ```ts
+ * import { serve, serveFile } from "@sansocket/ws";
+ *
+ * await using server = await serve({
+ *   port: 0,
+ *   routes: { "/favicon.ico": serveFile("public/favicon.ico") },
+ * });
+ * console.log((await fetch(new URL("/favicon.ico", server.url))).status); // 404
+ * ```
+ */
+export function serveFile(file: string | URL, options?: SingleFileOptions): FileHandler {
+  const path = typeof file === "string" ? file : new URL(file.href).pathname;
+  const name = /[^\\/]*$/.exec(path)?.[0] ?? "";
+  return createSingleFileHandler(name, async () => {
+    const { openPath, toPath } = await loadFiles();
+    return await openPath(toPath(file));
+  }, options);
+}
+
+/**
+ * A page in a file of HTML, where `${name}` stands for a value. Values are escaped as by
+ * {@linkcode html}, for text and quoted attributes; what `html` made, or `new Html(text)`, is put
+ * in as it is. Scripts, styles and comments are left alone, and `\\${` stands for `${`. The file is
+ * read when it is first needed, and again when it has changed.
+ *
+ * @param file The file: its path, or a `file:` URL such as
+ * `new URL("index.html", import.meta.url)`.
+ * @returns The page. That there is no such file is found when a page is asked for.
+ *
+ * @example
+ * ```ts
+ * import { htmlFile, serve } from "@sansocket/ws";
+ *
+ * const index = htmlFile("index.html"); // <h1>Hello, ${name}</h1>
+ * await using server = await serve({
+ *   port: 0,
+ *   routes: { "/hello/:name": (_request, { params }) => index.respond({ name: params.name }) },
+ * });
+ * ```
+ */
+export function htmlFile(file: string | URL): HtmlFile {
+  return createHtmlFile(async () => (await loadFiles()).templateFile(file));
 }
 
 /**

@@ -79,7 +79,8 @@ export type {
   TraceState,
 } from "./connection/trace.ts";
 export type { CompressionOptions } from "./deflate/options.ts";
-export type { FileHandler, FileOptions } from "./files/file_handler.ts";
+export type { FileHandler, FileOptions, SingleFileOptions } from "./files/file_handler.ts";
+export type { HtmlFile, HtmlValues } from "./files/html_file.ts";
 export type { GuardOptions } from "./guard/options.ts";
 export type { CloseCause, ServerStats } from "./guard/stats.ts";
 export type { OriginFunction, Origins } from "./handshake/origin_policy.ts";
@@ -118,6 +119,7 @@ export type {
   ServerOptions,
   WebSocketServerOptions,
 } from "./server/options.ts";
+export { Html } from "./server/html.ts";
 export type { Serve, Server } from "./server/serve.ts";
 export type { ServerCloseOptions } from "./server/shutdown.ts";
 export type { ProtocolChooser, Upgrade, UpgradeOptions } from "./server/upgrade.ts";

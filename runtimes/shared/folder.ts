@@ -1,4 +1,4 @@
-// The files of a folder, through `node:fs`, which Node, Deno and Bun have.
+// The files of a folder, and single ones, through `node:fs`, which Node, Deno and Bun have.
 //
 // 1. Symbolic links are resolved before anything is opened, and what lies outside the folder, or
 //    behind a name with a dot before it, is not there.
@@ -9,12 +9,44 @@
 import { constants, promises as fs } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Folder, OpenFile } from "../../src/files/folder.ts";
+import type { Folder, OpenFile, TemplateFile } from "../../src/files/folder.ts";
 
 const PIECE = 65_536;
 
 /** Codes that say that there is no such file; the operator has to learn of any other. */
 const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
+
+/** The path of a file or a folder. */
+export function toPath(path: string | URL): string {
+  return resolve(typeof path === "string" ? path : fileURLToPath(path.href));
+}
+
+/**
+ * Opens a file that the program names.
+ *
+ * @param path Its path.
+ * @returns The file; undefined when there is none, or it is none that can be read as one.
+ */
+export function openPath(path: string): Promise<OpenFile | undefined> {
+  return unlessAbsent(async () => {
+    const file = await openRegular(path);
+    return file === "folder" ? undefined : file;
+  });
+}
+
+/** A file with a template. */
+export function templateFile(file: string | URL): TemplateFile {
+  const path = toPath(file);
+  return {
+    path,
+    stamp: () =>
+      unlessAbsent(async () => {
+        const { mtimeMs, size, ino } = await fs.stat(path);
+        return `${mtimeMs} ${size} ${ino}`;
+      }),
+    read: () => fs.readFile(path, "utf8"),
+  };
+}
 
 /**
  * Opens a folder.
@@ -23,18 +55,17 @@ const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
  * @returns The folder. Rejects when there is none.
  */
 export async function openFolder(directory: string | URL): Promise<Folder> {
-  const path = typeof directory === "string" ? directory : fileURLToPath(directory.href);
-  const root = await fs.realpath(resolve(path));
-  return {
-    async open(names) {
-      try {
-        return await openFile(root, names);
-      } catch (error) {
-        if (ABSENT.includes((error as { code?: string }).code ?? "")) return undefined;
-        throw error;
-      }
-    },
-  };
+  const root = await fs.realpath(toPath(directory));
+  return { open: (names) => unlessAbsent(() => openFile(root, names)) };
+}
+
+async function unlessAbsent<T>(open: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await open();
+  } catch (error) {
+    if (ABSENT.includes((error as { code?: string }).code ?? "")) return undefined;
+    throw error;
+  }
 }
 
 async function openFile(
@@ -45,6 +76,10 @@ async function openFile(
   const inside = relative(root, path).split(sep);
   // ".." among them, and on Windows a path on another drive
   if (inside.some((name) => name.startsWith(".") || name.includes(":"))) return undefined;
+  return await openRegular(path);
+}
+
+async function openRegular(path: string): Promise<OpenFile | "folder" | undefined> {
   const stats = await fs.stat(path);
   if (stats.isDirectory()) return "folder";
   if (!stats.isFile()) return undefined;

@@ -1,4 +1,4 @@
-// The contract between serving files (file_handler.ts) and a file system
+// The contract between files as responses (file_handler.ts, html_file.ts) and a file system
 // (runtimes/shared/folder.ts): types only.
 
 /** A file that has been opened. */
@@ -24,4 +24,14 @@ export interface Folder {
    * folder.
    */
   open(names: readonly string[]): Promise<OpenFile | "folder" | undefined>;
+}
+
+/** A file with a template. */
+export interface TemplateFile {
+  /** Its path. */
+  readonly path: string;
+  /** A text that changes with the file; undefined when there is none. */
+  stamp(): Promise<string | undefined>;
+  /** Reads it. */
+  read(): Promise<string>;
 }

@@ -63,13 +63,14 @@ export class Html {
  */
 export function html(parts: TemplateStringsArray, ...values: readonly unknown[]): Html {
   let text = parts[0] ?? "";
-  for (const [i, value] of values.entries()) text += format(value) + parts[i + 1];
+  for (const [i, value] of values.entries()) text += formatValue(value) + parts[i + 1];
   return new Html(text);
 }
 
-function format(value: unknown): string {
+/** A value as HTML: escaped, unless it is HTML already. */
+export function formatValue(value: unknown): string {
   if (value instanceof Html) return value.toString();
-  if (Array.isArray(value)) return value.map(format).join("");
+  if (Array.isArray(value)) return value.map(formatValue).join("");
   if (value === undefined || value === null || value === false) return "";
   return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

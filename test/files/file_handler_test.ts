@@ -1,7 +1,7 @@
 // The rules of serving files, on a folder in memory; test/runtimes/shared/folder_test.ts has real ones.
 
 import { assertEquals } from "@std/assert";
-import { createFileHandler } from "../../src/files/file_handler.ts";
+import { createFileHandler, createSingleFileHandler } from "../../src/files/file_handler.ts";
 import type { Folder, OpenFile } from "../../src/files/folder.ts";
 import { test } from "../support/test.ts";
 
@@ -118,4 +118,78 @@ test("createFileHandler takes the name from the params of a route, unless it has
   assertEquals(await status(plain, { "*": "../a b.txt" }), 404);
   assertEquals(await status(plain, {}), 404);
   assertEquals(await status(prefixed, { "*": "x" }), 200);
+});
+
+test("createFileHandler says how long a file is fresh: versioned names for ever", async () => {
+  const names: Record<string, boolean> = {
+    "app.3f9a2c1b.js": true,
+    "app-3F9A2C1B0d.min.css": true,
+    "assets/3.3f9a2c1b.js": true,
+    "app.js": false,
+    "app.3f9a2c1.js": false,
+    "photo-20240101.jpg": false,
+    "app-deadbeef.js": false,
+    "app-3f9a2c1g.js": false,
+    "3f9a2c1b.3f9a2c1b/a.js": false,
+    "3f9a2c1b": false,
+  };
+  const { folder } = createFolder(
+    Object.fromEntries(Object.keys(names).map((name) => [name, "a"])),
+  );
+  const handler = createFileHandler(() => Promise.resolve(folder));
+  for (const [name, versioned] of Object.entries(names)) {
+    const response = await handler(new Request(`http://server.example/${name}`));
+    await response.text();
+    const expected = versioned ? "max-age=31536000, immutable" : "no-cache";
+    assertEquals(response.headers.get("cache-control"), expected, name);
+  }
+});
+
+test("createFileHandler has Cache-Control on 200, 206 and 304, and not on errors", async () => {
+  const { folder } = createFolder({ "a/b.txt": "abc" });
+  const control = async (
+    cacheControl: string | ((path: string) => string | undefined),
+    headers: Record<string, string> = {},
+    path = "a/b.txt",
+  ) => {
+    const handler = createFileHandler(() => Promise.resolve(folder), { cacheControl });
+    const response = await handler(new Request(`http://server.example/${path}`, { headers }));
+    await response.text();
+    return [response.status, response.headers.get("cache-control")];
+  };
+  assertEquals(await control("no-store"), [200, "no-store"]);
+  assertEquals(await control("no-store", { range: "bytes=0-0" }), [206, "no-store"]);
+  assertEquals(await control("no-store", { "if-none-match": "*" }), [304, "no-store"]);
+  assertEquals(await control("no-store", { "if-match": '"x"' }), [412, null]);
+  assertEquals(await control("no-store", { range: "bytes=9-" }), [416, null]);
+  assertEquals(await control("no-store", {}, "c"), [404, null]);
+  assertEquals(await control((path) => `private, max-age=${path.length}`), [
+    200,
+    "private, max-age=7",
+  ]);
+  assertEquals(await control(() => undefined), [200, null]);
+});
+
+test("createSingleFileHandler answers by the rules of files, for any path", async () => {
+  const { folder, open } = createFolder({ ".a.txt": "abc" });
+  const handler = createSingleFileHandler(
+    ".a.txt",
+    async () => {
+      const file = await folder.open([".a.txt"]);
+      return file === "folder" ? undefined : file;
+    },
+    { cacheControl: "no-store" },
+  );
+  const ask = async (init: RequestInit) => {
+    const response = await handler(new Request("http://server.example/any/%/path", init));
+    return [response.status, await response.text(), response.headers.get("cache-control")];
+  };
+  assertEquals(await ask({}), [200, "abc", "no-store"]);
+  assertEquals(await ask({ method: "HEAD" }), [200, "", "no-store"]);
+  assertEquals(await ask({ headers: { range: "bytes=1-1" } }), [206, "b", "no-store"]);
+  assertEquals(await ask({ headers: { "if-none-match": "*" } }), [304, "", "no-store"]);
+  assertEquals((await ask({ method: "POST" }))[0], 405);
+  assertEquals(open.size, 0);
+  const absent = createSingleFileHandler("a", () => Promise.resolve(undefined));
+  assertEquals((await absent(new Request("http://server.example/"))).status, 404);
 });

@@ -252,7 +252,11 @@ export const sections: readonly Section[] = [
   },
   {
     title: "serveFiles()",
-    declared: [["src/files/file_handler.ts", "FileOptions"]],
+    text: "`serveFile()` has `cacheControl`.",
+    declared: [
+      ["src/files/file_handler.ts", "FileOptions"],
+      ["src/files/file_handler.ts", "SingleFileOptions"],
+    ],
     table: FILE_OPTIONS,
   },
   {

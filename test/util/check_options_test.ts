@@ -25,9 +25,11 @@ import {
   type ReconnectOptions,
   type RouteServerOptions,
   type SendOptions,
+  serveFile,
   serveFiles,
   type ServeOptions,
   type ServerCloseOptions,
+  type SingleFileOptions,
   type SocketRoute,
   type SubscribeOptions,
   type TlsClientOptions,
@@ -327,7 +329,12 @@ const receiving: Samples<ReceiveOptions> = {
   signal: connecting.signal,
   timeout: time,
 };
-const files: Samples<FileOptions> = { prefix: ["/a/", "a", 1, null], index: ["a", "", 1, null] };
+const oneFile: Samples<SingleFileOptions> = { cacheControl: ["no-store", 1, null, {}] };
+const files: Samples<FileOptions> = {
+  ...oneFile,
+  prefix: ["/a/", "a", 1, null],
+  index: ["a", "", 1, null],
+};
 const form: Samples<FormOptions> = { maxSize: count, maxFields: count };
 const certificate: Samples<DevelopmentCertificateOptions> = { hostnames: list };
 const duplex: Samples<{ objectMode?: boolean }> = { objectMode: flag };
@@ -610,6 +617,11 @@ const calls: readonly Call[] = [
     owner: "serveFiles()",
     samples: files,
     run: (options: FileOptions) => serveFiles(".", options),
+  },
+  {
+    owner: "serveFile()",
+    samples: oneFile,
+    run: (options: SingleFileOptions) => serveFile("a", options),
   },
   {
     owner: "readForm()",
