@@ -19,6 +19,7 @@ import type { TlsInfo } from "../transport/tls.ts";
 import type { Address, Runtime } from "../transport/transport.ts";
 import type { HeadParser, RequestHead } from "../http/head.ts";
 import type { Upgrade, UpgradeDecision } from "./upgrade.ts";
+import type { ConstantPage } from "./constant_page.ts";
 import { WaitGroup } from "./wait_group.ts";
 import { type ResolvedServerOptions, SERVER_DEFAULTS, type ServerOptions } from "./options.ts";
 import { createRefuse, type Refuse } from "./report_refusal.ts";
@@ -50,6 +51,9 @@ export type SocketChoice = Pick<UpgradeDecision, "handler" | "options">;
 
 /** Finds the socket that a request is for; undefined when this function cannot tell. */
 export type FindSocket = (head: RequestHead) => SocketChoice | undefined;
+
+/** Finds the page for a request that is always the same; undefined when it cannot tell. */
+export type FindPage = (head: RequestHead) => ConstantPage | undefined;
 
 /** What every connection of a server needs. */
 export interface ServerContext extends
@@ -83,6 +87,8 @@ export interface ServerContext extends
   readonly parsers: HeadParser<RequestHead>[];
   /** Finds the socket that a request is for, where that needs neither a Request nor `fetch`. */
   readonly findSocket: FindSocket | undefined;
+  /** Finds a page that is always the same. */
+  readonly findPage: FindPage | undefined;
   /** Reports a failure to the option `error`. */
   readonly error: (error: unknown) => void;
   /** Counts each refusal, and reports it to the option `refused`. */
@@ -141,6 +147,7 @@ export function createContext(
     atWork: new WaitGroup(),
     parsers: [],
     findSocket: undefined,
+    findPage: undefined,
     guard,
     admission: new Admission(guard),
     topics,

@@ -3,7 +3,8 @@
 //
 // 1. Nearly every request for a page is a GET without a body that comes in one chunk. It is parsed
 //    and `fetch` is called within that chunk, without a promise or a timer for its head. The
-//    connection has one deadline, which each answer moves.
+//    connection has one deadline, which each answer moves. A page that is always the same is
+//    written as it was the last time.
 // 2. Anything else is handed to `HttpSession` as it stands: a request with a body, for a WebSocket
 //    or to be refused before `fetch` is called; and behind `fetch` an upgrade, an error, and an
 //    answer that is the last one. This file answers nothing but a Response, and then waits on.
@@ -18,8 +19,8 @@ import type { Answer } from "./call_fetch.ts";
 import type { FetchHandler, ServerContext } from "./context.ts";
 import type { FirstHead } from "./first_head.ts";
 import type { SessionPeer } from "./client_address.ts";
-import { isPlainPage } from "./request.ts";
-import { writeResponse } from "./response.ts";
+import { isPlainPage, requestUrl } from "./request.ts";
+import { stalled, writeResponse } from "./response.ts";
 import type { Departure } from "./server_request.ts";
 
 /** Where pages are asked for. */
@@ -62,6 +63,8 @@ export class FastPages implements ChunkTaker, Deadline {
   readonly #fetch: FetchHandler | undefined;
   readonly #scene: AskedScene;
   readonly #parser: HeadParser<RequestHead>;
+  /** The last Host that was found to be good. */
+  #host: string | undefined;
   /** Whether a part of a head has come. */
   #started = false;
   #resolve: ((next: FirstHead | AskedPage) => void) | undefined;
@@ -98,27 +101,31 @@ export class FastPages implements ChunkTaker, Deadline {
       } else {
         this.#reader.unread(known.first.rest);
         this.#answer(known.first.head);
+        this.#readHeld();
       }
     });
   }
 
   /** Implements {@linkcode ChunkTaker}. */
   take(chunk: Bytes, lent: boolean): boolean {
+    const held = this.#push(chunk, lent);
+    if (held) this.#readHeld();
+    return lent || !held;
+  }
+
+  /** Answers a request once its head is complete; true when the reader holds what is behind it. */
+  #push(chunk: Bytes, lent: boolean): boolean {
     const result = this.#parser.push(chunk);
     this.#started = true;
-    if (result === undefined) return true;
+    if (result === undefined) return false;
     if ("fault" in result) {
       this.#settle({ first: result, started: true });
-      return true;
+      return false;
     }
-    const { rest } = result;
-    if (rest.length === 0) {
-      this.#answer(result.head);
-      return true;
-    }
-    this.#reader.unread(lent ? rest.slice() : rest);
-    this.#answer(result.head);
-    return lent;
+    const { head, rest } = result;
+    if (rest.length > 0) this.#reader.unread(lent ? rest.slice() : rest);
+    this.#answer(head);
+    return rest.length > 0;
   }
 
   /** The peer has ended its side, or the stream is gone. */
@@ -133,10 +140,14 @@ export class FastPages implements ChunkTaker, Deadline {
 
   /** Waits for a head, from now on for as long as one may take. */
   #wait(): void {
+    this.#start();
+    this.#readHeld();
+  }
+
+  #start(): void {
     const { clock, handshakeTimeout } = this.#context;
     this.#started = false;
     clock.startDeadline(this, handshakeTimeout);
-    this.#readHeld();
   }
 
   /** Takes what came while an answer was made, then waits for more. */
@@ -146,7 +157,7 @@ export class FastPages implements ChunkTaker, Deadline {
       const chunk = reader.takeHeld();
       if (chunk !== undefined) {
         reader.taker = undefined;
-        this.take(chunk, false);
+        this.#push(chunk, false);
       } else if (reader.isClosed || reader.hasEnded) {
         return this.#settleEnd();
       } else {
@@ -162,6 +173,8 @@ export class FastPages implements ChunkTaker, Deadline {
     }
     const head = this.#scene.peer.identify(received);
     if ("status" in head) return this.#settleHead(received);
+    const octets = this.#findOctets(head);
+    if (octets !== undefined) return this.#writeOctets(octets);
     const departure = this.#session.begin();
     const called = askFetch(this.#fetch, { head, departure }, this.#scene);
     if ("reason" in called) {
@@ -174,6 +187,31 @@ export class FastPages implements ChunkTaker, Deadline {
       this.#context.clock.stopDeadline(this, this.#context.handshakeTimeout);
       answer.then((answer) => this.#conclude(answer, asked));
     } else this.#conclude(answer, asked);
+  }
+
+  /** The octets of the page that is always the same, where there is one for the request. */
+  #findOctets(head: RequestHead): Bytes | undefined {
+    const octets = this.#context.findPage?.(head)?.octets(head.method);
+    if (octets === undefined) return undefined;
+    const host = head.headers.getOnly("host");
+    if (host === undefined || host !== this.#host) {
+      // Its Host is malformed, or a URL cannot have it.
+      if (requestUrl(head) === undefined) return undefined;
+      this.#host = host;
+    }
+    return this.#reader.transport.borrows ? octets : octets.slice();
+  }
+
+  #writeOctets(octets: Bytes): void {
+    const { stallTimeout } = this.#context;
+    const left = this.#reader.writeNow(octets, stallTimeout);
+    if (left === true) return this.#start();
+    this.#session.begin();
+    this.#reader.taker = undefined;
+    Promise.resolve(left).then((left) => {
+      if (left || this.#reader.isClosed) this.#written(left);
+      else this.#failed(stalled(stallTimeout));
+    });
   }
 
   #conclude(answer: Answer, asked: AskedRequest): void {

@@ -95,7 +95,7 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
 }
 
 /** What is known from the fields of a Response. */
-interface Known {
+export interface Known {
   /** Those that are copied. */
   readonly fields: [string, string][];
   /** The length that its own Content-Length gives, when that is a number. */
@@ -106,7 +106,8 @@ interface Known {
   upgrades: boolean;
 }
 
-function readFields(headers: Headers): Known {
+/** Reads the fields of a Response. */
+export function readFields(headers: Headers): Known {
   const known: Known = { fields: [], length: undefined, dated: false, upgrades: false };
   for (const field of headers) {
     const [name, value] = field;

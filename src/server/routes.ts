@@ -2,9 +2,8 @@
 //
 // 1. The best pattern wins (route_pattern.ts); the order of the routes does not matter. Where no
 //    pattern matches, the fallback answers, or 404.
-// 2. A route that is a Response is read once and answered with a new Response each time: cloning
-//    would put one more layer on its stream for each request, and the layers would keep what they
-//    have read.
+// 2. A route that is a Response is read once, and answered any number of times
+//    (constant_page.ts).
 // 3. Such a route answers only GET and HEAD: a client that posts to a page must not get a status of
 //    success.
 // 4. A socket route answers 426 with `Upgrade: websocket` to a request that is no opening handshake
@@ -15,7 +14,8 @@ import type { WebSocketHandler } from "../connection/handler.ts";
 import { handler as handlerRule } from "../connection/check_handler.ts";
 import { callback, checkOptions, type OptionTable } from "../util/check_options.ts";
 import { isUpgrade, UPGRADE_OPTIONS, type UpgradeOptions } from "./upgrade.ts";
-import type { FetchHandler, FetchTools, FindSocket, SocketChoice } from "./context.ts";
+import { ConstantPage } from "./constant_page.ts";
+import type { FetchHandler, FetchTools, FindPage, FindSocket, SocketChoice } from "./context.ts";
 import { type Answer, createMethods, type MethodRoute, METHODS } from "./route_methods.ts";
 import {
   comparePatterns,
@@ -100,6 +100,8 @@ export interface Router {
   readonly fetch: FetchHandler;
   /** The socket that a request is for, as far as its target tells. */
   readonly findSocket: FindSocket;
+  /** The page that is always the same for a request, as far as its target tells. */
+  readonly findPage: FindPage;
 }
 
 interface Entry {
@@ -114,6 +116,13 @@ interface Entry {
  */
 const PLAIN_TARGET = /^(?:\/(?!\.)[\w.~!$&'()*+,;=:@-]*)+(?=\?|$)/;
 
+function isPlain(path: string): boolean {
+  return PLAIN_TARGET.exec(path)?.[0] === path;
+}
+
+/** The pages of a route that are always the same, by their methods. */
+type Constants = Map<string, ConstantPage>;
+
 type Params = Readonly<Record<string, string>>;
 
 /**
@@ -126,8 +135,13 @@ type Params = Readonly<Record<string, string>>;
  */
 export function createRouter(routes: Routes, fallback: FetchHandler = notFound): Router {
   const table: Entry[] = [];
+  const pages = new Map<string, Constants>();
   for (const [text, route] of Object.entries(routes)) {
-    table.push({ pattern: parsePattern(text), route, answer: createAnswer(text, route) });
+    const pattern = parsePattern(text);
+    const constants: Constants = new Map();
+    table.push({ pattern, route, answer: createAnswer(text, route, constants) });
+    // A literal path is the most specific pattern of all that match it.
+    if (pattern.names.length === 0 && isPlain(text)) pages.set(text, constants);
   }
   table.sort((a, b) => comparePatterns(a.pattern, b.pattern));
   for (const [i, { pattern }] of table.entries()) {
@@ -151,6 +165,7 @@ export function createRouter(routes: Routes, fallback: FetchHandler = notFound):
       if (params !== undefined) return found.answer(request, tools, params);
       return text(400, "Expected valid percent-encoding in the path");
     },
+    findPage: ({ method, target }) => pages.get(target)?.get(method),
     findSocket({ target }) {
       const [pathname = ""] = PLAIN_TARGET.exec(target) ?? [];
       if (pathname === "") return undefined;
@@ -175,15 +190,15 @@ function chooseSocket(route: SocketRoute, params: Params): SocketChoice {
   return { handler: websocket as WebSocketHandler, options: { ...options, data } };
 }
 
-function createAnswer(pattern: string, route: Route): Answer {
-  if (isResponse(route)) return createMethods(new Map([["GET", createConstant(pattern, route)]]));
+function createAnswer(pattern: string, route: Route, constants: Constants): Answer {
+  if (isResponse(route)) return createMethods(answersOf(pattern, { GET: route }, constants));
   if (typeof route === "function") {
     return (request, tools, params) => route(request, { ...tools, params });
   }
   const name = `the route ${JSON.stringify(pattern)}`;
   if (typeof route === "object" && route !== null) {
     checkOptions(name, route, ROUTE_OPTIONS);
-    const methods = answersOf(pattern, route as MethodRoute);
+    const methods = answersOf(pattern, route as MethodRoute, constants);
     const [other] = SOCKET_OPTIONS.filter((option) => (route as SocketRoute)[option] !== undefined);
     if (other !== undefined && methods.size > 0) {
       const got = [...methods.keys(), other].join(" and ");
@@ -212,38 +227,34 @@ function createSocket(socket: SocketRoute): Answer {
   };
 }
 
-/** The answer for each method that a route names. */
-function answersOf(pattern: string, route: MethodRoute): Map<string, Answer> {
+/** The answer for each method that a route names. Those that are always the same go into a map. */
+function answersOf(
+  pattern: string,
+  route: MethodRoute,
+  constants: Constants,
+): Map<string, Answer> {
   const answers = new Map<string, Answer>();
   for (const method of Object.keys(METHODS) as (keyof MethodRoute)[]) {
     const found = route[method];
     if (found === undefined) continue;
-    const answer: Answer = isResponse(found)
-      ? createConstant(pattern, found)
-      : (request, tools, params) => found(request, { ...tools, params });
-    answers.set(method, answer);
+    if (isResponse(found)) {
+      const page = createConstant(pattern, found);
+      constants.set(method, page);
+      answers.set(method, () => page.respond());
+    } else answers.set(method, (request, tools, params) => found(request, { ...tools, params }));
   }
+  const page = constants.get("GET");
+  if (page !== undefined && !answers.has("HEAD")) constants.set("HEAD", page);
   return answers;
 }
 
-function createConstant(pattern: string, response: Response): Answer {
+function createConstant(pattern: string, response: Response): ConstantPage {
   if (response.bodyUsed || response.body?.locked) {
     throw new TypeError(
       `Expected a Response whose body is not used for the route ${JSON.stringify(pattern)}`,
     );
   }
-  const { status, statusText } = response;
-  const headers = new Headers(response.headers);
-  // One Response may stand in several routes.
-  const own = response.clone();
-  /** The body, once a request has asked for it: a stream may be slow, or fail. */
-  let body: Promise<ArrayBuffer | null> | undefined;
-  return async () => {
-    body ??= own.body === null ? Promise.resolve(null) : own.arrayBuffer();
-    const bytes = await body;
-    if (bytes !== null) headers.set("content-length", String(bytes.byteLength));
-    return new Response(bytes, { status, statusText, headers });
-  };
+  return new ConstantPage(response);
 }
 
 function notFound(): Response {

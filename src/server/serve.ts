@@ -132,6 +132,7 @@ class RunningServer implements Server {
       fetch: router?.fetch ?? fetch,
       websocket,
       findSocket: findSocketOf(context, router?.findSocket, websocket),
+      findPage: router?.findPage,
     };
     this.#shutdown = new Shutdown(this.#context);
     this.#acceptor = new ConnectionAcceptor(this.#context, this.#shutdown);

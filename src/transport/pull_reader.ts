@@ -143,10 +143,15 @@ export class TransportReader implements TransportSink {
    * together may take any time.
    */
   async write(bytes: Bytes, timeout: number): Promise<boolean> {
+    return await this.writeNow(bytes, timeout);
+  }
+
+  /** As `write()`; true at once when no bytes have to wait. */
+  writeNow(bytes: Bytes, timeout: number): boolean | Promise<boolean> {
     if (this.#closed) return false;
-    const left = this.transport.write(bytes) || await this.#drained(timeout);
-    if (left) this.#watcher?.progressed();
-    return left;
+    if (!this.transport.write(bytes)) return this.#drained(timeout);
+    this.#watcher?.progressed();
+    return true;
   }
 
   async #drained(timeout: number): Promise<boolean> {
@@ -166,6 +171,7 @@ export class TransportReader implements TransportSink {
       timer = this.#clock.setTimer(look, timeout / 4, WRITING);
     });
     this.#clock.clearTimer(timer);
+    if (open) this.#watcher?.progressed();
     return open;
   }
 

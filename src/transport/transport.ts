@@ -74,7 +74,8 @@ export interface Transport {
   /**
    * Whether chunks may be in memory of others, which the transport only reads. This is memory of
    * all connections (slab.ts), which the transport gives back once the chunk has left, and copies
-   * when the chunk has to wait; or, from 64 KiB on, memory of the sender until the chunk has left.
+   * when the chunk has to wait; or, from 64 KiB on, memory of the sender until the chunk has left;
+   * or memory that never changes.
    * Only the library's own transports set it; otherwise each chunk is in memory of its own.
    */
   readonly borrows?: boolean;
