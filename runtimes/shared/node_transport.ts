@@ -138,10 +138,11 @@ export class NodeTransport implements Transport {
   #error: Error | undefined;
   readonly #tls: TlsInfo | undefined;
   /**
-   * Tells when what waits has left, where nothing can be written behind it: Deno fails at no
-   * octets, a stream that is not plain would write it from a call of its own, which nothing guards,
-   * and every write over TLS waits on Node for the end of the turn. No octets behind each of them
-   * were one more call of the system: an echo of 20 octets took 1.25 times the CPU time.
+   * Tells when what waits has left, where an empty chunk behind it would not do: on Deno that
+   * cannot fail, a stream that is not plain would write it from a call of its own, which nothing
+   * guards, and on Node every write over TLS waits until the turn ends, so that there would be one
+   * behind each. That was one more call of the system: an echo of 20 octets took 1.25 times the
+   * CPU time.
    */
   readonly #onLeft: ((error?: Error | null) => void) | undefined;
 
