@@ -12,7 +12,7 @@ const everySubject = subjectsOn(runtimes);
 const everyScenario = scenarios.map(({ name }) => name);
 
 /** The engines of the default run: those that the targets refer to, and what Node's own WebSocket is made of. */
-const usual = ["ours", "ws", "undici", "native", "raw"];
+const usual = ["ours", "ws", "undici", "http", "hono", "native", "raw"];
 
 /** Prints what there is to choose from. */
 export function list(): void {

@@ -56,7 +56,7 @@ export function commandOf(runtime: RuntimeName, file: string, args: readonly str
 
 /** Whether a subject needs what `installPeers()` installs. */
 export function needsPeers({ engine, runtime }: Subject): boolean {
-  const packages = engine === "ws" || engine === "ws-bufferutil" || engine === "crossws";
+  const packages = ["ws", "ws-bufferutil", "crossws", "hono"].includes(engine);
   return packages || (familyOf(runtime) === "node" && runtime !== ownNode);
 }
 
@@ -101,7 +101,7 @@ export function versionsOf(names: readonly RuntimeName[]): Record<string, string
     const { stdout } = spawnSync(executableOf(name)!, ["--version"], { encoding: "utf8" });
     versions[name] = /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "unknown";
   }
-  for (const name of ["ws", "bufferutil", "crossws"]) {
+  for (const name of ["ws", "bufferutil", "crossws", "@hono/node-server"]) {
     const file = join(peers, "node_modules", name, "package.json");
     if (existsSync(file)) versions[name] = versionIn(file);
   }

@@ -1,15 +1,19 @@
 // What is measured. A name says it all: echo-64x32-1k is 64 connections with 32 messages of 1 KiB in flight on each.
 
 /** What the connections do. */
-export type Mode = "echo" | "broadcast" | "connect" | "idle" | "client" | "client-connect";
+export type Mode = "echo" | "broadcast" | "connect" | "get" | "idle" | "client" | "client-connect";
 
 /**
  * How the server's program is written: "hooks" has one set of hooks for all, "fetch" decides at once in a function that
  * looks at the address, "field" looks at a header field too, "async" returns a promise, "attach" has the
  * `http.Server` of `node:http`, "loop" sends to each connection in turn where "hooks" publishes to a topic, and "tls" is
- * hooks over TLS.
+ * hooks over TLS. "page", "page-async" and "page-route" answer with a page: by a function, by one that returns a
+ * promise, and always with the same.
  */
-export type Shape = "hooks" | "fetch" | "field" | "async" | "attach" | "loop" | "tls";
+export type Shape = "hooks" | "fetch" | "field" | "async" | "attach" | "loop" | "tls" | PageShape;
+
+/** How a page is made. */
+export type PageShape = "page" | "page-async" | "page-route";
 
 /** What messages are made of; "utf8" is text of characters of one to four octets, mixed. */
 export type Kind = "binary" | "text" | "utf8" | "json";
@@ -115,6 +119,10 @@ function shaped(shape: Shape, scenario: Scenario): Scenario {
   return { ...scenario, name: `${scenario.name}-${shape}`, shape };
 }
 
+function page(shape: PageShape): Scenario {
+  return { ...scenario("get", "get", "text", 64, 1, "1k"), name: `get-64-1k-${shape}`, shape };
+}
+
 function idle(connections: number): Scenario {
   return { ...scenario("idle", "idle", "binary", connections), name: `idle-${connections}` };
 }
@@ -142,6 +150,9 @@ export const scenarios: readonly Scenario[] = [
   shaped("fetch", handshake()),
   shaped("async", handshake()),
   shaped("attach", handshake()),
+  page("page"),
+  page("page-async"),
+  page("page-route"),
   idle(1000),
   idle(5000),
   shaped("field", idle(5000)),
@@ -180,6 +191,8 @@ export function unitOf({ mode }: Scenario): string {
     case "connect":
     case "client-connect":
       return "handshake and close";
+    case "get":
+      return "page";
     case "idle":
       return "connection";
     default:
@@ -196,6 +209,9 @@ const shapes: Readonly<Record<Shape, string>> = {
   attach: " on node:http",
   loop: " by a loop",
   tls: " over TLS",
+  page: " through fetch",
+  "page-async": " through an async fetch",
+  "page-route": " of a route that is a Response",
 };
 
 /** Whether a client is measured, and not a server. */
@@ -225,6 +241,7 @@ function workOf(scenario: Scenario): string {
     const from = senders > 1 ? ` from ${senders}` : "";
     return `broadcast of ${what} to ${many}${depth > 1 ? `, ${depth} in flight${from}` : ""}`;
   }
+  if (mode === "get") return `a page of ${octets}, ${many} connections`;
   if (mode === "connect") return "a handshake and close";
   if (mode === "client-connect") return "client, a handshake and close";
   if (mode === "idle") return `an idle connection, of ${many}`;

@@ -9,7 +9,16 @@ export type Family = "node" | "bun" | "deno";
 export type RuntimeName = "bun" | "deno" | `node${number}`;
 
 /** What speaks. "native" is the WebSocket that the runtime itself has; "raw" a plain TCP echo. */
-export type Engine = "ours" | "ws" | "ws-bufferutil" | "crossws" | "undici" | "native" | "raw";
+export type Engine =
+  | "ours"
+  | "ws"
+  | "ws-bufferutil"
+  | "crossws"
+  | "undici"
+  | "http"
+  | "hono"
+  | "native"
+  | "raw";
 
 /** A program below bench/, and its arguments. */
 export type Program = readonly [file: string, ...args: string[]];
@@ -43,7 +52,17 @@ const ours: Subject["servers"] = {
   async: ["ours/fetch.mjs", "--async"],
   loop: ["ours/server.mjs", "--loop"],
   tls: ["ours/server.mjs", "--tls"],
+  ...pages("ours/page.mjs"),
 };
+
+/** A page by a function, and a route that is a Response, which not all servers have. */
+function pages(file: string): Subject["servers"] {
+  return {
+    page: [file],
+    "page-async": [file, "--async"],
+    "page-route": [file, "--route"],
+  };
+}
 
 /** On a port of its own, and on a server of `node:http` where something comes before the answer. */
 const wsServers: Subject["servers"] = {
@@ -90,6 +109,11 @@ const onNode: readonly Draft[] = [
   { engine: "ws-bufferutil", servers: wsServers, client: "ws", compresses: true },
   { engine: "crossws", servers: { hooks: ["peers/crossws.mjs"] }, environment: withoutAddon },
   { engine: "undici", client: "undici" },
+  { engine: "http", servers: pages("peers/page_http.mjs") },
+  {
+    engine: "hono",
+    servers: { page: ["peers/page_hono.mjs"], "page-async": ["peers/page_hono.mjs", "--async"] },
+  },
   {
     engine: "raw",
     servers: { hooks: ["peers/raw_node.mjs"], tls: ["peers/raw_node.mjs", "--tls"] },
@@ -100,7 +124,7 @@ const onBun: readonly Draft[] = [
   { engine: "ours", servers: ours, client: "ours", compresses: true },
   {
     engine: "native",
-    servers: inFetch("peers/bun_serve.mjs"),
+    servers: { ...inFetch("peers/bun_serve.mjs"), ...pages("peers/page_bun.mjs") },
     client: "native",
     compresses: true,
   },
@@ -109,7 +133,11 @@ const onBun: readonly Draft[] = [
 
 const onDeno: readonly Draft[] = [
   { engine: "ours", servers: ours, client: "ours", compresses: true },
-  { engine: "native", servers: inFetch("peers/deno_serve.mjs"), client: "native" },
+  {
+    engine: "native",
+    servers: { ...inFetch("peers/deno_serve.mjs"), ...pages("peers/page_deno.mjs") },
+    client: "native",
+  },
   // Over TLS it has the sockets of `node:tls`: those of `Deno.listenTls` cannot set TCP_NODELAY.
   {
     engine: "raw",

@@ -44,6 +44,8 @@ const rows: readonly Row[] = [
   ["connect-64-fetch", ["ws", 0.85], 1.5, 1.25],
   ["broadcast-500x1-loop", ["ws", 0.85], 1.1, 1],
   ["broadcast-500x1-loop-text", ["ws", 0.85], 1.1, 1],
+  ["get-64-1k-page", ["hono", 0.8], 2.2, 1.6],
+  ["get-64-1k-page-route", ["http", 1.5], 1.8, 1.4],
   ["client-64x1-20", ["ws", 0.95], 1, 1.1],
   ["client-64x32-20", ["ws", 0.25], 0.2, 0.3],
 ];
@@ -57,6 +59,7 @@ const ownRows = [
   ["broadcast-5000x1", "broadcast-500x1", [1.3, 1.3, 1.3]],
   ["connect-64-fetch", "connect-64", [1.4, 1.2, 1.3]],
   ["connect-64-async", "connect-64-fetch", [1.15, 1.15, 1.15]],
+  ["get-64-1k-page-async", "get-64-1k-page", [1.15, 1.15, 1.15]],
   ["idle-5000-field", "idle-5000", [1.1, 1.1, 1.1]],
 ] as const;
 

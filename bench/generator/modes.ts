@@ -4,6 +4,7 @@ import type { Counts, Job } from "../job.ts";
 import { residentBytes } from "../proc.ts";
 import { Connection, type Driver } from "./connection.ts";
 import { openAll } from "./open.ts";
+import { PageConnection } from "./page.ts";
 import type { Trains } from "./train.ts";
 import { sleep, type Window } from "./window.ts";
 
@@ -155,6 +156,37 @@ export const connect: Run = (job, trains, window, failed) => {
     start() {
       gate.running = true;
       for (let i = 0; i < job.scenario.connections; i++) again();
+    },
+    stop: () => gate.stop(),
+  }, job);
+};
+
+/** Each connection asks for a page when it has got one. */
+export const get: Run = async (job, _, window, failed) => {
+  const { connections, size } = job.scenario;
+  const gate = new Gate();
+  const all: PageConnection[] = [];
+  await new Promise<void>((resolve) => {
+    let open = 0;
+    const driver = {
+      opened(): void {
+        if (++open === connections) resolve();
+      },
+      answered(connection: PageConnection): void {
+        if (window.open) window.latency.add(performance.now() - connection.sentAt);
+        window.add(1);
+        if (gate.running) connection.ask();
+        else gate.settle(1);
+      },
+      failed,
+    };
+    for (let i = 0; i < connections; i++) all.push(new PageConnection(job.port, size, driver));
+  });
+  return warmedUp({
+    start() {
+      gate.running = true;
+      gate.inFlight = connections;
+      for (const connection of all) connection.ask();
     },
     stop: () => gate.stop(),
   }, job);
