@@ -67,7 +67,7 @@ interface Line {
   readonly text: string;
 }
 
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
   .concat(list("docs", ".md"), list("examples", ".md"));
 
 /** The files of entries that are a folder or a file. */
