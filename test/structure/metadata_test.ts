@@ -211,7 +211,7 @@ test("examples import the package by its name", () => {
   // `node:` is built into all three runtimes; a relative import must stay within examples/. An example of a
   // framework or with a broker imports that one, or its client.
   const others =
-    /^(?:express|fastify|koa|hono|@hono\/node-server|pako|redis|cloudflare:sockets)(?:\/|$)/;
+    /^(?:express|fastify|koa|hono|@hono\/node-server|pako|redis|ws|crossws|socket\.io|cloudflare:sockets)(?:\/|$)/;
   const entryPoints = Object.keys(own(denoJson.imports));
   const wrong = list("examples", ".ts", ".js", ".mjs").flatMap((path) =>
     imports(path)
