@@ -33,6 +33,8 @@ class Queue {
   }
 
   #arm(delay: number): void {
+    // What `late()` has started may have set one, which would outlive the queue.
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#fire(), delay);
   }
 
@@ -57,8 +59,11 @@ export class Deadlines {
   start(deadline: Deadline, timeout: number): void {
     let queue = this.#queues.get(timeout);
     if (queue === undefined) {
-      queue = new Queue(timeout, () => this.#queues.delete(timeout));
-      this.#queues.set(timeout, queue);
+      const made = queue = new Queue(timeout, () => {
+        // `late()` may have stopped all others, and started one in another queue.
+        if (this.#queues.get(timeout) === made) this.#queues.delete(timeout);
+      });
+      this.#queues.set(timeout, made);
     }
     queue.start(deadline);
   }

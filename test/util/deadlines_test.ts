@@ -66,3 +66,48 @@ test("Deadlines stop() ignores what does not run", () => {
   deadlines.stop(one, 7);
   assertEquals(log, []);
 });
+
+/** Resolves after `timeout` milliseconds, by a deadline. */
+function after(timeout: number): Promise<void> {
+  const { promise, resolve } = withResolvers<void>();
+  deadlines.start(deadline("after", [], resolve), timeout);
+  return promise;
+}
+
+test("Deadlines stop() stops what late() has started after it had stopped all others", async () => {
+  const log: string[] = [];
+  const { promise, resolve } = withResolvers<void>();
+  const [other, fresh] = [deadline("other", log), deadline("fresh", log)];
+  const first = deadline("first", log, () => {
+    deadlines.stop(other, 11);
+    deadlines.start(fresh, 11);
+    resolve();
+  });
+  for (const one of [first, other]) deadlines.start(one, 11);
+  await promise;
+  deadlines.stop(fresh, 11);
+  await after(30);
+  assertEquals(log, ["first"]);
+});
+
+test("Deadlines stop() stops what was started after late() had started another", async () => {
+  const log: string[] = [];
+  const { promise, resolve } = withResolvers<void>();
+  const [fresh, next] = [deadline("fresh", log), deadline("next", log)];
+  deadlines.start(
+    deadline("first", log, () => {
+      deadlines.start(fresh, 60);
+      resolve();
+    }),
+    60,
+  );
+  await promise;
+  await after(30);
+  deadlines.stop(fresh, 60);
+  deadlines.start(next, 60);
+  // The first timer of `fresh` would be due meanwhile.
+  await after(45);
+  deadlines.stop(next, 60);
+  await after(50);
+  assertEquals(log, ["first"]);
+});
