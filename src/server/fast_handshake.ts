@@ -44,7 +44,7 @@ type Asked = AskedRequest & { readonly rest: Bytes };
 
 /** A connection whose first request is not answered yet. */
 export class Opening implements TransportSink, Deadline, Session {
-  /** Whether `fetch` decides: a shutdown waits for that. */
+  /** Whether the request is being answered: a shutdown waits for that. */
   answering = false;
   readonly waits = "the opening handshake of a client";
 
@@ -151,6 +151,8 @@ export class Opening implements TransportSink, Deadline, Session {
 
   /** Opens the connection; false when `HttpSession` has to answer the request. */
   #accept(received: RequestHead, rest: Bytes): boolean {
+    // What the program is asked, and its handler, may close the server.
+    this.answering = true;
     const context = this.#context;
     const found = context.findSocket?.(received);
     if (found === undefined) {
@@ -176,7 +178,6 @@ export class Opening implements TransportSink, Deadline, Session {
     const context = this.#context;
     const head = this.#peer.identify(received);
     if ("status" in head) return this.#refuse(received, rest, head);
-    this.answering = true;
     const scene = { context, peer: this.#peer, transport: this.#transport };
     const called = askFetch(fetch, { head, departure: new Departure() }, scene);
     if ("reason" in called) return this.#refuse(received, rest, called);

@@ -59,8 +59,9 @@ export class ProxiedConnection implements TransportSink, Deadline, Session {
     if (header === undefined) return;
     if ("fault" in header) return this.#miss(header.fault);
     this.#peer.proxied(header.source);
-    this.#next(header.rest);
+    // First: what takes it over may run a handler that closes the server.
     this.#over();
+    this.#next(header.rest);
   }
 
   end(): void {

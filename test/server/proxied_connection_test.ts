@@ -1,10 +1,16 @@
 // A PROXY header before the first request: in pieces of any size, with each kind of decision behind it, and none at all.
 
 import { assertEquals } from "@std/assert";
-import type { FetchHandler, WebSocketConnection, WebSocketHandler } from "@sansocket/ws";
+import {
+  type FetchHandler,
+  serve,
+  type Server,
+  type WebSocketConnection,
+  type WebSocketHandler,
+} from "@sansocket/ws";
 import { createClocked } from "../support/clocked.ts";
 import { withResolvers } from "../support/connections.ts";
-import { handshake } from "../support/raw.ts";
+import { handshake, RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const HEADER = "PROXY TCP4 203.0.113.9 198.51.100.1 57262 443\r\n";
@@ -125,4 +131,23 @@ test("serve() that is full says so to a client behind a PROXY header", async () 
     }
   }
   await server.close();
+});
+
+test("Server close() within the open hook closes a connection behind a PROXY header in order", async () => {
+  let closed: Promise<void> | undefined;
+  const server: Server = await serve({
+    port: 0,
+    proxyProtocol: true,
+    websocket: { open: () => void (closed = server.close({ code: 1012 })) },
+  });
+  await using peer = await RawPeer.dial(server.port);
+  peer.send(HEADER + handshake());
+  assertEquals((await peer.takeResponse()).status, 101);
+  assertEquals(await peer.takeClose(), { code: 1012, reason: "" });
+  // Close with 1012, masked with 00000000.
+  peer.sendHex("88 82 00000000 03f4");
+  assertEquals((await peer.takeRest()).length, 0);
+  peer.end();
+  await closed;
+  assertEquals(server.stats().sockets, 0);
 });

@@ -1,7 +1,13 @@
 // How a server stops: `close()` with its options, and what becomes of whoever is connected, or comes meanwhile.
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { HandshakeError, type ServerCloseOptions } from "@sansocket/ws";
+import {
+  HandshakeError,
+  type ServeOptions,
+  type Server,
+  type ServerCloseOptions,
+  type WebSocketHandler,
+} from "@sansocket/ws";
 import { createClocked } from "../support/clocked.ts";
 import { isPending, networks, settled, withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
@@ -125,6 +131,71 @@ test("Server close() refuses a handshake whose decision comes too late", async (
   assertEquals([status, headers?.get("retry-after")], [503, "5"]);
   await closed;
 });
+
+const deciders: Record<string, (handler: WebSocketHandler) => Partial<ServeOptions>> = {
+  "hooks alone": (websocket) => ({ websocket }),
+  "a route": (websocket) => ({ routes: { "/": { websocket } } }),
+  "a function": (handler) => ({ fetch: (_request, { upgrade }) => upgrade(handler) }),
+  "an async function": (handler) => ({
+    // deno-lint-ignore require-await -- As users write it.
+    fetch: async (_request, { upgrade }) => upgrade(handler),
+  }),
+};
+
+for (const [name, decide] of Object.entries(deciders)) {
+  for (const [kind, create] of Object.entries(networks)) {
+    test(`Server close() within the open hook closes the connection in order (${name}, ${kind})`, async () => {
+      const { serve, connect } = create();
+      let closed: Promise<void> | undefined;
+      const server: Server = await serve({
+        port: 0,
+        ...decide({ open: () => void (closed = server.close({ code: 1012 })) }),
+      } as ServeOptions);
+      const ws = await connect(server.url);
+      const { code, wasClean } = await ws.closed;
+      assertEquals([code, wasClean], [1012, true]);
+      await closed;
+      assertEquals(server.stats().sockets, 0);
+    });
+  }
+}
+
+const askers: Record<string, (close: () => void) => ServeOptions> = {
+  "which origins may connect": (close) => ({
+    websocket: {},
+    origins: () => {
+      close();
+      return true;
+    },
+  }),
+  "for the subprotocol": (close) => ({
+    origins: () => true,
+    routes: {
+      "/": {
+        websocket: {},
+        protocol: () => {
+          close();
+          return undefined;
+        },
+      },
+    },
+  }),
+};
+
+for (const [name, options] of Object.entries(askers)) {
+  test(`Server close() within the function that is asked ${name} refuses the handshake with 503`, async () => {
+    let closed: Promise<void> | undefined;
+    const server: Server = await serve({ ...options(() => closed = server.close()), port: 0 });
+    const attempt = connect(server.url, {
+      headers: { origin: "https://other.test" },
+      protocols: ["a"],
+    });
+    const { status } = await assertRejects(() => attempt, HandshakeError);
+    assertEquals(status, 503);
+    await closed;
+    assertEquals(server.stats().sockets, 0);
+  });
+}
 
 test("Server close({ timeout }) cuts who does not answer", async () => {
   const { clock, serve, dial } = createClocked();
