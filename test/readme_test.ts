@@ -6,7 +6,8 @@
 //   ts bun       on Bun alone, whose own API it shows; so do ts node and ts deno
 //   ts redis     with a Redis server, in place of the one on the usual port
 //   ts nats      with a server of NATS, likewise
-//   ts server    not here: test/interop/scaling_page_test.ts starts several of them together
+//   ts server    not here: test/interop/scaling_page_test.ts and deploy_page_test.ts start several
+//                of them together
 //   python run   by Debian's Python, where it has the modules; other Python is a part of a program
 
 import { assertEquals } from "@std/assert";

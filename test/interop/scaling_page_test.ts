@@ -5,15 +5,12 @@ import { connect } from "@sansocket/ws";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { type Child, root, run, runtimeNames, start } from "../support/process.ts";
+import { type Child, root, runtimeNames, start } from "../support/process.ts";
 import { freePort, redisSkip, startRedis } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
-import { skipReason } from "./harness.ts";
-import { missing as missingNginx, nginxProgram } from "./programs/nginx.ts";
 
 const page = readFileSync(join(root, "docs/scaling.md"), "utf8");
 const [rooms = "", joinedRooms = "", client = "", sharedPort = ""] = samples("ts server");
-const [proxy = ""] = samples("nginx");
 
 function samples(kind: string): string[] {
   return page.split("```" + kind + "\n").slice(1).map((text) => text.slice(0, text.indexOf("```")));
@@ -80,48 +77,6 @@ test("docs/scaling.md's second program serves its client from two processes", as
   });
 }, { skip: redisSkip, timeout: 120_000 });
 
-test(
-  "docs/scaling.md's nginx leads to both processes",
-  () =>
-    withPrograms(async (write, running) => {
-      const file = write("server.ts", rooms);
-      const servers = [start(runtime, file, ["0"]), start(runtime, file, ["0"])];
-      running.push(...servers);
-      const [first = "", second = ""] = await Promise.all(servers.map(port));
-      const front = await freePort();
-      const http = proxy.replace("8000", `${front}`).replace("8001", first).replace("8002", second);
-      const folder = join(file, "..");
-      const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
-      const config = write(
-        "nginx.conf",
-        `daemon off;\nmaster_process off;\npid ${folder}/pid;\nerror_log stderr notice;\nevents {}\n` +
-          `http {\naccess_log off;\n${paths}\n${http}}\n`,
-      );
-      const nginx = run([nginxProgram, "-e", "stderr", "-c", config]);
-      running.push(nginx);
-      await nginx.waitFor(/\[notice\]/);
-      // Rooms are those of each process here: two of four connections are in each.
-      const all = [];
-      for (let i = 0; i < 4; i++) {
-        const ws = await connect(`ws://127.0.0.1:${front}/rooms/tea`);
-        assertEquals(await ws.receive(), "Welcome to tea");
-        all.push(ws);
-      }
-      const heard: number[] = [];
-      const watched = all.map(async (ws, index) => {
-        for await (const message of ws) if (message === "from the first") heard.push(index);
-      });
-      await all[0]!.send("from the first");
-      // A Ping is answered behind what was sent before.
-      for (const ws of all) await ws.ping();
-      await Promise.all(all.map((ws) => ws.close()));
-      await Promise.all(watched);
-      assertEquals(heard.length, 1);
-    }),
-  { skip: skipReason(missingNginx) ?? false, timeout: 120_000 },
-);
-
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const canShare = runtime !== "node" || major > 22 || (major === 22 && minor >= 12);
 
@@ -151,5 +106,5 @@ test(
 );
 
 test("docs/scaling.md has the samples that are run here", () => {
-  for (const sample of [rooms, joinedRooms, client, sharedPort, proxy]) assert(sample !== "");
+  for (const sample of [rooms, joinedRooms, client, sharedPort]) assert(sample !== "");
 });

@@ -18,9 +18,6 @@ const nginx = findExecutable(["nginx"]) ??
   ["/usr/sbin/nginx"].find((path) => existsSync(path));
 const openssl = findExecutable(["openssl"]);
 
-/** Its executable. */
-export const nginxProgram: string = nginx ?? "nginx";
-
 /** What is not installed here. */
 export const missing: string | undefined = !nginx
   ? "no nginx"

@@ -2,6 +2,7 @@
 // own, ended by it.
 //
 // 1. They speak HTTP (tinyproxy, squid) and SOCKS5 (microsocks). haproxy ends TLS in front of one.
+//    nginx, caddy and haproxy are also reverse proxies, by the files of docs/deploy.md.
 // 2. One has started when it takes connections.
 
 import { createDevelopmentCertificate } from "@sansocket/ws";
@@ -14,7 +15,7 @@ import { findExecutable, run } from "../../support/process.ts";
 import { freePort } from "../../support/redis_server.ts";
 
 /** A program. */
-export type Program = "tinyproxy" | "squid" | "microsocks" | "haproxy";
+export type Program = "tinyproxy" | "squid" | "microsocks" | "haproxy" | "nginx" | "caddy";
 
 /** Where Debian has them. */
 const programs: Readonly<Record<Program, string | undefined>> = {
@@ -22,6 +23,8 @@ const programs: Readonly<Record<Program, string | undefined>> = {
   squid: find("squid"),
   microsocks: find("microsocks"),
   haproxy: find("haproxy"),
+  nginx: find("nginx"),
+  caddy: find("caddy"),
 };
 
 function find(name: string): string | undefined {
@@ -95,13 +98,21 @@ export async function startTlsEnd(to: number): Promise<RunningProxy & { readonly
   return { ...running, ca: cert };
 }
 
-async function startProgram(
+/**
+ * Starts a program.
+ *
+ * @param name The program.
+ * @param configure Writes what it needs to a folder, and returns its command line.
+ */
+export async function startProgram(
   name: Program,
   configure: (folder: string, port: number) => Promise<string[]>,
 ): Promise<RunningProxy> {
   const folder = await mkdtemp(join(tmpdir(), `sansocket-${name}-`));
   const port = await freePort();
-  const child = run([programs[name] ?? name, ...await configure(folder, port)]);
+  // caddy writes down its configuration, in the home of the user by default.
+  const program = ["env", `XDG_CONFIG_HOME=${folder}`, programs[name] ?? name];
+  const child = run([...program, ...await configure(folder, port)]);
   const stop = async (): Promise<void> => {
     await child.stop("SIGKILL");
     await rm(folder, { recursive: true, force: true });
