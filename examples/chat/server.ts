@@ -6,40 +6,35 @@
 // With REDIS_URL, any number of processes are one chat: `npm run chat:cluster` shows two.
 //
 // Every message is a small JSON object with a `type`:
-//   page to server   { type: "name", name, id, since }   first: who I am, a name of this page that
-//                                                        stays, and the last position that I have
+//   page to server   { type: "name", name, id, since }   first: who I am, a secret of this page
+//                                                        that stays, and the last position I have
 //                    { type: "name", name }              later: my new name
-//                    { type: "text", text }              what I say
-//   server to page   { type: "text", name, text, position }      what a person says, in order; what
-//                                                                the page has missed comes first
+//                    { type: "text", text, id }          what I say; the id comes back with it
+//   server to page   { type: "you", name, taken, author }   your name, or another if it was taken,
+//                                                        and what your messages are marked with
+//                    { type: "text", name, author, text, id, time, position }   what a person says,
+//                                                        in order; what the page has missed first
 //                    { type: "entered", recovered, position }    the page has all of that, or not
 //                    { type: "people", names }           who is in this room now
-//                    { type: "notice", text }            what happened: joined, left, renamed
-//                    { type: "error", text }             what was wrong with your message
+//                    { type: "notice", text, name, to }  what happened: joined, left, renamed
+//                    { type: "error", text, of }         what was wrong with your name, or with the
+//                                                        text of this id
 
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createTopics, isUpgrade, PreparedMessage, serve } from "@sansocket/ws";
-import type { SubscribeResult, TopicPosition, WebSocketConnection } from "@sansocket/ws";
+import type { SubscribeResult, WebSocketConnection } from "@sansocket/ws";
 import { redisBackplane } from "@sansocket/ws/redis";
-
-type FromPage =
-  | { type: "name"; name: string } & Entry
-  | { type: "text"; text: string }
-  | { type: "error"; text: string };
-
-/** What the first message of a page has besides its name. */
-interface Entry {
-  readonly id: string | undefined;
-  readonly since: TopicPosition | undefined;
-}
+import { type Entry, type Failure, parse } from "./input.ts";
 
 type ToPage =
+  | { type: "you"; name: string; taken: boolean; author: string }
   | { type: "people"; names: string[] }
-  | { type: "text"; name: string; text: string } // and its position, see `format`
   | SubscribeResult & { type: "entered"; server: number | undefined }
-  | { type: "notice" | "error"; text: string };
+  | { type: "notice"; text: string; name?: string | undefined; to?: string }
+  | Failure; // and texts, see `say`
 
 /** A connection, with its room, and the id and name that are empty until the page has sent them. */
 type Chatter = WebSocketConnection<{ readonly room: string; id: string; name: string }>;
@@ -52,7 +47,25 @@ const { values: flags } = parseArgs({
 });
 
 // Read once: the page is the same for every client and every room.
-const page = await readFile(new URL("index.html", import.meta.url));
+const page = await readFile(new URL("index.html", import.meta.url), "utf8");
+
+/** What a browser may do with the page: run and show what stands in it, and nothing else. */
+const policy = [
+  "default-src 'none'",
+  `script-src ${hashOf("script")}`,
+  `style-src ${hashOf("style")}`,
+  "connect-src 'self'", // the socket
+  "frame-src 'self'", // the frame in which the page asks whether the server is back
+  "img-src data:", // the icon
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+function hashOf(tag: string): string {
+  const [, content = ""] = page.match(new RegExp(`<${tag}[^>]*>(.*?)</${tag}>`, "s")) ?? [];
+  return `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
+}
 
 /** The pages of this process that have sent a name, in all rooms. */
 const pages = new Set<Chatter>();
@@ -100,15 +113,11 @@ async function joinProcesses(url: string) {
 const chat = {
   async message(ws: Chatter, data: string | Uint8Array): Promise<void> {
     const message = parse(data);
-    const { room, name } = ws.data;
     switch (message.type) {
       case "name":
-        ws.data.name = message.name;
-        return name ? rename(ws) : await enter(ws, message);
+        return ws.data.name ? rename(ws, message.name) : await enter(ws, message.name, message);
       case "text":
-        if (!name) return sendTo(ws, { type: "error", text: "Send your name first" });
-        topics.publish(room, JSON.stringify({ type: "text", name, text: message.text }));
-        return;
+        return say(ws, message.text, message.id);
       case "error":
         return sendTo(ws, message);
     }
@@ -120,13 +129,17 @@ const chat = {
 };
 
 /** Sends a page what it has missed, or the last messages, and then what is said from now on. */
-async function enter(ws: Chatter, { id = ws.id, since }: Entry): Promise<void> {
-  const { room, name } = ws.data;
+async function enter(ws: Chatter, name: string, { id = ws.id, since }: Entry): Promise<void> {
+  const { room } = ws.data;
   ws.data.id = id;
+  const members = await topics.presence(room).list().catch(() => []); // Redis may be away
+  const free = freeName(room, id, name, members.map(({ key, info }) => [key, String(info)]));
+  ws.data.name = free;
   pages.add(ws);
+  sendTo(ws, { type: "you", name: free, taken: free !== name, author: authorOf(ws) });
   const result = await ws.subscribe(room, {
     since: since ?? { last: 50 },
-    presence: { key: id, info: name },
+    presence: { key: id, info: free },
   });
   const server = REDIS_URL ? process.pid : undefined;
   sendTo(ws, { type: "entered", server, ...result });
@@ -135,9 +148,53 @@ async function enter(ws: Chatter, { id = ws.id, since }: Entry): Promise<void> {
   if (names?.size) sendTo(ws, peopleOf(names));
 }
 
-function rename(ws: Chatter): void {
-  const { room, id, name } = ws.data;
-  ws.subscribe(room, { presence: { key: id, info: name } });
+function say(ws: Chatter, text: string, id: string = crypto.randomUUID()): void {
+  const { room, name } = ws.data;
+  if (!name) return sendTo(ws, { type: "error", of: id, text: "Send your name first" });
+  const message = { type: "text", name, author: authorOf(ws), text, id, time: Date.now() };
+  topics.publish(room, JSON.stringify(message));
+}
+
+/** The mark of a page's messages. It stays when the name changes, and gives its id not away. */
+function authorOf(ws: Chatter): string {
+  return createHash("sha256").update(ws.data.id).digest("base64url").slice(0, 16);
+}
+
+function rename(ws: Chatter, name: string): void {
+  const { room, id } = ws.data;
+  if (freeName(room, id, name) !== name) {
+    return sendTo(ws, { type: "error", of: "name", text: "This name is taken: choose another" });
+  }
+  setName(ws, name, false);
+}
+
+function setName(ws: Chatter, name: string, taken: boolean): void {
+  const { room, id, name: former } = ws.data;
+  ws.data.name = name;
+  sendTo(ws, { type: "you", name, taken, author: authorOf(ws) });
+  if (name !== former) ws.subscribe(room, { presence: { key: id, info: name } });
+}
+
+/** The name itself, or "Ada 2" where another page has it. */
+function freeName(
+  room: string,
+  id: string,
+  name: string,
+  members: Iterable<[id: string, name: string]> = rooms.get(room) ?? [],
+): string {
+  const taken = new Set<string>();
+  for (const [other, its] of members) if (other !== id) taken.add(lookOf(its));
+  for (const { data } of pages) {
+    if (data.room === room && data.id !== id) taken.add(lookOf(data.name));
+  }
+  let free = name;
+  for (let n = 2; taken.has(lookOf(free)); n++) free = `${[...name].slice(0, 25).join("")} ${n}`;
+  return free;
+}
+
+/** The same for names that look the same, or nearly. */
+function lookOf(name: string): string {
+  return name.normalize("NFKC").replace(/[\s\p{Default_Ignorable_Code_Point}]/gu, "").toLowerCase();
 }
 
 /** Tells the pages of this process who comes and goes in a room, in all processes. */
@@ -151,24 +208,39 @@ async function watch(room: string): Promise<void> {
       return;
     }
     const former = "key" in event ? names.get(event.key) : undefined;
+    const name = "info" in event ? String(event.info) : "";
     switch (event.type) {
       case "snapshot": // all who are here; it comes first
         names.clear();
         for (const { key, info } of event.members) names.set(key, String(info));
         break;
       case "join":
-        names.set(event.key, String(event.info));
-        sendToRoom(room, { type: "notice", text: `${event.info} joined` });
+        names.set(event.key, name);
+        sendToRoom(room, { type: "notice", name, text: "joined" });
         break;
       case "update":
-        names.set(event.key, String(event.info));
-        sendToRoom(room, { type: "notice", text: `${former} is now ${event.info}` });
+        names.set(event.key, name);
+        sendToRoom(room, { type: "notice", name: former, text: "is now", to: name });
         break;
       case "leave":
         names.delete(event.key);
-        sendToRoom(room, { type: "notice", text: `${former} left` });
+        sendToRoom(room, { type: "notice", name: former, text: "left" });
     }
     sendToRoom(room, peopleOf(names));
+    separate(room, names);
+  }
+}
+
+/** Of two who took one name in two processes at the same time, one gets another. */
+function separate(room: string, names: ReadonlyMap<string, string>): void {
+  const owners = new Map<string, string>();
+  for (const [id, name] of [...names].sort()) {
+    if (!owners.has(lookOf(name))) owners.set(lookOf(name), id);
+  }
+  for (const ws of pages) {
+    const { id, name } = ws.data;
+    const owner = ws.data.room === room ? owners.get(lookOf(name)) : undefined;
+    if (owner !== undefined && owner < id) setName(ws, freeName(room, id, name), true);
   }
 }
 
@@ -176,12 +248,16 @@ const server = await serve({
   port: Number(flags.port),
   hostname: flags.hostname,
   topics,
+  // More than the page ever sends: it waits until one message has come back before the next.
+  maxMessageSize: 16_384,
+  guard: { messagesPerSecond: 100 },
   routes: {
     "/": showPage,
     "/rooms/:room": (request, { upgrade, params: { room } }) => {
       if (room.length > 30) return new Response("No such room\n", { status: 404 });
       return isUpgrade(request) ? upgrade(chat, { data: { room, id: "", name: "" } }) : showPage();
     },
+    "/alive": () => new Response("alive\n", { headers: { "cache-control": "no-store" } }),
   },
   fetch: () => new Response("Not found\n", { status: 404 }),
 }).catch((error: Error) => {
@@ -205,43 +281,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-/** Reads a message from a page. Any program can connect and send anything, so check everything. */
-function parse(data: string | Uint8Array): FromPage {
-  if (typeof data !== "string") return { type: "error", text: "Expected text, got binary" };
-  let message: unknown;
-  try {
-    message = JSON.parse(data);
-  } catch {
-    return { type: "error", text: "Expected JSON" };
-  }
-  const { type, name, text, id, since } = Object(message) as Record<string, unknown>;
-  if (type === "name") {
-    return isText(name, 30)
-      ? {
-        type,
-        name: name.trim(),
-        id: isText(id, 60) ? id : undefined,
-        since: isPosition(since) ? since : undefined,
-      }
-      : { type: "error", text: "Expected a name of 1 to 30 characters" };
-  }
-  if (type === "text") {
-    return isText(text, 1000)
-      ? { type, text: text.trim() }
-      : { type: "error", text: "Expected a text of 1 to 1000 characters" };
-  }
-  return { type: "error", text: 'Expected the type "name" or "text"' };
-}
-
-function isText(value: unknown, maxLength: number): value is string {
-  return typeof value === "string" && value.trim() !== "" && value.length <= maxLength;
-}
-
-function isPosition(value: unknown): value is TopicPosition {
-  const { epoch, offset } = Object(value) as Record<string, unknown>;
-  return typeof epoch === "string" && Number.isSafeInteger(offset) && Number(offset) >= 0;
-}
-
 function sendTo(ws: Chatter, message: ToPage): void {
   ws.send(JSON.stringify(message));
 }
@@ -257,5 +296,12 @@ function peopleOf(names: ReadonlyMap<string, string>): ToPage {
 }
 
 function showPage(): Response {
-  return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
+  return new Response(page, {
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": policy,
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+    },
+  });
 }

@@ -98,6 +98,29 @@ test("chat example in two processes is one chat, and lives on without Redis", as
   }
 }, { skip: redisSkip, timeout: 120_000 });
 
+test("chat example in two processes has each name once", async () => {
+  await using redis = await startRedis();
+  const begin = () =>
+    run(["env", `REDIS_URL=${redis.url}`]
+      .concat(commandOf(runtime, "examples/chat/server.ts", ["--port", "0"])));
+  const servers = [begin(), begin()];
+  try {
+    const [first = "", second = ""] = await Promise.all(servers.map(async (server) => {
+      return (await server.waitFor(/^Chat: (http:\S+)$/m))[1];
+    }));
+    // In the second, which has not had a page in this room before.
+    const ada = await enter(first, "Ada");
+    const other = await enter(second, "ada");
+    for (const { ws } of [ada, other]) await until(ws, lists("Ada", "ada 2"));
+    // Where two take a name at the same time, one of them has it in the end.
+    const eves = await Promise.all([enter(first, "Eve"), enter(second, "Eve")]);
+    for (const { ws } of [ada, ...eves]) await until(ws, lists("Ada", "Eve", "Eve 2", "ada 2"));
+    for (const { ws } of [ada, other, ...eves]) await ws.close();
+  } finally {
+    for (const server of servers) assertEquals(await server.stop(), 0, server.output());
+  }
+}, { skip: redisSkip, timeout: 120_000 });
+
 /** Runs `body` with the cluster, and checks that it leaves nothing behind. */
 async function withCluster(
   body: (cluster: { all: Child; url: string; pids: Map<string, number> }) => Promise<number | null>,

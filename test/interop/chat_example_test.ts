@@ -1,40 +1,146 @@
 // examples/chat/server.ts without its page: what it says to those who do not keep to the page's rules.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { connect, serve } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
+import { createHash } from "node:crypto";
 import { type Child, run, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
-test("chat example answers bad input with an error, and lives on", async () => {
+/** Starts the example, and ends it after `body`, which gets its address. */
+async function withChat(body: (url: string) => Promise<void>): Promise<void> {
   const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
   try {
-    const url = (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+    const [, url = ""] = await server.waitFor(/^Chat: (http:\S+)$/m);
+    await body(url);
+    assertEquals(server.output(), `Chat: ${url}\n`);
+  } finally {
+    assertEquals(await server.stop(), 0, server.output());
+  }
+}
+
+test("chat example answers bad input with an error, and lives on", () =>
+  withChat(async (url) => {
     const ws = await connect(new URL("/rooms/lobby", url.replace("http", "ws")));
     const answer = async (message: string | Uint8Array<ArrayBuffer>) => {
       await ws.send(message);
       return JSON.parse(String(await ws.receive()));
     };
-    for (const [message, text] of BAD_INPUT) {
-      assertEquals(await answer(message), { type: "error", text });
+    for (const [message, expected] of BAD_INPUT) {
+      assertEquals(await answer(message), { type: "error", ...expected }, String(message));
     }
     const name = "n".repeat(30);
     await ws.send(JSON.stringify({ type: "name", name: ` ${name.slice(2)} ` }));
     await until(ws, { type: "people", names: [name.slice(2)] });
     await ws.close();
+    // One that has a name is judged alike, and what it says then is still said.
+    const other = await connect(new URL("/rooms/lobby", url));
+    await other.send('{"type":"name","name":"Ada"}');
+    for (const [message, expected] of BAD_INPUT.slice(0, -1)) {
+      await other.send(message);
+      await until(other, { type: "error", ...expected });
+    }
+    await other.send('{"type":"text","text":"still here"}');
+    await until(other, { type: "text", text: "still here" });
+    await other.close();
     for (
       const [path, status, text] of [
         ["/missing", 404, "Not found\n"],
         [`/rooms/${"r".repeat(31)}`, 404, "No such room\n"],
+        ["/alive", 200, "alive\n"],
       ] as const
     ) {
       const missing = await fetch(new URL(path, url), { headers: { connection: "close" } });
       assertEquals([missing.status, await missing.text()], [status, text]);
     }
-  } finally {
-    assertEquals(await server.stop(), 0, server.output());
-  }
-});
+  }));
+
+test("chat example closes a connection that sends too much, with a reason", () =>
+  withChat(async (url) => {
+    const stays = await connect(new URL("/rooms/lobby", url));
+    await stays.send('{"type":"name","name":"Ada"}');
+    await until(stays, { type: "entered" });
+    const flood = Array.from({ length: 1_000 }, (_, i) => `{"type":"text","text":"${i}"}`);
+    for (
+      const [what, messages, code] of [
+        ["a name of 1 MB", [JSON.stringify({ type: "name", name: "n".repeat(1_000_000) })], 1009],
+        ["a text of 1 MB", [JSON.stringify({ type: "text", text: "t".repeat(1_000_000) })], 1009],
+        ["1 MB of depth", ["[".repeat(500_000) + "]".repeat(500_000)], 1009],
+        ["1,000 messages at once", ['{"type":"name","name":"Eve"}', ...flood], 1008],
+      ] as const
+    ) {
+      const ws = await connect(new URL("/rooms/lobby", url));
+      for (const message of messages) ws.send(message).catch(() => {});
+      // It reads what comes, as a page does: the Close frame is behind that.
+      const read = async () => {
+        for await (const _ of ws) continue;
+      };
+      await read().catch(() => {});
+      const end = await ws.closed;
+      assertEquals(end.code, code, what);
+      assert(end.reason, `${what}: expected a reason`);
+    }
+    await stays.send('{"type":"text","text":"still here"}');
+    await until(stays, { type: "text", text: "still here" });
+    await stays.close();
+  }));
+
+test("chat example keeps names apart, by what they look like", () =>
+  withChat(async (url) => {
+    const enter = async (name: string, id: string) => {
+      const ws = await connect(new URL("/rooms/lobby", url));
+      await ws.send(JSON.stringify({ type: "name", name, id }));
+      const { name: given, taken, author } = await until(ws, { type: "you" });
+      await until(ws, { type: "entered" });
+      return { ws, given, taken, author };
+    };
+    const ada = await enter("Ada", "a");
+    assertEquals([ada.given, ada.taken], ["Ada", false]);
+    const names = ["ada", " A da ", "A\u200bda", "\uff21da", "\u202eAda"];
+    const others = [];
+    for (const [index, name] of names.entries()) others.push(await enter(name, `other${index}`));
+    assertEquals(others.map(({ given }) => given), [
+      "ada 2",
+      "A da 3",
+      "A\u200bda 4",
+      "\uff21da 5",
+      "Ada 6", // without the override, which would turn it
+    ]);
+    assert(others.every(({ taken }) => taken));
+    // A page that comes back is no second one, whether its former connection has ended or not.
+    const again = await enter("Ada", "a");
+    assertEquals([again.given, again.author], ["Ada", ada.author]);
+    assertEquals(new Set([ada, ...others].map(({ author }) => author)).size, 6);
+    assert(!JSON.stringify(others.map(({ author }) => author)).includes("other"), "Expected no id");
+    // A later name is asked for, in place of chosen.
+    const { ws } = others[0]!;
+    await ws.send('{"type":"name","name":"ADA"}');
+    await until(ws, { type: "error", of: "name", text: "This name is taken: choose another" });
+    await ws.send('{"type":"name","name":"Grace"}');
+    await until(ws, { type: "you", name: "Grace", taken: false });
+    await until(ws, { type: "notice", name: "ada 2", text: "is now", to: "Grace" });
+    for (const { ws } of [ada, again, ...others]) await ws.close();
+  }));
+
+test("chat example lets its page run and show only what stands in it", () =>
+  withChat(async (url) => {
+    for (const path of ["/", "/rooms/tea"]) {
+      const response = await fetch(new URL(path, url), { headers: { connection: "close" } });
+      const page = await response.text();
+      const hash = (tag: string) => {
+        const content = page.split(new RegExp(`<${tag}[^>]*>`))[1]!.split(`</${tag}>`)[0]!;
+        return `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
+      };
+      assertEquals(
+        response.headers.get("content-security-policy"),
+        `default-src 'none'; script-src ${hash("script")}; style-src ${hash("style")}; ` +
+          "connect-src 'self'; frame-src 'self'; img-src data:; base-uri 'none'; " +
+          "form-action 'none'; frame-ancestors 'none'",
+      );
+      assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+      assertEquals(response.headers.get("referrer-policy"), "no-referrer");
+    }
+  }));
 
 test("chat example keeps what is said and who is here within a room", async () => {
   const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
@@ -54,11 +160,11 @@ test("chat example keeps what is said and who is here within a room", async () =
     await until(grace, people("Ada", "Grace"));
     await carl.send('{"type":"text","text":"in another room"}');
     await grace.send('{"type":"text","text":"hello"}');
-    await until(ada, { type: "notice", text: "Grace joined" });
+    await until(ada, { type: "notice", name: "Grace", text: "joined" });
     await until(ada, people("Ada", "Grace"));
     for (const ws of [ada, grace]) await until(ws, { type: "text", name: "Grace", text: "hello" });
     await grace.send('{"type":"name","name":"Admiral"}');
-    await until(ada, { type: "notice", text: "Grace is now Admiral" });
+    await until(ada, { type: "notice", name: "Grace", text: "is now", to: "Admiral" });
     await until(ada, people("Ada", "Admiral"));
     const other = await until(carl, { type: "text" });
     assertEquals(other["text"], "in another room");
@@ -75,7 +181,7 @@ test("chat example gives a page that comes back what it has missed, and those wh
     const heard: Message[] = [];
     const enter = async (name: string, since?: unknown) => {
       const ws = await connect(new URL("/rooms/tea", url));
-      await ws.send(JSON.stringify({ type: "name", name, id: `page of ${name}`, since }));
+      await ws.send(JSON.stringify({ type: "name", name, id: `page-of-${name}`, since }));
       const texts: Message[] = [];
       const entered = await until(ws, { type: "entered" }, texts);
       return { ws, entered, texts: texts.filter(({ type }) => type === "text") };
@@ -109,7 +215,7 @@ test("chat example gives a page that comes back what it has missed, and those wh
     assertEquals([stranger.entered["recovered"], stranger.texts.length], [true, 50]);
 
     assertEquals(
-      heard.filter(({ type, text }) => type === "notice" && text !== "Grace joined"),
+      heard.filter(({ type, text }) => type === "notice" && text !== "joined"),
       [],
       "Expected nobody to have left",
     );
@@ -169,26 +275,57 @@ for (const [what, begin, said] of starters) {
   }, { skip });
 }
 
-const NAME = "Expected a name of 1 to 30 characters";
-const TEXT = "Expected a text of 1 to 1000 characters";
-const TYPE = 'Expected the type "name" or "text"';
+const NAME = { of: "name", text: "Expected a name of 1 to 30 characters" };
+const TEXT = { text: "Expected a text of 1 to 1000 characters" };
+const TYPE = { text: 'Expected the type "name" or "text"' };
+const JSON_TEXT = { text: "Expected JSON" };
 
-const BAD_INPUT: [string | Uint8Array<ArrayBuffer>, string][] = [
-  [new Uint8Array([0x7b, 0x7d]), "Expected text, got binary"],
-  ["", "Expected JSON"],
-  ["{", "Expected JSON"],
+const name = (value: string): string => JSON.stringify({ type: "name", name: value });
+const text = (value: string): string => JSON.stringify({ type: "text", text: value });
+
+/** The last is right from one that has sent its name. */
+const BAD_INPUT: [string | Uint8Array<ArrayBuffer>, { of?: string; text: string }][] = [
+  [new Uint8Array([0x7b, 0x7d]), { text: "Expected text, got binary" }],
+  [new Uint8Array(0), { text: "Expected text, got binary" }],
+  ["", JSON_TEXT],
+  ["{", JSON_TEXT],
+  ["[".repeat(16_000), JSON_TEXT],
+  ["[".repeat(8_000) + "]".repeat(8_000), TYPE],
+  ['{"a":'.repeat(2_500) + "1" + "}".repeat(2_500), TYPE],
   ["null", TYPE],
   ["1", TYPE],
+  ['"name"', TYPE],
   ["[]", TYPE],
+  ['["name","Ada"]', TYPE],
   ['{"type":"people"}', TYPE],
-  ['{"__proto__":{"type":"name"}}', TYPE],
+  ['{"type":["name"],"name":"Ada"}', TYPE],
+  ['{"type":"constructor"}', TYPE],
+  ['{"__proto__":{"type":"name","name":"Ada"}}', TYPE],
+  ['{"constructor":{"prototype":{"type":"name"}}}', TYPE],
   ['{"type":"name"}', NAME],
   ['{"type":"name","name":7}', NAME],
-  ['{"type":"name","name":""}', NAME],
-  ['{"type":"name","name":" \\n "}', NAME],
-  [JSON.stringify({ type: "name", name: "n".repeat(31) }), NAME],
+  ['{"type":"name","name":null}', NAME],
+  ['{"type":"name","name":{"toString":"Ada","length":1}}', NAME],
+  [name(""), NAME],
+  [name(" \n "), NAME],
+  // Blank to the eye: spaces of no width, fillers, a Braille pattern without dots, controls.
+  [name("\u200b\u2060\ufeff"), NAME],
+  [name("\u3164\u115f\uffa0"), NAME],
+  [name("\u2800"), NAME],
+  [name("\u202e\u0000\u00ad"), NAME],
+  [name("\u{e0041}\ufe0f"), NAME],
+  [name("n".repeat(31)), NAME],
+  [name("\u{1f600}".repeat(31)), NAME],
+  [name("n".repeat(15_000)), NAME],
+  ['{"type":"name","name":"\\ud800"}', NAME],
+  ['{"type":"name","name":"A\\udc00a"}', NAME],
   ['{"type":"text","text":["a"]}', TEXT],
+  ['{"type":"text","text":"a\\ud83d"}', TEXT],
   ['{"type":"text","text":"   "}', TEXT],
-  [JSON.stringify({ type: "text", text: "t".repeat(1001) }), TEXT],
-  ['{"type":"text","text":"hello"}', "Send your name first"],
+  ['{"type":"text","text":"   ","id":"1-2"}', { ...TEXT, of: "1-2" }],
+  ['{"type":"text","text":"","id":{"a":1}}', TEXT],
+  ['{"type":"text","text":"","id":"<b>"}', TEXT],
+  [text("\u200b \u200b"), TEXT],
+  [text("t".repeat(1001)), TEXT],
+  ['{"type":"text","text":"hello","id":"7"}', { of: "7", text: "Send your name first" }],
 ];

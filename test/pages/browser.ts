@@ -28,17 +28,18 @@ export async function launch(): Promise<Browser> {
  * @param browser The browser.
  * @param url The address.
  * @param errors Receives what the page reports as errors.
- * @param options Whether on the small and dark screen of a phone.
+ * @param options Whether on the small screen of a phone, and whether on a dark one: a phone's is.
  */
 export async function openPage(
   browser: Browser,
   url: string,
   errors: string[],
-  { phone }: { phone: boolean } = { phone: false },
+  { phone = false, dark = phone }: { phone?: boolean; dark?: boolean } = {},
 ): Promise<Page> {
   const context = await browser.newContext({
     viewport: phone ? { width: 360, height: 640 } : { width: 1000, height: 600 },
-    colorScheme: phone ? "dark" : "light",
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
