@@ -2,16 +2,30 @@
 
 import { spawn } from "node:child_process";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { ensureInstalled, environment, root } from "./setup.mjs";
 
 ensureInstalled();
 
-const extra = process.argv.slice(2);
-const port = extra.some((arg) => /^--port(=|$)/.test(arg)) ? [] : ["--port", "8002"];
-const args = ["--import", "tsx", "examples/chat/server.ts", ...port, ...extra];
-console.log(`start: node ${args.join(" ")}`);
+const args = ["--import", "tsx", "examples/chat/server.ts", ...process.argv.slice(2)];
+const child = spawn(process.execPath, args, {
+  cwd: root,
+  env: environment,
+  stdio: ["inherit", "pipe", "inherit"],
+});
+createInterface({ input: child.stdout }).on("line", (line) => {
+  console.log(line);
+  const [, url] = line.match(/^Chat: (http:\S+)$/) ?? [];
+  if (!url) return;
+  console.log(`
+To try from a second terminal, here:
+  node --import tsx examples/chat/terminal.ts --url ${url}
+    talks with the page that you have opened
+  npm run dashboard
+    shows a server with a thousand viewers, live
 
-const child = spawn(process.execPath, args, { cwd: root, env: environment, stdio: "inherit" });
+Ctrl+C ends the chat.`);
+});
 // Once each: from the terminal the chat gets Ctrl+C as well, and npm sends it on to here a second time.
 const sent = new Set();
 for (const signal of ["SIGINT", "SIGTERM"]) {

@@ -1,10 +1,13 @@
 // examples/chat/server.ts without its page: what it says to those who do not keep to the page's rules.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, serve } from "@sansocket/ws";
 import type { WebSocketConnection } from "@sansocket/ws";
 import { createHash } from "node:crypto";
-import { type Child, run, start } from "../support/process.ts";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { type Child, commandOf, root, run, start } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
 /** Starts the example, and ends it after `body`, which gets its address. */
@@ -142,6 +145,40 @@ test("chat example lets its page run and show only what stands in it", () =>
     }
   }));
 
+test("chat example in a terminal talks with those who have the page", () =>
+  withChat(async (url) => {
+    const ws = await connect(new URL("/rooms/tea", url));
+    await ws.send('{"type":"name","name":"Ada"}');
+    await until(ws, { type: "entered" });
+    await ws.send(JSON.stringify({ type: "text", text: "said\u001b[31m before" }));
+    await until(ws, { type: "text" });
+    const command = commandOf(runtime, "examples/chat/terminal.ts", [
+      "--url",
+      url,
+      "--room",
+      "tea",
+    ]);
+    const [executable, ...args] = command;
+    const terminal = spawn(executable, args, { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+    const ended = once(terminal, "exit");
+    terminal.stdin.write("hello\nand more\n");
+    await until(ws, { type: "text", name: "Terminal", text: "hello" });
+    await until(ws, { type: "text", name: "Terminal", text: "and more" });
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: terminal.stdout })) {
+      lines.push(line);
+      if (line === "Terminal: and more") terminal.stdin.end();
+    }
+    assertEquals(await ended, [0, null]);
+    assertEquals(lines, [
+      "You are Terminal. Type a line and Enter.",
+      "Ada: said[31m before",
+      "Terminal: hello",
+      "Terminal: and more",
+    ]);
+    await ws.close();
+  }));
+
 test("chat example keeps what is said and who is here within a room", async () => {
   const server = start(runtime, "examples/chat/server.ts", ["--port", "0"]);
   try {
@@ -240,12 +277,12 @@ async function until(ws: Page, fields: Message, passed: Message[] = []): Promise
 }
 
 /** The example itself on the runtime at hand, and what `npm start` runs. */
-const starters: [what: string, start: (...args: string[]) => Child, said: RegExp][] = [
-  ["chat example", (...args) => start(runtime, "examples/chat/server.ts", args), /^/],
-  ["npm start", (...args) => run(["node", ".ci/start.mjs", ...args]), /^start: node .*\n/],
+const starters: [what: string, start: (...args: string[]) => Child][] = [
+  ["chat example", (...args) => start(runtime, "examples/chat/server.ts", args)],
+  ["npm start", (...args) => run(["node", ".ci/start.mjs", ...args])],
 ];
 
-for (const [what, begin, said] of starters) {
+for (const [what, begin] of starters) {
   const skip = what === "npm start" && runtime !== "node" && "npm start runs on Node everywhere";
   test(`${what} closes each page with 1001 on Ctrl+C, though the signal comes twice`, async () => {
     const server = begin("--port", "0");
@@ -262,18 +299,43 @@ for (const [what, begin, said] of starters) {
     assertEquals(await server.exit, 0, server.output());
   }, { skip });
 
-  test(`${what} says in one line that its port is in use`, async () => {
+  test(`${what} says in one line that its port is in use, and what to do`, async () => {
     await using taken = await serve({ port: 0, websocket() {} });
     const { port } = taken;
     const server = begin("--port", `${port}`);
     assertEquals(await server.exit, 1, server.output());
     assertEquals(
-      server.output().replace(said, ""),
+      server.output(),
       `Could not listen on 127.0.0.1:${port}: the port is in use; stop the program that uses it, or take ` +
         "another port (EADDRINUSE)\n",
     );
   }, { skip });
 }
+
+test("npm start prints the address, and two things to try from a second terminal", async () => {
+  const server = run(["node", ".ci/start.mjs", "--port", "0"]);
+  try {
+    const [, url = ""] = await server.waitFor(/^Chat: (http:\S+)$/m);
+    await server.waitFor(/Ctrl\+C ends the chat\./);
+    const commands = [...server.output().matchAll(/^ {2}((?:node|npm) .*)$/gm)].map(([, it]) => it);
+    const [first = "", second] = commands;
+    assertEquals(commands, [
+      `node --import tsx examples/chat/terminal.ts --url ${url}`,
+      "npm run dashboard",
+    ]);
+    // The first as it is; the second is tested by dashboard_example_test.ts.
+    const ws = await connect(new URL("/rooms/lobby", url));
+    await ws.send('{"type":"name","name":"Ada"}');
+    const terminal = run(["sh", "-c", `echo hello | ${first}`]);
+    await until(ws, { type: "text", name: "Terminal", text: "hello" });
+    assertEquals(await terminal.exit, 0, terminal.output());
+    assert(second);
+    await ws.close();
+    assertMatch(server.output(), new RegExp(`^Chat: ${url}\n`));
+  } finally {
+    assertEquals(await server.stop(), 0, server.output());
+  }
+}, { skip: runtime !== "node" && "npm start runs on Node everywhere" });
 
 const NAME = { of: "name", text: "Expected a name of 1 to 30 characters" };
 const TEXT = { text: "Expected a text of 1 to 1000 characters" };
