@@ -4,7 +4,9 @@
 //    octets come before it has succeeded.
 // 2. The verdict on a client's certificate is the program's: Bun calls a handshake a success also
 //    with one that is not trusted.
-// 3. `Bun.listen` asks no function for a certificate and reads no PKCS#12. With `tls.sni` or
+// 3. What is no TLS behind the handshake, Bun gives to the `error` hook, as it does what a hook
+//    throws. It must end that connection, and not the process.
+// 4. `Bun.listen` asks no function for a certificate and reads no PKCS#12. With `tls.sni` or
 //    `tls.pfx`, a server speaks TLS by shared/node_tls.ts.
 
 import type { TlsOptions } from "node:tls";
@@ -48,6 +50,13 @@ export async function listenTls(
     handshake(socket, success, error): void {
       const handshake = socket.data as Handshake;
       if (underWay.has(handshake)) handshake.over(success, error);
+    },
+    error(socket, error): void {
+      if ((error as { code?: unknown } | null)?.code !== "EPROTO") {
+        return hooks.error(socket, error);
+      }
+      socket.data?.socketClosed(coded(error));
+      socket.close();
     },
   }, bunTls(settings));
   return {

@@ -15,6 +15,7 @@ import type {
   TlsInfo,
   TlsServerOptions,
   WebSocketHandler,
+  WebSocketHooks,
 } from "@sansocket/ws";
 import { X509Certificate } from "node:crypto";
 import https from "node:https";
@@ -275,6 +276,41 @@ test("serve() outlives clients that reset or end within their TLS handshake", as
   assertEquals(await ws.receive(), "hello");
   await ws.close();
 });
+
+for (
+  const [what, records] of [
+    ["no TLS", "474554202f20485454502f312e310d0a0d0a"],
+    ["a record that was changed", "17 0303 0012 000102030405060708090a0b0c0d0e0f1011"],
+    ["a record that is too large", "17 0303 ffff 00"],
+    ["an alert without encryption", "15 0303 0002 0228"],
+  ] as const
+) {
+  test(`serve() outlives a client that sends ${what} behind its TLS handshake`, async () => {
+    const closed = withResolvers<number>();
+    const websocket: WebSocketHandler = {
+      ...echo as WebSocketHooks,
+      close: (_, { code }) => closed.resolve(code),
+    };
+    await using server = await serve({ port: 0, tls: certificate, websocket });
+    await using between = await RawServer.listen();
+    const dialling = connect(`wss://127.0.0.1:${between.port}/`, { tls: { ca } });
+    const near = await between.accept();
+    await using far = await RawPeer.dial(server.port);
+    near.pipeTo(far);
+    far.pipeTo(near);
+    const ws = await dialling;
+    far.sendHex(records);
+    assertEquals(await closed.promise, 1006);
+    // The server ends the connection, which nothing else would end here.
+    await far.takeRest();
+    near.end();
+    assertEquals((await ws.closed).code, 1006);
+    const next = await connect(server.url, { tls: { ca } });
+    await next.send("hello");
+    assertEquals(await next.receive(), "hello");
+    await next.close();
+  });
+}
 
 /** The first record of a client's TLS handshake. */
 async function clientHello(): Promise<Uint8Array> {
