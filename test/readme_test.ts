@@ -30,6 +30,7 @@ import { runtime, test } from "./support/test.ts";
 
 /** Pages whose samples are run. */
 const pages = [
+  "docs/protocol.md",
   "docs/core.md",
   "docs/servers.md",
   "docs/connections.md",
