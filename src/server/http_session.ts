@@ -352,6 +352,8 @@ export class HttpSession implements Session, PageSession, ReaderWatcher, Deadlin
 
   /** Answers with a fault or a refusal, and reports it. The connection ends after it. */
   #refuse(refusal: HeadFault | HandshakeRefusal, head?: RequestHead): Promise<"close"> {
+    // The option `refused` may close the server, which cuts what is not being answered.
+    this.answering = true;
     this.#tell(reasonOf(refusal), head);
     return this.#writeRefusal(refusal, head);
   }

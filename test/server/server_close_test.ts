@@ -10,6 +10,7 @@ import {
 } from "@sansocket/ws";
 import { createClocked } from "../support/clocked.ts";
 import { isPending, networks, settled, withResolvers } from "../support/connections.ts";
+import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
 const { serve, connect } = networks.tcp();
@@ -192,6 +193,31 @@ for (const [name, options] of Object.entries(askers)) {
     });
     const { status } = await assertRejects(() => attempt, HandshakeError);
     assertEquals(status, 503);
+    await closed;
+    assertEquals(server.stats().sockets, 0);
+  });
+}
+
+for (
+  const [what, text, status] of [
+    ["malformed", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400],
+    ["too large", `GET /${"a".repeat(1_000)} HTTP/1.1\r\n`, 414],
+    ["no handshake", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 426],
+  ] as const
+) {
+  test(`Server close() within the refused hook still answers the request that is ${what}`, async () => {
+    let closed: Promise<void> | undefined;
+    const server: Server = await serve({
+      port: 0,
+      maxHeadSize: 500,
+      websocket: {},
+      refused: () => void (closed ??= server.close()),
+    });
+    await using peer = await RawPeer.dial(server.port);
+    peer.send(text);
+    assertEquals((await peer.takeResponse()).status, status);
+    assertEquals((await peer.takeRest()).length, 0);
+    peer.end();
     await closed;
     assertEquals(server.stats().sockets, 0);
   });
