@@ -82,7 +82,7 @@ export async function writeResponse(response: Response, exchange: Exchange): Pro
     return await write(reader, bytes, stallTimeout) && keepAlive;
   }
   if (ahead.whole !== undefined) {
-    return await write(reader, concat([bytes, ...ahead.values]), stallTimeout) && keepAlive;
+    return await write(reader, withHead(bytes, ahead.values), stallTimeout) && keepAlive;
   }
   const encode = chunked ? encodeChunk : undefined;
   try {
@@ -126,8 +126,8 @@ type Source = ReadableStreamDefaultReader<Uint8Array>;
 
 /** What was read of a body before its head is written. */
 interface Ahead {
-  /** Its first pieces. */
-  readonly values: Uint8Array[];
+  /** Its first pieces, in memory of their own. */
+  readonly values: Bytes[];
   /** The read that follows, where it takes its time, or fails. */
   readonly next?: ReturnType<Source["read"]>;
   /** The octets of all pieces, where there are no more. */
@@ -139,14 +139,17 @@ const NOTHING: Ahead = { values: [] };
 const MICROTASKS = 8;
 /** Octets after which no more is read before the head is written. */
 const MOST_AHEAD = 1_048_576;
+/** Octets before the first piece, for the head: most have fewer. */
+const ROOM = 512;
 
 /**
  * Reads what is there of a body at once: its first piece, for which it waits unless `wait` is
  * false, and what follows without a wait. A Response does not tell that it was made of a string or
- * of bytes, but its stream then ends within the turn.
+ * of bytes, but its stream then ends within the turn. Each piece is copied before the next read,
+ * for which a stream may use its memory again.
  */
 async function readAhead(source: Source, reader: TransportReader, wait: boolean): Promise<Ahead> {
-  const values: Uint8Array[] = [];
+  const values: Bytes[] = [];
   // A client that goes meanwhile ends the wait.
   reader.onClosed = () => void source.cancel().catch(() => {});
   try {
@@ -158,13 +161,32 @@ async function readAhead(source: Source, reader: TransportReader, wait: boolean)
       const value: unknown = result?.value;
       // What is wrong with it is thrown where the body is written.
       if (!isUint8Array(value)) return { values, next };
-      values.push(value);
       length += value.length;
+      // No read follows a large one, so it stays where it is.
+      if (length > MOST_AHEAD) values.push(value as Bytes);
+      else values.push(values.length === 0 ? copyBehindRoom(value) : new Uint8Array(value));
     }
     return { values };
   } finally {
     reader.onClosed = undefined;
   }
+}
+
+function copyBehindRoom(value: Uint8Array): Bytes {
+  const memory = new Uint8Array(ROOM + value.length);
+  memory.set(value, ROOM);
+  return memory.subarray(ROOM);
+}
+
+/** A head with the pieces of a body behind it: one piece stays where it is. */
+function withHead(head: Bytes, values: readonly Bytes[]): Bytes {
+  const [only] = values;
+  if (only === undefined || values.length > 1 || head.length > ROOM) {
+    return concat([head, ...values]);
+  }
+  const all = new Uint8Array(only.buffer, ROOM - head.length, head.length + only.length);
+  all.set(head);
+  return all;
 }
 
 /** What a promise gives without a wait; undefined when it takes its time, or rejects. */

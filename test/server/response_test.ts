@@ -52,6 +52,32 @@ function streamOf(...pieces: (string | Error)[]): ReadableStream<Uint8Array> {
 
 const five = { headers: { "content-length": "5" } };
 
+for (const takesTime of [false, true]) {
+  const streamed = (): Response => {
+    const memory = new Uint8Array(4);
+    let count = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (count === 3) return controller.close();
+        memory.fill(0x61 + count++);
+        if (takesTime) await settled();
+        controller.enqueue(memory);
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body);
+  };
+
+  const when = takesTime ? "later" : "at once";
+  scene(
+    `sends each piece of a stream that uses its memory again ${when}`,
+    streamed,
+    async ({ peer }) => {
+      peer.send(GET);
+      assertEquals((await peer.takeResponse()).body, "aaaabbbbcccc");
+    },
+  );
+}
+
 scene("keeps status, reason and fields", () =>
   new Response("no", {
     status: 418,
