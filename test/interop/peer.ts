@@ -14,6 +14,8 @@ export type Ability =
   | "status"
   | "body"
   | "reason"
+  /** Reads what comes behind its own Close frame. */
+  | "answer"
   | "compression";
 
 /** What every peer says of itself. */
