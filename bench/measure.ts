@@ -81,22 +81,33 @@ export async function prepare(
   }
 }
 
-/** A server, and the generator that loads it. */
-class ServerStage implements Stage {
-  readonly #subject: Subject;
-  readonly #scenario: Scenario;
-  readonly #timing: Timing;
-  readonly #children: Child[] = [];
+/** Two processes, of which one is measured. */
+abstract class Pair implements Stage {
+  protected readonly subject: Subject;
+  protected readonly scenario: Scenario;
+  protected readonly timing: Timing;
+  protected readonly children: Child[] = [];
 
   constructor(subject: Subject, scenario: Scenario, timing: Timing) {
-    this.#subject = subject;
-    this.#scenario = scenario;
-    this.#timing = timing;
+    this.subject = subject;
+    this.scenario = scenario;
+    this.timing = timing;
   }
 
-  async start(bundle: Bundle): Promise<void> {
-    const { name, runtime, environment, servers } = this.#subject;
-    const { compressed, mode, shape } = this.#scenario;
+  abstract start(bundle: Bundle): Promise<void>;
+
+  abstract measure(): Promise<Figures>;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.children.reverse()) await child[Symbol.asyncDispose]();
+  }
+}
+
+/** A server, and the generator that loads it. */
+class ServerStage extends Pair {
+  override async start(bundle: Bundle): Promise<void> {
+    const { name, runtime, environment, servers } = this.subject;
+    const { compressed, mode, shape } = this.scenario;
     const [program, ...own] = servers[shape]!;
     const args = [
       ...own,
@@ -106,59 +117,44 @@ class ServerStage implements Stage {
     const command = commandOf(runtime, bundle.path(program), args);
     const more = shape === "tls" ? await certificate() : {};
     const server = new Child(name, pinned("server", command), { ...environment, ...more });
-    this.#children.push(server);
+    this.children.push(server);
     const { port } = await server.next("listening", START);
-    const job = createJob(this.#subject, this.#scenario, this.#timing, port, server.pid);
+    const job = createJob(this.subject, this.scenario, this.timing, port, server.pid);
     const load = [executableOf("bun")!, bundle.path("generator/main.ts"), JSON.stringify(job)];
     const generator = new Child("The generator", pinned("generator", load));
-    this.#children.push(generator);
+    this.children.push(generator);
     await generator.next("ready", MARGIN + job.warmup);
   }
 
-  async measure(): Promise<Figures> {
-    const [server, generator] = this.#children as [Child, Child];
+  override async measure(): Promise<Figures> {
+    const [server, generator] = this.children as [Child, Child];
     generator.say("turn");
     await generator.next("begin", MARGIN);
     const before = await usage(server);
-    const counts = await generator.next("end", MARGIN + this.#timing.seconds);
+    const counts = await generator.next("end", MARGIN + this.timing.seconds);
     const after = await usage(server);
     return figures({ cpu: after - before, ...counts });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children.reverse()) await child[Symbol.asyncDispose]();
   }
 }
 
 /** A client, and the server that answers it. */
-class ClientStage implements Stage {
-  readonly #subject: Subject;
-  readonly #scenario: Scenario;
-  readonly #timing: Timing;
-  readonly #children: Child[] = [];
-
-  constructor(subject: Subject, scenario: Scenario, timing: Timing) {
-    this.#subject = subject;
-    this.#scenario = scenario;
-    this.#timing = timing;
-  }
-
-  async start(bundle: Bundle): Promise<void> {
-    const { name, runtime, engine, environment, client: which } = this.#subject;
+class ClientStage extends Pair {
+  override async start(bundle: Bundle): Promise<void> {
+    const { name, runtime, engine, environment, client: which } = this.subject;
     const fixed = commandOf("bun", bundle.path(FIXED_SERVER), []);
     const server = new Child("The fixed server", pinned("generator", fixed));
-    this.#children.push(server);
+    this.children.push(server);
     const { port } = await server.next("listening", START);
-    const job = createJob(this.#subject, this.#scenario, this.#timing, port, 0);
+    const job = createJob(this.subject, this.scenario, this.timing, port, 0);
     const file = engine === "ours" ? "ours/client.mjs" : "peers/client.mjs";
     const command = commandOf(runtime, bundle.path(file), [which!, JSON.stringify(job)]);
     const client = new Child(name, pinned("server", command), environment);
-    this.#children.push(client);
+    this.children.push(client);
     await client.next("ready", MARGIN + job.warmup);
   }
 
-  async measure(): Promise<Figures> {
-    const [server, client] = this.#children as [Child, Child];
+  override async measure(): Promise<Figures> {
+    const [server, client] = this.children as [Child, Child];
     client.say("turn");
     await client.next("begin", MARGIN);
     const read = (): readonly [number, number] => [
@@ -166,14 +162,10 @@ class ClientStage implements Stage {
       hasProc && pins !== undefined ? busySeconds(pins.server) : 0,
     ];
     const before = read();
-    const counts = await client.next("end", MARGIN + this.#timing.seconds);
+    const counts = await client.next("end", MARGIN + this.timing.seconds);
     const [served, busy] = read().map((value, i) => (value - before[i]!) / counts.seconds);
     const foreign = Math.max(0, busy! - counts.cpu! / counts.seconds);
     return figures({ cpu: 0, ...counts, busy: served!, ...(busy! > 0 && { foreign }) });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children.reverse()) await child[Symbol.asyncDispose]();
   }
 }
 

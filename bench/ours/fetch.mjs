@@ -15,8 +15,7 @@ function decide(request, { upgrade }) {
   return new Response("Not found", { status: 404 });
 }
 
-// An async function that never waits is what is measured.
-// deno-lint-ignore require-await
+// deno-lint-ignore require-await -- An async function that never waits is what is measured.
 async function decideAsync(request, context) {
   return decide(request, context);
 }

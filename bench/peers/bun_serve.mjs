@@ -32,8 +32,7 @@ function byAddress(request, server) {
   return new Response("Not found", { status: 404 });
 }
 
-// An async function that never waits is what is measured.
-// deno-lint-ignore require-await
+// deno-lint-ignore require-await -- An async function that never waits is what is measured.
 async function byAddressAsync(request, server) {
   return byAddress(request, server);
 }

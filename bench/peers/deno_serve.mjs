@@ -38,8 +38,7 @@ function byAddress(request) {
   return pathname === "/" ? decide(request) : new Response("Not found", { status: 404 });
 }
 
-// An async function that never waits is what is measured.
-// deno-lint-ignore require-await
+// deno-lint-ignore require-await -- An async function that never waits is what is measured.
 async function byAddressAsync(request) {
   return byAddress(request);
 }

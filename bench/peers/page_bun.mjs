@@ -5,8 +5,7 @@ import { listening } from "./lifeline.mjs";
 
 const text = "a".repeat(1024);
 const page = () => new Response(text);
-// An async function that never waits is what is measured.
-// deno-lint-ignore require-await
+// deno-lint-ignore require-await -- An async function that never waits is what is measured.
 const pageAsync = async () => new Response(text);
 
 const fetch = process.argv.includes("--async") ? pageAsync : page;

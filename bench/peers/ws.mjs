@@ -37,9 +37,8 @@ function decide(ws, request) {
   else ws.close();
 }
 
-// An async function that never waits is what is measured.
 /** The same before the answer, as its documentation shows for authentication. */
-// deno-lint-ignore require-await
+// deno-lint-ignore require-await -- An async function that never waits is what is measured.
 async function authenticate(request, socket, head) {
   const { pathname } = new URL(request.url, "ws://localhost");
   if (pathname !== "/") return socket.destroy();

@@ -48,78 +48,86 @@ const lists = (...names: string[]) => (message: Received): boolean =>
 const say = (ws: WebSocketConnection<undefined>, text: string) =>
   ws.send(JSON.stringify({ type: "text", text }));
 
-test("chat example in two processes is one chat, and lives on without Redis", async () => {
+/** Runs `body` with two processes of the chat and their Redis; `begin()` starts one more. */
+async function withTwo(
+  body: (scene: {
+    redis: Awaited<ReturnType<typeof startRedis>>;
+    begin: () => Promise<string>;
+    urls: readonly [first: string, second: string];
+  }) => Promise<void>,
+): Promise<void> {
   await using redis = await startRedis();
-  const begin = () =>
-    run(["env", `REDIS_URL=${redis.url}`]
-      .concat(commandOf(runtime, "examples/chat/server.ts", ["--port", "0"])));
-  const servers = [begin(), begin()];
+  const servers: Child[] = [];
+  const begin = async (): Promise<string> => {
+    const command = commandOf(runtime, "examples/chat/server.ts", ["--port", "0"]);
+    const server = run(["env", `REDIS_URL=${redis.url}`, ...command]);
+    servers.push(server);
+    return (await server.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
+  };
   try {
-    const [first = "", second = ""] = await Promise.all(servers.map(async (server) => {
-      return (await server.waitFor(/^Chat: (http:\S+)$/m))[1];
-    }));
-    const ada = await enter(first, "Ada");
-    const grace = await enter(second, "Grace");
-    assert(ada.server !== grace.server, "Expected two processes");
-    // Each has one list of the people in both.
-    for (const { ws } of [ada, grace]) await until(ws, lists("Ada", "Grace"));
-    await say(ada.ws, "from the first");
-    await until(grace.ws, says("from the first"));
-    await say(grace.ws, "from the second");
-    await until(ada.ws, says("from the second"));
-    // What was said in the one is known in the other.
-    const late = await connect(new URL("/rooms/tea", second));
-    await late.send('{"type":"name","name":"Late"}');
-    await until(late, says("from the first"));
-    await until(late, says("from the second"));
-    await until(ada.ws, lists("Ada", "Grace", "Late"));
-    await late.close();
-
-    await redis.kill();
-    for (const { ws } of [ada, grace]) {
-      await until(ws, says("The servers are not connected: what you say comes later"));
-    }
-    await say(ada.ws, "meanwhile");
-    // One that begins now serves all the same.
-    servers.push(begin());
-    const third = (await servers[2]!.waitFor(/^Chat: (http:\S+)$/m))[1] ?? "";
-    const carl = await enter(third, "Carl");
-    await redis.restart();
-    for (const { ws } of [ada, grace]) await until(ws, says("The servers are connected"));
-    for (const { ws } of [ada, grace]) await until(ws, says("meanwhile"));
-    // The third knows of the others, and perhaps still of the one who has left.
-    await until(
-      carl.ws,
-      ({ names = [] }) => ["Ada", "Grace"].every((name) => names.includes(name)),
-    );
-    for (const { ws } of [ada, grace, carl]) await ws.close();
+    await body({ redis, begin, urls: await Promise.all([begin(), begin()]) });
   } finally {
     for (const server of servers) assertEquals(await server.stop(), 0, server.output());
   }
-}, { skip: redisSkip, timeout: 120_000 });
+}
 
-test("chat example in two processes has each name once", async () => {
-  await using redis = await startRedis();
-  const begin = () =>
-    run(["env", `REDIS_URL=${redis.url}`]
-      .concat(commandOf(runtime, "examples/chat/server.ts", ["--port", "0"])));
-  const servers = [begin(), begin()];
-  try {
-    const [first = "", second = ""] = await Promise.all(servers.map(async (server) => {
-      return (await server.waitFor(/^Chat: (http:\S+)$/m))[1];
-    }));
-    // In the second, which has not had a page in this room before.
-    const ada = await enter(first, "Ada");
-    const other = await enter(second, "ada");
-    for (const { ws } of [ada, other]) await until(ws, lists("Ada", "ada 2"));
-    // Where two take a name at the same time, one of them has it in the end.
-    const eves = await Promise.all([enter(first, "Eve"), enter(second, "Eve")]);
-    for (const { ws } of [ada, ...eves]) await until(ws, lists("Ada", "Eve", "Eve 2", "ada 2"));
-    for (const { ws } of [ada, other, ...eves]) await ws.close();
-  } finally {
-    for (const server of servers) assertEquals(await server.stop(), 0, server.output());
-  }
-}, { skip: redisSkip, timeout: 120_000 });
+test(
+  "chat example in two processes is one chat, and lives on without Redis",
+  () =>
+    withTwo(async ({ redis, begin, urls: [first, second] }) => {
+      const ada = await enter(first, "Ada");
+      const grace = await enter(second, "Grace");
+      assert(ada.server !== grace.server, "Expected two processes");
+      // Each has one list of the people in both.
+      for (const { ws } of [ada, grace]) await until(ws, lists("Ada", "Grace"));
+      await say(ada.ws, "from the first");
+      await until(grace.ws, says("from the first"));
+      await say(grace.ws, "from the second");
+      await until(ada.ws, says("from the second"));
+      // What was said in the one is known in the other.
+      const late = await connect(new URL("/rooms/tea", second));
+      await late.send('{"type":"name","name":"Late"}');
+      await until(late, says("from the first"));
+      await until(late, says("from the second"));
+      await until(ada.ws, lists("Ada", "Grace", "Late"));
+      await late.close();
+
+      await redis.kill();
+      for (const { ws } of [ada, grace]) {
+        await until(ws, says("The servers are not connected: what you say comes later"));
+      }
+      await say(ada.ws, "meanwhile");
+      // One that begins now serves all the same.
+      const third = await begin();
+      const carl = await enter(third, "Carl");
+      await redis.restart();
+      for (const { ws } of [ada, grace]) await until(ws, says("The servers are connected"));
+      for (const { ws } of [ada, grace]) await until(ws, says("meanwhile"));
+      // The third knows of the others, and perhaps still of the one who has left.
+      await until(
+        carl.ws,
+        ({ names = [] }) => ["Ada", "Grace"].every((name) => names.includes(name)),
+      );
+      for (const { ws } of [ada, grace, carl]) await ws.close();
+    }),
+  { skip: redisSkip, timeout: 120_000 },
+);
+
+test(
+  "chat example in two processes has each name once",
+  () =>
+    withTwo(async ({ urls: [first, second] }) => {
+      // In the second, which has not had a page in this room before.
+      const ada = await enter(first, "Ada");
+      const other = await enter(second, "ada");
+      for (const { ws } of [ada, other]) await until(ws, lists("Ada", "ada 2"));
+      // Where two take a name at the same time, one of them has it in the end.
+      const eves = await Promise.all([enter(first, "Eve"), enter(second, "Eve")]);
+      for (const { ws } of [ada, ...eves]) await until(ws, lists("Ada", "Eve", "Eve 2", "ada 2"));
+      for (const { ws } of [ada, other, ...eves]) await ws.close();
+    }),
+  { skip: redisSkip, timeout: 120_000 },
+);
 
 /** Runs `body` with the cluster, and checks that it leaves nothing behind. */
 async function withCluster(
