@@ -1,5 +1,6 @@
 // A client made of `node:net` and the core alone: the handshake, messages, and the closing
-// handshake. It sends its arguments, prints as many answers, and closes. docs/core.md explains it.
+// handshake. It sends its arguments, prints as many answers, and closes. docs/guides/core.md
+// explains it.
 //   node --import tsx examples/core_client.ts ws://127.0.0.1:9001/ hello
 //   deno run -A examples/core_client.ts ws://127.0.0.1:9001/ hello
 //   bun examples/core_client.ts ws://127.0.0.1:9001/ hello

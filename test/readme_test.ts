@@ -30,15 +30,15 @@ import { runtime, test } from "./support/test.ts";
 
 /** Pages whose samples are run. */
 const pages = [
-  "docs/protocol.md",
-  "docs/core.md",
-  "docs/servers.md",
-  "docs/connections.md",
-  "docs/client.md",
-  "docs/errors.md",
-  "docs/testing.md",
-  "docs/topics.md",
-  "docs/scaling.md",
+  "docs/learn/protocol.md",
+  "docs/guides/core.md",
+  "docs/guides/servers.md",
+  "docs/guides/connections.md",
+  "docs/guides/client.md",
+  "docs/reference/errors.md",
+  "docs/guides/testing.md",
+  "docs/guides/topics.md",
+  "docs/guides/scaling.md",
 ];
 
 interface Sample {

@@ -46,7 +46,7 @@ import type { ProtocolEvent } from "./protocol_event.ts";
 import { ProtocolSettings } from "./protocol_settings.ts";
 import { forgetReceived } from "./last_received.ts";
 
-/** The RFC 6455 state machine of one end of a connection; docs/core.md shows how to drive it. */
+/** The RFC 6455 state machine of one end of a connection. docs/guides/core.md drives it. */
 export class Protocol extends ProtocolSettings {
   /** Which end of the connection this is. */
   readonly role: Role;

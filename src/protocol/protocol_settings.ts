@@ -1,7 +1,7 @@
 // How the caller drives a protocol: settings that may change at any time. By default nothing is
 // held back.
 
-/** How the caller drives a `Protocol`; docs/core.md has a table of these settings. */
+/** How the caller drives a `Protocol`; docs/guides/core.md has a table of these settings. */
 export class ProtocolSettings {
   /**
    * Whether the protocol answers Pings; otherwise the caller does, with `Protocol.pong()`. Default:

@@ -6,7 +6,7 @@
 // 2. What both ends have is declared with the limits of a connection (connection/limits.ts), and
 //    what is inside a group beside what judges it: guard/options.ts, deflate/options.ts,
 //    transport/tls.ts.
-// 3. docs/options.md is written from these docstrings and tables: `npm run docs`.
+// 3. docs/reference/options.md is written from these docstrings and tables: `npm run docs:options`.
 
 import { handler } from "../connection/check_handler.ts";
 import type { WebSocketHandler } from "../connection/handler.ts";

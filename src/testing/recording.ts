@@ -1,5 +1,5 @@
-// A recording: what a trace of one connection tells, as lines of JSON. docs/testing.md describes
-// the format; the writer and the reader are both here.
+// A recording: what a trace of one connection tells, as lines of JSON. docs/guides/testing.md
+// describes the format; the writer and the reader are both here.
 //
 // 1. A recording holds content, not compression: the payload of a compressed message is the message
 //    without compression, in the line of its last frame.

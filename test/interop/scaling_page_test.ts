@@ -1,4 +1,4 @@
-// What docs/scaling.md shows of several processes, as a reader would do it.
+// What docs/guides/scaling.md shows of several processes, as a reader would do it.
 
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "@sansocket/ws";
@@ -9,7 +9,7 @@ import { type Child, root, runtimeNames, start } from "../support/process.ts";
 import { freePort, redisSkip, startRedis } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
 
-const page = readFileSync(join(root, "docs/scaling.md"), "utf8");
+const page = readFileSync(join(root, "docs/guides/scaling.md"), "utf8");
 const [rooms = "", joinedRooms = "", client = "", sharedPort = ""] = samples("ts server");
 
 function samples(kind: string): string[] {
@@ -47,7 +47,7 @@ async function runClient(file: string, first: string, second: string): Promise<v
   assertEquals([code, child.output()], [0, expected.join("\n") + "\n"]);
 }
 
-test("docs/scaling.md's second program is the first with three lines more and a word", () => {
+test("docs/guides/scaling.md's second program is the first with three lines more and a word", () => {
   const lines = joinedRooms.split("\n");
   assertEquals(lines.filter((line) => line.endsWith("// new")).length, 3);
   assertEquals(lines.filter((line) => line.endsWith("// changed")).length, 1);
@@ -55,14 +55,14 @@ test("docs/scaling.md's second program is the first with three lines more and a 
   assertEquals(without.replace("createTopics, ", "").replace(" // changed", ""), rooms);
 });
 
-test("docs/scaling.md's first program serves its client", () =>
+test("docs/guides/scaling.md's first program serves its client", () =>
   withPrograms(async (write, running) => {
     const server = start(runtime, write("server.ts", rooms), ["0"]);
     running.push(server);
     await runClient(write("client.ts", ""), await port(server), await port(server));
   }));
 
-test("docs/scaling.md's second program serves its client from two processes", async () => {
+test("docs/guides/scaling.md's second program serves its client from two processes", async () => {
   await using redis = await startRedis();
   await withPrograms(async (write, running) => {
     const code = joinedRooms.replace("createClient()", `createClient({ url: "${redis.url}" })`);
@@ -81,7 +81,7 @@ const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const canShare = runtime !== "node" || major > 22 || (major === 22 && minor >= 12);
 
 test(
-  "docs/scaling.md's reusePort spreads connections over two processes",
+  "docs/guides/scaling.md's reusePort spreads connections over two processes",
   () =>
     withPrograms(async (write, running) => {
       const file = write("server.ts", sharedPort);
@@ -105,6 +105,6 @@ test(
   },
 );
 
-test("docs/scaling.md has the samples that are run here", () => {
+test("docs/guides/scaling.md has the samples that are run here", () => {
   for (const sample of [rooms, joinedRooms, client, sharedPort]) assert(sample !== "");
 });

@@ -40,8 +40,8 @@ for (const name of ["handshake.ts", "frame.ts", "channels_test.ts"]) {
   });
 }
 
-test("docs/tutorial.md counts the lines of each program, and of the shape of the original", () => {
-  const text = readFileSync(join(root, "docs/tutorial.md"), "utf8");
+test("docs/learn/tutorial.md counts the lines of each program, and of the shape of the original", () => {
+  const text = readFileSync(join(root, "docs/learn/tutorial.md"), "utf8");
   const count = (code: string): number => code.trimEnd().split("\n").length;
   const shapes = [...text.matchAll(/```python\n([^]*?)```/g)].map(([, code = ""]) => count(code));
   const rows = text.split("\n").filter((line) => line.startsWith("| [")).map((line) => {

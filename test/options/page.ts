@@ -1,4 +1,4 @@
-// docs/options.md, made from the docstrings of the options, and from the tables by which they are checked.
+// docs/reference/options.md, made from the docstrings of the options, and from the tables by which they are checked.
 
 import { ADOPT_OPTIONS as BUN_OPTIONS } from "../../runtimes/bun/adopt.ts";
 import { ATTACH_OPTIONS } from "../../runtimes/node/attach.ts";
@@ -325,7 +325,7 @@ export function formatPage(): string {
 
 const HEAD = `# Options
 
-<!-- Written by "npm run docs" from the docstrings and checks in src/; a test compares the two. -->
+<!-- Written by "npm run docs:options" from the docstrings and checks in src/; a test compares the two. -->
 
 All options of all calls: what each takes, its default and its meaning. The docstring of an option
 says more. A name that is unknown is refused, and so is a value of the wrong kind; \`undefined\`

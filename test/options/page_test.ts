@@ -5,8 +5,8 @@ import { read } from "../structure/sources.ts";
 import { test } from "../support/test.ts";
 import { formatPage, optionsOf, sections } from "./page.ts";
 
-test("docs/options.md is what npm run docs writes", () => {
-  assertEquals(read("docs/options.md"), formatPage());
+test("docs/reference/options.md is what npm run docs:options writes", () => {
+  assertEquals(read("docs/reference/options.md"), formatPage());
 });
 
 test("a table of options has all that are checked, but for those in another table", () => {

@@ -1,4 +1,4 @@
-// docs/errors.md has a row for each class, code, close code, status, violation and refusal that the
+// docs/reference/errors.md has a row for each class, code, close code, status, violation and refusal that the
 // sources have, and none for others.
 
 import { assert, assertEquals } from "@std/assert";
@@ -6,7 +6,7 @@ import { CloseCode } from "../../src/protocol/close_code.ts";
 import { test } from "../support/test.ts";
 import { list, read, withoutComments, withoutCommentsAndStrings } from "./sources.ts";
 
-const page = read("docs/errors.md");
+const page = read("docs/reference/errors.md");
 const sources = [...list("src", ".ts"), ...list("runtimes", ".ts")]
   .map((path) => ({ path, code: withoutComments(read(path)) }));
 
@@ -50,7 +50,7 @@ const headings: readonly (readonly [heading: string, address: (name: string) => 
   ["### Refusals", (name) => `refused-${name.toLowerCase()}`],
 ];
 
-test("docs/errors.md has a cause, a cure and an address of its own in each row", () => {
+test("docs/reference/errors.md has a cause, a cure and an address of its own in each row", () => {
   const ids = headings.flatMap(([heading, address]) =>
     rowsOf(heading).map(({ id, name, cells }) => {
       assertEquals(id, address(name), name);
@@ -63,7 +63,7 @@ test("docs/errors.md has a cause, a cure and an address of its own in each row",
   assertEquals(new Set(ids).size, ids.length);
 });
 
-test("docs/errors.md has each class of errors, and what the platform throws", () => {
+test("docs/reference/errors.md has each class of errors, and what the platform throws", () => {
   const own = sources.flatMap(({ code }) =>
     [...code.matchAll(/export class (\w+) extends \w*(?:Error|DOMException)\b/g)]
       .map(([, name = ""]) => name)
@@ -83,7 +83,7 @@ const noCodes: Readonly<Record<string, string>> = {
   ERR_STREAM_DESTROYED: "a client that has gone",
 };
 
-test("docs/errors.md has each code of an error", () => {
+test("docs/reference/errors.md has each code of an error", () => {
   const found = sources.flatMap(({ path, code }) => {
     const literals = code.matchAll(/"(E[A-Z][A-Z_]{2,}|ERR_[A-Z\d_]+)"/g);
     // The codes of the system that have words of ours.
@@ -98,12 +98,12 @@ test("docs/errors.md has each code of an error", () => {
   assertEquals(Object.keys(noCodes).filter((name) => !found.includes(name)), []);
 });
 
-test("docs/errors.md has each close code", () => {
+test("docs/reference/errors.md has each close code", () => {
   const expected = Object.values(CloseCode).map(String);
   assertEquals(names("### Close codes"), [...expected, "3000 to 3999", "4000 to 4999"]);
 });
 
-test("docs/errors.md has each violation and each cause of a refusal", () => {
+test("docs/reference/errors.md has each violation and each cause of a refusal", () => {
   const violations = members("src/protocol/violation.ts", "ViolationCode")
     .concat(members("src/protocol/violation.ts", "ViolationCause"));
   assert(violations.length > 20);
@@ -120,7 +120,7 @@ const noStatuses: readonly string[] = [
   "516", // a ratio of DEFLATE
 ];
 
-test("docs/errors.md has each status of a refusal or an error", () => {
+test("docs/reference/errors.md has each status of a refusal or an error", () => {
   const found = sources
     // The phrases of all registered statuses, and the kit for tests, which sends any.
     .filter(({ path }) => path !== "src/http/format.ts" && !path.startsWith("src/testing/"))

@@ -1,4 +1,4 @@
-// SECURITY.md says what the code does: each limit has the default of docs/options.md, which is
+// SECURITY.md says what the code does: each limit has the default of docs/reference/options.md, which is
 // compared with the code, and each bound is the constant that it names.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -70,8 +70,8 @@ function anchor(heading: string): string {
   return heading.toLowerCase().replace(/[^\w\s-]/g, "").trim().replace(/\s/g, "-");
 }
 
-test("SECURITY.md, CHANGELOG.md, docs/errors.md: links lead to a file that is there, and to its heading", () => {
-  const files = ["SECURITY.md", "CHANGELOG.md", "docs/errors.md"];
+test("SECURITY.md, CHANGELOG.md, docs/reference/errors.md: links lead to a file that is there, and to its heading", () => {
+  const files = ["SECURITY.md", "CHANGELOG.md", "docs/reference/errors.md"];
   for (const file of files) {
     for (const [, path = "", hash] of read(file).matchAll(/\]\(([\w./-]*)(?:#([\w-]+))?\)/g)) {
       const target = path === "" ? file : posix.join(posix.dirname(file), path);
