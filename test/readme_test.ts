@@ -6,16 +6,21 @@
 //   ts bun       on Bun alone, whose own API it shows; so do ts node and ts deno
 //   ts redis     with a Redis server, in place of the one on the usual port
 //   ts nats      with a server of NATS, likewise
-//   ts server    not here: test/interop/scaling_page_test.ts and deploy_page_test.ts start several
-//                of them together
-//   python run   by Debian's Python, where it has the modules; other Python is a part of a program
+//   python run   by Debian's Python, where it has the modules
+//
+// Pages are found by themselves. A block that another test runs is one that it takes by
+// `takeBlocks()`, as test/interop/deploy_page_test.ts does; other languages are checked by
+// test/structure/code_blocks_test.ts, which also counts; the types of all samples are checked by
+// test/sample_types_test.ts. What can neither be run nor checked says why, in a comment before it:
+// <!-- not run: a diagram -->
 
 import { assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { startBundled } from "./support/bundled.ts";
+import { type Block, blocksOf, isSample, pages } from "./support/code_blocks.ts";
 import {
   type Child,
   findExecutable,
@@ -28,35 +33,9 @@ import { startNats, withoutNats } from "./support/nats_server.ts";
 import { redisSkip, startRedis } from "./support/redis_server.ts";
 import { runtime, test } from "./support/test.ts";
 
-/** Pages whose samples are run. */
-const pages = [
-  "docs/learn/protocol.md",
-  "docs/guides/core.md",
-  "docs/guides/servers.md",
-  "docs/guides/routes.md",
-  "docs/guides/authentication.md",
-  "docs/guides/origins.md",
-  "docs/guides/heartbeat.md",
-  "docs/guides/shutdown.md",
-  "docs/guides/connections.md",
-  "docs/guides/client.md",
-  "docs/reference/errors.md",
-  "docs/guides/testing.md",
-  "docs/guides/topics.md",
-  "docs/guides/scaling.md",
-];
-
-interface Sample {
-  /** The language, and what it needs. */
-  readonly kind: string;
-  readonly code: string;
-}
-
-/** The samples of a page that are programs. */
-function samplesOf(page: string): Sample[] {
-  const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/```(ts\b.*|python run)\n([^]*?)```/g)]
-    .map(([, kind = "", code = ""]) => ({ kind, code }));
+/** The samples of a page. */
+function samplesOf(page: string): Block[] {
+  return blocksOf(page).filter(isSample);
 }
 
 const samples = samplesOf("README.md").map(({ code }) => code);
@@ -130,11 +109,10 @@ function pythonSkip(code: string): string | false {
 
 test("README's page and socket print what they say", () => runSample(samples[2] ?? "", startHere));
 
-for (const page of pages) {
+for (const page of pages.filter((page) => page !== "README.md")) {
   for (const [i, { kind, code }] of samplesOf(page).entries()) {
     const title = `${page} sample ${i + 1} prints what it says`;
     const [language, needs] = kind.split(" ");
-    if (needs === "server") continue;
     if (language === "python") {
       const skip = pythonSkip(code);
       test(title, () => runSample(code, (file) => run([python ?? "python3", file])), { skip });

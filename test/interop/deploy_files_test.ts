@@ -7,19 +7,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { blocksOf, takeBlocks } from "../support/code_blocks.ts";
 import { findExecutable, root } from "../support/process.ts";
 import { runtime, test } from "../support/test.ts";
 
 const page = readFileSync(join(root, "docs/deploy.md"), "utf8");
-const program = sample("ts server");
+const program = blocksOf("docs/deploy.md", "ts server")[0]?.code ?? "";
+const [unit = ""] = takeBlocks("docs/deploy.md", "ini");
+const [dockerfile = ""] = takeBlocks("docs/deploy.md", "dockerfile");
+const [manifest = ""] = takeBlocks("docs/deploy.md", "yaml");
 const port = number(program, /PORT = "(\d+)"/);
 /** The seconds that `close()` takes at most. */
 const closing = (number(program, /spread:\s([\d_]+)/) + number(program, /timeout:\s([\d_]+)/)) /
   1000;
-
-function sample(kind: string): string {
-  return new RegExp("```" + kind + "\\n([^]*?)```").exec(page)?.[1] ?? "";
-}
 
 function number(text: string, pattern: RegExp): number {
   return Number(pattern.exec(text)?.[1]?.replaceAll("_", ""));
@@ -31,7 +31,6 @@ const hasYaml = python !== undefined && spawnSync(python, ["-c", "import yaml"])
 const elsewhere = runtime !== "node" && "a file is read: one runtime is enough";
 
 test("docs/deploy.md's unit passes systemd-analyze verify", () => {
-  const unit = sample("ini");
   const folder = mkdtempSync(join(tmpdir(), "sansocket-unit-"));
   try {
     const file = join(folder, "app@.service");
@@ -48,13 +47,13 @@ test("docs/deploy.md's unit passes systemd-analyze verify", () => {
 }, { skip: elsewhere || analyze === undefined && "no systemd-analyze" });
 
 test("docs/deploy.md's unit waits until the server has stopped", () => {
-  assert(number(sample("ini"), /^TimeoutStopSec=(\d+)s$/m) >= closing);
-  assert(number(sample("ini"), /^LimitNOFILE=(\d+)$/m) >= 65_536);
+  assert(number(unit, /^TimeoutStopSec=(\d+)s$/m) >= closing);
+  assert(number(unit, /^LimitNOFILE=(\d+)$/m) >= 65_536);
 });
 
 test("docs/deploy.md's Dockerfile has known instructions, and starts the server", () => {
   const known = ["FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "EXPOSE", "CMD"];
-  const lines = sample("dockerfile").trimEnd().split("\n").map((line) => line.split(" "));
+  const lines = dockerfile.trimEnd().split("\n").map((line) => line.split(" "));
   assertEquals(lines.map(([name = ""]) => name).filter((name) => !known.includes(name)), []);
   const rest = (name: string): string[] =>
     lines.filter(([found]) => found === name).map(([, ...words]) => words.join(" "));
@@ -102,7 +101,7 @@ interface Service {
 test("docs/deploy.md's manifest is YAML, and agrees with the server", () => {
   const convert = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))";
   const { stdout, stderr } = spawnSync(python!, ["-c", convert], {
-    input: sample("yaml"),
+    input: manifest,
     encoding: "utf8",
   });
   assertEquals(stderr, "");

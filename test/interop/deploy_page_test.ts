@@ -12,6 +12,7 @@ import {
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startBundled } from "../support/bundled.ts";
+import { takeBlocks } from "../support/code_blocks.ts";
 import { type Child, root } from "../support/process.ts";
 import { freePort } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
@@ -19,10 +20,10 @@ import { authority, type Front, fronts } from "./programs/fronts.ts";
 import { missing } from "./programs/proxies.ts";
 
 const page = readFileSync(join(root, "docs/deploy.md"), "utf8");
-const [program = ""] = samples("ts server");
-const [nginx = "", ...moreNginx] = samples("nginx");
-const [caddy = "", ...moreCaddy] = samples("caddy");
-const [haproxy = "", haproxyTcp = "", ...moreHaproxy] = samples("haproxy");
+const [program = ""] = takeBlocks("docs/deploy.md", "ts server");
+const [nginx = "", ...moreNginx] = takeBlocks("docs/deploy.md", "nginx");
+const [caddy = "", ...moreCaddy] = takeBlocks("docs/deploy.md", "caddy");
+const [haproxy = "", haproxyTcp = "", ...moreHaproxy] = takeBlocks("docs/deploy.md", "haproxy");
 const files: Readonly<Record<string, string>> = {
   nginx,
   Caddy: caddy,
@@ -39,10 +40,6 @@ const client = {
   localAddress: "127.0.0.2",
   heartbeat: false,
 } as const satisfies ConnectOptions;
-
-function samples(kind: string): string[] {
-  return page.split("```" + kind + "\n").slice(1).map((text) => text.slice(0, text.indexOf("```")));
-}
 
 /** What the table of the page says of a proxy. */
 function outcome(row: string, { name }: Front): string {
@@ -243,5 +240,5 @@ for (const front of fronts) {
 
 test("docs/deploy.md has the files that are run here", () => {
   for (const sample of [program, nginx, caddy, haproxy, haproxyTcp]) assert(sample !== "");
-  assertEquals([...moreNginx, ...moreCaddy, ...moreHaproxy, ...samples("ts")], []);
+  assertEquals([...moreNginx, ...moreCaddy, ...moreHaproxy], []);
 });

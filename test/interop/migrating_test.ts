@@ -11,6 +11,7 @@ import * as testing from "@sansocket/ws/testing";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { blocksOf, takeBlocks } from "../support/code_blocks.ts";
 import {
   type Child,
   findExecutable,
@@ -227,7 +228,12 @@ test(
 );
 
 test("docs/migrating.md has the text of each program, and no other code", () => {
-  const blocks = [...page.matchAll(/```\w*\n([^]*?)```/g)].map(([, code = ""]) => code);
+  const blocks = [
+    ...takeBlocks("docs/migrating.md", "ts"),
+    ...takeBlocks("docs/migrating.md", "js"),
+    ...takeBlocks("docs/migrating.md", "python"),
+  ];
+  assertEquals(blocksOf("docs/migrating.md").length, blocks.length);
   const texts = files.map((name) => readFileSync(join(root, folder, name), "utf8"));
   assert(texts.length > 0);
   assertEquals(blocks.sort(), texts.sort());

@@ -2,19 +2,18 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "@sansocket/ws";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { takeBlocks } from "../support/code_blocks.ts";
 import { type Child, root, runtimeNames, start } from "../support/process.ts";
 import { freePort, redisSkip, startRedis } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
 
-const page = readFileSync(join(root, "docs/guides/scaling.md"), "utf8");
-const [rooms = "", joinedRooms = "", client = "", sharedPort = ""] = samples("ts server");
-
-function samples(kind: string): string[] {
-  return page.split("```" + kind + "\n").slice(1).map((text) => text.slice(0, text.indexOf("```")));
-}
+const [rooms = "", joinedRooms = "", client = "", sharedPort = ""] = takeBlocks(
+  "docs/guides/scaling.md",
+  "ts server",
+);
 
 /** Runs `body` with a folder in the project, and ends what it has started there. */
 async function withPrograms(

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, HandshakeError, receiveJson, sendJson } from "@sansocket/ws";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { blocksOf } from "../support/code_blocks.ts";
 import { type Child, root, start } from "../support/process.ts";
 import { redisSkip, startRedis } from "../support/redis_server.ts";
 import { runtime, test } from "../support/test.ts";
@@ -43,9 +44,9 @@ for (const name of ["handshake.ts", "frame.ts", "channels_test.ts"]) {
 test("docs/learn/tutorial.md counts the lines of each program, and of the shape of the original", () => {
   const text = readFileSync(join(root, "docs/learn/tutorial.md"), "utf8");
   const count = (code: string): number => code.trimEnd().split("\n").length;
-  const shapes = [...text.matchAll(/```python\n([^]*?)```/g)].map(([, code = ""]) => count(code));
+  const shapes = blocksOf("docs/learn/tutorial.md", "python").map(({ code }) => count(code));
   const rows = text.split("\n").filter((line) => line.startsWith("| [")).map((line) => {
-    const files = [...line.matchAll(/\(\.\.\/(examples\/tutorial\/\w+\.ts)\)/g)];
+    const files = [...line.matchAll(/\(\.\.\/\.\.\/(examples\/tutorial\/\w+\.ts)\)/g)];
     const lines = files.map(([, file = ""]) => count(readFileSync(join(root, file), "utf8")));
     for (const own of lines) assert(own <= 40, line);
     const [, , shape, ours] = line.split("|").map((cell) => cell.trim());
