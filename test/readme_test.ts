@@ -57,8 +57,8 @@ function expectedOutput(code: string): string {
   return [...lines].map(([, text]) => `${text}\n`).join("");
 }
 
-test("README has a server, a client, and a page with a socket", () => {
-  assertEquals(samples.length, 3);
+test("README has a server, a client, a page with a socket, and rooms", () => {
+  assertEquals(samples.length, 4);
 });
 
 test("README's first server serves its first client", async () => {
@@ -108,6 +108,8 @@ function pythonSkip(code: string): string | false {
 }
 
 test("README's page and socket print what they say", () => runSample(samples[2] ?? "", startHere));
+
+test("README's rooms print what they say", () => runSample(samples[3] ?? "", startHere));
 
 for (const page of pages.filter((page) => page !== "README.md")) {
   for (const [i, { kind, code }] of samplesOf(page).entries()) {

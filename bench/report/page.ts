@@ -1,4 +1,4 @@
-// docs/performance.md and its charts, from results.
+// docs/performance.md and its charts, from results, and the README's chart from that page.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,19 +9,23 @@ import { figureOf } from "../targets.ts";
 import { type Bar, type Chart, type ChartRow, createChart } from "./chart.ts";
 import { chartRuntimes, createMarkdown, nameOf, replaceGenerated } from "./markdown.ts";
 import { judgements, referenceOf } from "./tables.ts";
+import { summaryOf } from "./summary.ts";
 import { formatCost } from "./text.ts";
 
-/** Writes the page and a chart for each runtime below `docs`; returns the files. */
+/** Writes the page, a chart for each runtime and the README's below `docs`; returns the files. */
 export function writePage(results: Results, docs: string): string[] {
   const page = join(docs, "performance.md");
-  writeFileSync(page, replaceGenerated(readFileSync(page, "utf8"), createMarkdown(results)));
+  const text = replaceGenerated(readFileSync(page, "utf8"), createMarkdown(results));
+  writeFileSync(page, text);
   mkdirSync(join(docs, "performance"), { recursive: true });
+  const summary = join(docs, "performance", "summary.svg");
+  writeFileSync(summary, createChart(summaryOf(text)));
   const charts = chartRuntimes(results).map((runtime) => {
     const file = join(docs, "performance", `${runtime}.svg`);
     writeFileSync(file, createChart(chartOf(runtime, results)));
     return file;
   });
-  return [page, ...charts];
+  return [page, summary, ...charts];
 }
 
 /** The chart of a runtime: ours against what the runtime's users have otherwise. */

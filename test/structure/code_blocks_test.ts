@@ -106,7 +106,7 @@ const { scripts } = readJson<{ scripts: Record<string, string> }>("package.json"
 const known = {
   programs: ["node", "deno", "bun", "python3", "cd", "mkdir", "git", "docker", "curl", "systemctl"]
     .concat("nginx", "caddy", "haproxy", "openssl", "kill", "redis-server", "nats-server"),
-  npm: ["install", "ci", "init", "pack"],
+  npm: ["install", "ci", "init", "pack", "pkg"],
 };
 
 /** What is wrong with one command of a block. */
