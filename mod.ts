@@ -15,7 +15,7 @@
  * await ws.close();
  * ```
  *
- * @module
+ * @module @sansocket/ws
  */
 
 import type { ConnectOptions } from "./src/client/connect.ts";

@@ -3,7 +3,7 @@
  * handshake, as functions and classes that do no I/O. For programs that bring their own byte
  * stream.
  *
- * @module
+ * @module @sansocket/ws/core
  */
 
 import { checkRuntime } from "./util/requirements.ts";

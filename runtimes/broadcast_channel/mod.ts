@@ -1,7 +1,7 @@
 /**
  * Topics of several threads of one process, on BroadcastChannel.
  *
- * @module
+ * @module @sansocket/ws/broadcast-channel
  */
 
 // 1. One BroadcastChannel carries all topics, and each thread takes what it has joined. If each had

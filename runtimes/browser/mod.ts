@@ -20,7 +20,7 @@
  * }
  * ```
  *
- * @module
+ * @module @sansocket/ws/browser
  */
 
 import { type BrowserConnectOptions, createBrowserConnect } from "../../src/browser/connect.ts";

@@ -2,7 +2,7 @@
  * `serve()` and `connect()` over `Bun.listen` and `node:net`, by name. The main entry point picks
  * the right ones by itself.
  *
- * @module
+ * @module @sansocket/ws/bun
  */
 
 import { type Connect, createConnect } from "../../src/client/connect.ts";

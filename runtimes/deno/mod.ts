@@ -2,7 +2,7 @@
  * `serve()` and `connect()` over `Deno.listen` and `Deno.connect`, by name. The main entry point
  * picks the right ones by itself.
  *
- * @module
+ * @module @sansocket/ws/deno
  */
 
 import { type Connect, createConnect } from "../../src/client/connect.ts";

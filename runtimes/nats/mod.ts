@@ -1,7 +1,7 @@
 /**
  * Topics of several processes on NATS.
  *
- * @module
+ * @module @sansocket/ws/nats
  */
 
 // 1. Nothing queues here. Subscriptions have callbacks, because an iterator keeps what has come

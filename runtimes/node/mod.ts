@@ -2,7 +2,7 @@
  * `serve()` and `connect()` over `node:net`, by name. The main entry point picks
  * the right ones by itself.
  *
- * @module
+ * @module @sansocket/ws/node
  */
 
 import { type Connect, createConnect } from "../../src/client/connect.ts";

@@ -1,7 +1,7 @@
 /**
  * Topics of several processes, joined by Redis: Pub/Sub, or sharded Pub/Sub on a cluster.
  *
- * @module
+ * @module @sansocket/ws/redis
  */
 
 import type { Backplane } from "../../src/topics/backplane.ts";

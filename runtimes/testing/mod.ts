@@ -2,7 +2,7 @@
  * Tests without ports: the whole library, opening handshake included, over byte streams in memory,
  * with a clock that the test drives and a network that fails on demand.
  *
- * @module
+ * @module @sansocket/ws/testing
  */
 
 import {

@@ -1,7 +1,7 @@
 /**
  * WebSocket over any pair of byte streams: another platform's sockets, a tunnel, a test.
  *
- * @module
+ * @module @sansocket/ws/web
  */
 
 import { checkRuntime } from "../../src/util/requirements.ts";

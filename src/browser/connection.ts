@@ -85,7 +85,7 @@ const SEND_OPTIONS: BrowserRules<BrowserSendOptions> = {
 export const RECEIVE_OPTIONS: BrowserRules<ReceiveOptions> = { signal: SIGNAL, timeout: TIME };
 
 /**
- * An open WebSocket connection in a browser, with the surface of {@linkcode WebSocketConnection} as
+ * An open WebSocket connection in a browser, with the surface of `WebSocketConnection` as
  * far as a browser can do it. What it cannot do is declared as undefined here: pings, headers,
  * addresses, messages in chunks.
  *

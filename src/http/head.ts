@@ -88,7 +88,7 @@ export class HeadParser<Head> {
 
   /**
    * Prefer {@link createRequestParser}, {@link createResponseParser} and
-   * {@link createTrailerParser}.
+   * `createTrailerParser`.
    *
    * @param startLine The grammar of the first line.
    * @param limits The limits, which those functions check.

@@ -38,11 +38,11 @@ export interface HeadFault {
 
 /** The grammar of a start-line, and the head that begins with it. */
 export interface StartLine<Head> {
-  /** The state before the first byte; {@link START_LINE_END} when there is no start-line. */
+  /** The state before the first byte; `START_LINE_END` when there is no start-line. */
   readonly initial: number;
   /** The fault when the limit is reached inside the line. */
   readonly overflow: HeadFault;
-  /** The state after one more byte, {@link START_LINE_END} after the last one, or a fault. */
+  /** The state after one more byte, `START_LINE_END` after the last one, or a fault. */
   step(state: number, byte: number): number | HeadFault;
   /** The head, from the text of a whole valid line and the fields behind it. */
   build(line: string, headers: HeaderFields): Head;

@@ -130,7 +130,7 @@ export interface ServerOptions extends ConnectionLimits, ListeningOptions {
    */
   readonly proxyProtocol?: boolean;
   /**
-   * The topics of {@linkcode createTopics}, to which connections subscribe by `ws.subscribe()` and
+   * The topics of `createTopics()`, to which connections subscribe by `ws.subscribe()` and
    * publish by `ws.publish()`. Several servers may share them, and a backplane joins those of
    * several processes. They stay open when the server closes. Default: topics of this server alone.
    */
