@@ -55,7 +55,10 @@ export interface WebSocketHooks<Data = unknown> {
   pong?: (ws: WebSocketConnection<Data>, payload: Uint8Array<ArrayBuffer>) => unknown;
   /** The connection has ended. */
   close?: (ws: WebSocketConnection<Data>, info: CloseInfo) => unknown;
-  /** Another hook threw or rejected; the connection is being closed with 1011. */
+  /**
+   * Another hook threw or rejected. The connection is closed with 1011 once this hook has returned,
+   * unless the hook closes it itself.
+   */
   error?: (ws: WebSocketConnection<Data>, error: unknown) => unknown;
 }
 

@@ -220,6 +220,27 @@ scene(
   },
 );
 
+scene(
+  "WebSocketHooks error may send a last message and choose the code",
+  () => ({
+    message() {
+      throw failure;
+    },
+    error(ws) {
+      ws.send("bye");
+      ws.close(4400, "Expected JSON");
+    },
+  }),
+  async ({ reported, connect }) => {
+    const ws = await connect();
+    ws.send("1");
+    assertEquals(await ws.receive(), "bye");
+    const { code, reason } = await ws.closed;
+    assertEquals([code, reason], [4400, "Expected JSON"]);
+    assertEquals(reported, []);
+  },
+);
+
 for (const style of ["throws", "rejects"]) {
   scene(
     `WebSocketHooks error that ${style} is reported itself`,
