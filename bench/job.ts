@@ -41,6 +41,7 @@ export interface Counts {
 export type Line =
   | { readonly event: "listening"; readonly port: number }
   | { readonly event: "usage"; readonly cpu: number }
+  | { readonly event: "memory"; readonly bytes: number }
   | { readonly event: "ready" }
   | { readonly event: "begin" }
   | ({ readonly event: "end" } & Counts)

@@ -1,118 +1,110 @@
-// What an idle connection costs a server, with each preset of compression, on each runtime:
+// What an idle connection costs a server with each kind of compression, for docs/guides/compression.md:
 //   node --import tsx bench/memory.ts
+//   node --import tsx bench/memory.ts deno bun
 //
-// A server of its own process for each figure. 1,000 clients exchange 20 messages of 1 KiB of JSON each and stay; the
-// growth of the server's resident memory since a warm-up, after garbage collection, is shared out among them.
+// A process of its own for each figure. Clients come in three waves, exchange messages of 1 KiB of JSON and stay; the
+// growth of the server's resident memory in a wave, after garbage collection, is shared out among its clients.
+// 1. The first wave sends many messages: code is compiled and the heap grows. Its memory is not counted.
+// 2. With the second there are 512 connections, and each of them keeps a context of what it sent. Its growth is that
+//    of a connection with a context; what it is without compression is taken off.
+// 3. The third takes these contexts over, so its growth is that of connections without one.
 
-import { spawn } from "node:child_process";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { type CompressionOptions, connect, serve, type WebSocketConnection } from "@sansocket/ws";
+import { type CompressionOptions, connect, type WebSocketConnection } from "@sansocket/ws";
+import { Child } from "./child.ts";
+import { type Bundle, bundle, commandOf, ownNode } from "./runtimes.ts";
+import type { RuntimeName } from "./servers.ts";
 
-const CONNECTIONS = 1000;
-const MESSAGES = 20;
+/** How many clients come, and how many messages each of them exchanges. */
+const WAVES = [[128, 60], [384, 12], [768, 12]] as const;
 
 const presets: readonly (boolean | CompressionOptions)[] = [
   false,
-  true,
   { contextTakeover: false },
+  true,
   { windowBits: 15, memoryLevel: 8 },
 ];
 
-const commands: Readonly<Record<string, readonly [string, ...string[]]>> = {
-  node: ["node", "--expose-gc", "--import", "tsx"],
-  deno: ["node_modules/deno/deno", "run", "-A", "--no-check", "--v8-flags=--expose-gc"],
-  bun: ["node_modules/.bin/bun"],
-};
-
-interface Collector {
-  gc?: () => void;
-  Bun?: { gc(force: boolean): void };
-}
-
-/** Resident memory when what is garbage is gone. */
-async function settledMemory(): Promise<number> {
-  const { gc, Bun } = globalThis as Collector;
-  for (let i = 0; i < 5; i++) {
-    if (Bun === undefined) gc?.();
-    else Bun.gc(true);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return process.memoryUsage().rss;
-}
-
-/** The server: its port is its first line, and an ordinary request is answered with its memory. */
-async function serveEcho(compression: boolean | CompressionOptions): Promise<void> {
-  const server = await serve({
-    port: 0,
-    compression,
-    async fetch(request, { upgrade }) {
-      if (new URL(request.url).pathname === "/") {
-        return upgrade({ message: (ws, data) => ws.send(data) });
-      }
-      return new Response(String(await settledMemory()));
-    },
-  });
-  console.log(server.port);
-}
-
-function message(connection: number, index: number): string {
+const messages = Array.from({ length: 997 }, (_, index) => {
   const entries = Array.from({ length: 18 }, (_, i) => {
-    const id = connection * 7919 + index * 104_729 + i * 31;
+    const id = index * 104_729 + i * 31;
     return { id, name: `user ${id % 997}`, active: id % 3 === 0, score: id % 1009 / 8 };
   });
   return JSON.stringify(entries).slice(0, 1024);
-}
+});
 
-async function exchange(url: string, index: number): Promise<WebSocketConnection> {
-  const ws = await connect(url, { compression: { threshold: 0 } });
-  for (let i = 0; i < MESSAGES; i++) {
-    await ws.send(message(index, i));
+async function exchange(ws: WebSocketConnection, index: number, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await ws.send(messages[(index * 31 + i) % messages.length]!);
     await ws.receive();
   }
-  return ws;
 }
 
-async function openAll(url: string, count: number): Promise<WebSocketConnection[]> {
-  const all: WebSocketConnection[] = [];
-  while (all.length < count) {
-    const batch = Array.from({ length: 50 }, (_, i) => exchange(url, all.length + i));
-    all.push(...await Promise.all(batch));
+async function openAll(url: string, count: number, each: number): Promise<void> {
+  for (let index = 0; index < count;) {
+    const batch = Array.from({ length: Math.min(32, count - index) }, async () => {
+      const own = index++;
+      await exchange(await connect(url, { compression: { threshold: 0 } }), own, each);
+    });
+    await Promise.all(batch);
   }
-  return all;
 }
 
-async function measure(runtime: string, preset: boolean | CompressionOptions): Promise<number> {
-  const [executable, ...args] = commands[runtime]!;
-  const file = fileURLToPath(import.meta.url);
-  const cwd = fileURLToPath(new URL("..", import.meta.url));
-  const server = spawn(executable, [...args, file, JSON.stringify(preset)], {
-    cwd,
-    stdio: ["ignore", "pipe", "inherit"],
+/** What is left of a message on average, in percent, of 20 that one connection gets. */
+async function shareLeft(url: string): Promise<number> {
+  const shares: number[] = [];
+  const ws = await connect(url, {
+    compression: { threshold: 0 },
+    trace: (event) => {
+      if (event.type !== "frame" || event.direction === "out" || event.opcode !== 1) return;
+      shares.push(100 * event.size / 1024);
+    },
   });
-  const port = await new Promise<string>((resolve) =>
-    server.stdout.once("data", (line) => resolve(String(line).trim()))
-  );
-  const url = `http://127.0.0.1:${port}/`;
-  const memory = async (): Promise<number> => Number(await (await fetch(`${url}memory`)).text());
-  for (const ws of await openAll(url, 100)) await ws.close();
-  const before = await memory();
-  const connections = await openAll(url, CONNECTIONS);
-  const after = await memory();
-  for (const ws of connections) ws.terminate();
-  server.kill("SIGKILL");
-  return (after - before) / CONNECTIONS / 1024;
+  await exchange(ws, 1, 20);
+  await ws.close();
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
-const [preset, ...runtimes] = process.argv.slice(2);
-if (preset !== undefined && preset !== "all") {
-  await serveEcho(JSON.parse(preset) as boolean | CompressionOptions);
-} else {
-  for (const runtime of runtimes.length > 0 ? runtimes : Object.keys(commands)) {
-    for (const each of presets) {
-      const figure = await measure(runtime, each);
-      console.log(`${runtime} ${JSON.stringify(each)}: ${figure.toFixed(1)} KiB`);
-    }
+/** Percent left, and KiB of a connection in the second and the third wave. */
+async function measure(
+  runtime: RuntimeName,
+  preset: boolean | CompressionOptions,
+  program: Bundle,
+): Promise<number[]> {
+  const [executable = "", ...args] = commandOf(runtime, program.path("ours/memory.mjs"), [
+    JSON.stringify(preset),
+  ]);
+  if (runtime === "deno") args.splice(1, 0, "--v8-flags=--expose-gc");
+  else if (runtime !== "bun") args.unshift("--expose-gc");
+  await using server = new Child(runtime, [executable, ...args]);
+  const { port } = await server.next("listening", 20);
+  const url = `ws://127.0.0.1:${port}/`;
+  const figures = [await shareLeft(url)];
+  let before = NaN;
+  for (const [count, each] of WAVES) {
+    await openAll(url, count, each);
+    server.say("memory");
+    const { bytes } = await server.next("memory", 20);
+    if (before > 0) figures.push((bytes - before) / count / 1024);
+    before = bytes;
   }
-  process.exit();
+  return figures;
 }
+
+const named = process.argv.slice(2) as RuntimeName[];
+const runtimes: readonly RuntimeName[] = named.length > 0 ? named : [ownNode, "deno", "bun"];
+using program = await bundle();
+for (const runtime of runtimes) {
+  let plain = NaN;
+  for (const preset of presets) {
+    const [left = 0, second = 0, third = 0] = await measure(runtime, preset, program);
+    if (preset === false) plain = second;
+    console.log(
+      `${runtime} ${JSON.stringify(preset)}: ${left.toFixed(0)}% left, ` +
+        `${third.toFixed(1)} KiB a connection, ${
+          (second - plain).toFixed(1)
+        } KiB more with a context`,
+    );
+  }
+}
+process.exit();

@@ -6,21 +6,10 @@ import { flag, number, type OptionTable, withDefaults } from "../util/check_opti
  * Options of permessage-deflate (RFC 7692). An option that is not given is as with `compression:
  * true`.
  *
- * What one idle connection costs a server in all, in KiB, measured with 1,000 of them that have
- * exchanged 20 messages of 1 KiB of JSON each (bench/memory.ts), and what is left of such a
- * message; the second figure is that of Bun and Deno, whose zlib trades size for speed:
- *
- * | `compression`                        | Node | Deno | Bun | left     |
- * | ------------------------------------ | ---: | ---: | --: | -------: |
- * | `false`                              |   23 |   35 |  12 |     100% |
- * | `{ contextTakeover: false }`         |   37 |   41 |  15 | 24%, 31% |
- * | `true`                               |   75 |  112 | 106 | 21%, 27% |
- * | `{ windowBits: 15, memoryLevel: 8 }` |  157 |  177 | 166 | 20%, 24% |
- *
- * Most of that memory is zlib's, for the context of what is sent: 95 (Node) to 170 KiB (Bun) with
- * `true`. At most 512 connections of a process have such a context at a time: those that sent last,
- * which was half of those measured. Any other connection keeps up to one window of what it
- * received, by default 4 KiB, and compresses its next message by itself.
+ * Most of the memory is zlib's, for the context of what is sent. At most 512 connections of a
+ * process have such a context at a time: those that sent last. Any other connection keeps up to one
+ * window of what it received, by default 4 KiB, and compresses its next message by itself. The
+ * guide on compression (docs/guides/compression.md) has figures.
  */
 export interface CompressionOptions {
   /**
