@@ -35,7 +35,36 @@ export function sendFrame(peer: RawPeer, opcode: number, text = "", fin = true):
   peer.send(encodeFrames({ opcode, fin, payload, key }));
 }
 
+/** Sends fragments without a payload, none of them the last. */
+export function sendEmptyFragments(peer: RawPeer, count: number): void {
+  const frame = encodeFrames({ opcode: 0, fin: false, payload: new Uint8Array(), key });
+  const frames = new Uint8Array(count * frame.length);
+  for (let i = 0; i < count; i++) frames.set(frame, i * frame.length);
+  peer.send(frames);
+}
+
 /** Takes a frame with a payload of text. */
 export async function takeText(peer: RawPeer): Promise<string> {
   return new TextDecoder().decode((await peer.takeFrame()).payload);
+}
+
+/** Waits until a client of the browsers' interface is open. */
+export function opened(ws: WebSocket): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    ws.addEventListener("open", () => resolve(ws));
+    ws.addEventListener("close", ({ code }) => reject(new Error(`Closed with ${code}`)));
+  });
+}
+
+/** The next message of such a client. */
+export function messageOf(ws: WebSocket): Promise<unknown> {
+  return new Promise((resolve) =>
+    ws.addEventListener("message", ({ data }) => resolve(data), { once: true })
+  );
+}
+
+/** How such a client is closed. */
+export function closeOf(ws: WebSocket): Promise<CloseEvent> {
+  ws.addEventListener("error", () => {});
+  return new Promise((resolve) => ws.addEventListener("close", resolve, { once: true }));
 }

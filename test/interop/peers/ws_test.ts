@@ -20,7 +20,7 @@ import {
 } from "ws";
 import { createDevelopmentCertificate } from "../../../src/transport/certificate.ts";
 import { handshake, RawPeer, RawServer } from "../../support/raw.ts";
-import { cellsOf, sendFrame, takeText } from "./cell.ts";
+import { cellsOf, sendEmptyFragments, sendFrame, takeText } from "./cell.ts";
 
 const cell = cellsOf("ws", "node");
 
@@ -486,7 +486,7 @@ cell("Number of fragments, empty ones too", "yes", async () => {
   await using served = await serve();
   const { peer } = await rawPair(served);
   sendFrame(peer, 1, "", false);
-  for (let i = 0; i < 16_384; i++) sendFrame(peer, 0, "", false);
+  sendEmptyFragments(peer, 16_384);
   assertEquals((await peer.takeClose()).code, 1008);
 });
 
