@@ -23,6 +23,7 @@ const exceptions: readonly [wait: string, reason: string][] = [
     "test/faults/server.ts: timeout: 1000",
     "test/faults/soak.ts: setTimeout(PATIENCE)",
     "test/fuzz/waits.ts: setTimeout(BOUND)",
+    "test/interop/peers/programs/websocket_stream.ts: setTimeout(5_000)",
     "test/interop/programs/browser.ts: setTimeout(LIFETIME)",
     "test/interop/programs/lines.ts: setTimeout(LIFETIME)",
     "test/interop/programs/lines.ts: setTimeout(5_000)",

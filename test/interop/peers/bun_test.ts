@@ -62,7 +62,7 @@ interface Serve {
 
 const { Bun } = globalThis as { Bun?: Serve };
 /** The class of Bun, with its options. */
-const Client = WebSocket as unknown as new (
+const Client = globalThis.WebSocket as unknown as new (
   url: string,
   options?: { headers?: Record<string, string>; proxy?: string },
 ) => WebSocket;

@@ -47,7 +47,7 @@ interface Runtime {
 
 const { Deno } = globalThis as { Deno?: Runtime };
 /** The class of Deno, with its options. */
-const Client = WebSocket as unknown as new (
+const Client = globalThis.WebSocket as unknown as new (
   url: string,
   options?: { headers?: Record<string, string> },
 ) => WebSocket;
