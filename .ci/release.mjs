@@ -15,10 +15,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
  * @param {string} release.packageJson The text of package.json.
  * @param {string} release.jsrJson The text of jsr.json.
  * @param {string} release.changelog The text of CHANGELOG.md.
+ * @param {Record<string, string>} release.pages The texts of the pages that say how to install.
  * @returns {string[]} A sentence for each; none when all is well.
  */
-export function releaseFaults({ tag, packageJson, jsrJson, changelog }) {
-  const { version } = JSON.parse(packageJson);
+export function releaseFaults({ tag, packageJson, jsrJson, changelog, pages }) {
+  const { version, repository } = JSON.parse(packageJson);
   const faults = [];
   if (tag !== undefined && tag !== `v${version}`) {
     faults.push(`Expected the tag v${version}, the version of package.json, got ${tag}`);
@@ -35,6 +36,18 @@ export function releaseFaults({ tag, packageJson, jsrJson, changelog }) {
   }
   if (packageJson.includes("example.invalid")) {
     faults.push("Expected the project's own addresses in package.json, got example.invalid");
+  } else if (!/^git\+https:\/\/github\.com\/[\w.-]+\/[\w.-]+\.git$/.test(repository?.url)) {
+    // npm and JSR turn the relative links and pictures of README.md into GitHub's addresses; for
+    // another host they leave them as they are, so that they lead nowhere.
+    faults.push(
+      "Expected a repository such as git+https://github.com/OWNER/NAME.git in package.json, got " +
+        repository?.url,
+    );
+  }
+  for (const [name, text] of Object.entries(pages)) {
+    if (/not on npm or JSR yet/.test(text)) {
+      faults.push(`Expected ${name} to install from npm and JSR, got "not on npm or JSR yet"`);
+    }
   }
   return faults;
 }
@@ -47,6 +60,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     packageJson: read("package.json"),
     jsrJson: read("jsr.json"),
     changelog: read("CHANGELOG.md"),
+    pages: Object.fromEntries(
+      ["README.md", "docs/learn/first-server.md"].map((path) => [path, read(path)]),
+    ),
   });
   for (const fault of faults) console.error(fault);
   process.exitCode = faults.length === 0 ? 0 : 1;

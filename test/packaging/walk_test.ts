@@ -35,6 +35,7 @@ function blockWith(page: string, kind: string, text: string): string {
 }
 
 const readme = read("README.md");
+const page = read(firstServer);
 const install = blockWith("README.md", "sh", "npm init");
 const [bunInstall = ""] = /`bun add \.[^`]+`/.exec(readme) ?? [];
 const denoConfig = blockWith("README.md", "json", "imports");
@@ -45,7 +46,7 @@ const [serverProgram = "", clientProgram = ""] = blocksOf("README.md", "ts").map
 /** How a page says that a program is run, for this version of Node. */
 function nodeCommand(): string {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const rows = [...readme.matchAll(/^\| (2\d[^|]*?) *\| `(node [^`]*)`/gm)];
+  const rows = [...page.matchAll(/^\| (2\d[^|]*?) *\| `(node [^`]*)`/gm)];
   assertEquals(rows.length, 3);
   const strips = major > 23 || major === 23 && minor >= 6 || major === 22 && minor >= 18;
   const experimental = major === 23 || major === 22 && minor >= 6;
@@ -150,7 +151,7 @@ test(
       assertStringIncludes(readme, "`server.mjs`");
       await serverAndClient(walk, "node server.mjs");
     }),
-  { skip, timeout: 120_000 },
+  { skip, timeout: 240_000 },
 );
 
 test("README's programs run where Bun alone has installed the package", () =>
@@ -158,7 +159,7 @@ test("README's programs run where Bun alone has installed the package", () =>
     await mkdir(walk.folder);
     await walk.shell(bunInstall.replaceAll("`", ""), walk.folder);
     await serverAndClient(walk, commands[2] ?? "");
-  }), { skip, timeout: 120_000 });
+  }), { skip, timeout: 240_000 });
 
 test(
   "README's programs run where Deno alone has the sources of a clone",
@@ -168,11 +169,11 @@ test(
       await writeFile(join(walk.folder, "deno.json"), denoConfig);
       await serverAndClient(walk, commands[1] ?? "");
     }),
-  { skip, timeout: 120_000 },
+  { skip, timeout: 240_000 },
 );
 
 test("docs/learn/first-server.md installs and runs as the README does", () => {
-  const page = read(firstServer);
+  assertEquals(blockWith(firstServer, "sh", "npm pack"), blockWith("README.md", "sh", "npm pack"));
   assertEquals(blockWith(firstServer, "sh", "npm init"), install);
   assertEquals(blockWith(firstServer, "json", "imports"), denoConfig);
   assertStringIncludes(page, bunInstall);
@@ -205,7 +206,7 @@ test(
         assertStringIncludes(wrong.output(), misspelt.trimEnd());
       }
     }),
-  { skip, timeout: 180_000 },
+  { skip, timeout: 240_000 },
 );
 
 test(
@@ -228,7 +229,7 @@ test(
         assertEquals(await server.exit, 0);
       }
     }),
-  { skip, timeout: 120_000 },
+  { skip, timeout: 240_000 },
 );
 
 /** A page that was opened as a file. */
@@ -263,5 +264,5 @@ test(
         await browser.close();
       }
     }),
-  { skip: skip || noBrowser, timeout: 120_000 },
+  { skip: skip || noBrowser, timeout: 240_000 },
 );

@@ -124,6 +124,7 @@ interface Release {
   packageJson: string;
   jsrJson: string;
   changelog: string;
+  pages: Record<string, string>;
 }
 
 async function releaseFaults(release: Release): Promise<string[]> {
@@ -136,9 +137,11 @@ async function releaseFaults(release: Release): Promise<string[]> {
 
 const ready: Release = {
   tag: "v1.2.3",
-  packageJson: '{ "version": "1.2.3", "homepage": "https://example.org/" }',
+  packageJson:
+    '{ "version": "1.2.3", "repository": { "url": "git+https://github.com/owner/name.git" } }',
   jsrJson: '{ "version": "1.2.3" }',
   changelog: "# Changelog\n\n## 1.2.3 (2026-01-31)\n\n## 1.2.2 (2026-01-01)\n",
+  pages: { "README.md": "npm install" },
 };
 
 test("release:check takes a tag, files and a changelog of one version", async () => {
@@ -162,5 +165,16 @@ test("release:check refuses what does not fit together", async () => {
   assertMatch(
     await fault({ packageJson: '{ "version": "1.2.3", "homepage": "https://example.invalid/" }' }),
     /got example\.invalid$/,
+  );
+  assertMatch(
+    await fault({
+      packageJson:
+        '{ "version": "1.2.3", "repository": { "url": "git+https://example.org/a.git" } }',
+    }),
+    /github\.com\/OWNER\/NAME.*, got git\+https:\/\/example\.org\/a\.git$/,
+  );
+  assertMatch(
+    await fault({ pages: { "README.md": "The package is not on npm or JSR yet." } }),
+    /^Expected README\.md to install from npm and JSR/,
   );
 });
