@@ -12,13 +12,13 @@ export const skip: string | false = runtime !== "node"
   ? "one browser run covers servers on all three runtimes"
   : !chromiumPath && !process.env["CI"] && "no chromium, chromium-browser or google-chrome";
 
-/** Starts it. */
-export async function launch(): Promise<Browser> {
+/** Starts it, with more arguments than it always has. */
+export async function launch(...args: readonly string[]): Promise<Browser> {
   assert(chromiumPath, "Expected chromium, chromium-browser or google-chrome in PATH");
   const { chromium } = await import("playwright-core");
   return await chromium.launch({
     executablePath: chromiumPath,
-    args: [...chromiumArgs],
+    args: [...chromiumArgs, ...args],
   });
 }
 
