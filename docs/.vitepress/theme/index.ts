@@ -1,4 +1,8 @@
 import DefaultTheme from "vitepress/theme";
 import type { Theme } from "vitepress";
+import FrameExplorer from "./components/FrameExplorer.vue";
 
-export default { extends: DefaultTheme } satisfies Theme;
+export default {
+  extends: DefaultTheme,
+  enhanceApp: ({ app }) => void app.component("FrameExplorer", FrameExplorer),
+} satisfies Theme;
