@@ -37,6 +37,7 @@ const forShims = [
   "src/util/brands.ts",
   "src/util/bytes.ts",
   "src/util/check_options.ts",
+  "src/util/error_row.ts",
   "src/util/byte_queue.ts",
   "src/util/slab.ts",
   "src/util/promises.ts",

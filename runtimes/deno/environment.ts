@@ -1,5 +1,6 @@
 // The variables of the process, which Deno lets a program read with `--allow-env`.
 
+import { withRow } from "../../src/util/error_row.ts";
 import { deno } from "./namespace.ts";
 
 /**
@@ -15,6 +16,8 @@ export function environment(name: string): string | undefined {
   } catch (cause) {
     const message = `Requires env access to "${name}", run again with the --allow-env flag, ` +
       'or give the URL of the proxy in place of "environment"';
-    throw Object.assign(new Error(message, { cause }), { code: "ERR_ACCESS_DENIED" });
+    throw Object.assign(new Error(withRow(message, "ERR_ACCESS_DENIED"), { cause }), {
+      code: "ERR_ACCESS_DENIED",
+    });
   }
 }

@@ -19,6 +19,7 @@ import type { ListenOptions } from "../../src/transport/transport.ts";
 import { asError } from "../../src/util/as_error.ts";
 import { isError } from "../../src/util/brands.ts";
 import { describe } from "../../src/util/check_options.ts";
+import { withRow } from "../../src/util/error_row.ts";
 
 /**
  * The TLS of the runtime, loaded when a program asks for it. This file itself is not loaded apart,
@@ -237,5 +238,5 @@ function readKey(key: string, passphrase: string | undefined): KeyObject {
 }
 
 function coded(message: string, code: string, cause?: unknown): Error {
-  return Object.assign(new Error(message, { cause }), { code });
+  return Object.assign(new Error(withRow(message, code), { cause }), { code });
 }

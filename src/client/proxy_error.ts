@@ -2,6 +2,7 @@
 
 import { codeOf, HandshakeError } from "../protocol/errors.ts";
 import { brand } from "../util/brands.ts";
+import { withRow } from "../util/error_row.ts";
 
 /**
  * A proxy did not open the way to the server. `status`, `headers` and `body` are those of the
@@ -19,7 +20,8 @@ export class ProxyError extends HandshakeError {
     // tinyproxy says 401 to credentials that are wrong.
     const code = details.code ?? codeOf(details.cause) ??
       (status === 407 || status === 401 ? "EPROXYAUTH" : "EPROXY");
-    super(message, { ...details, code });
+    const isOurs = details.code !== undefined || codeOf(details.cause) === undefined;
+    super(withRow(message, isOurs ? code : "ProxyError"), { ...details, code });
   }
 
   static {

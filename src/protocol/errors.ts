@@ -1,8 +1,9 @@
 // What the library throws and rejects with. Messages are in sentence case, have no final period,
-// and say what was expected and what came instead.
+// and say what was expected, what came instead, and where docs/reference/errors.md has more.
 
 import { brand } from "../util/brands.ts";
-import type { CloseStatus } from "./close_code.ts";
+import { withRow } from "../util/error_row.ts";
+import { CloseCode, type CloseStatus } from "./close_code.ts";
 import type { Violation, ViolationCode } from "./violation.ts";
 
 /**
@@ -66,7 +67,7 @@ export class ProtocolError extends Error {
 
   /** Made by the library. */
   constructor(code: number, message: string, violation: ViolationCode) {
-    super(message);
+    super(withRow(message, `violation-${violation}`));
     this.code = code;
     this.violation = violation;
   }
@@ -138,7 +139,11 @@ export class HandshakeError extends Error {
       code?: string;
     } = {},
   ) {
-    super(message, response.cause === undefined ? undefined : { cause: response.cause });
+    super(
+      // A code of the system may have no row. Where it has one, its own message says so.
+      withRow(message, response.code ?? "HandshakeError"),
+      response.cause === undefined ? undefined : { cause: response.cause },
+    );
     this.code = response.code ?? codeOf(response.cause);
     this.status = response.status;
     this.headers = response.headers;
@@ -166,14 +171,23 @@ function describe(info: CloseInfo): string {
   const { wasClean, initiator, sent } = info;
   const status = wasClean && initiator === "local" ? sent ?? info : info;
   const lost = info.unsent > 0 ? `; ${info.unsent} octets had not left` : "";
-  return `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}${lost}`;
+  return located(
+    `The connection was closed by ${whoOf(info)} with ${show(status)}${whyOf(info)}${lost}`,
+    status,
+  );
 }
 
 function describeClosing(known: CloseInfo): string {
   const status = known.initiator === "local" ? known.sent : known.received;
   if (status === undefined) return `The connection is lost${whyOf(known)}`;
   // The reason that this end gave already says what went wrong.
-  return `The connection is closing: ${whoOf(known)} said ${show(status)}`;
+  return located(`The connection is closing: ${whoOf(known)} said ${show(status)}`, status);
+}
+
+/** Adds the row of a close code, where that means a mistake and is not the application's own. */
+function located(message: string, { code }: CloseStatus): string {
+  const isMistake = code > CloseCode.goingAway && code < 3000 && code !== CloseCode.noStatus;
+  return isMistake ? withRow(message, `close-${code}`) : message;
 }
 
 function whoOf({ initiator }: CloseInfo): string {

@@ -1,6 +1,7 @@
 // The error of a message that a connection which comes back does not take.
 
 import { brand } from "../util/brands.ts";
+import { withRow } from "../util/error_row.ts";
 
 /**
  * Why a message was not taken.
@@ -19,7 +20,7 @@ export class MessageRefused extends Error {
 
   /** Made by the library. */
   constructor(code: MessageRefusedCode, message: string) {
-    super(message);
+    super(withRow(message, code));
     this.code = code;
   }
 

@@ -12,6 +12,7 @@
 //    another place for those that did not get it the first time.
 
 import { brand } from "../util/brands.ts";
+import { withRow } from "../util/error_row.ts";
 import type { Bytes } from "../util/bytes.ts";
 import type { Clock } from "../util/clock.ts";
 import { defer, type Deferred } from "../util/promises.ts";
@@ -45,7 +46,10 @@ export class FlushError extends Error {
   constructor(count: number, cause: unknown) {
     const what = count === 1 ? "1 message" : `${count} messages`;
     super(
-      `The broker has not taken ${what}: see the cause, and onState for when it is back`,
+      withRow(
+        `The broker has not taken ${what}: see the cause, and onState for when it is back`,
+        "FlushError",
+      ),
       cause === undefined ? undefined : { cause },
     );
     this.count = count;

@@ -2,6 +2,7 @@
 
 import { abortReason, unlessAborted } from "../util/abort.ts";
 import { callback, describe, kind, type OptionTable } from "../util/check_options.ts";
+import { addressOf } from "../util/error_row.ts";
 import { parseIpAddress } from "../util/ip_address.ts";
 import { DIALLING, failed } from "./network_error.ts";
 import type { Address, DialOptions, Runtime } from "./transport.ts";
@@ -111,7 +112,10 @@ export function withoutAddress(address: Address, family: IpFamily | undefined): 
   const said = family === undefined
     ? "the host has no address"
     : `the host has no IPv${family} address; leave out the options family and localAddress`;
-  const error = failed(DIALLING, address, { code: undefined, said: `${said} (ENOTFOUND)` });
+  const error = failed(DIALLING, address, {
+    code: undefined,
+    said: `${said} (ENOTFOUND, ${addressOf("ENOTFOUND")})`,
+  });
   return Object.assign(error, { code: "ENOTFOUND" });
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@sansocket/ws";
 import { follow, type Hop, isRedirect } from "../../src/client/redirect.ts";
 import { response } from "../handshake/heads.ts";
+import { withoutRow } from "../support/error_rows.ts";
 import { RawServer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
 
@@ -154,7 +155,10 @@ const noWebSocketUrls: string[] = [
 for (const location of noWebSocketUrls) {
   test(`follow() refuses ${location}, which is no WebSocket URL, with the status`, () => {
     const error = assertThrows(() => to(location), HandshakeError);
-    assertEquals(error.message, `Expected a redirection to a WebSocket URL, got "${location}"`);
+    assertEquals(
+      withoutRow(error.message),
+      `Expected a redirection to a WebSocket URL, got "${location}"`,
+    );
     assertEquals([error.status, error.headers?.get("location")], [302, location]);
   });
 }
@@ -184,7 +188,7 @@ test("follow() refuses several Locations, equal ones too", () => {
   for (const second of ["ws://evil.example/", "/", ""]) {
     const lines = ["HTTP/1.1 307 x", "Location: /", `+Location: ${second}`];
     const error = assertThrows(() => follow(secret, response(...lines)), HandshakeError);
-    assertEquals(error.message, "Expected a redirection with one Location, got 2");
+    assertEquals(withoutRow(error.message), "Expected a redirection with one Location, got 2");
     assertEquals(error.status, 307);
   }
 });

@@ -307,7 +307,7 @@ for (const [what, begin] of starters) {
     assertEquals(
       server.output(),
       `Could not listen on 127.0.0.1:${port}: the port is in use; stop the program that uses it, or take ` +
-        "another port (EADDRINUSE)\n",
+        "another port (EADDRINUSE, errors.md#eaddrinuse)\n",
     );
   }, { skip });
 }

@@ -9,7 +9,11 @@ const info = closeInfo({ sent: normal, received: normal });
 test("ProtocolError carries the close code and the name of the violation", () => {
   const error = new ProtocolError(1002, "Reserved opcode", "reserved-opcode");
   assert(error instanceof Error);
-  assertEquals([error.name, error.code, error.message], ["ProtocolError", 1002, "Reserved opcode"]);
+  assertEquals([error.name, error.code, error.message], [
+    "ProtocolError",
+    1002,
+    "Reserved opcode (errors.md#violation-reserved-opcode)",
+  ]);
   assertEquals(error.violation, "reserved-opcode");
 });
 
@@ -24,7 +28,7 @@ test("ConnectionClosed says who closed, with what, and why", () => {
       ],
       [
         { ...info, code: 1006, cause: lost },
-        "The connection was closed by the peer with 1006: The connection was lost",
+        "The connection was closed by the peer with 1006: The connection was lost (errors.md#close-1006)",
       ],
     ] as const
   ) {
@@ -51,7 +55,7 @@ test("ConnectionClosed says what is known while the connection is closing", () =
       ],
       [
         { ...open, initiator: "local", sent: { code: 1002, reason: "Reserved opcode" }, cause },
-        "The connection is closing: this end said 1002 (Reserved opcode)",
+        "The connection is closing: this end said 1002 (Reserved opcode) (errors.md#close-1002)",
       ],
       [{ ...open, cause: new Error("Reset") }, "The connection is lost: Reset"],
     ] as const
@@ -67,7 +71,10 @@ test("HandshakeError carries the answer", () => {
   const headers = new Headers({ "retry-after": "1" });
   const cause = new Error("inner");
   const error = new HandshakeError("Refused", { status: 503, headers, body: "later", cause });
-  assertEquals([error.name, error.message], ["HandshakeError", "Refused"]);
+  assertEquals([error.name, error.message], [
+    "HandshakeError",
+    "Refused (errors.md#handshakeerror)",
+  ]);
   assertEquals([error.status, error.body], [503, "later"]);
   assertStrictEquals(error.headers, headers);
   assertStrictEquals(error.cause, cause);

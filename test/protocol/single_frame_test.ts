@@ -11,6 +11,7 @@ import {
   Opcode,
   ProtocolError,
 } from "../../src/core.ts";
+import { withoutRow } from "../support/error_rows.ts";
 import { decodeFrames, encodeFrames } from "../support/frames.ts";
 import { test } from "../support/test.ts";
 
@@ -143,7 +144,7 @@ test("decodeFrame throws what a frame breaks as soon as its header is there", ()
     const bytes = decodeHex(hex);
     const error = assertThrows(() => decodeFrame(bytes, options));
     assertInstanceOf(error, ProtocolError);
-    assertEquals(`${error.code} ${error.violation} ${error.message}`, expected);
+    assertEquals(`${error.code} ${error.violation} ${withoutRow(error.message)}`, expected);
     assertEquals(decodeFrame(bytes.subarray(0, bytes.length - 1), options), undefined);
   }
 });

@@ -2,7 +2,13 @@
 // sources have, and none for others.
 
 import { assert, assertEquals } from "@std/assert";
+import { ProxyError } from "../../src/client/proxy_error.ts";
 import { CloseCode } from "../../src/protocol/close_code.ts";
+import { ConnectionClosed, HandshakeError, ProtocolError } from "../../src/protocol/errors.ts";
+import type { ViolationCode } from "../../src/protocol/violation.ts";
+import { FlushError } from "../../src/topics/outgoing.ts";
+import { DIALLING, failed, LISTENING, lost } from "../../src/transport/network_error.ts";
+import { closeInfo } from "../support/close_info.ts";
 import { test } from "../support/test.ts";
 import { list, read, withoutComments, withoutCommentsAndStrings } from "./sources.ts";
 
@@ -129,4 +135,59 @@ test("docs/reference/errors.md has each status of a refusal or an error", () => 
     );
   const expected = sorted(found).filter((status) => !noStatuses.includes(status));
   assertEquals(names("## Statuses"), expected);
+});
+
+/** The addresses in the text of an error. */
+const namedBy = ({ message }: Error): string[] =>
+  [...message.matchAll(/errors\.md#([\w-]+)/g)].map(([, id = ""]) => id);
+
+test("the text of an error names its row of docs/reference/errors.md", () => {
+  const place = { hostname: "127.0.0.1", port: 80 };
+  const places = [place, { ...place, path: "/run/app" }, { ...place, secure: true }];
+  for (const { id, name } of rowsOf("## Codes")) {
+    const reason = { code: name, said: "" };
+    const errors = places.flatMap((place) => [
+      failed(LISTENING, place, reason),
+      failed(DIALLING, place, reason),
+    ]);
+    // Its own code has a row. That of a cause may have none.
+    const own = new HandshakeError("", { code: name });
+    assertEquals(sorted([...errors, lost(reason), own].flatMap(namedBy)), [id]);
+  }
+  for (const { id, name } of rowsOf("### Violations")) {
+    assertEquals(namedBy(new ProtocolError(1002, "", name as ViolationCode)), [id]);
+  }
+  for (const { id, name } of rowsOf("### Close codes")) {
+    // These are no mistakes, or the application's.
+    const isPlain = ["1000", "1001", "1005"].includes(name) || name.includes(" to ");
+    for (const final of [true, false]) {
+      const status = { code: parseInt(name), reason: "" };
+      const info = closeInfo({ ...status, final, received: status });
+      assertEquals(namedBy(new ConnectionClosed(info)), isPlain ? [] : [id]);
+    }
+  }
+  const cause = Object.assign(new Error("down"), { code: "EHOSTDOWN" });
+  assertEquals(namedBy(new HandshakeError("", { cause })), ["handshakeerror"]);
+  assertEquals(namedBy(new ProxyError("", { cause })), ["proxyerror"]);
+  assertEquals(namedBy(new ProxyError("")), ["eproxy"]);
+  assertEquals(namedBy(new FlushError(1, undefined)), ["flusherror"]);
+});
+
+test("the text of an error names one row only: that of its cause", () => {
+  const reason = { code: "ECONNRESET", said: "" };
+  const cause = lost(reason);
+  assertEquals(cause.message, "The peer reset the connection (ECONNRESET, errors.md#econnreset)");
+  const info = closeInfo({ code: 1006, wasClean: false, cause });
+  assertEquals(namedBy(new ConnectionClosed(info)), ["econnreset"]);
+  assertEquals(namedBy(new ProxyError(`No: ${cause.message}`, { cause })), ["econnreset"]);
+});
+
+test("docs/reference/errors.md has each row that the sources name", () => {
+  const ids = headings.flatMap(([heading]) => rowsOf(heading).map(({ id }) => id));
+  const found = sources.flatMap(({ code }) => {
+    const calls = code.matchAll(/\b(?:withRow|addressOf)\((?:[^;]*?,)?\s*"(\w+)",?\s*\)/g);
+    return [...calls].map(([, row = ""]) => row.toLowerCase());
+  });
+  assert(found.length >= 3, `${found}`);
+  assertEquals(found.filter((id) => !ids.includes(id)), []);
 });

@@ -16,6 +16,7 @@ import { connect as dial, type Socket } from "node:net";
 import process from "node:process";
 import { familyOf, interleave } from "../../src/transport/addresses.ts";
 import { settled } from "../support/connections.ts";
+import { withoutRow } from "../support/error_rows.ts";
 import { run } from "../support/process.ts";
 import { test } from "../support/test.ts";
 
@@ -46,7 +47,7 @@ async function ask(port: number, secure: boolean, options: ConnectOptions): Prom
 
 async function codeOf(attempt: () => Promise<unknown>): Promise<readonly [unknown, string]> {
   const error = await assertRejects(attempt, Error);
-  return [(error as { code?: unknown }).code, error.message];
+  return [(error as { code?: unknown }).code, withoutRow(error.message)];
 }
 
 /** Listens on 127.0.0.2 and never accepts: `node -e`, which says its port and then stands still. */
