@@ -1,7 +1,7 @@
 // `npm test`: everything that must hold, in one command.
 //
 // 1. It goes on to the end whatever fails, and shows what a step printed only if that step failed
-//    (or with --verbose), all of it at once.
+//    (or with --verbose), all of it at once. The counts of code blocks are always shown.
 // 2. The last line is "N passed, N failed, N skipped": the tests of the three runtimes, and one for
 //    each step that is not a test run.
 // 3. No step may reach a network. Tests find `@std/*` through test/support/import_map.json.
@@ -108,6 +108,7 @@ async function runStep(step) {
   console.log(`== ${step.name} ${passed ? "ok" : "FAILED"} (${seconds(since)}${tests})`);
   if (!passed) failures.push(step.name);
   if (!passed || options.verbose) console.log(`\n${output.trimEnd()}\n`);
+  else if (step.shows?.test(output)) console.log(step.shows.exec(output)[0]);
   Object.assign(total, sum([total, counts]));
 }
 

@@ -20,6 +20,7 @@ import { root } from "./setup.mjs";
  * @property {string} [runtime] Whose tests it runs.
  * @property {string} [report] Where the runner writes its report.
  * @property {Function} [read] Reads that.
+ * @property {RegExp} [shows] What of its output is shown also when it succeeds.
  */
 
 /**
@@ -69,6 +70,7 @@ export function stepsIn(scratch) {
       runtime: "Node",
       report: reports.structure,
       read: readVitest,
+      shows: /Code blocks: .*(?:\n +\d.*)*/,
       commands: [["vitest", "run", "test/structure", ...vitestReport(reports.structure)]],
     },
     { name: "lint", stage: 1, commands: [["deno", "lint"]] },

@@ -37,7 +37,7 @@ export interface Option {
   readonly name: string;
   /** Whether it may be left out. */
   readonly optional: boolean;
-  /** The first sentence of its docstring. */
+  /** The first sentence of its docstring, and the version that it came with, if not the first. */
   readonly meaning: string;
   /** What it is when it is left out, if the docstring says so. */
   readonly default: string | undefined;
@@ -288,28 +288,42 @@ const CALLS: Readonly<Record<string, Table>> = {
 export function optionsOf({ declared, table }: Section): Option[] {
   const options: Option[] = [];
   for (const [file, type] of declared) {
-    const code = read(file);
-    const start = code.search(new RegExp(`^export interface ${type}\\b`, "m"));
-    if (start < 0) throw new Error(`Expected ${type} in ${file}`);
-    const body = code.slice(start, code.indexOf("\n}\n", start));
-    const members = /^ {2}\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}readonly (\w+)(\?)?: (.*)/gm;
-    for (const [, doc = "", name = "", mark, value = ""] of body.matchAll(members)) {
-      if (!Object.hasOwn(table, name) || value.startsWith("never")) continue;
-      if (options.some((option) => option.name === name)) continue;
-      options.push({ name, optional: mark !== undefined, ...readDoc(doc) });
+    for (const option of membersOf(read(file), type)) {
+      if (!Object.hasOwn(table, option.name)) continue;
+      if (options.some(({ name }) => name === option.name)) continue;
+      options.push(option);
     }
   }
   return options;
 }
 
+/** What an interface declares, without what another type forbids by "never". */
+export function membersOf(code: string, type: string): Option[] {
+  const start = code.search(new RegExp(`^export interface ${type}\\b`, "m"));
+  if (start < 0) throw new Error(`Expected the interface ${type}`);
+  const body = code.slice(start, code.indexOf("\n}\n", start));
+  const members = /^ {2}\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}readonly (\w+)(\?)?: (.*)/gm;
+  return [...body.matchAll(members)]
+    .filter(([, , , , value = ""]) => !value.startsWith("never"))
+    .map(([, doc = "", name = "", mark]) => ({
+      name,
+      optional: mark !== undefined,
+      ...readDoc(doc),
+    }));
+}
+
 function readDoc(doc: string): Pick<Option, "meaning" | "default"> {
-  const text = doc.replace(/^ *\* ?/gm, "").replace(/\{@linkcode (\w+)\}/g, "`$1`");
+  const all = doc.replace(/^ *\* ?/gm, "").replace(/\{@linkcode (\w+)\}/g, "`$1`");
+  const [, since] = /^@since (\S+)/m.exec(all) ?? [];
+  // The tags stand behind the text.
+  const text = all.replace(/^@\w+ [^]*/m, "");
   const paragraph = text.trim().split("\n\n")[0]!.replace(/\s+/g, " ");
   const [, value] = /Default: (`[^`]+`|"[^"]*"|[^.,]+(?:[.,]\S[^.,]*)*)/.exec(
     text.replace(/\s+/g, " "),
   ) ?? [];
   const [meaning = ""] = /^.*?\.(?= [A-Z`"]|$)/.exec(paragraph) ?? [];
-  return { meaning: meaning.replace(/ Default: .*$/, ""), default: value?.trim() };
+  const mark = since === undefined ? "" : ` Since ${since}.`;
+  return { meaning: meaning.replace(/ Default: .*$/, "") + mark, default: value?.trim() };
 }
 
 /** The whole page. */
@@ -329,7 +343,8 @@ const HEAD = `# Options
 
 All options of all calls: what each takes, its default and its meaning. The docstring of an option
 says more. A name that is unknown is refused, and so is a value of the wrong kind; \`undefined\`
-counts as absent. A number without an upper end may be \`Infinity\`, for no limit.`;
+counts as absent. A number without an upper end may be \`Infinity\`, for no limit. An option is in
+version 0.1.0, unless its meaning names a later one.`;
 
 function formatTable(section: Section): string {
   const { table, group, calls, required = "required" } = section;

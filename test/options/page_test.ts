@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { read } from "../structure/sources.ts";
 import { test } from "../support/test.ts";
-import { formatPage, optionsOf, sections } from "./page.ts";
+import { formatPage, membersOf, optionsOf, sections } from "./page.ts";
 
 test("docs/reference/options.md is what npm run docs:options writes", () => {
   assertEquals(read("docs/reference/options.md"), formatPage());
@@ -51,4 +51,48 @@ test("a docstring of an option has the default that the code has", () => {
       assertEquals(`${name}: ${option?.default}`, `${name}: ${expected}`);
     }
   }
+});
+
+test("an option that is a number says which numbers it takes", () => {
+  for (const { title, table } of sections) {
+    for (const [name, { expected }] of Object.entries(table)) {
+      if (!/^(?:a (?:whole )?number|milliseconds)\b/.test(expected)) continue;
+      assert(/\d+ or more|from \d+ to \d+/.test(expected), `${title}: ${name}: ${expected}`);
+    }
+  }
+});
+
+test("an option says the version that it came with, if its docstring has @since", () => {
+  const code = `
+export interface MadeUpOptions {
+  /**
+   * How often it is made up. More is said here. Default: 2.
+   *
+   * @since 0.2.0
+   */
+  readonly often?: number;
+  /**
+   * Whether it is new.
+   * @since 1.0.0
+   */
+  readonly fresh: boolean;
+  /** What was there before. */
+  readonly old: boolean;
+}
+`;
+  assertEquals(membersOf(code, "MadeUpOptions"), [
+    {
+      name: "often",
+      optional: true,
+      meaning: "How often it is made up. Since 0.2.0.",
+      default: "2",
+    },
+    {
+      name: "fresh",
+      optional: false,
+      meaning: "Whether it is new. Since 1.0.0.",
+      default: undefined,
+    },
+    { name: "old", optional: false, meaning: "What was there before.", default: undefined },
+  ]);
 });
