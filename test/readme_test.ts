@@ -10,7 +10,7 @@
 //
 // Pages are found by themselves. A block that another test runs is one that it takes by
 // `takeBlocks()`, as test/interop/deploy_page_test.ts does; other languages are checked by
-// test/structure/code_blocks_test.ts, which also counts; the types of all samples are checked by
+// test/structure/code_blocks_test.ts, which also counts; the types of the samples are checked by
 // test/sample_types_test.ts. What can neither be run nor checked says why, in a comment before it:
 // <!-- not run: a diagram -->
 
