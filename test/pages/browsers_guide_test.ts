@@ -38,4 +38,4 @@ test("the page of the guide on browsers is bundled, served and connected", async
       await child.stop("SIGKILL");
     }
   });
-}, { skip });
+}, { skip, timeout: 120_000 });
