@@ -8,7 +8,7 @@ import type { Peer } from "crossws";
 import { once } from "node:events";
 import http from "node:http";
 import type net from "node:net";
-import { type ServerOptions, WebSocket as Ws, WebSocketServer } from "ws";
+import { WebSocket as Ws, WebSocketServer } from "ws";
 import { RawPeer } from "../../support/raw.ts";
 import { cellsOf, messageOf, opened, sendFrame, takeText } from "./cell.ts";
 
@@ -345,8 +345,9 @@ cell(["Round-trip time", "Hooks for Ping and Pong"], "partly", async () => {
 });
 
 cell("Automatic Pongs can be switched off", "partly", async () => {
+  const serverOptions = { noServer: true, autoPong: false }; // of `ws`
   await using pair = await rawPair({
-    serverOptions: { autoPong: false } as ServerOptions, // of `ws`
+    serverOptions,
     hooks: { message: (peer) => void peer.send("text") },
   });
   sendFrame(pair.raw, 9, "ping");
