@@ -1,6 +1,7 @@
 // How a connection ends: which end was first, which Close frames were exchanged, what went wrong
 // (RFC 6455 section 7.1).
 
+import { withoutRow } from "../util/error_row.ts";
 import {
   CloseCode,
   type CloseStatus,
@@ -104,7 +105,7 @@ export class CloseState {
     const cause = this.cause ?? (this.agreed ? undefined : this.#dropped);
     const broken = cause instanceof ProtocolError ? cause : undefined;
     const { code, reason } = received ?? this.#failure ??
-      (broken && { code: broken.code, reason: broken.message }) ??
+      (broken && { code: broken.code, reason: withoutRow(broken.message) }) ??
       { code: CloseCode.abnormal, reason: "" };
     const wasClean = this.agreed && cause === undefined;
     return {

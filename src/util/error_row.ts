@@ -20,3 +20,13 @@ export function addressOf(row: string): string {
 export function withRow(message: string, row: string): string {
   return message.includes(addressOf("")) ? message : `${message} (${addressOf(row)})`;
 }
+
+/**
+ * A message as it was before `withRow()`.
+ *
+ * @param message The message.
+ * @returns The message without its address.
+ */
+export function withoutRow(message: string): string {
+  return message.split(` (${addressOf("")}`, 1)[0]!;
+}

@@ -263,7 +263,7 @@ test("7.1.7 a failed connection says why in its Close frame and in its info", ()
     const info = protocol.end(new Error("ECONNRESET"));
     assert(info.cause instanceof ProtocolError && info.cause.code === 1002);
     const status = "1002:Reserved opcode";
-    const cause = "(ProtocolError: Reserved opcode)";
+    const cause = "(ProtocolError: Reserved opcode (errors.md#violation-reserved-opcode))";
     assertEquals(summary(info), `${status} unclean local sent ${status} received - ${cause}`);
   }
 });
