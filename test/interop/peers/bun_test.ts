@@ -455,6 +455,15 @@ cell("Size of a message, judged before it is stored", "yes", async () => {
   assertEquals((await raw.peer.takeClose()).code, 1009);
 });
 
+cell("Size and count of a request's fields", "partly", async () => {
+  await using served = serve();
+  for (const fields of [`X: ${"x".repeat(20_000)}\r\n`, "X: y\r\n".repeat(250)]) {
+    await using peer = await RawPeer.dial(served.port);
+    peer.send(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+    assertEquals((await peer.takeResponse()).status, 431);
+  }
+});
+
 cell(
   ["Number of fragments, empty ones too", "Floods of Pings and of tiny fragments"],
   "no",
@@ -479,4 +488,16 @@ cell("Several processes on one port", "yes", async () => {
   await using served = serve({ reusePort: true });
   await using other = serve({ reusePort: true, port: served.port });
   assertEquals(other.port, served.port);
+});
+
+// On servers that exist already.
+
+cell("Without WebSocket: Server-Sent Events, polling", "partly", async () => {
+  const headers = { "Content-Type": "text/event-stream" };
+  await using served = serve({
+    fetch: () => new Response(new Blob(["data: Hello\n\n"]).stream(), { headers }),
+  });
+  const response = await fetch(`http://127.0.0.1:${served.port}/`);
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  assertEquals(await response.text(), "data: Hello\n\n");
 });

@@ -372,6 +372,15 @@ cell(["Hooks for Ping and Pong", "Round-trip time"], "no", async () => {
 
 // Limits and security.
 
+cell("Size and count of a request's fields", "partly", async () => {
+  await using served = serve(() => new Response("page"));
+  for (const fields of [`X: ${"x".repeat(1_000_000)}\r\n`, "X: y\r\n".repeat(150)]) {
+    await using peer = await RawPeer.dial(served.port);
+    peer.send(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+    assertEquals((await peer.takeResponse()).status, 400);
+  }
+});
+
 cell(
   ["Number of fragments, empty ones too", "Floods of Pings and of tiny fragments"],
   "no",
@@ -421,4 +430,14 @@ cell("`node:http`, `node:https`, beside other upgrade listeners", "yes", async (
   await end(ws);
   await assertRejects(() => opened(new Client(`ws://127.0.0.1:${port}/other`)));
   server.close();
+});
+
+cell("Without WebSocket: Server-Sent Events, polling", "partly", async () => {
+  const headers = { "Content-Type": "text/event-stream" };
+  await using served = serve(() =>
+    new Response(new Blob(["data: Hello\n\n"]).stream(), { headers })
+  );
+  const response = await fetch(`http://127.0.0.1:${served.port}/`);
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  assertEquals(await response.text(), "data: Hello\n\n");
 });
