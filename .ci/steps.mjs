@@ -62,6 +62,15 @@ export function stepsIn(scratch) {
       stage: 1,
       commands: entryPoints.map((entry) => ["deno", "doc", "--lint", "--no-npm", entry]),
     },
+    {
+      // What `npm run docs` runs. test/pages/site_test.ts looks at what it has built.
+      name: "site",
+      stage: 1,
+      commands: [
+        ["typedoc", "--options", "docs/.vitepress/typedoc.json"],
+        ["vitepress", "build", "docs"],
+      ],
+    },
     // The layer rule and what else the sources promise about themselves: named on its own because
     // it is the first thing to look at when it breaks. The tests on Node leave it out.
     {

@@ -17,6 +17,10 @@ import { slug } from "./slug.ts";
 /** The file of an entry point, for the programs that a page runs. */
 const core: string = tsconfig.compilerOptions.paths["@sansocket/ws/core"][0]!;
 
+/** Pages of wide tables, or of files. */
+const wide =
+  /^(?:comparison.*|conformance|interop|migrating|performance|reference\/(?:errors|options)\.|source\/)/;
+
 /** Renders a page for the index of the search, which needs no colours. */
 function renderForSearch(text: string, env: unknown, md: MarkdownRenderer): string {
   const { highlight } = md.options;
@@ -39,16 +43,22 @@ export default defineConfig({
   title: "sansocket",
   description: metadata.description,
   lang: "en",
-  // The repository's folder, with the pages outside of docs/.
+  // The repository's folder, for the pages outside of docs/.
   srcDir: "..",
-  srcExclude: ["README.md", "{bench,coverage,examples,runtimes,src,test}/**"],
+  srcExclude: ["{bench,coverage,examples,runtimes,src,test}/**"],
   rewrites: (path) => path.replace(/^docs\//, ""),
   cacheDir: fileURLToPath(new URL("../../.cache/vitepress", import.meta.url)),
   head: [["link", { rel: "icon", href: `data:image/svg+xml,${encodeURIComponent(icon)}` }]],
   markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     anchor: { slugify: slug },
     languageAlias: { caddy: "nginx", haproxy: "nginx", mjs: "js" },
     config: (md) => md.use(rewriteLinks),
+  },
+  transformPageData(page) {
+    if (!wide.test(page.relativePath)) return;
+    page.frontmatter.aside = false;
+    page.frontmatter.pageClass = "wide";
   },
   themeConfig: {
     outline: [2, 3],
@@ -68,6 +78,7 @@ export default defineConfig({
     plugins: [
       llms({
         injectLLMHint: false,
+        excludeIndexPage: false,
         ignoreFiles: ["docs/{source,reference/api}/**"],
         // Without what leads into a page, which would be listed again.
         sidebar: groups.map((group) => ({

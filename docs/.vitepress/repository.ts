@@ -1,7 +1,6 @@
 // Which files of the repository the site shows, and the address of each.
 //
-// 1. A page is a Markdown file in docs/, or one of those beside README.md. README.md itself has its
-//    place taken by docs/index.md.
+// 1. A page is a Markdown file in docs/, or one of those beside it.
 // 2. Any other file or folder that a page links to has a page with its text, or its list of files,
 //    below /source/. So the site needs no other host to show a test or an example.
 
@@ -17,6 +16,7 @@ export const topPages: readonly string[] = [
   "ARCHITECTURE.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
+  "README.md",
   "SECURITY.md",
 ];
 
@@ -54,8 +54,7 @@ function targetOf(page: string, href: string): Target | undefined {
 }
 
 function isPage({ path }: Target): boolean {
-  const inDocs = path.startsWith("docs/") && path.endsWith(".md");
-  return inDocs || path === "README.md" || topPages.includes(path);
+  return (path.startsWith("docs/") && path.endsWith(".md")) || topPages.includes(path);
 }
 
 /**
@@ -69,7 +68,6 @@ export function addressOf(page: string, href: string): string | undefined {
   const target = targetOf(page, href);
   if (target === undefined) return undefined;
   const { path, hash } = target;
-  if (path === "README.md") return `/${hash}`;
   return (isPage(target) ? `/${path.replace(/^docs\//, "")}` : sourceAddress(path)) + hash;
 }
 

@@ -21,6 +21,7 @@ export const groups: readonly Group[] = [
   {
     text: "Learn",
     items: [
+      { text: "In five minutes", link: "/README" },
       { text: "The first server", link: "/learn/first-server" },
       { text: "The first client", link: "/learn/first-client" },
       { text: "A chat in 12 steps", link: "/learn/chat" },
@@ -91,6 +92,7 @@ export const groups: readonly Group[] = [
     text: "The project",
     items: [
       { text: "Comparison", link: "/comparison" },
+      { text: "Proofs of the comparison", link: "/comparison-proofs" },
       { text: "Conformance", link: "/conformance" },
       { text: "Interoperability", link: "/interop" },
       { text: "Performance", link: "/performance" },

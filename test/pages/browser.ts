@@ -1,10 +1,13 @@
 // The browser in which pages are tested.
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import process from "node:process";
 import type { Browser, Page } from "playwright-core";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { chromiumArgs, chromiumPath } from "../support/chromium.ts";
+import { serveSite } from "../support/site.ts";
 import { runtime } from "../support/test.ts";
 
 /** Why pages are not tested here, if they are not. */
@@ -63,6 +66,36 @@ export async function fitsItsScreen(page: Page): Promise<void> {
     return { width, height };
   });
   assertEquals(size, page.viewportSize() ?? undefined);
+}
+
+/** Opens the site in a browser, and checks that its pages have reported no error. */
+export async function withSite(
+  body: (browser: Browser, url: string, errors: string[]) => Promise<void>,
+): Promise<void> {
+  await using server = await serveSite();
+  const browser = await launch();
+  const errors: string[] = [];
+  try {
+    await body(browser, server.url, errors);
+    assertEquals(errors, []);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** What axe-core finds on a page against WCAG 2.2, levels A and AA. */
+export async function violations(page: Page): Promise<unknown[]> {
+  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+  await page.evaluate(readFileSync(axe, "utf8"));
+  return await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(what: Document, how: object): Promise<{ violations: Violation[] }> };
+    };
+    type Violation = { id: string; nodes: { html: string; failureSummary: string }[] };
+    const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    const found = await axe.run(document, { runOnly });
+    return found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.failureSummary)]);
+  });
 }
 
 /** Options of a screenshot that is kept in the folder that SCREENSHOTS names. */

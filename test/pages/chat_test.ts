@@ -7,13 +7,11 @@
 // 5. chat_page_test.ts has what needs no real keys and screens, in Firefox as well.
 
 import { assert, assertEquals } from "@std/assert";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { runtimeNames, start } from "../support/process.ts";
 import type { Child, RuntimeName } from "../support/process.ts";
 import { test } from "../support/test.ts";
-import { fitsItsScreen, launch, openPage, picture, shows, skip } from "./browser.ts";
+import { fitsItsScreen, launch, openPage, picture, shows, skip, violations } from "./browser.ts";
 
 for (const name of runtimeNames) {
   test(`chat page with a ${name} server works`, () => withBrowser(name, chat), {
@@ -197,7 +195,6 @@ async function reloaded({ open, stop, restart, errors }: Visit): Promise<void> {
 }
 
 async function accessible({ open, errors }: Visit): Promise<void> {
-  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   const talker = await open();
   await shows(talker, "#status.connected", "Connected");
   for (const text of ["Hello", "See https://example.org/", "שלום"]) {
@@ -218,28 +215,16 @@ async function accessible({ open, errors }: Visit): Promise<void> {
       await shows(page, "#text-error", "1001 characters");
       await shows(page, "#name-error", "31 characters");
       await page.screenshot(picture(`chat-${phone ? "phone" : "wide"}-${dark ? "dark" : "light"}`));
-      await page.evaluate(axe);
-      assertEquals(await page.evaluate(violations), []);
+      assertEquals(await violations(page), []);
       assertEquals(await page.evaluate(faint), []);
       // A screen of 1280 by 1024 at 400%.
       await page.setViewportSize({ width: 320, height: 256 });
       assertEquals(await page.evaluate(overlapping), []);
-      assertEquals(await page.evaluate(violations), []);
+      assertEquals(await violations(page), []);
       await page.context().close();
     }
   }
   assertEquals(errors, []);
-}
-
-/** What axe-core finds against WCAG 2.2, levels A and AA. In the page. */
-async function violations(): Promise<unknown[]> {
-  const { axe } = globalThis as unknown as {
-    axe: { run(what: Document, how: object): Promise<{ violations: Violation[] }> };
-  };
-  type Violation = { id: string; nodes: { html: string; failureSummary: string }[] };
-  const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-  const found = await axe.run(document, { runOnly });
-  return found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.failureSummary)]);
 }
 
 /** The texts with a contrast below 4.5:1. In the page: axe-core leaves many of them open. */

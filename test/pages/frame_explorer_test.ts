@@ -1,109 +1,82 @@
 // The frame explorer of docs/learn/protocol.md in Chromium, with the core of the library in it.
 
 import { assert, assertEquals } from "@std/assert";
-import { serve, serveFiles } from "@sansocket/ws";
-import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { blocksOf } from "../support/code_blocks.ts";
-import { root } from "../support/process.ts";
-import { withSite } from "../support/site.ts";
 import { test } from "../support/test.ts";
-import { launch, openPage, picture, shows, skip } from "./browser.ts";
-
-/** The colours of texts and what is behind them, with a contrast below 4.5 to 1. */
-async function faultsOfAxe(page: Page): Promise<unknown> {
-  const source = readFileSync(join(root, "node_modules/axe-core/axe.min.js"), "utf8");
-  await page.evaluate(source);
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(where: string): Promise<{ violations: { id: string; nodes: unknown[] }[] }> };
-    };
-    const { violations } = await axe.run(".frame-explorer");
-    return violations.map(({ id, nodes }) => `${id}: ${JSON.stringify(nodes)}`);
-  });
-}
+import { launch, openPage, picture, shows, skip, violations, withSite } from "./browser.ts";
 
 test(
   "the frame explorer shows the fields of octets, and what is wrong with them",
   () =>
-    withSite(["learn/protocol.md"], async (folder) => {
-      await using server = await serve({ port: 0, routes: { "/*": serveFiles(folder) } });
-      const url = new URL("/learn/protocol.html", server.url).href;
-      const browser = await launch();
-      try {
-        const errors: string[] = [];
-        const page = await openPage(browser, url, errors);
-        const field = (name: string) =>
-          page.locator(".frame-explorer tr").filter({ hasText: new RegExp(`^${name}`) }).first();
-        const verdict = ".frame-explorer .verdict";
-        const octets = page.getByLabel("Octets in hexadecimal");
-        await shows(page, verdict, "7 octets, 1 frame, nothing wrong");
+    withSite(async (browser, site, errors) => {
+      const url = new URL("/learn/protocol.html", site).href;
+      const page = await openPage(browser, url, errors);
+      const field = (name: string) =>
+        page.locator(".frame-explorer tr").filter({ hasText: new RegExp(`^${name}`) }).first();
+      const verdict = ".frame-explorer .verdict";
+      const octets = page.getByLabel("Octets in hexadecimal");
+      await shows(page, verdict, "7 octets, 1 frame, nothing wrong");
 
-        await octets.fill("818537fa213d7f9f4d5158");
-        await shows(page, verdict, "masked-frame");
-        await shows(page, verdict, "Masked frame from a server");
-        await page.getByRole("radio", { name: "a client" }).check();
-        await shows(page, verdict, "11 octets, 1 frame, nothing wrong");
-        assertEquals(
-          (await field("Masking key").innerText()).split(/\s*\t\s*/),
-          ["Masking key", "00110111 11111010 00100001 00111101", "37 fa 21 3d"],
+      await octets.fill("818537fa213d7f9f4d5158");
+      await shows(page, verdict, "masked-frame");
+      await shows(page, verdict, "Masked frame from a server");
+      await page.getByRole("radio", { name: "a client" }).check();
+      await shows(page, verdict, "11 octets, 1 frame, nothing wrong");
+      assertEquals(
+        (await field("Masking key").innerText()).split(/\s*\t\s*/),
+        ["Masking key", "00110111 11111010 00100001 00111101", "37 fa 21 3d"],
+      );
+      assertEquals(
+        (await field("Opcode").innerText()).split(/\s*\t\s*/),
+        ["Opcode", "0001", "1: Text"],
+      );
+      await shows(page, ".frame-explorer dd", '"Hello"');
+
+      // The address has the octets: another visitor sees the same.
+      assertEquals(new URL(page.url()).hash, "#frame=c-818537fa213d7f9f4d5158");
+      const other = await openPage(browser, page.url(), errors, { dark: true });
+      await shows(other, verdict, "11 octets, 1 frame, nothing wrong");
+      assertEquals(await violations(other), []);
+
+      await page.getByLabel("Example").selectOption("Wrong: Close 1006");
+      await shows(page, verdict, "invalid-close-frame");
+      await shows(page, verdict, "Close frame with code 1006, which must not be sent");
+      assertEquals(await violations(page), []);
+      await page.getByLabel("Example").selectOption('Text "Hello", compressed (RSV1)');
+      await shows(page, ".frame-explorer caption", "Text, compressed");
+      await page.getByLabel("compression was agreed on").uncheck();
+      await shows(page, verdict, "reserved-bits");
+
+      // By the keyboard alone.
+      await page.getByRole("textbox", { name: "Text", exact: true }).focus();
+      await page.keyboard.press("Control+A");
+      await page.keyboard.type("\u00e4");
+      await page.keyboard.press("Enter");
+      assertEquals(await octets.inputValue(), "81 02 c3 a4");
+      await octets.fill("81 0");
+      await shows(page, verdict, "Expected two digits for each octet");
+      await octets.fill("81 05 48");
+      await shows(page, verdict, "4 octets of the payload have not come");
+
+      for (const dark of [false, true]) {
+        const narrow = await openPage(browser, url, errors, { phone: true, dark });
+        await narrow.setViewportSize({ width: 320, height: 640 });
+        await narrow.getByLabel("Octets in hexadecimal").fill(
+          "81 ff 00 00 00 00 00 01 00 00 37 fa 21 3d",
         );
-        assertEquals(
-          (await field("Opcode").innerText()).split(/\s*\t\s*/),
-          ["Opcode", "0001", "1: Text"],
+        await shows(narrow, ".frame-explorer caption", "Header 81 ff");
+        const explorer = narrow.locator(".frame-explorer");
+        await explorer.screenshot(picture(`frame-explorer-${dark ? "dark" : "light"}`));
+        const width = await explorer.evaluate((element) =>
+          element.scrollWidth - element.clientWidth
         );
-        await shows(page, ".frame-explorer dd", '"Hello"');
-
-        // The address has the octets: another visitor sees the same.
-        assertEquals(new URL(page.url()).hash, "#frame=c-818537fa213d7f9f4d5158");
-        const other = await openPage(browser, page.url(), errors, { dark: true });
-        await shows(other, verdict, "11 octets, 1 frame, nothing wrong");
-        assertEquals(await faultsOfAxe(other), []);
-
-        await page.getByLabel("Example").selectOption("Wrong: Close 1006");
-        await shows(page, verdict, "invalid-close-frame");
-        await shows(page, verdict, "Close frame with code 1006, which must not be sent");
-        assertEquals(await faultsOfAxe(page), []);
-        await page.getByLabel("Example").selectOption('Text "Hello", compressed (RSV1)');
-        await shows(page, ".frame-explorer caption", "Text, compressed");
-        await page.getByLabel("compression was agreed on").uncheck();
-        await shows(page, verdict, "reserved-bits");
-
-        // By the keyboard alone.
-        await page.getByRole("textbox", { name: "Text", exact: true }).focus();
-        await page.keyboard.press("Control+A");
-        await page.keyboard.type("\u00e4");
-        await page.keyboard.press("Enter");
-        assertEquals(await octets.inputValue(), "81 02 c3 a4");
-        await octets.fill("81 0");
-        await shows(page, verdict, "Expected two digits for each octet");
-        await octets.fill("81 05 48");
-        await shows(page, verdict, "4 octets of the payload have not come");
-
-        for (const dark of [false, true]) {
-          const narrow = await openPage(browser, url, errors, { phone: true, dark });
-          await narrow.setViewportSize({ width: 320, height: 640 });
-          await narrow.getByLabel("Octets in hexadecimal").fill(
-            "81 ff 00 00 00 00 00 01 00 00 37 fa 21 3d",
-          );
-          await shows(narrow, ".frame-explorer caption", "Header 81 ff");
-          const explorer = narrow.locator(".frame-explorer");
-          await explorer.screenshot(picture(`frame-explorer-${dark ? "dark" : "light"}`));
-          const width = await explorer.evaluate((element) =>
-            element.scrollWidth - element.clientWidth
-          );
-          assertEquals(width, 0);
-          const { x = 0, width: own = 0 } = await explorer.boundingBox() ?? {};
-          assert(x >= 0 && x + own <= 320, `${x} to ${x + own}`);
-        }
-        await page.locator(".frame-explorer").screenshot(picture("frame-explorer"));
-        assertEquals(errors, []);
-      } finally {
-        await browser.close();
+        assertEquals(width, 0);
+        const { x = 0, width: own = 0 } = await explorer.boundingBox() ?? {};
+        assert(x >= 0 && x + own <= 320, `${x} to ${x + own}`);
       }
+      await page.locator(".frame-explorer").screenshot(picture("frame-explorer"));
     }),
   { skip, timeout: 180_000 },
 );

@@ -68,7 +68,8 @@ interface Line {
 }
 
 const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
-  .concat(list("docs", ".md"), list("examples", ".md"));
+  .concat(list("docs", ".md"), list("examples", ".md"))
+  .filter((path) => !path.startsWith("docs/reference/api/"));
 
 /** The files of entries that are a folder or a file. */
 function files(entries: readonly string[]): string[] {

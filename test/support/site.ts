@@ -1,43 +1,26 @@
-// A site of a few pages with the theme of the documentation, built by VitePress: for tests of the
-// components, which need no reference and no search.
+// The site that `npm run docs` has built.
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { root, run } from "./process.ts";
+import { serve, serveFiles, type Server } from "@sansocket/ws";
+import { root } from "./process.ts";
+
+/** The folder of the site. */
+export const siteFolder: string = join(root, "docs/.vitepress/dist");
 
 /**
- * Builds a site.
+ * Serves the site, as any server of files would.
  *
- * @param pages The pages, from the folder docs/.
- * @param body Gets the folder with the files, which goes afterwards.
+ * @returns The server.
+ * @throws {Error} If the site is not built, or is older than one of its pages.
  */
-export async function withSite(
-  pages: readonly string[],
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  mkdirSync(join(root, ".cache"), { recursive: true });
-  const folder = mkdtempSync(join(root, ".cache", "site-"));
-  try {
-    for (const page of pages) cpSync(join(root, "docs", page), join(folder, page));
-    mkdirSync(join(folder, ".vitepress/theme"), { recursive: true });
-    writeFileSync(
-      join(folder, ".vitepress/theme/index.ts"),
-      'export { default } from "../../../../docs/.vitepress/theme/index.ts";\n',
-    );
-    const core = JSON.stringify(join(root, "src/core.ts"));
-    writeFileSync(
-      join(folder, ".vitepress/config.ts"),
-      `export default {
-  head: [["link", { rel: "icon", href: "data:," }]],
-  ignoreDeadLinks: true,
-  vite: { resolve: { alias: { "@sansocket/ws/core": ${core} } } },
-};
-`,
-    );
-    const build = run(["node", "node_modules/vitepress/bin/vitepress.js", "build", folder]);
-    if (await build.exit !== 0) throw new Error(build.output());
-    await body(join(folder, ".vitepress/dist"));
-  } finally {
-    rmSync(folder, { recursive: true });
+export async function serveSite(): Promise<Server> {
+  const built = statSync(join(siteFolder, "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const changed = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".md") && !/^(?:reference.api|\.vitepress)/.test(path))
+    .filter((path) => statSync(join(root, "docs", path)).mtimeMs > built);
+  if (changed.length > 0) {
+    throw new Error(`Build the site by "npm run docs": it is older than ${changed.join(", ")}`);
   }
+  return await serve({ port: 0, routes: { "/*": serveFiles(siteFolder) } });
 }

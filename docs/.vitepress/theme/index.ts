@@ -1,6 +1,7 @@
 import DefaultTheme from "vitepress/theme";
 import type { Theme } from "vitepress";
 import FrameExplorer from "./components/FrameExplorer.vue";
+import "./custom.css";
 
 export default {
   extends: DefaultTheme,

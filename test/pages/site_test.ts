@@ -1,0 +1,165 @@
+// The site of the documentation, as `npm run docs` has built it.
+//
+// 1. What its pages link to is there, to the heading, and they load nothing from another host.
+// 2. Some of its pages, one of each kind, are looked at in Chromium: without a violation of WCAG 2.2, and
+//    within the screen of a phone.
+// 3. SCREENSHOTS=folder keeps pictures of these pages.
+
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { groups } from "../../docs/.vitepress/sidebar.ts";
+import { writtenPages } from "../../docs/.vitepress/repository.ts";
+import jsr from "../../jsr.json" with { type: "json" };
+import { serveSite, siteFolder } from "../support/site.ts";
+import { runtime, test } from "../support/test.ts";
+import { openPage, picture, shows, skip, violations, withSite } from "./browser.ts";
+
+/** A page of each kind: home, text, a table, the reference, the text of a file. */
+const kinds: Readonly<Record<string, string>> = {
+  home: "/",
+  text: "/learn/protocol.html",
+  table: "/comparison.html",
+  reference: "/reference/api/@sansocket/ws/functions/serve.html",
+  source: "/source/examples/echo_ts.html",
+};
+
+const needsBuild = runtime !== "node" && "the site is built once, and read on Node";
+
+test("site: every link leads to a page that is there, and to its heading", async () => {
+  await using _server = await serveSite();
+  const pages = htmlFiles();
+  const anchors = new Map(pages.map((page) => [page, idsOf(page)]));
+  const dead: string[] = [];
+  for (const page of pages) {
+    for (const href of linksOf(page)) {
+      const [path = "", hash = ""] = href.split("#");
+      const target = path === "" ? page : fileOf(posix.join("/", posix.dirname(page), path), path);
+      const ids = anchors.get(target);
+      const there = ids !== undefined
+        ? hash === "" || ids.has(decodeURIComponent(hash))
+        : existsSync(join(siteFolder, target));
+      if (!there) dead.push(`${page}: ${href}`);
+    }
+  }
+  assertGreater(pages.length, 100);
+  assertEquals([...new Set(dead)], []);
+}, { skip: needsBuild });
+
+test("site: the sidebar has each page that people write, and no other", () => {
+  const listed = groups.flatMap(({ items }) => items.map(({ link }) => link.split("#")[0]));
+  const written = writtenPages()
+    .map((page) => page.replace(/^docs|\.md$/g, "").replace(/^(?!\/)/, "/"))
+    .filter((page) => page !== "/index");
+  assertEquals([...new Set(listed)].sort(), [...written, "/reference/api/"].sort());
+}, { skip: needsBuild });
+
+test("site: each page is there as Markdown too, and llms.txt lists it", async () => {
+  await using server = await serveSite();
+  const list = await (await fetch(new URL("/llms.txt", server.url))).text();
+  const pages = writtenPages().map((page) => page.replace(/^docs\//, ""));
+  const missing = pages.filter((page) => !list.includes(`(/${page})`));
+  assertEquals(missing, []);
+  for (const page of pages) {
+    const response = await fetch(new URL(page, server.url));
+    assertEquals([page, response.status], [page, 200]);
+    assert((await response.text()).length > 100, page);
+  }
+}, { skip: needsBuild });
+
+test("site: the reference has each entry point", () => {
+  const entries = Object.keys(jsr.exports).map((name) => `@sansocket/ws${name.slice(1)}`);
+  const missing = entries.filter((entry) =>
+    !existsSync(join(siteFolder, "reference/api", entry, "index.html"))
+  );
+  assertEquals(missing, []);
+}, { skip: needsBuild });
+
+for (const [kind, path] of Object.entries(kinds)) {
+  test(
+    `site: the page of kind ${kind} is accessible in both themes, and fits two screens`,
+    () =>
+      withSite(async (browser, url, errors) => {
+        for (const phone of [false, true]) {
+          for (const dark of [false, true]) {
+            const page = await openPage(browser, new URL(path, url).href, errors, { phone, dark });
+            await page.screenshot(
+              picture(`site-${kind}-${phone ? "phone" : "wide"}-${dark ? "dark" : "light"}`),
+            );
+            const width = await page.evaluate(() => document.documentElement.scrollWidth);
+            assertEquals(width, page.viewportSize()?.width);
+            assertEquals(await violations(page), []);
+            await page.context().close();
+          }
+        }
+      }),
+    { skip, timeout: 120_000 },
+  );
+}
+
+test(
+  "site: the search finds a page by its words, and asks no other host",
+  () =>
+    withSite(async (browser, url, errors) => {
+      const page = await openPage(browser, url, errors);
+      const foreign: string[] = [];
+      page.on("request", (request) => {
+        if (!request.url().startsWith(url) && !request.url().startsWith("data:")) {
+          foreign.push(request.url());
+        }
+      });
+      // Its program is at work once it has taken over what the server sent.
+      await page.waitForFunction(() => "__vue_app__" in document.querySelector("#app")!);
+      await page.keyboard.press("Control+k");
+      await page.locator(".VPLocalSearchBox input").fill("slow reader backpressure");
+      await shows(page, ".VPLocalSearchBox .result", "Backpressure");
+      await page.keyboard.press("Enter");
+      await shows(page, "h1", /\w/);
+      assertEquals(foreign, []);
+    }),
+  { skip, timeout: 120_000 },
+);
+
+/** The pages of the site, as paths in its folder. */
+function htmlFiles(): string[] {
+  return readdirSync(siteFolder, { recursive: true, encoding: "utf8" })
+    .map((path) => `/${path.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(".html"));
+}
+
+function html(page: string): string {
+  return readFileSync(siteFolder + page, "utf8");
+}
+
+/** The names that an address may have behind its `#`. */
+function idsOf(page: string): Set<string> {
+  return new Set(
+    [...html(page).matchAll(/\sid="([^"]+)"/g)].map(([, id = ""]) => decodeEntities(id)),
+  );
+}
+
+/** What a page links to and what it loads, without what is on other hosts. */
+function linksOf(page: string): string[] {
+  const found: string[] = [];
+  for (
+    const [, tag, name, link = ""] of html(page).matchAll(/<(\w+)\b[^>]*?\s(href|src)="([^"]*)"/g)
+  ) {
+    if (/^(?:https?|data|mailto):/.test(link)) {
+      assert(tag === "a" || link.startsWith("data:"), `${page} loads ${name} ${link}`);
+    } else if (link !== "") {
+      found.push(decodeEntities(link));
+    }
+  }
+  return found;
+}
+
+/** The file that a server of files would send. */
+function fileOf(resolved: string, path: string): string {
+  const file = decodeURIComponent(path.startsWith("/") ? path : resolved);
+  if (file.endsWith("/")) return `${file}index.html`;
+  return /\.\w+$/.test(file) ? file : `${file}.html`;
+}
+
+function decodeEntities(text: string): string {
+  return text.replaceAll("&amp;", "&").replaceAll("&quot;", '"').replaceAll("&#39;", "'");
+}
