@@ -8,15 +8,6 @@ import { type Block, blocksOf, isSample, pages } from "./support/code_blocks.ts"
 import { root } from "./support/process.ts";
 import { runtime, test } from "./support/test.ts";
 
-/** Pages with samples that are JavaScript by their types: such a message may also be bytes. */
-const loose: readonly string[] = [
-  "docs/guides/client.md",
-  "docs/guides/proxies.md",
-  "docs/guides/scaling.md",
-  "docs/guides/topics.md",
-  "docs/learn/protocol.md",
-];
-
 const samples = pages.flatMap((page) => blocksOf(page)).filter((block) =>
   isSample(block) && block.language === "ts" && !/deno|bun/.test(block.kind)
 );
@@ -50,10 +41,8 @@ test("samples of the pages have the types that they need", async () => {
       .map(({ start = 0, messageText }) => {
         const within = source?.getLineAndCharacterOfPosition(start).line ?? 0;
         const text = ts.flattenDiagnosticMessageText(messageText, " ");
-        return { page, place: `${page}:${line + within + 1} ${text}` };
+        return `${page}:${line + within + 1} ${text}`;
       });
   });
-  assertEquals(found.filter(({ page }) => !loose.includes(page)).map(({ place }) => place), []);
-  // A page that no longer needs to be in the list is taken out.
-  assertEquals(loose.filter((page) => !found.some((fault) => fault.page === page)), []);
+  assertEquals(found, []);
 }, { skip: runtime !== "node" && "one compiler is enough", timeout: 180_000 });
