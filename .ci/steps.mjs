@@ -63,9 +63,11 @@ export function stepsIn(scratch) {
       commands: entryPoints.map((entry) => ["deno", "doc", "--lint", "--no-npm", entry]),
     },
     {
-      // What `npm run docs` runs. test/pages/site_test.ts looks at what it has built.
+      // What `npm run docs` runs. test/pages/site_test.ts looks at what it has built. It writes into
+      // docs/, which the structure tests read.
       name: "site",
       stage: 1,
+      after: "structure",
       commands: [
         ["typedoc", "--options", "docs/.vitepress/typedoc.json"],
         ["vitepress", "build", "docs"],

@@ -4,6 +4,7 @@
 // strings are held, which regular expressions find: exact enough for our own code.
 
 import { assertEquals, assertGreater } from "@std/assert";
+import { writtenPages } from "../../docs/.vitepress/repository.ts";
 import { test } from "../support/test.ts";
 import { list, read } from "./sources.ts";
 
@@ -67,9 +68,7 @@ interface Line {
   readonly text: string;
 }
 
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
-  .concat(list("docs", ".md"), list("examples", ".md"))
-  .filter((path) => !path.startsWith("docs/reference/api/"));
+const pages = [...writtenPages(), ...list("examples", ".md")];
 
 /** The files of entries that are a folder or a file. */
 function files(entries: readonly string[]): string[] {

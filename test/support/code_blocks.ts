@@ -7,6 +7,7 @@
 // 3. What stands behind the language of a fence is the kind of a block, as in "ts server".
 
 import { list, read } from "../structure/sources.ts";
+import { writtenPages } from "../../docs/.vitepress/repository.ts";
 
 /** One code block. */
 export interface Block {
@@ -22,16 +23,7 @@ export interface Block {
 }
 
 /** The pages, from the top level. What TypeDoc writes is no page of ours. */
-export const pages: readonly string[] = [
-  "README.md",
-  "SECURITY.md",
-  "CONTRIBUTING.md",
-  "CHANGELOG.md",
-  "ARCHITECTURE.md",
-  ...list("docs", ".md").filter((path) =>
-    !path.startsWith("docs/reference/api/") && !/\/(?:\.|node_modules\/)/.test(path)
-  ),
-];
+export const pages: readonly string[] = writtenPages();
 
 /** Languages that are checked without a test of their own: test/structure/code_blocks_test.ts. */
 export const checked: readonly string[] = ["sh", "js", "python", "json", "yaml", "http"];
