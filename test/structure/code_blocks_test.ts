@@ -62,6 +62,8 @@ test("a code block is run, or checked, or says why it is not", () => {
   console.log([`Code blocks: ${blocks.length} on ${pages.length} pages`, ...lines].join("\n"));
 });
 
+const once = runtime !== "node" && "a text is read: one runtime is enough";
+
 test("a mark of a code block stands before a code block", () => {
   const marks = pages.flatMap((page) => read(page).match(/<!-- not run: /g) ?? []);
   assertEquals(marks.length, blocks.filter(({ mark }) => mark !== undefined).length);
@@ -72,6 +74,28 @@ test("a code fence that is opened is closed", () => {
     const fences = read(page).match(/^ *(?:`{3,}|~{3,})/gm) ?? [];
     assertEquals(fences.length, 2 * blocksOf(page).length, page);
   }
+});
+
+test("a code block is one by the rules of Markdown, and none escapes", async () => {
+  // A block in a quotation, one behind the mark of a list, and one that is only indented have no
+  // kind that a test could find.
+  const { default: MarkdownIt } = await import("markdown-it");
+  const markdown = new MarkdownIt();
+  for (const page of pages) {
+    // What stands before the first heading may be the settings of the site.
+    const text = read(page).replace(/^---\n[^]*?\n---\n/, (head) => head.replace(/.+/g, ""));
+    const found = markdown.parse(text, {})
+      .filter(({ type }) => type === "fence" || type === "code_block")
+      .map(({ map, info }) => `${page}:${(map?.[0] ?? 0) + 1} ${info.trim()}`);
+    assertEquals(found, blocksOf(page).map(({ line, kind }) => `${page}:${line} ${kind}`));
+  }
+}, { skip: once });
+
+test("a code block looks up no name in an object literal, which has more names than its own", () => {
+  // `{ t0ken: "Ann" }["constructor"]` is a function: with it anyone is a user.
+  const found = blocks.filter(({ language }) => language === "ts" || language === "js")
+    .filter(({ code }) => /\}\s*\)?\[[a-z]\w*\]/.test(code));
+  assertEquals(found.map(place), []);
 });
 
 /** The blocks of a language that are checked here. */
@@ -93,7 +117,6 @@ function judge(executable: string, args: readonly string[], { code }: Block): st
   return status === 0 ? undefined : stderr || `status ${status}`;
 }
 
-const once = runtime !== "node" && "a text is read: one runtime is enough";
 const bash = findExecutable(["bash"]);
 
 test("a code block of sh has the syntax of a shell", () => {
