@@ -21,7 +21,9 @@ test(
 
       await octets.fill("818537fa213d7f9f4d5158");
       await shows(page, verdict, "masked-frame");
-      await shows(page, verdict, "Masked frame from a server");
+      await shows(page, verdict, "“Masked frame from a server”");
+      const row = await page.locator(`${verdict} a`).getAttribute("href");
+      assertEquals(row, "/reference/errors.html#violation-masked-frame");
       await page.getByRole("radio", { name: "a client" }).check();
       await shows(page, verdict, "11 octets, 1 frame, nothing wrong");
       assertEquals(
@@ -55,6 +57,10 @@ test(
       await page.keyboard.type("\u00e4");
       await page.keyboard.press("Enter");
       assertEquals(await octets.inputValue(), "81 02 c3 a4");
+      // An address that the page would not take is not shown.
+      await octets.fill("8900".repeat(1_000));
+      await shows(page, verdict, "2000 octets, 200 frames. 1,600 octets behind them are not read.");
+      assertEquals(new URL(page.url()).hash, "");
       await octets.fill("81 0");
       await shows(page, verdict, "Expected two digits for each octet");
       await octets.fill("81 05 48");

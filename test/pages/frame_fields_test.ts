@@ -27,6 +27,22 @@ test("parseHex() takes octets with and without spaces, and says what is wrong", 
   assertEquals(parseHex("81 g0"), 'Expected the digits 0 to 9 and a to f, got "g"');
 });
 
+test("parseHex() drops 0x before a number alone, and names a character as a whole", () => {
+  const expected = "Expected the digits 0 to 9 and a to f, got";
+  assertEquals(parseHex("f0xf1"), `${expected} "x"`);
+  assertEquals(parseHex("0x0x81"), `${expected} "x"`);
+  assertEquals(parseHex("8\u{1f600}"), `${expected} "\u{1f600}"`);
+  assertEquals(parseHex("\uff11\uff12"), `${expected} "\uff11"`); // digits, but not of ASCII
+});
+
+test("the frame explorer has a bound for octets and for frames", () => {
+  assertEquals(parseHex("00".repeat(100_001)), "Expected at most 100,000 octets");
+  const { frames, fault, note } = read("8900".repeat(50_000));
+  assertEquals([frames.length, fault], [200, undefined]);
+  assertEquals(note, "99,600 octets behind them are not read");
+  assertEquals(read("8900".repeat(200)).note, undefined);
+});
+
 test("readFrames() names each field of a masked text", () => {
   const { frames, fault, note } = read("81 85 37 fa 21 3d 7f 9f 4d 51 58", "client");
   assertEquals([fault, note, frames.length], [undefined, undefined, 1]);

@@ -12,12 +12,13 @@ export const siteFolder: string = join(root, "docs/.vitepress/dist");
  * Serves the site, as any server of files would.
  *
  * @returns The server.
- * @throws {Error} If the site is not built, or is older than one of its pages.
+ * @throws {Error} If the site is not built, or is older than one of its pages or of its own files.
  */
 export async function serveSite(): Promise<Server> {
   const built = statSync(join(siteFolder, "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const changed = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".md") && !/^(?:reference.api|\.vitepress)/.test(path))
+    .filter((path) => /\.(?:md|ts|vue|css)$/.test(path))
+    .filter((path) => !/^(?:reference.api|\.vitepress.(?:dist|cache))/.test(path))
     .filter((path) => statSync(join(root, "docs", path)).mtimeMs > built);
   if (changed.length > 0) {
     throw new Error(`Build the site by "npm run docs": it is older than ${changed.join(", ")}`);

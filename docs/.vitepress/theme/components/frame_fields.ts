@@ -82,6 +82,12 @@ const notInflating: MessageTransform = {
 /** The most octets of a payload that are shown. */
 const SHOWN = 256;
 
+/** The most frames that are read: each is a table, and 100,000 tables would stop the browser. */
+const MAX_FRAMES = 200;
+
+/** The most octets that are read: enough for each of the three lengths. */
+const MAX_OCTETS = 100_000;
+
 const names: Readonly<Record<number, string>> = {
   [Opcode.continuation]: "Continuation",
   [Opcode.text]: "Text",
@@ -96,14 +102,22 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (octet) => octet.toString(16).padStart(2, "0")).join(" ");
 }
 
+/** The digits of octets in hexadecimal, without spaces, commas, and "0x" before a number. */
+export function digitsOf(text: string): string {
+  return text.replace(/(?<![^\s,])0x|[\s,]/gi, "").toLowerCase();
+}
+
 /**
- * Reads octets in hexadecimal; spaces, commas and "0x" are ignored.
+ * Reads octets in hexadecimal.
  *
  * @returns The octets, or a sentence that says what is wrong.
  */
 export function parseHex(text: string): Uint8Array<ArrayBuffer> | string {
-  const digits = text.replace(/0x|[\s,]/gi, "");
-  const [wrong] = digits.match(/[^\da-f]/i) ?? [];
+  const digits = digitsOf(text);
+  if (digits.length > 2 * MAX_OCTETS) {
+    return `Expected at most ${MAX_OCTETS.toLocaleString("en")} octets`;
+  }
+  const [wrong] = digits.match(/[^\da-f]/u) ?? [];
   if (wrong !== undefined) return `Expected the digits 0 to 9 and a to f, got "${wrong}"`;
   if (digits.length % 2 !== 0) {
     return "Expected two digits for each octet, and there is one too few";
@@ -230,6 +244,12 @@ export function readFrames(
     if (size === 0) {
       return { frames, fault: undefined, note: missingHeader(bytes.subarray(offset)) };
     }
+    if (frames.length === MAX_FRAMES) {
+      const note = `${
+        (bytes.length - offset).toLocaleString("en")
+      } octets behind them are not read`;
+      return { frames, fault: undefined, note };
+    }
     const start = offset + size;
     const end = Math.min(start + header.payloadLength, bytes.length);
     const sent = bytes.slice(start, end);
@@ -255,7 +275,9 @@ export function readFrames(
     while (protocol.nextEvent() !== undefined) { /* The verdict is in `known`. */ }
     const cause = protocol.known.cause;
     if (cause instanceof ProtocolError) {
-      const { violation, message, code } = cause;
+      const { violation, code } = cause;
+      // The row that the text names is a link on the page.
+      const [message = ""] = cause.message.split(" (errors.md#", 1);
       return { frames, fault: { frame: frames.length, violation, message, code }, note: undefined };
     }
     if (missing > 0) {
