@@ -39,6 +39,7 @@ export const groups: readonly Group[] = [
       { text: "Origins and hosts", link: "/guides/origins" },
       { text: "Heartbeat and time limits", link: "/guides/heartbeat" },
       { text: "Shutdown", link: "/guides/shutdown" },
+      { text: "Monitoring", link: "/guides/monitoring" },
       { text: "Frameworks", link: "/guides/frameworks" },
     ],
   },

@@ -12,7 +12,7 @@ const chat: WebSocketHooks<{ name: string }> = {
     if (data === "/quit") ws.close(4000, "Goodbye");
     else server.publish("chat", `${ws.data.name}: ${data}`);
   },
-  close: (ws) => void server.publish("chat", `${ws.data.name} left`),
+  close: (ws) => server.publish("chat", `${ws.data.name} left`),
 };
 
 const server = await serve({

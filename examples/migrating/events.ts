@@ -16,7 +16,7 @@ const chat: WebSocketHooks<{ name: string }> = {
     server.publish("chat", JSON.stringify(["said", ws.data.name, text]));
     return ws.send(JSON.stringify(["done", number, server.connections.size]));
   },
-  close: (ws) => void server.publish("chat", JSON.stringify(["left", ws.data.name])),
+  close: (ws) => server.publish("chat", JSON.stringify(["left", ws.data.name])),
 };
 
 const server = await serve({

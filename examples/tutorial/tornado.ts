@@ -16,8 +16,10 @@ const server = await serve({
     "/static/*": serveFiles(new URL("static/", import.meta.url)),
     "/message": {
       websocket: {
-        open: (ws) => void ws.subscribe("/message"),
-        message: (_ws, data) => void server.publish("/message", data),
+        open: (ws) => ws.subscribe("/message"),
+        message(_ws, data) {
+          server.publish("/message", data);
+        },
       },
     },
   },

@@ -333,8 +333,8 @@ export class WebSocketConnection<Data = unknown> implements AsyncIterable<Messag
    * await using server = await serve({
    *   port: 0,
    *   websocket: {
-   *     open: (ws) => void ws.subscribe("news"),
-   *     message: (ws, data) => void ws.publish("news", data),
+   *     open: (ws) => ws.subscribe("news"),
+   *     message: (ws, data) => ws.publish("news", data),
    *   },
    * });
    * const [anna, ben] = [await connect(server.url), await connect(server.url)];

@@ -160,7 +160,7 @@ export interface Topics extends Iterable<string>, AsyncDisposal {
    *   port: 0,
    *   topics,
    *   websocket: {
-   *     open: (ws) => void ws.subscribe("room", { presence: { key: "anna", info: { age: 30 } } }),
+   *     open: (ws) => ws.subscribe("room", { presence: { key: "anna", info: { age: 30 } } }),
    *   },
    * });
    * const ws = await connect(server.url);

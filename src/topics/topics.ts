@@ -120,7 +120,7 @@ export const TOPICS_OPTIONS: OptionTable<TopicsOptions> = {
  * await using server = await serve({
  *   port: 0,
  *   topics,
- *   routes: { "/rooms/:room": { websocket: { open: (ws) => void ws.subscribe(ws.data.room) } } },
+ *   routes: { "/rooms/:room": { websocket: { open: (ws) => ws.subscribe(ws.data.room) } } },
  * });
  * const ws = await connect(new URL("/rooms/lobby", server.url));
  * await ws.ping();

@@ -33,7 +33,7 @@ export const bothProgram: string = `
         "/form": async (request) => new Response((await there.readForm(request)).get("a")),
         "/page": new Response(String(here.html\`<i>\${there.html\`<b>\`}</i>\`)),
         "/echo": { websocket: { message: (ws, data) => ws.send(new there.PreparedMessage(data)) } },
-        "/topic": { websocket: { open: (ws) => void ws.subscribe("a") } },
+        "/topic": { websocket: { open: (ws) => ws.subscribe("a") } },
         "/late": {
           websocket: async (ws) => {
             await ws.closed;

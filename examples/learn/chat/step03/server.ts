@@ -9,8 +9,10 @@ const server = await serve({
     "/": {
       fetch: page,
       websocket: {
-        open: (ws) => void ws.subscribe("chat"),
-        message: (_ws, text) => void server.publish("chat", text),
+        open: (ws) => ws.subscribe("chat"),
+        message(_ws, text) {
+          server.publish("chat", text);
+        },
       },
     },
   },
