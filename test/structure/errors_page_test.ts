@@ -4,6 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ProxyError } from "../../src/client/proxy_error.ts";
 import { CloseCode } from "../../src/protocol/close_code.ts";
+import { invalidCloseBody } from "../../src/protocol/close_frame.ts";
 import { ConnectionClosed, HandshakeError, ProtocolError } from "../../src/protocol/errors.ts";
 import type { ViolationCode } from "../../src/protocol/violation.ts";
 import { FlushError } from "../../src/topics/outgoing.ts";
@@ -117,6 +118,46 @@ test("docs/reference/errors.md has each violation and each cause of a refusal", 
   const causes = members("src/handshake/refusal.ts", "RefusalCause");
   assert(causes.length > 10);
   assertEquals(names("### Refusals"), sorted(causes));
+});
+
+/** The close code that each violation of the protocol has in the sources. */
+function codesOfViolations(): ReadonlyMap<string, number> {
+  const codes = new Map<string, number>();
+  // Those of `guard`, but for one that has its own code below.
+  for (const name of members("src/protocol/violation.ts", "ViolationCause")) {
+    codes.set(name, CloseCode.policyViolation);
+  }
+  for (const { code } of sources) {
+    for (const [, name = ""] of code.matchAll(/ protocolError\(\s*"([\w-]+)"/g)) {
+      codes.set(name, CloseCode.protocolError);
+    }
+    const literals = code.matchAll(/code: CloseCode\.(\w+),\s*kind: "([\w-]+)"/g);
+    for (const [, name = "", kind = ""] of literals) {
+      codes.set(kind, CloseCode[name as keyof typeof CloseCode]);
+    }
+  }
+  codes.set(
+    "invalid-close-frame",
+    invalidCloseBody(CloseCode.protocolError, new Uint8Array()).code,
+  );
+  codes.set("invalid-close-reason", invalidCloseBody(CloseCode.invalidData, new Uint8Array()).code);
+  return codes;
+}
+
+test("docs/reference/errors.md has the close code of each violation", () => {
+  const codes = codesOfViolations();
+  const found = rowsOf("### Violations").map(({ name, cells: [code] }) => `${name} ${code}`);
+  assertEquals(
+    found,
+    rowsOf("### Violations").map(({ name }) => `${name} ${codes.get(name)}`),
+  );
+});
+
+test("docs/reference/errors.md has what can end a connection", () => {
+  const start = page.indexOf("\n| `endedBy` ");
+  const table = page.slice(start + 1, page.indexOf("\n\n", start));
+  const found = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, name = ""]) => name).slice(1);
+  assertEquals(sorted(found), sorted(members("src/protocol/errors.ts", "EndedBy")));
 });
 
 /** Numbers that are no status. */
