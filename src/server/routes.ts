@@ -197,6 +197,11 @@ function createAnswer(pattern: string, route: Route, constants: Constants): Answ
   }
   const name = `the route ${JSON.stringify(pattern)}`;
   if (typeof route === "object" && route !== null) {
+    // An Html, and what htmlFile() returns, are no answers yet.
+    for (const method of ["respond", "toResponse"]) {
+      if (!(method in route)) continue;
+      throw new TypeError(`Expected a function for ${name}, got HTML: return its ${method}()`);
+    }
     checkOptions(name, route, ROUTE_OPTIONS);
     const methods = answersOf(pattern, route as MethodRoute, constants);
     const [other] = SOCKET_OPTIONS.filter((option) => (route as SocketRoute)[option] !== undefined);

@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect, HandshakeError, serve, type ServeOptions } from "@sansocket/ws";
+import { createHtmlFile } from "../../src/files/html_file.ts";
+import { html } from "../../src/server/html.ts";
 import { createRouter, type Routes } from "../../src/server/routes.ts";
 import { RawPeer } from "../support/raw.ts";
 import { test } from "../support/test.ts";
@@ -209,6 +211,15 @@ test("createRouter refuses a Response whose body is used", async () => {
   const used = new Response("a");
   await used.text();
   assertThrows(() => createRouter({ "/a": used }), TypeError, "whose body is not used");
+});
+
+test("createRouter says what to do with a page that is no route yet", () => {
+  const file = createHtmlFile(() => Promise.reject(new Error("Expected no reading")));
+  const refused = (route: unknown) =>
+    assertThrows(() => createRouter({ "/a": route } as Routes), TypeError).message;
+  const text = 'Expected a function for the route "/a", got HTML: return its';
+  assertEquals(refused(file), `${text} respond()`);
+  assertEquals(refused(html`<p>Hi</p>`), `${text} toResponse()`);
 });
 
 test("serve() refuses routes together with websocket", async () => {
