@@ -109,9 +109,9 @@ const entries = {
 };
 
 /** ES modules can import CommonJS, so they have the types of that: one set for both, and half the size. */
-async function shareTypes(): Promise<void> {
+async function shareTypes(folder: string): Promise<void> {
   for (const name of Object.keys(entries)) {
-    await writeFile(`dist/${name}.d.ts`, `export * from "./${name}.cjs";\n`);
+    await writeFile(`${folder}/${name}.d.ts`, `export * from "./${name}.cjs";\n`);
   }
 }
 
@@ -129,7 +129,7 @@ export const code: Options = {
   removeNodeProtocol: false,
 };
 
-const config: ReturnType<typeof defineConfig> = defineConfig([
+const config: ReturnType<typeof defineConfig> = defineConfig(({ outDir = "dist" }) => [
   {
     ...code,
     entry: { ...entries, choose: "runtimes/choose.ts" },
@@ -137,7 +137,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig([
     plugins: [plainCode],
     esbuildPlugins: [runtimeByCondition, pureConstants],
     clean: true,
-    onSuccess: shareTypes,
+    onSuccess: () => shareTypes(outDir),
   },
   { entry: entries, format: "cjs", dts: { only: true } },
 ]);

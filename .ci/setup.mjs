@@ -5,7 +5,16 @@
 // Nothing here reaches a network except `npm ci`.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -60,14 +69,68 @@ export function ensureInstalled() {
 
 /**
  * Builds dist/ when a source file is newer than what was built from it.
+ *
+ * Several test files may ask at once: one of them builds, and the others wait for it. What a build
+ * writes is in a folder of its own until it is whole, so that a build that is cut short leaves
+ * dist/ as it was, and nothing of an older build stays in it.
  */
 export function ensureBuilt() {
+  if (isBuilt()) return;
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  const release = lock(join(root, ".cache", "build.lock"));
+  try {
+    if (isBuilt()) return;
+    console.log("set-up: tsup, because dist/ is older than the sources");
+    const folder = `.cache/dist-${process.pid}`;
+    try {
+      run(tool("tsup"), ["--silent", "--out-dir", folder]);
+      rmSync(join(root, "dist"), { recursive: true, force: true });
+      renameSync(join(root, folder), join(root, "dist"));
+    } finally {
+      rmSync(join(root, folder), { recursive: true, force: true });
+    }
+  } finally {
+    release();
+  }
+}
+
+/** Whether each entry point in dist/ is newer than all sources. */
+function isBuilt() {
   const built = entryFiles().map((path) => mtime(join(root, path)));
   const sources = ["mod.ts", "src", "runtimes", "tsup.config.ts", "tsconfig.json"];
   const newest = Math.max(...sources.map((path) => newestIn(join(root, path))));
-  if (Math.min(...built) > newest) return;
-  console.log("set-up: tsup, because dist/ is older than the sources");
-  run(tool("tsup"), ["--silent"]);
+  return Math.min(...built) > newest;
+}
+
+/** How long a build may take on a busy machine, in milliseconds. */
+const patience = 600_000;
+
+/** Waits until no other process has the lock, takes it, and returns what gives it back. */
+function lock(path) {
+  for (const start = Date.now();;) {
+    try {
+      writeFileSync(path, `${process.pid}`, { flag: "wx" });
+      return () => rmSync(path, { force: true });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    if (isAbandoned(path)) rmSync(path, { force: true });
+    else if (Date.now() - start > patience) {
+      throw new Error(`Expected another build to end: remove ${path} if there is none`);
+    } else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+}
+
+/** Whether the process that took the lock has ended. */
+function isAbandoned(path) {
+  try {
+    const pid = Number(readFileSync(path, "utf8"));
+    // The owner writes its id just after it has made the file.
+    if (pid > 0) process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error.code === "ESRCH";
+  }
 }
 
 /** Every file that package.json's `exports` names. */

@@ -11,7 +11,7 @@ import { slug } from "../../docs/.vitepress/slug.ts";
 import { read } from "../structure/sources.ts";
 import { test } from "../support/test.ts";
 import { unpack } from "./packed.ts";
-import { root, skip, withFolder } from "./support.ts";
+import { building, root, withFolder } from "./support.ts";
 
 interface Link {
   readonly target: string;
@@ -52,7 +52,7 @@ test(
         if (hash !== undefined) assert(anchorsOf(path).includes(hash), link.target);
       }
     }),
-  { skip, timeout: 180_000 },
+  building,
 );
 
 /** What a `#` may lead to on a page. */

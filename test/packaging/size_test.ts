@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { serve } from "@sansocket/ws";
 import { test } from "../support/test.ts";
 import { packed, unpack } from "./packed.ts";
-import { run, skip, withFolder } from "./support.ts";
+import { building, run, withFolder } from "./support.ts";
 
 /** In KiB, minified and compressed by gzip, everything in one file. To raise one is a decision: more is loaded by each user. */
 const budgets: Record<string, readonly [program: string, limit: number, options?: BuildOptions]> = {
@@ -76,7 +76,7 @@ test("npm package takes at most 497 KB, without source maps, each declaration on
       assertEquals(text, `export * from "./${file.slice(5, -5)}.cjs";\n`);
     }
   });
-}, { skip });
+}, building);
 
 // What a client that starts, connects once and ends does without on Node: the first three take 13% of
 // its CPU time, the rest 3%. What loads them is a mention of `Request` or `fetch`, and imports of
@@ -106,14 +106,14 @@ test("npm package connects on Node without fetch, TLS, worker threads or stdout"
     assertEquals(costly.filter((name) => loaded.includes(`NativeModule ${name}`)), []);
   });
   await server.close();
-}, { skip });
+}, building);
 
 for (const [name, [program, limit, options]] of Object.entries(budgets)) {
   test(`npm package makes at most ${limit} KiB of a bundle with ${name}`, async () => {
     const text = await bundled(program, { minify: true, ...options });
     const size = gzipSync(text, { level: 9 }).length / 1024;
     assert(size <= limit, `${name} takes ${size.toFixed(2)} KiB, which may be ${limit}`);
-  }, { skip });
+  }, building);
 }
 
 test(
@@ -141,7 +141,7 @@ test(
       [],
     );
   },
-  { skip },
+  building,
 );
 
 test("npm package gives a bundler the code of the runtime that its conditions name", async () => {
@@ -155,7 +155,7 @@ test("npm package gives a bundler the code of the runtime that its conditions na
   assertEquals(await held(["deno"], "node"), ["deno"]);
   assertEquals(await held(["bun"], "node"), ["bun"]);
   assertEquals(await held([], "neutral"), ["node", "deno", "bun"]);
-}, { skip });
+}, building);
 
 /** Sends by a transform that says what it is asked for, and prints that. */
 function compressing(data: string): string {
@@ -195,7 +195,7 @@ test(
     const [program = ""] = budgets.connect ?? [];
     assertEquals((await bundled(program)).includes("UTF-8 to send as text"), false);
   },
-  { skip },
+  building,
 );
 
 test(
@@ -222,7 +222,7 @@ test(
       assertEquals(["connect", "reconnect"].filter((name) => !names.includes(name)), []);
     });
   },
-  { skip },
+  building,
 );
 
 test("npm package leaves topics out of a client, and other processes out of a server", async () => {
@@ -233,4 +233,4 @@ test("npm package leaves topics out of a client, and other processes out of a se
   assertEquals(await has("serve", topics), true);
   assertEquals(await has("serve", relay), false);
   assertEquals(await has("serve and createTopics", relay), true);
-}, { skip });
+}, building);

@@ -15,6 +15,9 @@ export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 export const skip: string | false = runtime !== "node" &&
   "one runtime suffices: it spawns all three";
 
+/** For tests that may have to build first, on a busy machine. */
+export const building: { skip: string | false; timeout: number } = { skip, timeout: 360_000 };
+
 /** Every entry point, by the key that package.json and jsr.json export. */
 export const entryPoints: readonly string[] = [
   ".",
