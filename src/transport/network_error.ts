@@ -1,7 +1,7 @@
 // One vocabulary for what the system refuses: the codes of Node, and one wording for each of them
 // on all runtimes. Each wording says what to do.
 
-import { addressOf } from "../util/error_row.ts";
+import { addressOf, withoutRow } from "../util/error_row.ts";
 import type { Address } from "./transport.ts";
 
 /** What was tried. A program that only does the other need not have the texts. */
@@ -157,10 +157,10 @@ export function lost(reason: Reason): Error {
 function describe(start: string, texts: Texts, reason: Reason): Error {
   const { code, said } = reason;
   if (code === undefined) return new Error(start + said, optionsOf(reason));
-  // The page has those codes that have words of ours.
-  const text = texts[code];
-  const row = text === undefined ? "" : `, ${addressOf(code)}`;
-  return mark(new Error(`${start}${text ?? said} (${code}${row})`, optionsOf(reason)), code);
+  // The page has those codes that have words of ours: from the texts here, or with an address.
+  const text = texts[code] ?? withoutRow(said);
+  const row = text === said ? "" : `, ${addressOf(code)}`;
+  return mark(new Error(`${start}${text} (${code}${row})`, optionsOf(reason)), code);
 }
 
 function optionsOf({ cause }: Reason): ErrorOptions | undefined {

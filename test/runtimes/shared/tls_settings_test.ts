@@ -85,16 +85,19 @@ test("tls of a client refuses a certificate that has expired", async () => {
     runtime === "deno"
       ? [
         "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-        "the server's certificate is not trusted; name its authority in tls.ca, or renew it if it has expired (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
+        "the server's certificate is not trusted; name its authority in tls.ca, or renew it if it has expired (UNABLE_TO_VERIFY_LEAF_SIGNATURE, errors.md#unable_to_verify_leaf_signature)",
       ]
-      : ["CERT_HAS_EXPIRED", "the server's certificate has expired (CERT_HAS_EXPIRED)"],
+      : [
+        "CERT_HAS_EXPIRED",
+        "the server's certificate has expired (CERT_HAS_EXPIRED, errors.md#cert_has_expired)",
+      ],
   );
 }, { skip });
 
 test("tls of a client refuses a certificate for another name", async () => {
   assertEquals(await refused(certificates.other, { ca }), [
     "ERR_TLS_CERT_ALTNAME_INVALID",
-    "the server's certificate is for another name; connect by its name, or set tls.servername (ERR_TLS_CERT_ALTNAME_INVALID)",
+    "the server's certificate is for another name; connect by its name, or set tls.servername (ERR_TLS_CERT_ALTNAME_INVALID, errors.md#err_tls_cert_altname_invalid)",
   ]);
 }, { skip });
 
@@ -162,13 +165,13 @@ for (
     );
     assertEquals(
       wrong.message,
-      `Could not connect to 127.0.0.1:1: ${message} (ERR_TLS_CREDENTIALS)`,
+      `Could not connect to 127.0.0.1:1: ${message} (ERR_TLS_CREDENTIALS, errors.md#err_tls_credentials)`,
     );
     assertEquals((wrong as { code?: unknown }).code, "ERR_TLS_CREDENTIALS");
     const refused = await assertRejects(() => serveInfo(own()), Error);
     assertEquals(
       refused.message,
-      `Could not listen on 127.0.0.1:0: ${message} (ERR_TLS_CREDENTIALS)`,
+      `Could not listen on 127.0.0.1:0: ${message} (ERR_TLS_CREDENTIALS, errors.md#err_tls_credentials)`,
     );
     assertEquals((refused as { code?: unknown }).code, "ERR_TLS_CREDENTIALS");
   }, { skip });
@@ -238,7 +241,7 @@ for (
   test(`tls.${bound} ${version} of a server refuses a client of another version`, async () => {
     assertEquals(await refused({ ...valid, ...server }, { ca, ...client }), [
       "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
-      "the server speaks none of these versions of TLS; check tls.minVersion and tls.maxVersion (ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION)",
+      "the server speaks none of these versions of TLS; check tls.minVersion and tls.maxVersion (ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION, errors.md#err_ssl_tlsv1_alert_protocol_version)",
     ]);
   }, { skip });
 }
@@ -262,7 +265,7 @@ test("tls.alpnProtocols without a common one end the handshake", async () => {
   const tls = { ca, alpnProtocols: ["a.test"] };
   assertEquals(await refused({ ...valid, ALPNProtocols: ["http/1.1"] }, tls), [
     "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
-    "the server speaks none of tls.alpnProtocols; name one that it speaks (ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)",
+    "the server speaks none of tls.alpnProtocols; name one that it speaks (ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, errors.md#err_ssl_tlsv1_alert_no_application_protocol)",
   ]);
 }, { skip });
 
@@ -295,7 +298,7 @@ for (
   const [what, check, expected] of [
     ["an error", () => new Error("The key is another one"), [
       "ERR_TLS_IDENTITY",
-      "The key is another one (ERR_TLS_IDENTITY)",
+      "The key is another one (ERR_TLS_IDENTITY, errors.md#err_tls_identity)",
     ]],
     ["an error with a code", () => Object.assign(new Error("No"), { code: "ENOPIN" }), [
       "ENOPIN",
@@ -303,20 +306,20 @@ for (
     ]],
     ["an exception", () => {
       throw new Error("No such pin");
-    }, ["ERR_TLS_IDENTITY", "No such pin (ERR_TLS_IDENTITY)"]],
+    }, ["ERR_TLS_IDENTITY", "No such pin (ERR_TLS_IDENTITY, errors.md#err_tls_identity)"]],
     ["an exception that is no error", () => {
       throw "pin";
-    }, ["ERR_TLS_IDENTITY", "pin (ERR_TLS_IDENTITY)"]],
+    }, ["ERR_TLS_IDENTITY", "pin (ERR_TLS_IDENTITY, errors.md#err_tls_identity)"]],
     ["a promise", async () => {}, [
       "ERR_TLS_IDENTITY",
-      "Expected an Error or undefined from tls.checkServerIdentity, got an object (ERR_TLS_IDENTITY)",
+      "Expected an Error or undefined from tls.checkServerIdentity, got an object (ERR_TLS_IDENTITY, errors.md#err_tls_identity)",
     ]],
     [
       "the check of node:tls, for another name",
       (_: string, certificate: never) => checkServerIdentity("other.test", certificate),
       [
         "ERR_TLS_CERT_ALTNAME_INVALID",
-        "the server's certificate is for another name; connect by its name, or set tls.servername (ERR_TLS_CERT_ALTNAME_INVALID)",
+        "the server's certificate is for another name; connect by its name, or set tls.servername (ERR_TLS_CERT_ALTNAME_INVALID, errors.md#err_tls_cert_altname_invalid)",
       ],
     ],
   ] as [string, NonNullable<TlsClientOptions["checkServerIdentity"]>, [string, string]][]
@@ -367,7 +370,7 @@ test("tls.crl refuses a certificate of the server that is revoked, and no other"
   const { revoked, crl } = certificates;
   assertEquals(await refused(revoked, { ca, crl }), [
     "CERT_REVOKED",
-    "the server's certificate has been revoked (CERT_REVOKED)",
+    "the server's certificate has been revoked (CERT_REVOKED, errors.md#cert_revoked)",
   ]);
   await using server = await serveInfo(valid);
   assertEquals((await ask(server.url, { ca, crl: [crl] }))[1], known);
@@ -377,12 +380,12 @@ test("tls.crl that has expired, or is another authority's, refuses all", async (
   const { oldCrl, crl, expired } = certificates;
   assertEquals(await refused(valid, { ca, crl: oldCrl }), [
     "CRL_HAS_EXPIRED",
-    "tls.crl has expired; fetch the newest (CRL_HAS_EXPIRED)",
+    "tls.crl has expired; fetch the newest (CRL_HAS_EXPIRED, errors.md#crl_has_expired)",
   ]);
   const { ca: other, valid: others } = makeCertificates();
   assertEquals(await refused(others, { ca: other, crl }), [
     "UNABLE_TO_GET_CRL",
-    "tls.crl has no list of an authority of the server's certificate; add it (UNABLE_TO_GET_CRL)",
+    "tls.crl has no list of an authority of the server's certificate; add it (UNABLE_TO_GET_CRL, errors.md#unable_to_get_crl)",
   ]);
   assertEquals((await refused(expired, { ca, crl }))[0], "CERT_HAS_EXPIRED");
 }, { skip: withCrl });
@@ -420,7 +423,7 @@ test("tls.crl is refused where it would not be read", async () => {
 test("tls of a client without the certificate that a server requires has a code", async () => {
   assertEquals(await refused({ ...valid, ca, requestCert: true }, { ca }), [
     "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
-    "The server requires tls.cert and tls.key, or tls.pfx (ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED) before the server's handshake was complete",
+    "The server requires tls.cert and tls.key, or tls.pfx (ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED, errors.md#err_ssl_tlsv13_alert_certificate_required) before the server's handshake was complete",
   ]);
 }, { skip });
 
