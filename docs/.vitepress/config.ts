@@ -21,6 +21,32 @@ const core: string = tsconfig.compilerOptions.paths["@sansocket/ws/core"][0]!;
 const wide =
   /^(?:comparison.*|conformance|interop|migrating|performance|reference\/(?:errors|options)\.|source\/)/;
 
+/** Pages whose tables compare: the first column stays in sight while the others scroll. */
+const compared = /^(?:comparison\.|README\.)/;
+
+/**
+ * What a result of the search is worth, by its address. The reference has each name many times, and
+ * would hide the guides. Functions of the search run in the page, so they use nothing from here.
+ */
+const worth = (
+  id: string,
+  term: string,
+  { titles }: { readonly titles?: readonly string[] } = {},
+): number => {
+  const top = titles?.length === 0 ? 2 : 1;
+  if (id.startsWith("/reference/api/")) {
+    const main = /ws.(?:classes|functions|interfaces|type-aliases|variables)/.test(id);
+    return (main ? 0.1 : 0.05) * top * top;
+  }
+  // Names of options are long, and the tables that list them are too long to count for much.
+  if (id.startsWith("/reference/options")) return term.length > 11 ? 3 : 1;
+  if (id.startsWith("/reference/errors")) return 1.5;
+  return /^.(?:guides|learn.(?!tutorial)|deploy|migrating)/.test(id) ? top : 0.4 * top;
+};
+
+/** Which words of the search may be misspelt: of the short ones, too many are alike. */
+const fuzzy = (term: string): number | false => term.length > 5 && 0.2;
+
 /** Renders a page for the index of the search, which needs no colours. */
 function renderForSearch(text: string, env: unknown, md: MarkdownRenderer): string {
   const { highlight } = md.options;
@@ -56,9 +82,13 @@ export default defineConfig({
     config: (md) => md.use(rewriteLinks),
   },
   transformPageData(page) {
-    if (!wide.test(page.relativePath)) return;
-    page.frontmatter.aside = false;
-    page.frontmatter.pageClass = "wide";
+    const classes: string[] = [];
+    if (wide.test(page.relativePath)) {
+      page.frontmatter.aside = false;
+      classes.push("wide");
+    }
+    if (compared.test(page.relativePath)) classes.push("compared");
+    if (classes.length > 0) page.frontmatter.pageClass = classes.join(" ");
   },
   themeConfig: {
     outline: [2, 3],
@@ -71,7 +101,16 @@ export default defineConfig({
     ],
     search: {
       provider: "local",
-      options: { _render: renderForSearch },
+      options: {
+        _render: renderForSearch,
+        miniSearch: { searchOptions: { boostDocument: worth, fuzzy } },
+      },
+    },
+    notFound: {
+      title: "There is no such page",
+      quote: "The search above finds pages by their words, and the home page lists where to begin.",
+      linkText: "Home",
+      linkLabel: "To the home page",
     },
   },
   vite: {

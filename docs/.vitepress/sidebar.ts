@@ -13,6 +13,8 @@ interface Item {
 interface Group {
   readonly text: string;
   readonly link?: string;
+  /** Whether its items are shown only on their page, or when the reader opens it; needs a link. */
+  readonly collapsed?: boolean;
   readonly items: Item[];
 }
 
@@ -74,6 +76,8 @@ export const groups: readonly Group[] = [
   },
   {
     text: "Deploy",
+    link: "/deploy",
+    collapsed: true,
     items: [
       { text: "All of it", link: "/deploy" },
       ...["nginx", "Caddy", "HAProxy", "TLS", "Idle connections", "systemd", "Docker", "Kubernetes"]
@@ -82,6 +86,8 @@ export const groups: readonly Group[] = [
   },
   {
     text: "Coming from",
+    link: "/migrating",
+    collapsed: true,
     items: [
       { text: "All libraries", link: "/migrating" },
       ...["ws", "Bun", "Deno", "socket.io", "crossws", "Python's websockets", "Tornado"]

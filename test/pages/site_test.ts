@@ -97,6 +97,19 @@ for (const [kind, path] of Object.entries(kinds)) {
   );
 }
 
+/** What a reader may type into the search, and the page that has to come first. */
+const searches: Readonly<Record<string, string>> = {
+  "close code": "/reference/errors.html#close-codes",
+  "ECONNREFUSED": "/reference/errors.html#",
+  "maxMessageSize": "/reference/options.html#",
+  "nginx": "/deploy.html#nginx",
+  "cookie": "/guides/authentication.html#a-cookie",
+  "compression": "/guides/compression.html#",
+  "heartbeat": "/guides/heartbeat.html#",
+  "socket.io": "/migrating.html#socketio",
+  "readCookies": "/reference/api/@sansocket/ws/functions/readCookies.html#",
+};
+
 test(
   "site: the search finds a page by its words, and asks no other host",
   () =>
@@ -111,7 +124,13 @@ test(
       // Its program is at work once it has taken over what the server sent.
       await page.waitForFunction(() => "__vue_app__" in document.querySelector("#app")!);
       await page.keyboard.press("Control+k");
-      await page.locator(".VPLocalSearchBox input").fill("slow reader backpressure");
+      const input = page.locator(".VPLocalSearchBox input");
+      for (const [words, first] of Object.entries(searches)) {
+        await input.fill(words);
+        await page.locator(`.VPLocalSearchBox li:first-child > a.result[href^="${first}"]`)
+          .waitFor();
+      }
+      await input.fill("slow reader backpressure");
       await shows(page, ".VPLocalSearchBox .result", "Backpressure");
       await page.keyboard.press("Enter");
       await shows(page, "h1", /\w/);
