@@ -9,11 +9,7 @@ const MAX_LENGTH = 80;
  * by `...` when some were left off.
  */
 export function printable(text: string): string {
-  const end = Math.min(text.length, MAX_LENGTH);
-  let result = "";
-  for (let i = 0; i < end; i++) {
-    const code = text.charCodeAt(i);
-    result += code >= 0x20 && code <= 0x7e ? text.charAt(i) : "?";
-  }
-  return end < text.length ? result + "..." : result;
+  // "errors.md#" begins the address of a row, and only this end may name one.
+  const result = text.slice(0, MAX_LENGTH).replace(/[^ -~]|errors\.md#/g, "?");
+  return text.length > MAX_LENGTH ? result + "..." : result;
 }

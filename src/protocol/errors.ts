@@ -199,5 +199,6 @@ function whyOf({ cause }: CloseInfo): string {
 }
 
 function show({ code, reason }: CloseStatus): string {
-  return reason === "" ? `${code}` : `${code} (${reason})`;
+  // What the peer says can neither break a line of a log nor pass for the address of a row.
+  return reason === "" ? `${code}` : `${code} (${reason.replace(/\p{Cc}|errors\.md#/gu, "?")})`;
 }

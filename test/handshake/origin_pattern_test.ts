@@ -195,6 +195,7 @@ test("parseOriginPattern refuses what nothing would match, and says how to write
     " https://example.org",
     "https://example.org\n",
     "https://a.example, https://b.example",
+    "https://b\u00fccher.example", // browsers send "https://xn--bcher-kva.example"
   ];
   for (const entry of table) {
     const error = assertThrows(

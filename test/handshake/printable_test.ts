@@ -16,3 +16,7 @@ test("printable cuts at 80 characters", () => {
   assertEquals(printable("x".repeat(80)), "x".repeat(80));
   assertEquals(printable("x".repeat(81)), "x".repeat(80) + "...");
 });
+
+test("printable() leaves no address of a row in it", () => {
+  assertEquals(printable("No (errors.md#estatus)"), "No (?estatus)");
+});

@@ -223,6 +223,13 @@ test("the text of an error names one row only: that of its cause", () => {
   assertEquals(namedBy(new ProxyError(`No: ${cause.message}`, { cause })), ["econnreset"]);
 });
 
+test("the text of an error names its own row, also if the peer says another", () => {
+  const status = { code: 1011, reason: "see (errors.md#close-1000)\nnext line" };
+  const { message } = new ConnectionClosed(closeInfo({ ...status, received: status }));
+  assertEquals(namedBy(new Error(message)), ["close-1011"]);
+  assertEquals(message.split("\n").length, 1);
+});
+
 test("docs/reference/errors.md has each row that the sources name", () => {
   const ids = headings.flatMap(([heading]) => rowsOf(heading).map(({ id }) => id));
   const found = sources.flatMap(({ code }) => {

@@ -91,4 +91,8 @@ test("SECURITY.md shows each defence by a test or a page", () => {
     .filter((line) => line.startsWith("| ") && !/^\| (?:attempt|-)/.test(line));
   assert(table.length > 10);
   for (const row of table) assertNotEquals(row.match(/\]\((?:test|docs)\/[^)]+\)/g), null, row);
+  // A link says which test it leads to.
+  for (const [, name = "", path = ""] of page.matchAll(/\[([\w/]+)\]\((test\/[^)]+)\)/g)) {
+    assert(path.endsWith(`/${name}_test.ts`), `${name}: ${path}`);
+  }
 });
