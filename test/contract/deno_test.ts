@@ -195,7 +195,7 @@ test("serve() and connect() reject where Deno does not permit them, in every way
     denied("connect to", "127.0.0.1", `127.0.0.1:${port}`),
     denied("connect to", "localhost", `localhost:${port}`),
     'ERR_ACCESS_DENIED Requires env access to "http_proxy", run again with the --allow-env flag, ' +
-    'or give the URL of the proxy in place of "environment"',
+    'or give the URL of the proxy in place of "environment" (errors.md#err_access_denied)',
   ]);
   // It is the address that is listened on.
   const name = deno("--allow-net=localhost");

@@ -163,7 +163,7 @@ const expected = {
   late: true,
   protocol: "b",
   iteration: [["one", "two"], 1001, "moved", true, "remote", true],
-  refused: [true, null, "a browser does not say why, its console may"],
+  refused: [true, null, "a browser does not say why, its console may (errors.md#ehandshake)"],
   timeout: [true, "ETIMEDOUT"],
   aborted: "enough",
   malformed: ["SyntaxError", "SyntaxError"],
