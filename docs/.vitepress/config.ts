@@ -19,7 +19,7 @@ const core: string = tsconfig.compilerOptions.paths["@sansocket/ws/core"][0]!;
 
 /** Pages of wide tables, or of files. */
 const wide =
-  /^(?:comparison.*|conformance|interop|migrating|performance|reference\/(?:errors|options)\.|source\/)/;
+  /^(?:comparison|conformance|interop|migrating|performance|reference\/(?:errors|options)\.|source\/)/;
 
 /** Pages whose tables compare: the first column stays in sight while the others scroll. */
 const compared = /^(?:comparison\.|README\.)/;

@@ -8,6 +8,7 @@ import { CONNECTION_DEFAULTS } from "../../src/connection/limits.ts";
 import { GUARD_DEFAULTS } from "../../src/guard/options.ts";
 import { SERVER_DEFAULTS } from "../../src/server/options.ts";
 import { optionsOf, sections } from "../options/page.ts";
+import { slug } from "../../docs/.vitepress/slug.ts";
 import { test } from "../support/test.ts";
 import { read } from "./sources.ts";
 
@@ -65,11 +66,6 @@ test("SECURITY.md has each bound without an option as the constant says", () => 
   }
 });
 
-/** The address that GitHub gives to a heading. */
-function anchor(heading: string): string {
-  return heading.toLowerCase().replace(/[^\w\s-]/g, "").trim().replace(/\s/g, "-");
-}
-
 test("SECURITY.md, CHANGELOG.md, docs/reference/errors.md: links lead to a file that is there, and to its heading", () => {
   const files = ["SECURITY.md", "CHANGELOG.md", "docs/reference/errors.md"];
   for (const file of files) {
@@ -78,7 +74,7 @@ test("SECURITY.md, CHANGELOG.md, docs/reference/errors.md: links lead to a file 
       assert(existsSync(new URL(`../../${target}`, import.meta.url)), `${file}: ${target}`);
       if (hash === undefined) continue;
       const text = read(target);
-      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchor(heading));
+      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => slug(heading));
       const anchors = [...text.matchAll(/<a id="([\w-]+)">/g)].map(([, id = ""]) => id);
       assert([...headings, ...anchors].includes(hash), `${file}: ${target}#${hash}`);
     }

@@ -3,6 +3,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { serve, serveFiles, type Server } from "@sansocket/ws";
+import { writtenPages } from "../../docs/.vitepress/repository.ts";
 import { root } from "./process.ts";
 
 /** The folder of the site. */
@@ -16,10 +17,11 @@ export const siteFolder: string = join(root, "docs/.vitepress/dist");
  */
 export async function serveSite(): Promise<Server> {
   const built = statSync(join(siteFolder, "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const changed = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
-    .filter((path) => /\.(?:md|ts|vue|css)$/.test(path))
-    .filter((path) => !/^(?:reference.api|\.vitepress.(?:dist|cache))/.test(path))
-    .filter((path) => statSync(join(root, "docs", path)).mtimeMs > built);
+  const own = readdirSync(join(root, "docs/.vitepress"), { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.(?:ts|vue|css)$/.test(path) && !/^(?:dist|cache)/.test(path))
+    .map((path) => `docs/.vitepress/${path}`);
+  const changed = [...writtenPages(), ...own]
+    .filter((path) => statSync(join(root, path)).mtimeMs > built);
   if (changed.length > 0) {
     throw new Error(`Build the site by "npm run docs": it is older than ${changed.join(", ")}`);
   }
