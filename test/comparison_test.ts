@@ -6,6 +6,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./support/process.ts";
+import { tablesOf } from "./support/tables.ts";
 import { test } from "./support/test.ts";
 
 const page = readFileSync(join(root, "docs/comparison.md"), "utf8");
@@ -13,13 +14,6 @@ const proofs = readFileSync(join(root, "docs/comparison-proofs.md"), "utf8");
 const peers = ["ws", "Bun", "Deno", "uWebSockets", "crossws", "websockets"];
 const columns = ["", "sansocket", "proofs", ...peers];
 
-/** The tables of a page, each a list of rows of cells. */
-const tablesOf = (text: string): string[][][] =>
-  [...text.matchAll(/(?:^\|.*\|\n)+/gm)].map(([table]) =>
-    table.trimEnd().split("\n").map((line) =>
-      line.slice(1, -1).split("|").map((cell) => cell.trim())
-    )
-  );
 const tables = tablesOf(page);
 const rows = tables.flatMap((table) => table.slice(2));
 const verdictOf = (cell: string): string => /^(?:yes|partly|not yet|no)\b/.exec(cell)?.[0] ?? "";

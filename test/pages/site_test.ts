@@ -76,17 +76,20 @@ test("site: the reference has each entry point", () => {
 }, { skip: needsBuild });
 
 test(
-  "site: a page of each kind is accessible in both themes, and fits a wide and a phone's screen",
+  "site: a page of each kind is accessible in both themes, and fits a wide screen and a phone's",
   () =>
     withSite(async (browser, url, errors) => {
       for (const [kind, path] of Object.entries(kinds)) {
-        // A phone's screen is dark.
         for (const phone of [false, true]) {
           const page = await openPage(browser, new URL(path, url).href, errors, { phone });
-          await page.screenshot(picture(`site-${kind}-${phone ? "phone" : "wide"}`));
           const width = await page.evaluate(() => document.documentElement.scrollWidth);
           assertEquals([kind, width], [kind, page.viewportSize()?.width]);
-          assertEquals([kind, await violations(page)], [kind, []]);
+          for (const theme of ["light", "dark"] as const) {
+            await page.emulateMedia({ colorScheme: theme });
+            await page.locator(theme === "dark" ? "html.dark" : "html:not(.dark)").waitFor();
+            await page.screenshot(picture(`site-${kind}-${phone ? "phone" : "wide"}-${theme}`));
+            assertEquals([kind, theme, await violations(page)], [kind, theme, []]);
+          }
           await page.context().close();
         }
       }

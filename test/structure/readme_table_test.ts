@@ -1,24 +1,20 @@
 // The README's table is a part of docs/comparison.md, which proves what it says.
 
 import { assertEquals } from "@std/assert";
+import { tablesOf } from "../support/tables.ts";
 import { test } from "../support/test.ts";
 import { read } from "./sources.ts";
 
-/** The tables of a page whose first column has no title, each a list of rows of cells. */
-function tablesOf(page: string): string[][][] {
-  return [...read(page).matchAll(/^\| +\|.*\n(?:\|.*\n)+/gm)].map(([table]) =>
-    table.trimEnd().split("\n").map((line) =>
-      line.slice(1, -1).split("|").map((cell) => cell.trim())
-    )
-  );
-}
+/** The table whose first column has no title: README has one, the comparison several. */
+const compared = (page: string): string[][][] =>
+  tablesOf(read(page)).filter(([head]) => head?.[0] === "");
 
-const [table = []] = tablesOf("README.md");
+const [table = []] = compared("README.md");
 const [[, ...columns] = [], , ...rows] = table;
 
 /** The verdict of a library in a row of docs/comparison.md. */
 function verdict(feature: string, library: string): string | undefined {
-  for (const [head = [], , ...rows] of tablesOf("docs/comparison.md")) {
+  for (const [head = [], , ...rows] of compared("docs/comparison.md")) {
     const column = head.indexOf(library);
     const cell = rows.find(([name]) => name === feature)?.[column];
     if (cell !== undefined) return /^\[?(yes|partly|not yet|no)\b/.exec(cell)?.[1];
