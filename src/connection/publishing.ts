@@ -115,8 +115,8 @@ export interface SubscribeOptions {
  *
  * - `"expired"`: more was published than the history keeps, or it was too long ago.
  * - `"epoch"`: the store has begun to count anew, so the position says nothing.
- * - `"overflow"`: more came while the history was read than is kept for that, or than the
- *   connection takes.
+ * - `"overflow"`: more came while the history was read than it keeps, and again while the rest was
+ *   read; or more than the connection takes.
  * - `"unavailable"`: the store is away, or has not answered in time.
  */
 export type RecoveryReason = "expired" | "epoch" | "overflow" | "unavailable";

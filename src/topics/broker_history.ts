@@ -28,8 +28,9 @@ import type { Inbound } from "./hub.ts";
 import { withoutHistory } from "./published.ts";
 import { type Incoming, open } from "./incoming.ts";
 import type { TopicGap } from "./relay_stats.ts";
+import type { LogPage, StoredMessage } from "./log_window.ts";
 import { StoreCalls } from "./store_calls.ts";
-import { type LogPage, type LogSource, TopicLog } from "./topic_log.ts";
+import { type LogSource, TopicLog } from "./topic_log.ts";
 import type { Member, Topic } from "./topic.ts";
 
 /** What it needs of a relay. */
@@ -195,7 +196,7 @@ export class BrokerHistory implements Histories, LogSource {
     position: TopicPosition,
     envelope: Envelope,
     rule: Rule,
-  ): { kept: KeptMessage; except: Dispatcher | undefined } | undefined {
+  ): StoredMessage | undefined {
     const message = envelope.kind === Kind.message ? open(envelope) : undefined;
     if (message === undefined) {
       this.#malformed();

@@ -8,7 +8,8 @@
 // 2. What waits is bounded. Beyond that nothing is kept: it is read from the store, too.
 // 3. The history is read once for all connections that come back within a second: it is kept for
 //    that long, and what is delivered meanwhile is added. While it is read, what is delivered is
-//    kept, since it may be newer than what was read.
+//    kept, since it may be newer than what was read. Where more came than is kept, it is read on
+//    from there, until as much has come as the history holds.
 // 4. The first message after joining is the base, unless a history was read before it: then what is
 //    between them is missing.
 
@@ -16,15 +17,9 @@ import type { RecoveryReason, TopicPosition } from "../connection/publishing.ts"
 import type { Dispatcher } from "../connection/dispatcher.ts";
 import type { Clock, Deadline } from "../util/clock.ts";
 import type { StoredPosition } from "./backplane.ts";
-import {
-  type KeptMessage,
-  type Recovery,
-  select,
-  type Since,
-  UNAVAILABLE,
-  type Window,
-} from "./history.ts";
+import { type KeptMessage, type Recovery, select, type Since, UNAVAILABLE } from "./history.ts";
 import type { Rule } from "./history_rules.ts";
+import { extend, type LogPage, type OpenWindow, type StoredMessage } from "./log_window.ts";
 
 /** The most messages, and octets of them, that wait or are kept while the store is read. */
 const [MOST, BOUND] = [1_000, 1_048_576];
@@ -36,27 +31,9 @@ const RETRY = 1_000;
 const TRIES = 3;
 
 /** A message that comes live. */
-export interface LiveMessage {
-  /** The message. */
-  readonly kept: KeptMessage;
+export interface LiveMessage extends StoredMessage {
   /** Its place, and that of the one before it. */
   readonly position: StoredPosition;
-  /** Who does not get it. */
-  readonly except: Dispatcher | undefined;
-}
-
-/** What a log has read. */
-export interface LogPage {
-  /** See `StorePage`. */
-  readonly epoch: string;
-  /** See `StorePage`. */
-  readonly offset: number;
-  /** See `StorePage`. */
-  readonly messages: readonly Pick<LiveMessage, "kept" | "except">[];
-  /** See `StorePage`. */
-  readonly complete: boolean;
-  /** The offset up to which there is nothing more to read. */
-  readonly end: number;
 }
 
 /** What a log needs. */
@@ -110,7 +87,7 @@ export class TopicLog implements Deadline {
   /** What was delivered meanwhile. */
   readonly #recent = new Bounded<KeptMessage>();
   /** What was read within the last second, with what was delivered since. */
-  #window: Window & { messages: KeptMessage[]; last: number } | undefined;
+  #window: OpenWindow | undefined;
 
   /** A topic of which nothing has come. */
   constructor(topic: string, rule: Rule, source: LogSource) {
@@ -148,7 +125,7 @@ export class TopicLog implements Deadline {
     this.#waiting.clear();
     this.#recent.clear();
     this.#forget();
-    for (const { settle } of this.#readers.splice(0)) settle(UNAVAILABLE);
+    this.#settle(UNAVAILABLE);
   }
 
   /** What a connection gets that comes back: calls back at once, or when it was read. */
@@ -327,45 +304,53 @@ export class TopicLog implements Deadline {
     if (this.#readers.length > 0 && !this.#reading && !this.#filling) void this.#readAll();
   }
 
+  /** Reads the history, and on from there until it has what was delivered meanwhile. */
   async #readAll(): Promise<void> {
     const turn = this.#turn;
-    const { size } = this.#rule;
     const source = this.#source;
+    const { size } = this.#rule;
+    let window: OpenWindow | undefined;
+    // Ends it where the whole history has been replaced meanwhile, and more has come again.
+    let further = 0;
+    let overran: boolean;
     this.#reading = true;
-    this.#recent.clear();
-    let page: LogPage | undefined;
-    try {
-      page = await source.read(this.#topic, this.#rule, undefined, size);
-    } catch (error) {
-      if (turn === this.#turn) source.refused(error);
-    }
-    if (turn !== this.#turn) return;
-    this.#reading = false;
-    const { overran } = this.#recent;
-    const recent = this.#recent.clear();
-    if (page === undefined) {
-      for (const { settle } of this.#readers.splice(0)) settle(UNAVAILABLE);
-      return;
-    }
-    // What is delivered here is of another epoch: once that has been told, it is read again.
-    const last = this.#position ?? this.#base;
-    if (last !== undefined && last.epoch !== page.epoch) {
-      if (!this.#filling) void this.#fill();
-      return;
-    }
-    const window = openWindow(page, recent, size, source.consecutive);
-    this.#base ??= { epoch: window.epoch, offset: window.last };
-    const readers = this.#readers.splice(0);
-    if (overran) {
-      const position = this.#position;
-      for (const { settle } of readers) {
-        settle({ messages: window.messages, position, reason: "overflow", live: true });
+    do {
+      this.#recent.clear();
+      let page: LogPage | undefined;
+      try {
+        page = await source.read(this.#topic, this.#rule, window?.last, size);
+      } catch (error) {
+        if (turn === this.#turn) source.refused(error);
       }
-      return;
+      if (turn !== this.#turn) return;
+      overran = this.#recent.overran;
+      const recent = this.#recent.clear();
+      const last = this.#position ?? this.#base;
+      if (page === undefined || (last !== undefined && last.epoch !== page.epoch)) {
+        this.#reading = false;
+        if (page === undefined) this.#settle(UNAVAILABLE);
+        // What is delivered here is of another epoch: once that has been told, it is read again.
+        else if (!this.#filling) void this.#fill();
+        return;
+      }
+      if (window !== undefined) further += page.messages.length + 1;
+      const anew = window !== undefined && window.epoch !== page.epoch;
+      window = anew ? undefined : extend(window, page, recent, size, source.consecutive);
+      overran ||= page.end < page.offset;
+    } while (window === undefined || (overran && further <= size));
+    this.#reading = false;
+    this.#base ??= { epoch: window.epoch, offset: window.last };
+    if (overran) {
+      const { messages } = window;
+      return this.#settle({ messages, position: this.#position, reason: "overflow", live: true });
     }
     this.#window = window;
     source.clock.startDeadline(this, KEPT);
-    for (const reader of readers) this.#serve(reader);
+    for (const reader of this.#readers.splice(0)) this.#serve(reader);
+  }
+
+  #settle(recovery: Recovery): void {
+    for (const { settle } of this.#readers.splice(0)) settle(recovery);
   }
 
   #sleep(delay: number): Promise<void> {
@@ -373,25 +358,6 @@ export class TopicLog implements Deadline {
       this.#source.clock.setTimer(resolve, delay, "a history that could not be read");
     });
   }
-}
-
-function openWindow(
-  { epoch, offset, messages }: LogPage,
-  recent: readonly KeptMessage[],
-  size: number,
-  consecutive: boolean,
-): Window & { messages: KeptMessage[]; last: number } {
-  const all = messages.map(({ kept }) => kept);
-  let last = offset;
-  for (const one of recent) {
-    if (one.position.offset <= last) continue;
-    all.push(one);
-    last = one.position.offset;
-  }
-  const kept = all.slice(-size);
-  const first = kept[0]?.position.offset;
-  const gone = first === undefined ? last : consecutive ? first - 1 : first;
-  return { epoch, messages: kept, last, gone };
 }
 
 /** A list that takes so much, and knows whether that was too little. */

@@ -63,6 +63,7 @@ const testedElsewhere: Record<string, string> = {
   "src/topics/history.ts":
     "what memory_history.ts and broker_history.ts share; test/topics/memory_history_test.ts has it",
   "src/topics/broker_history.ts": "test/topics/topic_log_test.ts drives it over a broker",
+  "src/topics/log_window.ts": "test/topics/topic_log_test.ts drives it over a broker",
   "src/topics/presence.ts": "types only; test/topics/presence_hub_test.ts drives what does them",
   "src/topics/store_calls.ts":
     "test/topics/presence_hub_test.ts and test/topics/topic_log_test.ts drive it by topics",

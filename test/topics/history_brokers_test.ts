@@ -169,35 +169,36 @@ brokerTest(
 );
 
 brokerTest(
-  "those that come while 9,000 messages are published get each once, in order",
+  "those that come while 5,000 messages are published get each once, in order",
   async (_broker, enter) => {
-    // Fewer than are kept: JetStream cannot tell a full history from one that has lost something.
+    // Half as many as are kept: JetStream cannot tell a full history from one that has lost
+    // something, and what comes while it is read may count twice for that.
     const [one, two] = [await enter(), await enter()];
     await using hall = await openHall({ topics: two.topics, maxBufferedAmount: 64_000_000 });
     const { epoch } = (await two.topics.history("room:1")).position!;
     const pages: unknown[][] = [];
     const joining: Promise<SubscribeResult>[] = [];
     const reading: Promise<unknown>[] = [];
-    for (let i = 1; i <= 9_000; i++) {
+    for (let i = 1; i <= 5_000; i++) {
       one.topics.publish("room:1", `${i}`);
       if (i % 100 === 0) await one.topics.flush();
-      if (i % 1_000 !== 500) continue;
+      if (i % 500 !== 250) continue;
       // From the beginning, each at another moment.
       const { server, client } = await hall.enter();
       const page: unknown[] = [];
       pages.push(page);
       joining.push(server.subscribe("room:1", { since: { epoch, offset: 0 } }));
-      reading.push(take(client, 9_000).then((messages) => void page.push(...messages)));
+      reading.push(take(client, 5_000).then((messages) => void page.push(...messages)));
     }
     for (const { recovered, reason } of await Promise.all(joining)) {
       assertEquals([recovered, reason], [true, undefined]);
     }
     await Promise.all(reading);
     for (const page of pages) {
-      assertEquals(page.map((text) => Number(JSON.parse(String(text))[0])), range(1, 9_000));
+      assertEquals(page.map((text) => Number(JSON.parse(String(text))[0])), range(1, 5_000));
     }
-    await two.until(() => two.heard.length >= 9_000, "all");
-    assertEquals([numbersOf(two), two.gaps], [range(1, 9_000), []]);
+    await two.until(() => two.heard.length >= 5_000, "all");
+    assertEquals([numbersOf(two), two.gaps], [range(1, 5_000), []]);
   },
 );
 

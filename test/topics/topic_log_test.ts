@@ -10,6 +10,7 @@ import {
 } from "@sansocket/ws";
 import { createClock, type TestClock } from "@sansocket/ws/testing";
 import { type MemoryBackplane, MemoryBus } from "../support/memory_backplane.ts";
+import { withResolvers } from "../support/connections.ts";
 import { test } from "../support/test.ts";
 import { openHall, take } from "./support.ts";
 
@@ -464,6 +465,66 @@ test("more than a hole can wait for is read from the store in the end", async ()
     { history: [{ prefix: "room:", size: 4_000 }] },
   );
 });
+
+for (const kind of ["consecutive", "sparse"] as const) {
+  test(`a history of which more comes while it is read than is kept is read on (${kind})`, async () => {
+    // One that comes back gets all, unless more has come than the history holds.
+    const cases = [
+      [10_000, undefined, numbers(2, 5_001), 3],
+      [2_000, "expired", numbers(3_002, 5_001), 3],
+      [10, "overflow", numbers(3_492, 3_501), 2],
+    ] as const;
+    for (const [size, reason, history, reads] of cases) {
+      await withProcesses(
+        2,
+        async ({ bus, clock, processes }) => {
+          const [one, two] = processes as [Process, Process];
+          await hear(two);
+          await using hall = await openHall({ topics: two.topics });
+          publish(one, 1, 1);
+          await clock.advance(0);
+          const { position } = await two.topics.history("room:1");
+          const { server, client } = await hall.enter();
+          let published = 1;
+          // What comes while the store is read.
+          const flood = async (count: number): Promise<void> => {
+            for (const end = published + count; published < end; published += 100) {
+              publish(one, published + 1, published + 100);
+              await clock.advance(0);
+            }
+          };
+          const holdRead = (): () => void => {
+            const { promise, resolve } = withResolvers<void>();
+            bus.reading = promise;
+            return resolve;
+          };
+          const before = bus.reads;
+          const first = holdRead();
+          const recovering = server.subscribe("room:1", { since: position! });
+          await flood(2_500);
+          const second = holdRead();
+          first();
+          await clock.advance(0);
+          await flood(2_500);
+          bus.reading = Promise.resolve();
+          second();
+          const result = await recovering;
+          assertEquals([result.recovered, result.reason], [reason === undefined, reason]);
+          publish(one, 5_002, 5_002);
+          await clock.advance(0);
+          const got = await take(client, history.length + 1);
+          assertEquals(got.map(String), [...history, "5002"]);
+          assertEquals(two.gaps, []);
+          // A store that leaves numbers out is asked whether something has gone.
+          const asked = kind === "sparse" && reason === "expired" ? 1 : 0;
+          assertEquals(bus.reads - before, reads + asked);
+        },
+        kind,
+        { history: [{ prefix: "room:", size }] },
+      );
+    }
+  });
+}
 
 test("a topic that was left begins anew, and one that lingers goes on", async () => {
   await withProcesses(2, async ({ clock, processes }) => {
