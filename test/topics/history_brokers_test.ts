@@ -127,12 +127,13 @@ brokerTest(
         await process.until(() => process.heard.at(-1)?.[0] === `${last}`, `${last}`);
       }
     };
-    const outage = async (): Promise<void> => {
+    const outage = async (loses: boolean): Promise<void> => {
       await broker.kill();
       for (const process of [one, two]) {
         await process.until(() => process.states.at(-1) === "down", "down");
       }
       assertEquals(one.topics.publish("room:1", "lost").deferred, true);
+      if (loses) await broker.loseData();
       await broker.restart();
       for (const process of [one, two]) {
         await process.until(() => process.states.at(-1) === "up", "up");
@@ -141,7 +142,7 @@ brokerTest(
     };
     await publish(1, 10);
     const [, position] = two.heard.at(-1)!;
-    await outage();
+    await outage(false);
     await one.topics.flush().catch(() => {});
     await publish(11, 20);
     assertEquals([numbersOf(one), numbersOf(two)], [range(1, 20), range(1, 20)]);
@@ -152,8 +153,7 @@ brokerTest(
     const got = (await take(client, 10)).map((text) => JSON.parse(String(text)));
     assertEquals(got, two.heard.slice(10));
 
-    await broker.loseData();
-    await outage();
+    await outage(true);
     await one.topics.flush().catch(() => {});
     await publish(21, 25);
     assertEquals([numbersOf(one), numbersOf(two)], [range(1, 25), range(1, 25)]);
