@@ -318,7 +318,8 @@ export class TopicLog implements Deadline {
       this.#recent.clear();
       let page: LogPage | undefined;
       try {
-        page = await source.read(this.#topic, this.#rule, window?.last, size);
+        // With one more than is kept, a page is full only when there is more to read.
+        page = await source.read(this.#topic, this.#rule, window?.last, size + 1);
       } catch (error) {
         if (turn === this.#turn) source.refused(error);
       }
