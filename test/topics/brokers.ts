@@ -15,6 +15,8 @@ export interface Broker {
   readonly address: string;
   /** Makes a driver, and what ends its client. */
   driver(): Promise<[backplane: TopicsOptions["backplane"], end: () => unknown]>;
+  /** Resolves once it has read all of the connections with this name, and they have ended. */
+  gone(name: string): Promise<void>;
   kill(): Promise<void>;
   restart(): Promise<void>;
   /** Loses all data, while it is killed. */
@@ -39,6 +41,7 @@ export const brokers: Record<string, { skip: string | false; start(): Promise<Br
           await client.connect();
           return [redisBackplane(client), () => client.destroy()];
         },
+        gone: (name) => server.until(new RegExp(`^(?![^]* name=${name})`), "CLIENT", "LIST"),
         kill: () => server.kill(),
         async restart() {
           await server.restart();
@@ -64,6 +67,15 @@ export const brokers: Record<string, { skip: string | false; start(): Promise<Br
         async driver() {
           const connection = await connect({ servers: server.address, ...often });
           return [natsBackplane(connection), () => connection.close()];
+        },
+        async gone(name) {
+          const there = async (): Promise<boolean> => {
+            const { connections } = await server.monitor("connz") as {
+              connections: { name?: string }[];
+            };
+            return connections.some((connection) => connection.name === name);
+          };
+          while (await there());
         },
         kill: () => server.kill(),
         restart: () => server.restart(),

@@ -100,6 +100,8 @@ brokerTest(
     ]);
     const taken = Number((await child.waitFor(/flushed (\d{4,})/))[1]);
     await child.stop("SIGKILL");
+    // What it had sent is on its way for as long.
+    await broker.gone("publisher");
     one.topics.publish("room:1", "0");
     for (const process of [one, two]) {
       await process.until(() => process.heard.at(-1)?.[0] === "0", "the last one");

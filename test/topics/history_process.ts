@@ -11,10 +11,12 @@ import process from "node:process";
 import { createClient } from "redis";
 
 const [broker, address = ""] = process.argv.slice(2);
+/** What the broker calls its connections. */
+const name = "publisher";
 const backplane = broker === "nats"
-  ? natsBackplane(await connect({ servers: address }))
+  ? natsBackplane(await connect({ servers: address, name }))
   : redisBackplane(
-    await createClient({ socket: { port: Number(address), host: "127.0.0.1" } }).connect(),
+    await createClient({ name, socket: { port: Number(address), host: "127.0.0.1" } }).connect(),
   );
 const topics = createTopics({ backplane, history: [{ prefix: "room:", size: 10_000 }] });
 
