@@ -13,6 +13,7 @@ import { rewriteLinks } from "./links.ts";
 import { root } from "./repository.ts";
 import { groups, sidebar } from "./sidebar.ts";
 import { slug } from "./slug.ts";
+import { icon, textPages } from "./text_pages.ts";
 
 /** The file of an entry point, for the programs that a page runs. */
 const core: string = tsconfig.compilerOptions.paths["@sansocket/ws/core"][0]!;
@@ -35,8 +36,10 @@ const worth = (
 ): number => {
   const top = titles?.length === 0 ? 2 : 1;
   if (id.startsWith("/reference/api/")) {
-    const main = /ws.(?:classes|functions|interfaces|type-aliases|variables)/.test(id);
-    return (main ? 0.1 : 0.05) * top * top;
+    const main = /ws.(?:#|classes|functions|interfaces)/.test(id);
+    // A name has its page, or a section of the page of its entry point.
+    const name = titles?.length === (id.includes("/#") ? 2 : 0);
+    return (main ? 0.1 : 0.05) * (name ? 4 : 1);
   }
   // Names of options are long, and the tables that list them are too long to count for much.
   if (id.startsWith("/reference/options")) return term.length > 11 ? 3 : 1;
@@ -58,13 +61,6 @@ function renderForSearch(text: string, env: unknown, md: MarkdownRenderer): stri
   }
 }
 
-/** A plug, as the site's icon. */
-const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
-  <rect width="32" height="32" rx="7" fill="#3451b2"/>
-  <path d="M11 6v7M21 6v7M8 13h16v3a8 8 0 0 1-16 0zM16 24v4" fill="none" stroke="#fff"
-    stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>
-</svg>`;
-
 export default defineConfig({
   title: "sansocket",
   description: metadata.description,
@@ -73,8 +69,10 @@ export default defineConfig({
   srcDir: "..",
   srcExclude: ["{bench,coverage,examples,runtimes,src,test}/**"],
   rewrites: (path) => path.replace(/^docs\//, ""),
+  // The list of all pages in a file of its own, instead of in each page.
+  metaChunk: true,
   cacheDir: fileURLToPath(new URL("../../.cache/vitepress", import.meta.url)),
-  head: [["link", { rel: "icon", href: `data:image/svg+xml,${encodeURIComponent(icon)}` }]],
+  head: [["link", { rel: "icon", href: icon }]],
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     anchor: { slugify: slug },
@@ -115,6 +113,14 @@ export default defineConfig({
   },
   vite: {
     plugins: [
+      textPages,
+      {
+        // What renders the pages needs no index of the search, nor is it sent to anyone.
+        name: "renderer",
+        apply: (_, { isSsrBuild }) => isSsrBuild === true,
+        config: () => ({ build: { rollupOptions: { treeshake: false } } }),
+        load: (id) => id === "/@localSearchIndex" ? "export default {}" : undefined,
+      },
       llms({
         injectLLMHint: false,
         excludeIndexPage: false,

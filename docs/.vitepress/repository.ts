@@ -3,6 +3,8 @@
 // 1. A page is a Markdown file in docs/, or one of those beside it.
 // 2. Any other file or folder that a page links to has a page with its text, or its list of files,
 //    below /source/. So the site needs no other host to show a test or an example.
+// 3. The generator makes the pages of folders and examples. Those of other files are plainer
+//    (text_pages.ts).
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { posix } from "node:path";
@@ -71,8 +73,14 @@ export function addressOf(page: string, href: string): string | undefined {
   return (isPage(target) ? `/${path.replace(/^docs\//, "")}` : sourceAddress(path)) + hash;
 }
 
-function sourceAddress(source: string): string {
-  return `/source/${sourceName(source)}`;
+/** The address of a source's page. */
+export function sourceAddress(source: string): string {
+  return `/source/${sourceName(source)}${isText(source) ? ".html" : ""}`;
+}
+
+/** Whether a source is a file that needs no colours: any but an example. */
+export function isText(source: string): boolean {
+  return !source.startsWith("examples/") && statSync(root + source).isFile();
 }
 
 /** The files and folders that pages link to and that are no pages, as paths in the repository. */
@@ -96,13 +104,11 @@ export function sourceName(source: string): string {
 /** The text of a source's page, in Markdown. */
 export function sourcePage(source: string): string {
   if (statSync(root + source).isDirectory()) {
-    const links = filesIn(source).map((file) => `- [${file}](${sourceAddress(file)})`);
+    const links = filesIn(source).map((file) => `- [${file}](../../${file})`);
     return `# ${source}\n\n${links.join("\n")}\n`;
   }
-  // Colours for all tests would take as long as the rest of the build.
-  const language = source.startsWith("examples/") ? posix.extname(source).slice(1) : "txt";
   const text = readFileSync(root + source, "utf8");
-  return `# ${source}\n\n~~~~~~~~${language}\n${text}\n~~~~~~~~\n`;
+  return `# ${source}\n\n~~~~~~~~${posix.extname(source).slice(1)}\n${text}\n~~~~~~~~\n`;
 }
 
 /** The files of a folder that have a page; none if it is a file. */

@@ -1,6 +1,6 @@
-// The pages of /source/, one for each file that a page links to; [file].md is their frame.
+// The pages of /source/ that the generator makes; [file].md is their frame.
 
-import { linkedSources, sourceName, sourcePage } from "../.vitepress/repository.ts";
+import { isText, linkedSources, sourceName, sourcePage } from "../.vitepress/repository.ts";
 
 /** A page, as the site's generator takes it. */
 interface SourcePage {
@@ -10,7 +10,7 @@ interface SourcePage {
 
 export default {
   paths: (): SourcePage[] =>
-    linkedSources().map((source) => ({
+    linkedSources().filter((source) => !isText(source)).map((source) => ({
       params: { file: sourceName(source) },
       content: sourcePage(source),
     })),

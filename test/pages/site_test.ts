@@ -107,6 +107,7 @@ const searches: Readonly<Record<string, string>> = {
   "compression": "/guides/compression.html#",
   "heartbeat": "/guides/heartbeat.html#",
   "socket.io": "/migrating.html#socketio",
+  "CloseCause": "/reference/api/@sansocket/ws/#closecause",
   "readCookies": "/reference/api/@sansocket/ws/functions/readCookies.html#",
 };
 
