@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import process from "node:process";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { chromiumArgs, chromiumPath } from "../support/chromium.ts";
@@ -85,15 +85,17 @@ export async function withSite(
 
 /** What axe-core finds on a page against WCAG 2.2, levels A and AA. */
 export async function violations(page: Page): Promise<unknown[]> {
-  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-  await page.evaluate(readFileSync(axe, "utf8"));
+  if (!await page.evaluate(() => "axe" in globalThis)) {
+    const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+    await page.evaluate(readFileSync(axe, "utf8"));
+  }
   return await page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: { run(what: Document, how: object): Promise<{ violations: Violation[] }> };
     };
     type Violation = { id: string; nodes: { html: string; failureSummary: string }[] };
     const runOnly = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const found = await axe.run(document, { runOnly });
+    const found = await axe.run(document, { runOnly, resultTypes: ["violations"] });
     return found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.failureSummary)]);
   });
 }
@@ -102,4 +104,10 @@ export async function violations(page: Page): Promise<unknown[]> {
 export function picture(name: string): { path?: string } {
   const folder = process.env["SCREENSHOTS"];
   return folder ? { path: join(folder, `${name}.png`) } : {};
+}
+
+/** Takes a screenshot of a page, or of a part of it, if it is to be kept. */
+export async function keepPicture(of: Page | Locator, name: string): Promise<void> {
+  const { path } = picture(name);
+  if (path) await of.screenshot({ path });
 }

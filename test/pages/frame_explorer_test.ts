@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { blocksOf } from "../support/code_blocks.ts";
 import { test } from "../support/test.ts";
-import { launch, openPage, picture, shows, skip, violations, withSite } from "./browser.ts";
+import { keepPicture, launch, openPage, shows, skip, violations, withSite } from "./browser.ts";
 
 test(
   "the frame explorer shows the fields of octets, and what is wrong with them",
@@ -74,7 +74,7 @@ test(
         );
         await shows(narrow, ".frame-explorer caption", "Header 81 ff");
         const explorer = narrow.locator(".frame-explorer");
-        await explorer.screenshot(picture(`frame-explorer-${dark ? "dark" : "light"}`));
+        await keepPicture(explorer, `frame-explorer-${dark ? "dark" : "light"}`);
         const width = await explorer.evaluate((element) =>
           element.scrollWidth - element.clientWidth
         );
@@ -82,7 +82,7 @@ test(
         const { x = 0, width: own = 0 } = await explorer.boundingBox() ?? {};
         assert(x >= 0 && x + own <= 320, `${x} to ${x + own}`);
       }
-      await page.locator(".frame-explorer").screenshot(picture("frame-explorer"));
+      await keepPicture(page.locator(".frame-explorer"), "frame-explorer");
     }),
   { skip, timeout: 180_000 },
 );

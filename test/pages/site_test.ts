@@ -13,15 +13,16 @@ import { writtenPages } from "../../docs/.vitepress/repository.ts";
 import jsr from "../../jsr.json" with { type: "json" };
 import { serveSite, siteFolder } from "../support/site.ts";
 import { runtime, test } from "../support/test.ts";
-import { openPage, picture, shows, skip, violations, withSite } from "./browser.ts";
+import { keepPicture, openPage, shows, skip, violations, withSite } from "./browser.ts";
 
-/** A page of each kind: home, text, a table, the reference, the text of a file. */
+/** A page of each kind: home, text, a table, the reference, an example, the text of a file. */
 const kinds: Readonly<Record<string, string>> = {
   home: "/",
-  text: "/learn/protocol.html",
+  text: "/guides/frameworks.html",
   table: "/comparison.html",
   reference: "/reference/api/@sansocket/ws/functions/serve.html",
-  source: "/source/examples/echo_ts.html",
+  example: "/source/examples/echo_ts.html",
+  file: "/source/test/fuzz_test_ts.html",
 };
 
 const needsBuild = runtime !== "node" && "the site is built once, and read on Node";
@@ -79,19 +80,23 @@ test(
   "site: a page of each kind is accessible in both themes, and fits a wide screen and a phone's",
   () =>
     withSite(async (browser, url, errors) => {
-      for (const [kind, path] of Object.entries(kinds)) {
-        for (const phone of [false, true]) {
-          const page = await openPage(browser, new URL(path, url).href, errors, { phone });
-          const width = await page.evaluate(() => document.documentElement.scrollWidth);
-          assertEquals([kind, width], [kind, page.viewportSize()?.width]);
-          for (const theme of ["light", "dark"] as const) {
-            await page.emulateMedia({ colorScheme: theme });
-            await page.locator(theme === "dark" ? "html.dark" : "html:not(.dark)").waitFor();
-            await page.screenshot(picture(`site-${kind}-${phone ? "phone" : "wide"}-${theme}`));
-            assertEquals([kind, theme, await violations(page)], [kind, theme, []]);
-          }
-          await page.context().close();
+      const look = async (kind: string, path: string, phone: boolean) => {
+        const page = await openPage(browser, new URL(path, url).href, errors, { phone });
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assertEquals([kind, width], [kind, page.viewportSize()?.width]);
+        for (const theme of ["light", "dark"] as const) {
+          await page.emulateMedia({ colorScheme: theme });
+          await page.waitForFunction((dark) => {
+            const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/) ?? [];
+            return (Number(red) < 128) === dark;
+          }, theme === "dark");
+          await keepPicture(page, `site-${kind}-${phone ? "phone" : "wide"}-${theme}`);
+          assertEquals([kind, theme, await violations(page)], [kind, theme, []]);
         }
+        await page.context().close();
+      };
+      for (const [kind, path] of Object.entries(kinds)) {
+        await Promise.all([look(kind, path, false), look(kind, path, true)]);
       }
     }),
   { skip, timeout: 180_000 },
