@@ -1,4 +1,5 @@
-// A process of its own that publishes numbers to a topic with history until it is killed:
+// A process of its own that publishes numbers to a topic with history, and is killed soon after the
+// 1,000th: by itself, since another process may be too late for a history of 10,000.
 //
 //     history_process.ts redis PORT
 //     history_process.ts nats ADDRESS
@@ -24,4 +25,7 @@ for (let number = 0;;) {
   for (let i = 0; i < 50; i++) topics.publish("room:1", `${++number}`);
   await topics.flush();
   console.log(`flushed ${number}`);
+  if (number === 1_000) {
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), Math.random() * 5);
+  }
 }
