@@ -100,14 +100,8 @@ export async function violations(page: Page): Promise<unknown[]> {
   });
 }
 
-/** Options of a screenshot that is kept in the folder that SCREENSHOTS names. */
-export function picture(name: string): { path?: string } {
-  const folder = process.env["SCREENSHOTS"];
-  return folder ? { path: join(folder, `${name}.png`) } : {};
-}
-
-/** Takes a screenshot of a page, or of a part of it, if it is to be kept. */
+/** Takes a screenshot of a page, or of a part of it, into the folder that SCREENSHOTS names. */
 export async function keepPicture(of: Page | Locator, name: string): Promise<void> {
-  const { path } = picture(name);
-  if (path) await of.screenshot({ path });
+  const folder = process.env["SCREENSHOTS"];
+  if (folder) await of.screenshot({ path: join(folder, `${name}.png`) });
 }

@@ -11,7 +11,15 @@ import type { Browser, Page } from "playwright-core";
 import { runtimeNames, start } from "../support/process.ts";
 import type { Child, RuntimeName } from "../support/process.ts";
 import { test } from "../support/test.ts";
-import { fitsItsScreen, launch, openPage, picture, shows, skip, violations } from "./browser.ts";
+import {
+  fitsItsScreen,
+  keepPicture,
+  launch,
+  openPage,
+  shows,
+  skip,
+  violations,
+} from "./browser.ts";
 
 for (const name of runtimeNames) {
   test(`chat page with a ${name} server works`, () => withBrowser(name, chat), {
@@ -89,8 +97,8 @@ async function chat(visit: Visit): Promise<void> {
   await shows(ada, "#text-error", "There is nothing to read in it yet.");
   await ada.getByRole("textbox", { name: "Message" }).fill("");
 
-  await ada.screenshot(picture(`chat-${name}-wide`));
-  await grace.screenshot(picture(`chat-${name}-phone`));
+  await keepPicture(ada, `chat-${name}-wide`);
+  await keepPicture(grace, `chat-${name}-phone`);
   for (const page of [ada, grace]) await fitsItsScreen(page);
 
   // A page that is loaded again has what was said, and is no news.
@@ -134,7 +142,7 @@ async function chat(visit: Visit): Promise<void> {
   await grace.keyboard.type("Only tea here");
   await grace.keyboard.press("Enter");
   await shows(grace, ".message.own .text", "Only tea here");
-  await grace.screenshot(picture(`chat-${name}-phone-room`));
+  await keepPicture(grace, `chat-${name}-phone-room`);
   await enter(grace, "lobby");
   await people(grace, ["Ada", "Grace"]);
   await people(ada, ["Ada", "Grace"]);
@@ -151,8 +159,8 @@ async function chat(visit: Visit): Promise<void> {
   await ada.keyboard.press("Enter");
   await shows(ada, ".message.waiting", "Said meanwhile");
   await ada.keyboard.type("A draft");
-  await ada.screenshot(picture(`chat-${name}-wide-stopped`));
-  await grace.screenshot(picture(`chat-${name}-phone-stopped`));
+  await keepPicture(ada, `chat-${name}-wide-stopped`);
+  await keepPicture(grace, `chat-${name}-phone-stopped`);
 
   await restart();
   for (const page of [ada, grace]) {
@@ -214,7 +222,7 @@ async function accessible({ open, errors }: Visit): Promise<void> {
       await field.fill("t".repeat(1001));
       await shows(page, "#text-error", "1001 characters");
       await shows(page, "#name-error", "31 characters");
-      await page.screenshot(picture(`chat-${phone ? "phone" : "wide"}-${dark ? "dark" : "light"}`));
+      await keepPicture(page, `chat-${phone ? "phone" : "wide"}-${dark ? "dark" : "light"}`);
       assertEquals(await violations(page), []);
       assertEquals(await page.evaluate(faint), []);
       // A screen of 1280 by 1024 at 400%.

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { start } from "../support/process.ts";
 import { test } from "../support/test.ts";
-import { launch, openPage, picture, shows, skip } from "./browser.ts";
+import { keepPicture, launch, openPage, shows, skip } from "./browser.ts";
 
 test("dashboard page plots what comes, and connects again", async () => {
   const begin = (port: string) => start("node", "examples/dashboard/server.ts", ["--port", port]);
@@ -25,8 +25,8 @@ test("dashboard page plots what comes, and connects again", async () => {
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       assertEquals(width, page.viewportSize()?.width);
     }
-    await wide.screenshot(picture("dashboard-wide"));
-    await phone.screenshot(picture("dashboard-phone"));
+    await keepPicture(wide, "dashboard-wide");
+    await keepPicture(phone, "dashboard-phone");
     // A page that is opened later begins with what was before.
     await wide.reload();
     await plots(wide, 3);

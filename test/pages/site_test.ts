@@ -15,15 +15,17 @@ import { serveSite, siteFolder } from "../support/site.ts";
 import { runtime, test } from "../support/test.ts";
 import { keepPicture, openPage, shows, skip, violations, withSite } from "./browser.ts";
 
-/** A page of each kind: home, text, a table, the reference, an example, the text of a file. */
+/** A page of each kind: home, text and code, a table, the reference, the text of a file. */
 const kinds: Readonly<Record<string, string>> = {
   home: "/",
   text: "/guides/frameworks.html",
   table: "/comparison.html",
   reference: "/reference/api/@sansocket/ws/functions/serve.html",
-  example: "/source/examples/echo_ts.html",
   file: "/source/test/fuzz_test_ts.html",
 };
+
+/** A wide screen and a phone's. The page is the same: what differs is its styles, by the width. */
+const screens = { wide: { width: 1000, height: 600 }, phone: { width: 360, height: 640 } };
 
 const needsBuild = runtime !== "node" && "the site is built once, and read on Node";
 
@@ -80,24 +82,25 @@ test(
   "site: a page of each kind is accessible in both themes, and fits a wide screen and a phone's",
   () =>
     withSite(async (browser, url, errors) => {
-      const look = async (kind: string, path: string, phone: boolean) => {
-        const page = await openPage(browser, new URL(path, url).href, errors, { phone });
-        const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assertEquals([kind, width], [kind, page.viewportSize()?.width]);
-        for (const theme of ["light", "dark"] as const) {
-          await page.emulateMedia({ colorScheme: theme });
-          await page.waitForFunction((dark) => {
-            const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/) ?? [];
-            return (Number(red) < 128) === dark;
-          }, theme === "dark");
-          await keepPicture(page, `site-${kind}-${phone ? "phone" : "wide"}-${theme}`);
-          assertEquals([kind, theme, await violations(page)], [kind, theme, []]);
+      const look = async ([kind, path]: readonly [string, string]) => {
+        const page = await openPage(browser, new URL(path, url).href, errors);
+        for (const [screen, size] of Object.entries(screens)) {
+          await page.setViewportSize(size);
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          assertEquals([kind, width], [kind, size.width]);
+          for (const theme of ["light", "dark"] as const) {
+            await page.emulateMedia({ colorScheme: theme });
+            await page.waitForFunction((dark) => {
+              const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/) ?? [];
+              return (Number(red) < 128) === dark;
+            }, theme === "dark");
+            await keepPicture(page, `site-${kind}-${screen}-${theme}`);
+            assertEquals([kind, screen, theme, await violations(page)], [kind, screen, theme, []]);
+          }
         }
         await page.context().close();
       };
-      for (const [kind, path] of Object.entries(kinds)) {
-        await Promise.all([look(kind, path, false), look(kind, path, true)]);
-      }
+      await Promise.all(Object.entries(kinds).map(look));
     }),
   { skip, timeout: 180_000 },
 );
