@@ -80,7 +80,8 @@ export function sourceAddress(source: string): string {
 
 /** Whether a source is a file that needs no colours: any but an example. */
 export function isText(source: string): boolean {
-  return !source.startsWith("examples/") && statSync(root + source).isFile();
+  const stats = statSync(root + source, { throwIfNoEntry: false });
+  return !source.startsWith("examples/") && stats?.isFile() === true;
 }
 
 /** The files and folders that pages link to and that are no pages, as paths in the repository. */

@@ -66,9 +66,9 @@ export const textPages: Plugin = {
   name: "text-pages",
   apply: (_, { isSsrBuild }) => isSsrBuild !== true,
   configureServer({ middlewares }) {
-    middlewares.use((request, response, next) => {
+    middlewares.use("/source", (request, response, next) => {
       const source = linkedSources().find((source) =>
-        isText(source) && sourceAddress(source) === request.url
+        isText(source) && sourceAddress(source) === request.originalUrl
       );
       if (source === undefined) return next();
       response.setHeader("content-type", "text/html");

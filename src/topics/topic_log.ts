@@ -314,8 +314,8 @@ export class TopicLog implements Deadline {
     let further = 0;
     let overran: boolean;
     this.#reading = true;
+    this.#recent.clear();
     do {
-      this.#recent.clear();
       let page: LogPage | undefined;
       try {
         // With one more than is kept, a page is full only when there is more to read.

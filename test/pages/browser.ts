@@ -25,6 +25,12 @@ export async function launch(...args: readonly string[]): Promise<Browser> {
   });
 }
 
+/** A wide screen and a phone's. */
+export const screens = {
+  wide: { width: 1000, height: 600 },
+  phone: { width: 360, height: 640 },
+} as const;
+
 /**
  * Opens a page as a new visitor.
  *
@@ -40,7 +46,7 @@ export async function openPage(
   { phone = false, dark = phone }: { phone?: boolean; dark?: boolean } = {},
 ): Promise<Page> {
   const context = await browser.newContext({
-    viewport: phone ? { width: 360, height: 640 } : { width: 1000, height: 600 },
+    viewport: phone ? screens.phone : screens.wide,
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
   });

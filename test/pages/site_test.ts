@@ -13,7 +13,7 @@ import { writtenPages } from "../../docs/.vitepress/repository.ts";
 import jsr from "../../jsr.json" with { type: "json" };
 import { serveSite, siteFolder } from "../support/site.ts";
 import { runtime, test } from "../support/test.ts";
-import { keepPicture, openPage, shows, skip, violations, withSite } from "./browser.ts";
+import { keepPicture, openPage, screens, shows, skip, violations, withSite } from "./browser.ts";
 
 /** A page of each kind: home, text and code, a table, the reference, the text of a file. */
 const kinds: Readonly<Record<string, string>> = {
@@ -23,9 +23,6 @@ const kinds: Readonly<Record<string, string>> = {
   reference: "/reference/api/@sansocket/ws/functions/serve.html",
   file: "/source/test/fuzz_test_ts.html",
 };
-
-/** A wide screen and a phone's. The page is the same: what differs is its styles, by the width. */
-const screens = { wide: { width: 1000, height: 600 }, phone: { width: 360, height: 640 } };
 
 const needsBuild = runtime !== "node" && "the site is built once, and read on Node";
 
@@ -84,6 +81,7 @@ test(
     withSite(async (browser, url, errors) => {
       const look = async ([kind, path]: readonly [string, string]) => {
         const page = await openPage(browser, new URL(path, url).href, errors);
+        // A phone gets the same page: what differs is its styles, by the width.
         for (const [screen, size] of Object.entries(screens)) {
           await page.setViewportSize(size);
           const width = await page.evaluate(() => document.documentElement.scrollWidth);
